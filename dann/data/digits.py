@@ -1,0 +1,56 @@
+"""UCI digits and their blend with photos: real data that scikit-learn ships, so nothing is downloaded."""
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits, load_sample_images
+from torch.nn import functional as F
+
+from dann.data.blend import Pixels, blend
+from dann.data.domain import Domain, Split
+
+CLASSES = tuple("0123456789")
+TEST_SHARE = 0.25
+
+
+def digits(*, size: int = 16) -> Domain:
+    """UCI handwritten digits, the source half: 674 + 224 grey images (Alpaydin and Kaynak 1998).
+
+    The 1797 images of 8 × 8 pixels that scikit-learn ships are split by one fixed permutation into two halves, this
+    one and that of ``digits_m``, so that no image is in both; each half keeps a quarter for its test.
+
+    Args:
+        size: H and W after bilinear enlargement.
+    """
+    train, test = (Split(torch.from_numpy(x)[:, None], y) for x, y in _half(0, size))
+    return Domain("digits", train, test, CLASSES, "scikit-learn's digits, first half")
+
+
+def digits_m(*, size: int = 16, patches: int = 4) -> Domain:
+    """The other half of UCI digits over colour photos by the recipe of MNIST-M: |photo patch − digit|.
+
+    The photos are scikit-learn's two, ``china.jpg`` and ``flower.jpg``.
+
+    Args:
+        size: H and W, of the enlarged digits and of the patches.
+        patches: how many patches each of the 674 + 225 digits is blended with.
+    """
+    photos = [np.asarray(photo, np.uint8) for photo in load_sample_images().images]
+    random = np.random.RandomState(1)
+    train, test = (
+        Split(torch.from_numpy(blend(np.tile(x, (patches, 1, 1)), photos, random)), y.repeat(patches))
+        for x, y in _half(1, size)
+    )
+    return Domain("digits_m", train, test, CLASSES, "scikit-learn's digits, second half, and photos")
+
+
+def _half(half: int, size: int) -> list[tuple[Pixels, torch.Tensor]]:
+    """The training and the test part of one half: images ``(N, size, size)`` and labels."""
+    stored = load_digits()
+    grey = torch.from_numpy(stored.images).float()[:, None] * (255 / 16)
+    images = F.interpolate(grey, size=(size, size), mode="bilinear").round().to(torch.uint8)[:, 0]
+    order = torch.from_numpy(np.random.RandomState(0).permutation(len(images)))
+    middle = len(order) // 2
+    chosen = order[:middle] if half == 0 else order[middle:]
+    held = round(len(chosen) * TEST_SHARE)
+    labels = torch.from_numpy(stored.target)
+    return [(images[part].numpy(), labels[part]) for part in (chosen[held:], chosen[:held])]

@@ -1,0 +1,43 @@
+"""The inter-twinning moons of the paper's first figure."""
+
+import math
+
+import torch
+from sklearn.datasets import make_moons
+from torch import Tensor
+
+from dann.data.domain import Domain, Split
+
+CLASSES = ("upper moon", "lower moon")
+
+
+def moons(*, points: int = 150) -> Domain:
+    """Two inter-twinning moons in the plane, centred and doubled, noise 0.05 (Ganin et al. 2016, section 5.1.1).
+
+    Args:
+        points: examples of each moon in each split; 150 in the paper, 75 in its authors' code.
+    """
+    return _moons("moons", points, degrees=0.0, first_seed=0)
+
+
+def moons_rotated(*, points: int = 150, degrees: float = 35.0) -> Domain:
+    """The same moons drawn anew and turned counter-clockwise about their centre, by 35° in the paper."""
+    return _moons("moons_rotated", points, degrees, first_seed=2)
+
+
+def _moons(name: str, points: int, degrees: float, first_seed: int) -> Domain:
+    train, test = (_draw(points, degrees, first_seed + part) for part in (0, 1))
+    return Domain(name, train, test, CLASSES, "scikit-learn's make_moons")
+
+
+def _draw(points: int, degrees: float, seed: int) -> Split:
+    """``2 · points`` examples; each draw is centred by the fixed centre of the noiseless moons, (0.5, 0.25)."""
+    x, y = make_moons((points, points), noise=0.05, random_state=seed)
+    centred = 2.0 * (torch.from_numpy(x) - torch.tensor([0.5, 0.25], dtype=torch.float64))
+    return Split((centred @ _rotation(degrees)).float(), torch.from_numpy(y))
+
+
+def _rotation(degrees: float) -> Tensor:
+    """The matrix that turns row vectors counter-clockwise."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return torch.tensor([[cosine, sine], [-sine, cosine]], dtype=torch.float64)

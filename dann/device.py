@@ -1,0 +1,54 @@
+"""The device a run computes on, and the number format it is fastest in."""
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from dann.errors import BadInput
+
+
+def chosen_device(name: str) -> torch.device:
+    """``auto`` is a CUDA GPU if there is one, else the CPU; else the device that torch calls ``name``."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadInput(f"--device {name}: torch cannot use it here; try --device cpu") from error
+    return device
+
+
+def chosen_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 on GPUs with it and on processors with AMX, where it is faster, else float32."""
+    if precision == "auto":
+        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else "amx_bf16" in _processor_flags()
+        return torch.bfloat16 if fast and device.type in {"cuda", "cpu"} else torch.float32
+    return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """The context in which a method's forward pass computes."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16)
+
+
+def described(device: torch.device) -> str:
+    """The device in general terms, such as "2-core x86_64 with AMX"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    flags = _processor_flags()
+    units = next((name for flag, name in _UNITS.items() if flag in flags), "")
+    return f"{os.cpu_count()}-core {platform.machine()}{units}"
+
+
+_UNITS = {"amx_bf16": " with AMX", "avx512f": " with AVX-512", "avx2": " with AVX2"}
+
+
+def _processor_flags() -> frozenset[str]:
+    information = Path("/proc/cpuinfo")
+    if not information.is_file():
+        return frozenset()
+    lines = information.read_text().splitlines()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())

@@ -1,0 +1,148 @@
+"""An experiment file: one table, as the runs it asks for. Imports no torch, so that tables are made at once."""
+
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from dann.errors import BadInput
+from dann.reading import one_of, parse_yaml, read_yaml, validated
+
+Mapped = dict[str, Any]
+EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
+
+
+class Experiment(BaseModel):
+    """The content of an experiment file.
+
+    Args:
+        base: the configuration that all runs share.
+        variants: the rows, each as what differs from the base.
+        tasks: the columns, likewise; without any there is one column.
+        published: what a paper reports per variant, or per variant and task, as a share of 1.
+        overrides: laid over every run last; what ``--set`` writes.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    title: str
+    seeds: list[int] = Field(min_length=1)
+    base: Mapped
+    variants: dict[str, Mapped] = Field(min_length=1)
+    tasks: dict[str, Mapped] = {}
+    published: dict[str, float | dict[str, float]] = {}
+    overrides: Mapped = {}
+
+    def declared(self, variant: str, task: str | None) -> Mapped:
+        """The merged, unresolved configuration of one variant and task."""
+        result = merged(self.base, self.tasks[task]) if task is not None else self.base
+        return _spelled_out(merged(merged(result, self.variants[variant]), self.overrides))
+
+    def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
+        """All runs, or those of one variant or of other seeds than the file's."""
+        if only is not None:
+            one_of(self.variants, only, "variant", self.title)
+        for task in self.tasks or [None]:
+            for variant in self.variants if only is None else [only]:
+                for seed in self.seeds if seeds is None else seeds:
+                    yield Run(task, variant, seed, self.declared(variant, task))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row, column and seed of an experiment, with its unresolved configuration."""
+
+    task: str | None
+    variant: str
+    seed: int
+    declared: Mapped
+
+    @property
+    def name(self) -> str:
+        return ", ".join(part for part in (self.task, self.variant, f"seed {self.seed}") if part)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies in its experiment's folder."""
+        parts = [slug(part) for part in (self.task, self.variant) if part is not None]
+        return Path(*parts, f"seed-{self.seed}")
+
+
+def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
+    """The experiment in the YAML file ``path``, with assignments ``a.b=c`` laid over every run.
+
+    Raises:
+        BadInput: with the place and the remedy.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: an experiment file is a mapping with title, seeds, base and variants")
+    for assignment in sets or []:
+        content["overrides"] = merged(content.get("overrides") or {}, _assignment(assignment))
+    content["variants"] = {name: entry or {} for name, entry in (content.get("variants") or {}).items()}
+    experiment = validated(Experiment, content, str(path))
+    for variant in experiment.published:
+        one_of(experiment.variants, variant, "variant under published:", str(path))
+    slugs = [slug(name) for name in experiment.variants]
+    if len(set(slugs)) < len(slugs):
+        raise BadInput(f"{path}: two variants would share a folder ({', '.join(slugs)}): rename one")
+    return experiment
+
+
+def write_experiment(experiment: Experiment, path: Path) -> None:
+    """Write ``experiment`` as YAML that ``read_experiment`` reads back equal."""
+    content = experiment.model_dump(exclude_defaults=True)
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Mapped:
+    """``base`` with ``over`` laid over it, mapping by mapping.
+
+    A mapping that changes its ``name`` replaces the whole: the old component's options mean nothing to the new one.
+    """
+    result = dict(deepcopy(base))
+    for key, value in over.items():
+        old = result.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name"):
+            result[key] = merged(old, value)
+        else:
+            result[key] = deepcopy(value)
+    return result
+
+
+def _spelled_out(declared: Mapped) -> Mapped:
+    """``declared`` with ``source: mnist`` written as ``source: {name: mnist}``, and the target likewise."""
+    data = declared.get("data")
+    if not isinstance(data, dict):
+        return declared
+    domains = {side: {"name": data[side]} for side in ("source", "target") if isinstance(data.get(side), str)}
+    return {**declared, "data": {**data, **domains}}
+
+
+def flattened(mapping: Mapping[str, Any], prefix: str = "") -> Mapped:
+    """Dotted paths to the leaves of nested mappings."""
+    result: Mapped = {}
+    for key, value in mapping.items():
+        inner = flattened(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        result.update(inner)
+    return result
+
+
+def slug(name: str) -> str:
+    """``name`` as a folder name: words of letters, digits and dots joined by hyphens."""
+    return re.sub(r"[^\w.]+", "-", name.replace("→", " to ").lower()).strip("-.") or "unnamed"
+
+
+def _assignment(text: str) -> Mapped:
+    path, equals, value = text.partition("=")
+    if not equals or not all(path.split(".")):
+        raise BadInput(f"--set {text}: write a.b=c, for example --set train.steps=500")
+    result: Any = parse_yaml(value, f"--set {text}")
+    for key in reversed(path.split(".")):
+        result = {key: result}
+    return dict(result)

@@ -1,0 +1,105 @@
+"""What a finished run leaves behind: its record, its features, and their projector in TensorBoard."""
+
+import io
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+
+import dann
+from dann.build import Setup
+from dann.config import Config
+from dann.data import Domain, Pair, Split
+from dann.device import described
+from dann.evaluate import embed
+from dann.experiment import Run
+from dann.files import write_whole
+from dann.journal import Journal
+from dann.records import FEATURES, Record, write_record
+
+SHOWN = 250  # examples of each domain in the projector and in the features file
+COMPONENTS = 50  # principal components kept of them, the usual start of t-SNE (van der Maaten and Hinton 2008)
+
+
+def finish(run: Run, config: Config, pair: Pair, setup: Setup, journal: Journal, folder: Path) -> None:
+    """Write the record and the features into the run's folder and the last tabs of its TensorBoard."""
+    scores = setup.scores()
+    resolved = config.model_dump()
+    record = Record(
+        task=run.task,
+        variant=run.variant,
+        seed=run.seed,
+        fingerprint=config.fingerprint(),
+        declared=run.declared,
+        config=resolved,
+        classes=list(pair.classes),
+        data={"source": _described(pair.source), "target": _described(pair.target), "trained_on": len(pair.train)},
+        evaluations=journal.evaluations(),
+        losses=journal.losses(),
+        confusion={split: scores[split].confusion.tolist() for split in ("source_test", "target_test")},
+        environment=environment(setup),
+        seconds=round(journal.seconds(), 2),
+    )
+    _show_features(pair, setup, journal, folder, config.train.steps)
+    journal.board.hyperparameters(resolved, record.evaluations[-1])
+    journal.board.close()
+    write_record(record, folder)
+
+
+def _described(domain: Domain) -> dict[str, Any]:
+    sizes = {"train": len(domain.train), "test": len(domain.test)}
+    return {"name": domain.name, "origin": domain.origin, "checksum": domain.checksum(), **sizes}
+
+
+def _show_features(pair: Pair, setup: Setup, journal: Journal, folder: Path, step: int) -> None:
+    """Features of some test examples of both domains: in the projector, and their principal components on file."""
+    source, target = _spread(pair.source.test), _spread(pair.target.test)
+    device = setup.stream.target_x.device
+    features = [embed(setup.method, part.x.to(device), setup.transform, setup.dtype).cpu() for part in (source, target)]
+    both = torch.cat(features)
+    labels = [[name, pair.classes[y]] for name, part in (("source", source), ("target", target)) for y in part.y]
+    journal.board.embeddings(both, labels, torch.cat([source.x, target.x]), step)
+    reduced = PCA(min(COMPONENTS, *both.shape), svd_solver="full").fit_transform(both.numpy()).astype(np.float16)
+    domain = np.repeat(np.array([0, 1], np.uint8), [len(source), len(target)])
+    content = io.BytesIO()
+    np.savez_compressed(content, features=reduced, domain=domain, label=torch.cat([source.y, target.y]).numpy())
+    write_whole(folder / FEATURES, content.getvalue())
+
+
+def _spread(split: Split) -> Split:
+    """``SHOWN`` examples spread evenly over the split, or all if there are fewer."""
+    return split.take(torch.linspace(0, len(split) - 1, min(SHOWN, len(split))).round().long())
+
+
+def environment(setup: Setup) -> dict[str, Any]:
+    """What the numbers depend on beside the configuration."""
+    device = setup.stream.target_x.device
+    return {
+        "commit": _commit(),
+        "dann": dann.__version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")},
+        "system": platform.system(),
+        "device": described(device),
+        "threads": torch.get_num_threads(),
+        "precision": "bf16" if setup.dtype is torch.bfloat16 else "fp32",
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the code, "+" added if it was changed since; None outside a git checkout."""
+    folder = Path(dann.__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,54 @@
+"""Pure tensor functions: the gradient reversal and the losses of the methods.
+
+Shapes: N examples of each domain, D features, K classes. The domain label is 0 for source and 1 for target.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class _ReverseGradient(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, weight: float | Tensor) -> Tensor:
+        return x.view_as(x)  # a view, not x itself: autograd needs a new output to hang the reversal on
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float | Tensor], output: Tensor) -> None:
+        ctx.weight = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return -ctx.weight * gradient, None
+
+
+def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:
+    """The identity whose backward pass multiplies the gradient by −λ.
+
+    Ganin et al. 2016, section 4.2, equations (16) and (17): R(x) = x, dR/dx = −λI.
+
+    Args:
+        x: any shape.
+        weight: λ, a number or a tensor that broadcasts against ``x``; it receives no gradient itself.
+    """
+    result: Tensor = _ReverseGradient.apply(x, weight)  # type: ignore[no-untyped-call]
+    return result
+
+
+def domain_loss(source_logits: Tensor, target_logits: Tensor) -> Tensor:
+    """The mean binary cross-entropy of the domain labels over the examples of both domains, in nats.
+
+    Ganin et al. 2016, equation (9) with d = 0 for source and d = 1 for target: a discriminator at chance costs
+    ln 2 = 0.693. Some libraries add the two domains' means instead, which doubles the loss and so the trade-off.
+
+    Args:
+        source_logits: shape ``(N,)``, the logit of "this is a target example" for each source example.
+        target_logits: shape ``(M,)``, the same for the target examples.
+    """
+    logits = torch.cat([source_logits, target_logits])
+    labels = torch.cat([torch.zeros_like(source_logits), torch.ones_like(target_logits)])
+    return F.binary_cross_entropy_with_logits(logits, labels)

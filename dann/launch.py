@@ -1,0 +1,115 @@
+"""Where and how the runs of an experiment execute: here, one after another."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from dann import checkpoint
+from dann.build import Setup, load_pair
+from dann.config import Config, resolve
+from dann.data import Pair
+from dann.errors import BadInput
+from dann.experiment import EXPERIMENT, Experiment, Run, write_experiment
+from dann.files import write_whole
+from dann.finish import finish
+from dann.journal import Journal
+from dann.records import RECORD, UNFINISHED, Record, difference, read_record
+from dann.schedules import LEARNING_RATE_SCHEDULES
+from dann.train import train
+
+CHECKPOINT, CONFIGURATION = "checkpoint.pt", "config.json"
+
+
+class Observer(Protocol):
+    """Who watches the runs: the command line's progress bar, or a test."""
+
+    def started(self, run: Run, done: int, steps: int) -> None: ...
+
+    def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None: ...
+
+    def finished(self, run: Run, record: Record, new: bool) -> None: ...
+
+
+def launch(experiment: Experiment, runs: list[Run], folder: Path, device: torch.device, observer: Observer) -> None:
+    """Execute ``runs``, a selection of the experiment's, in its ``folder``; finished ones are not repeated.
+
+    Raises:
+        BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds a
+            run of the same variant and seed with another configuration.
+    """
+    configs = [resolve(run.declared, f"{experiment.title}, variant {run.variant}") for run in runs]
+    for run, config in zip(runs, configs, strict=True):
+        _check_same(folder / run.folder, config)
+    load = lru_cache(maxsize=1)(load_pair)  # the runs of a variant share their data
+    folder.mkdir(parents=True, exist_ok=True)
+    write_experiment(experiment, folder / EXPERIMENT)
+    for run, config in zip(runs, configs, strict=True):
+        place = folder / run.folder
+        new = not (place / RECORD).is_file()
+        if new:
+            execute(run, config, load(config.data), place, device, observer)
+        observer.finished(run, read_record(place), new)
+
+
+def _check_same(place: Path, config: Config) -> None:
+    for folder, file in ((place, RECORD), (_unfinished(place), CONFIGURATION)):
+        if (folder / file).is_file():
+            recorded = read_record(folder).config if file == RECORD else json.loads((folder / file).read_text())
+            if changed := difference(recorded, config.model_dump()):
+                raise BadInput(
+                    f"{folder} is of another configuration ({changed}): give another --out or remove that folder"
+                )
+
+
+def _unfinished(place: Path) -> Path:
+    return place.with_name(place.name + UNFINISHED)
+
+
+def execute(run: Run, config: Config, pair: Pair, place: Path, device: torch.device, observer: Observer) -> None:
+    """Train one run, from its last checkpoint if it has one; ``place`` appears when it is complete."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        folder = _unfinished(place)
+        write_whole(folder / CONFIGURATION, config.model_dump_json().encode())
+        setup = Setup.of(config, pair, run.seed, device)
+        saved = folder / CHECKPOINT
+        start = checkpoint.load(saved, setup.method, setup.optimizer) if saved.is_file() else 0
+        journal = Journal(folder, start)
+        if start == 0:
+            journal.board.images(pair)
+        observer.started(run, start, config.train.steps)
+        _train(run, config, setup, journal, start, saved, observer)
+        finish(run, config, pair, setup, journal, folder)
+        folder.rename(place)
+
+
+def _train(
+    run: Run, config: Config, setup: Setup, journal: Journal, start: int, saved: Path, observer: Observer
+) -> None:
+    """Train from step ``start``, logging, evaluating and saving as the configuration says."""
+    method, steps = setup.method, config.train.steps
+
+    def log(step: int, learning_rate: float, terms: dict[str, float]) -> None:
+        journal.log(step, learning_rate, method.coefficients((step - 1) / steps), terms)
+        observer.advanced(run, step, terms)
+
+    def evaluate_and_save(step: int) -> None:
+        journal.evaluation(step, setup.scores())
+        checkpoint.save(saved, method, setup.optimizer, step)
+
+    train(
+        method,
+        setup.stream,
+        setup.optimizer,
+        LEARNING_RATE_SCHEDULES[config.optimizer.schedule],
+        steps=steps,
+        seed=run.seed,
+        start=start,
+        dtype=setup.dtype,
+        log_every=config.train.log_every,
+        log=log,
+        evaluate_every=config.train.evaluate_every,
+        evaluate=evaluate_and_save,
+    )

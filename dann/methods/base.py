@@ -1,0 +1,51 @@
+"""The contract of every method."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from dann.data import Batch
+from dann.networks import Network
+
+
+class Method(nn.Module):
+    """A network and the losses that train it; owns no optimiser, no counter and no schedule of time.
+
+    Sub-classes take their hyper-parameters as keyword-only arguments with the paper's defaults: the signature is the
+    schema of the method's part of an experiment file.
+
+    Attributes:
+        phases: the updates of one step, in order.
+    """
+
+    phases: tuple[str, ...] = ("all",)
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        """The weighted loss terms of one update; the loop minimises their sum.
+
+        Args:
+            progress: the share of training done, in [0, 1).
+            phase: one of ``phases``.
+        """
+        raise NotImplementedError
+
+    def phase_parameters(self, phase: str) -> Sequence[nn.Parameter]:
+        """The parameters that the update ``phase`` steps; by default all."""
+        return list(self.parameters())
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Logits, shape ``(N, K)``."""
+        logits: Tensor = self.network(x)
+        return logits
+
+    def domain_logits(self, x: Tensor) -> Tensor | None:
+        """The discriminator's logits of "this is a target example", shape ``(N,)``, where the method has one."""
+        return None
+
+    def coefficients(self, progress: float) -> dict[str, float]:
+        """What the method varies with progress, by name, for the log."""
+        return {}

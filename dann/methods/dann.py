@@ -1,0 +1,69 @@
+"""Domain-adversarial training of neural networks (Ganin et al. 2016)."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dann.data import Batch
+from dann.functional import domain_loss, reverse_gradient
+from dann.methods.base import Method
+from dann.networks import DomainDiscriminator, Network
+from dann.schedules import LAMBDA_SCHEDULES
+
+
+class Dann(Method):
+    """Features that classify the source well while a discriminator cannot tell the domains apart by them.
+
+    Section 4.2, equation (18): one update descends the label loss in features and classifier, the domain loss in the
+    discriminator, and −λ times the domain loss in the features, λ acting inside the gradient reversal.
+
+    Args:
+        weight: λ at the end of training.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1 (section 5.2.2); ``constant`` keeps it.
+        discriminator: hidden widths of the discriminator; by default what the paper puts on the network's features.
+        together: forward source and target as one batch, as the paper does, so that BatchNorm normalises over both
+            domains in training; else one after the other, each normalised by its own statistics. Without BatchNorm
+            the two are the same.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        weight: float = 1.0,
+        schedule: Literal["ramp", "constant"] = "ramp",
+        discriminator: list[int] | None = None,
+        together: bool = True,
+    ) -> None:
+        super().__init__(network)
+        widths = network.discriminator_widths if discriminator is None else discriminator
+        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.weight, self.schedule, self.together = weight, LAMBDA_SCHEDULES[schedule], together
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self._features(batch)
+        class_logits = self.network.classifier(source)
+        reversed_features = reverse_gradient(torch.cat([source, target]), self.weight * self.schedule(progress))
+        source_logits, target_logits = self.discriminator(reversed_features).float().split([len(source), len(target)])
+        return {
+            "label": F.cross_entropy(class_logits.float(), batch.source_y),
+            "domain": domain_loss(source_logits, target_logits),
+        }
+
+    def _features(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        features = self.network.features
+        if not self.together:
+            return features(batch.source_x), features(batch.target_x)
+        source, target = features(torch.cat([batch.source_x, batch.target_x])).split(
+            [len(batch.source_x), len(batch.target_x)]
+        )
+        return source, target
+
+    def domain_logits(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.discriminator(self.network.features(x))
+        return logits
+
+    def coefficients(self, progress: float) -> dict[str, float]:
+        return {"lambda": self.weight * self.schedule(progress)}

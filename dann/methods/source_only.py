@@ -1,0 +1,18 @@
+"""Plain supervised training."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from dann.data import Batch
+from dann.methods.base import Method
+
+
+class SourceOnly(Method):
+    """Cross-entropy on the labelled examples alone; the target is never forwarded.
+
+    Every baseline that is plain supervised training is this with other data: with the target's labelled training
+    split as the source it is "train on target".
+    """
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        return {"label": F.cross_entropy(self.predict(batch.source_x).float(), batch.source_y)}

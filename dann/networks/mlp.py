@@ -1,0 +1,28 @@
+"""The shallow network for vectors."""
+
+from typing import Literal
+
+from torch import nn
+
+from dann.errors import BadInput
+from dann.networks.base import Network
+
+
+def mlp(
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    *,
+    hidden: int = 50,
+    activation: Literal["sigmoid", "relu"] = "sigmoid",
+) -> Network:
+    """One hidden layer, a linear label head and a logistic regression for discriminator (Ganin et al. 2016, 4.1).
+
+    Args:
+        hidden: D, the width of the hidden layer: 50 for Amazon reviews, 15 for the moons (sections 5.1.1, 5.1.2).
+        activation: of the hidden layer; sigmoid in the paper.
+    """
+    if len(input_shape) != 1:
+        raise BadInput(f"network: mlp takes vectors, not inputs of shape {input_shape}: choose a network for images")
+    nonlinearity = nn.Sigmoid() if activation == "sigmoid" else nn.ReLU()
+    features = nn.Sequential(nn.Linear(input_shape[0], hidden), nonlinearity)
+    return Network(features, nn.Linear(hidden, num_classes), hidden, ())

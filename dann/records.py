@@ -1,0 +1,105 @@
+"""A folder per finished run, holding one record. Imports no torch."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dann.errors import BadInput
+from dann.experiment import Run, flattened
+from dann.files import write_whole
+
+RECORD, FEATURES = "record.json", "features.npz"
+Evaluation = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one finished run leaves behind.
+
+    Args:
+        declared: the merged configuration of the experiment file; ``config`` is the same with every default.
+        data: name, origin, checksum and sizes of both domains.
+        evaluations: one per evaluation: ``step``, the accuracy on each evaluated split by its name, and
+            ``discriminator_source`` and ``discriminator_target``, its accuracy on either test split, where it exists.
+        losses: ``step`` and each loss term at up to 200 steps.
+        confusion: counts on each test split after the last step, a row per true class.
+        environment: commit, versions, device, precision, threads.
+        seconds: wall time of training and evaluation.
+    """
+
+    task: str | None
+    variant: str
+    seed: int
+    fingerprint: str
+    declared: dict[str, Any]
+    config: dict[str, Any]
+    classes: list[str]
+    data: dict[str, Any]
+    evaluations: list[Evaluation]
+    losses: dict[str, list[float | None]]
+    confusion: dict[str, list[list[int]]]
+    environment: dict[str, Any]
+    seconds: float
+
+
+def write_record(record: Record, folder: Path) -> None:
+    """Write ``record`` into its run's folder."""
+    text = json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    write_whole(folder / RECORD, (text + "\n").encode())
+
+
+def read_record(folder: Path) -> Record:
+    """The record in a run's folder.
+
+    Raises:
+        BadInput: it is damaged or of another version of the project.
+    """
+    path = folder / RECORD
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(f"{path}: not a record of this version: remove its folder and run it again") from error
+
+
+def read_records(folder: Path) -> dict[Path, Record]:
+    """All records of finished runs under ``folder``, by the run's folder, in order of path."""
+    return {path.parent: read_record(path.parent) for path in sorted(folder.rglob(RECORD)) if _finished(path)}
+
+
+def _finished(path: Path) -> bool:
+    return path.parent.name.startswith("seed-") and not path.parent.name.endswith(UNFINISHED)
+
+
+UNFINISHED = ".unfinished"
+
+
+def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """The first key in which two nested mappings differ, with both values, or None."""
+    old, new = flattened(one), flattened(other)
+    for key in [*old, *new]:
+        if old.get(key, _ABSENT) != new.get(key, _ABSENT):
+            return f"{key}: {_shown(old, key)} there, {_shown(new, key)} now"
+    return None
+
+
+_ABSENT = object()
+
+
+def _shown(mapping: Mapping[str, Any], key: str) -> str:
+    return json.dumps(mapping[key], ensure_ascii=False) if key in mapping else "not set"
+
+
+def check_declared(record: Record, run: Run, folder: Path) -> None:
+    """Hold a record against the experiment file that asks for it; a default written out is no difference.
+
+    Raises:
+        BadInput: the file now sets something else than the run was made with.
+    """
+    resolved, declared = flattened(record.config), flattened(run.declared)
+    written_out = {key: value for key, value in declared.items() if resolved.get(key, _ABSENT) == value}
+    if changed := difference(record.declared | written_out, run.declared):
+        raise BadInput(
+            f"{folder}: recorded with another configuration ({changed}): run the experiment again in another --out"
+        )

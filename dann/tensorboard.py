@@ -1,0 +1,83 @@
+"""What a run shows in TensorBoard."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from dann.data import Pair
+from dann.experiment import flattened
+from dann.records import Evaluation
+
+LAYOUT = {
+    "adversary": {
+        "domain loss and chance, ln 2": ["Multiline", ["loss/domain", "loss/ln 2"]],
+        "discriminator accuracy": ["Multiline", ["discriminator/source", "discriminator/target"]],
+    },
+    "accuracy": {
+        "test accuracy": ["Multiline", ["accuracy/source_test", "accuracy/target_test"]],
+    },
+}
+
+
+class Board:
+    """The TensorBoard events of one run.
+
+    Args:
+        folder: the run's own.
+        start: steps done before; events of an interrupted run after them are hidden.
+    """
+
+    def __init__(self, folder: Path, start: int = 0) -> None:
+        self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
+        if start == 0:
+            self.writer.add_custom_scalars(LAYOUT)
+
+    def log(self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]) -> None:
+        """Losses and schedules after ``step`` steps."""
+        for name, value in terms.items():
+            self.writer.add_scalar(f"loss/{name}", value, step)
+        if "domain" in terms:
+            self.writer.add_scalar("loss/ln 2", math.log(2), step)
+        for name, value in [("learning rate", learning_rate), *coefficients.items()]:
+            self.writer.add_scalar(f"schedule/{name}", value, step)
+
+    def evaluation(self, values: Evaluation) -> None:
+        """Accuracies after ``values["step"]`` steps."""
+        for name, value in values.items():
+            kind, _, split = name.partition("_")
+            if name != "step":
+                tag = f"discriminator/{split}" if kind == "discriminator" else f"accuracy/{name}"
+                self.writer.add_scalar(tag, value, int(values["step"]))
+        self.writer.flush()
+
+    def images(self, pair: Pair) -> None:
+        """The first 64 training images of each domain, if they are images."""
+        if pair.train.x.ndim == 4:
+            self.writer.add_images("images/source", pair.train.x[:64])
+            self.writer.add_images("images/target", pair.target.train.x[:64])
+
+    def hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
+        """The resolved configuration beside the last evaluation, for the hyper-parameters tab."""
+        options = {
+            key: value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
+            for key, value in flattened(config).items()
+        }
+        metrics = {f"last/{name}": value for name, value in values.items() if name != "step"}
+        self.writer.add_hparams(options, metrics, run_name=".", global_step=int(values["step"]))
+
+    def embeddings(self, features: Tensor, labels: list[list[str]], images: Tensor, step: int) -> None:
+        """Features of both domains for the projector, with domain and class, and the images where there are any."""
+        thumbnails = images.float() / 255 if images.ndim == 4 else None
+        self.writer.add_embedding(
+            features.float(), labels, thumbnails, step, tag="features", metadata_header=["domain", "class"]
+        )
+
+    def close(self) -> None:
+        self.writer.close()
+
+
