@@ -42,11 +42,14 @@ class Setup:
             group["initial_lr"] = group["lr"]
         transform = Normalise(pair.train.x).to(device)
         target_x = pair.target.train.x.to(device)
-        stream = Stream(
-            pair.train.to(device), target_x, transform, batch_size=config.data.batch_size, seed=seed
-        )
+        stream = Stream(pair.train.to(device), target_x, transform, batch_size=config.data.batch_size, seed=seed)
         return cls(
-            method, optimizer, stream, transform, pair.evaluated(device), chosen_dtype(config.train.precision, device)
+            method,
+            optimizer,
+            stream,
+            transform,
+            pair.evaluated(device),
+            chosen_dtype(config.train.precision, device),
         )
 
     def scores(self) -> dict[str, Scores]:

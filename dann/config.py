@@ -108,7 +108,7 @@ def resolve(declared: Mapping[str, Any], where: str) -> Config:
     def schema(section: Mapping[str, Any], key: str, registry: Mapping[str, Any], what: str, base: Any) -> Any:
         component = _mapping(section.get(key, {}), key, where)
         name = component.get("name")
-        return (_schema(name, one_of(registry, name, what, f"{where}: {key}.name"), base), ...)
+        return (_schema(str(name), one_of(registry, name, what, f"{where}: {key}.name"), base), ...)
 
     data_schema = create_model(
         "data",
@@ -136,7 +136,10 @@ def _mapping(value: Any, path: str, where: str) -> Mapping[str, Any]:
 def _schema(name: str, component: Callable[..., Any], base: type[Component]) -> type[Component]:
     """``base`` with a field for each keyword-only argument of ``component``."""
     fields: dict[str, Any] = {
-        parameter.name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        parameter.name: (
+            parameter.annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
         for parameter in inspect.signature(component).parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY
     }

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from dann.data import Split
-from dann.methods import Method
 from dann.device import autocast
+from dann.methods import Method
 
 Transform = Callable[[Tensor], Tensor]
 CHUNK = 1000  # examples forwarded at once; their number changes nothing, because BatchNorm is in evaluation mode
@@ -34,7 +34,7 @@ def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dt
     """Score ``method`` on a labelled split."""
     with _inference(method):
         logits = _mapped(method.predict, split.x, transform, dtype)
-        domain = _mapped(method.domain_logits, split.x, transform, dtype)
+        domain = _mapped(method.domain_logits, split.x, transform, dtype) if method.adversarial else None
     classes = logits.shape[1]
     pairs = split.y * classes + logits.argmax(dim=1)
     confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).cpu()
@@ -60,8 +60,8 @@ def _inference(method: Method) -> Iterator[None]:
         method.train(training)
 
 
-def _mapped(function: Callable[[Tensor], Tensor | None], x: Tensor, transform: Transform, dtype: torch.dtype) -> ...:
-    """``function`` of all examples, float32; None if it gives none."""
+def _mapped(function: Transform, x: Tensor, transform: Transform, dtype: torch.dtype) -> Tensor:
+    """``function`` of all examples, float32."""
     with autocast(x.device, dtype):
-        chunks = [function(transform(chunk)) for chunk in x.split(CHUNK)]
-    return None if chunks[0] is None else torch.cat(chunks).float()
+        chunks = [function(transform(chunk)) for chunk in torch.split(x, CHUNK)]
+    return torch.cat(chunks).float()

@@ -25,6 +25,7 @@ class Experiment(BaseModel):
         variants: the rows, each as what differs from the base.
         tasks: the columns, likewise; without any there is one column.
         published: what a paper reports per variant, or per variant and task, as a share of 1.
+        finding: what the runs showed, for the page in results/.
         overrides: laid over every run last; what ``--set`` writes.
     """
 
@@ -36,6 +37,7 @@ class Experiment(BaseModel):
     variants: dict[str, Mapped] = Field(min_length=1)
     tasks: dict[str, Mapped] = {}
     published: dict[str, float | dict[str, float]] = {}
+    finding: str = ""
     overrides: Mapped = {}
 
     def declared(self, variant: str, task: str | None) -> Mapped:

@@ -35,7 +35,7 @@ def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:
         x: any shape.
         weight: λ, a number or a tensor that broadcasts against ``x``; it receives no gradient itself.
     """
-    result: Tensor = _ReverseGradient.apply(x, weight)  # type: ignore[no-untyped-call]
+    result: Tensor = _ReverseGradient.apply(x, weight)
     return result
 
 

@@ -37,7 +37,9 @@ class Board:
         if start == 0:
             self.writer.add_custom_scalars(LAYOUT)
 
-    def log(self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]) -> None:
+    def log(
+        self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]
+    ) -> None:
         """Losses and schedules after ``step`` steps."""
         for name, value in terms.items():
             self.writer.add_scalar(f"loss/{name}", value, step)
@@ -79,5 +81,3 @@ class Board:
 
     def close(self) -> None:
         self.writer.close()
-
-

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from dann.data import Batch, Stream, derive
 from dann.data.stream import STEP
-from dann.methods import Method
 from dann.device import autocast
+from dann.methods import Method
 from dann.schedules import Schedule
 
 Log = Callable[[int, float, dict[str, float]], None]

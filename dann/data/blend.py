@@ -3,13 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-
 Pixels = NDArray[np.uint8]
 
 
-def blend(
-    digits: Pixels, photos: list[Pixels], random: np.random.RandomState
-) -> Pixels:
+def blend(digits: Pixels, photos: list[Pixels], random: np.random.RandomState) -> Pixels:
     """|photo patch − digit| for each digit, over a patch drawn at random from a photo drawn at random.
 
     Ganin et al. 2016, section 5.2.4 ("MNIST → MNIST-M"): the difference is taken in each pixel and colour.

@@ -13,8 +13,6 @@ from dann.data.domain import Domain, Split
 from dann.data.folder import data_folder, download
 from dann.errors import BadInput
 
-
-
 DIGITS = tuple("0123456789")
 BSDS500 = "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz"
 MOSAIC_TILES, TILE = 4096, 32  # the stored release: mosaics of 64 × 64 tiles
@@ -44,9 +42,7 @@ def mnist_m() -> Domain:
         return Domain("mnist_m", train, test, DIGITS, "the authors' release, centre 28 × 28")
     photos = _bsds500_photos()
     random = np.random.RandomState(0)
-    train, test = (
-        Split(_tensor(blend(images, photos, random)), _tensor(labels)) for images, labels in _mnist_arrays()
-    )
+    train, test = (Split(_tensor(blend(images, photos, random)), _tensor(labels)) for images, labels in _mnist_arrays())
     return Domain("mnist_m", train, test, DIGITS, f"made from MNIST and {len(photos)} BSDS500 photos")
 
 

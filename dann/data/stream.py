@@ -58,9 +58,7 @@ class Stream:
     def __getitem__(self, step: int) -> Batch:
         rows = self._rows(len(self.source), SOURCE, step)
         columns = self._rows(len(self.target_x), TARGET, step)
-        return Batch(
-            self.transform(self.source.x[rows]), self.source.y[rows], self.transform(self.target_x[columns])
-        )
+        return Batch(self.transform(self.source.x[rows]), self.source.y[rows], self.transform(self.target_x[columns]))
 
     def _rows(self, examples: int, side: int, step: int) -> Tensor:
         first, last = step * self.batch_size, (step + 1) * self.batch_size

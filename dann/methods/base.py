@@ -16,9 +16,11 @@ class Method(nn.Module):
 
     Attributes:
         phases: the updates of one step, in order.
+        adversarial: whether there is a domain discriminator, and so ``domain_logits``.
     """
 
     phases: tuple[str, ...] = ("all",)
+    adversarial: bool = False
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -42,9 +44,9 @@ class Method(nn.Module):
         logits: Tensor = self.network(x)
         return logits
 
-    def domain_logits(self, x: Tensor) -> Tensor | None:
-        """The discriminator's logits of "this is a target example", shape ``(N,)``, where the method has one."""
-        return None
+    def domain_logits(self, x: Tensor) -> Tensor:
+        """The discriminator's logits of "this is a target example", shape ``(N,)``."""
+        raise NotImplementedError
 
     def coefficients(self, progress: float) -> dict[str, float]:
         """What the method varies with progress, by name, for the log."""

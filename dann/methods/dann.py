@@ -28,6 +28,8 @@ class Dann(Method):
             the two are the same.
     """
 
+    adversarial = True
+
     def __init__(
         self,
         network: Network,

@@ -1,6 +1,7 @@
 """What a network is to the methods, and the two modules of adversarial training."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +58,11 @@ class Network(nn.Module):
     """
 
     def __init__(
-        self, features: nn.Module, classifier: nn.Module, feature_dim: int, discriminator_widths: Sequence[int]
+        self,
+        features: nn.Module,
+        classifier: nn.Module,
+        feature_dim: int,
+        discriminator_widths: Sequence[int],
     ) -> None:
         super().__init__()
         self.features, self.classifier = features, classifier
@@ -71,7 +76,7 @@ class Network(nn.Module):
 def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
     """Linear layers of the given widths with ReLU, then dropout, between them, none after the last."""
     layers: list[nn.Module] = []
-    for width_in, width_out in zip(widths[:-1], widths[1:], strict=True):
+    for width_in, width_out in pairwise(widths):
         layers += [nn.Linear(width_in, width_out), nn.ReLU()]
         layers += [nn.Dropout(dropout)] if dropout else []
     while not isinstance(layers[-1], nn.Linear):

@@ -15,9 +15,7 @@ from dann.networks.base import Network, fully_connected, output_width
 Shape = tuple[int, ...]
 
 
-def mnist(
-    input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dropout: float = 0.0
-) -> Network:
+def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dropout: float = 0.0) -> Network:
     """Figure 4a: conv 5×5×32, pool, conv 5×5×48, pool; label head 100-100-K; discriminator 100-1.
 
     Args:

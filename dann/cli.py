@@ -1,0 +1,166 @@
+"""The command line: the only place that parses arguments and prints. What imports torch is imported when needed."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from dann import __version__
+from dann.errors import BadInput
+from dann.files import DISK_FULL
+
+FORMATS = ("md", "latex", "json")
+RULES = ("last", "source_val", "oracle")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for a failed check, 2 for bad input, 130 when interrupted."""
+    try:
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except BadInput as error:
+        return _complain(str(error), 2)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        place = f" while writing {error.filename}" if error.filename else ""
+        return _complain(f"the disk is full{place}: free some space and run the same command to continue", 2)
+    except KeyboardInterrupt:
+        return _complain("stopped; the same command continues from the last checkpoint", 130)
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"dann: {message}", file=sys.stderr)
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; see {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="dann", description="Domain-adversarial training and its baselines, on equal terms.")
+    parser.add_argument("--version", action="version", version=f"dann {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, function: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help)
+        added.set_defaults(command=function)
+        return added
+
+    run = command(
+        "run", _run, "Make the runs of an experiment file that are not there yet, then its table and figures."
+    )
+    run.add_argument("file", type=Path, metavar="FILE", help="an experiment file, such as experiments/quickstart.yaml")
+    run.add_argument("--only", metavar="VARIANT", help="make the runs of one row alone")
+    run.add_argument("--seeds", type=_seeds, metavar="0,1", help="seeds in place of the file's")
+    run.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every run")
+    run.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
+    run.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+
+    table = command("table", _table, "Print the tables of experiment files or of folders of runs.")
+    table.add_argument("path", type=Path, metavar="FILE_OR_DIR")
+    table.add_argument("--selection", choices=RULES, default="last", help="which step is reported (default: last)")
+    table.add_argument("--format", choices=FORMATS, default="md")
+    table.add_argument("--check", action="store_true", help="fail if results/ or README.md differ from the records")
+
+    plot = command("plot", _plot, "Draw the figures of experiment files or of folders of runs.")
+    plot.add_argument("path", type=Path, metavar="FILE_OR_DIR")
+
+    publish = command(
+        "publish", _publish, "Copy an experiment's finished runs, table and figures to results/ and README."
+    )
+    publish.add_argument("file", type=Path, metavar="FILE")
+    publish.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+
+    command("list", _list, "List data sets, networks, methods and optimisers.")
+    return parser
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("write whole numbers, as in 0,1") from error
+
+
+def _run(options: argparse.Namespace) -> int:
+    from dann.experiment import read_experiment
+    from dann.plots import draw_all
+    from dann.publish import relative
+
+    experiment = read_experiment(options.file, options.set)
+    runs = list(experiment.runs(options.only, options.seeds))
+    folder = options.out / relative(options.file)
+
+    from dann.device import chosen_device
+    from dann.launch import launch
+    from dann.show import Progress, show_table
+
+    with Progress(len(runs)) as progress:
+        launch(experiment, runs, folder, chosen_device(options.device), progress)
+    show_table(experiment, folder)
+    figures = draw_all(experiment, folder)
+    print(f"Figures:      {', '.join(str(path) for path in figures)}")
+    print(f"TensorBoard:  tensorboard --logdir {folder}")
+    print(f"Upper bound:  dann table {folder} --selection oracle")
+    return 0
+
+
+def _table(options: argparse.Namespace) -> int:
+    from dann.publish import located, stale, stale_readme
+    from dann.tables import FORMATS as WRITERS
+    from dann.tables import checked_records, make_table
+
+    if options.check:
+        lines = [line for file in _experiment_files(options.path) for line in stale(file)] + stale_readme()
+        print("\n".join(lines) if lines else "results and README agree with the records")
+        return 1 if lines else 0
+    for experiment, folder in located(options.path):
+        table = make_table(experiment, checked_records(experiment, folder), options.selection)
+        if options.format == "md":
+            print(f"{experiment.title} ({folder})\n")
+        print(WRITERS[options.format](table))
+    return 0
+
+
+def _experiment_files(path: Path) -> list[Path]:
+    files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+    if not files:
+        raise BadInput(f"{path}: no experiment files there; try dann table experiments --check")
+    return files
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from dann.plots import draw_all
+    from dann.publish import located
+
+    for experiment, folder in located(options.path):
+        for path in draw_all(experiment, folder):
+            print(path)
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from dann.publish import publish, relative
+
+    print(publish(options.file, options.out / relative(options.file)))
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from dann.data import DOMAINS
+    from dann.methods import METHODS
+    from dann.networks import NETWORKS
+    from dann.optimizers import OPTIMIZERS
+
+    for title, registry in (
+        ("Data sets", DOMAINS), ("Networks", NETWORKS), ("Methods", METHODS), ("Optimisers", OPTIMIZERS),
+    ):  # fmt: skip
+        print(title)
+        for name, entry in registry.items():
+            print(f"  {name:14} {(entry.__doc__ or '').strip().splitlines()[0]}")
+    return 0

@@ -1,0 +1,160 @@
+"""Records → figures. Imports no torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+
+from dann.experiment import Experiment, slug
+from dann.records import FEATURES, Record, read_records
+from dann.tables import make_table
+
+CHANCE = float(np.log(2))
+SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
+Runs = dict[Path, Record]
+
+
+def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
+    """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records."""
+    records = {place: record for place, record in read_records(folder).items() if record.variant in experiment.variants}
+    if not records:
+        return []
+    figures = {"bars": bars(experiment, list(records.values()))}
+    for task in experiment.tasks or [None]:
+        runs = {place: record for place, record in records.items() if record.task == task}
+        end = f"-{slug(task)}" if task else ""
+        if runs:
+            figures[f"curves{end}"] = curves(experiment, list(runs.values()))
+            figures[f"confusion{end}"] = confusion(experiment, runs)
+            figures[f"tsne{end}"] = tsne(experiment, runs)
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.png", dpi=110)
+    return [folder / f"{name}.png" for name in figures]
+
+
+def bars(experiment: Experiment, records: list[Record]) -> Figure:
+    """The table as bars: target accuracy of each variant, its standard deviation and each run, per task."""
+    table = make_table(experiment, records)
+    columns = [i for i, name in enumerate(table.columns) if not name.endswith(("published", "source accuracy, %"))]
+    figure, (axes,) = _axes(1, 1, 2.5 + len(table.rows) * (0.6 + 0.35 * len(columns)), 3.6)
+    width = 0.8 / len(columns)
+    for offset, column in enumerate(columns):
+        for position, (name, cells) in enumerate(table.rows.items()):
+            values = [100 * value for value in cells[column].values]
+            if not values:
+                continue
+            x = position + (offset - (len(columns) - 1) / 2) * width
+            axes.bar(x, np.mean(values), 0.9 * width, color=f"C{offset}", alpha=0.75,
+                     label=table.columns[column] if position == 0 else None)  # fmt: skip
+            axes.errorbar(x, np.mean(values), 100 * (cells[column].deviation or 0), color="black", capsize=3)
+            axes.plot([x] * len(values), values, ".", color="black", markersize=4)
+            published = experiment.published.get(name)
+            if isinstance(published, float):
+                axes.hlines(100 * published, x - width / 2, x + width / 2, color="grey", linestyle="--")
+    axes.set_xticks(range(len(table.rows)), list(table.rows), rotation=15 if len(table.rows) > 4 else 0)
+    axes.set_ylabel("target test accuracy, %")
+    axes.set_title(experiment.title, fontsize=10)
+    if len(columns) > 1:
+        axes.legend(fontsize=7)
+    return figure
+
+
+def curves(experiment: Experiment, records: list[Record]) -> Figure:
+    """Label loss, domain loss with its line at chance, and accuracies over the steps: mean and range over seeds."""
+    figure, (label, domain, target, discriminator) = _axes(1, 4, 16, 3.6)
+    for number, variant in enumerate(experiment.variants):
+        runs = [record for record in records if record.variant == variant]
+        colour = f"C{number}"
+        _band(label, [(run.losses["step"], run.losses.get("label")) for run in runs], variant, colour)
+        _band(domain, [(run.losses["step"], run.losses.get("domain")) for run in runs], variant, colour)
+        for split, style in (("target_test", "-"), ("source_test", ":")):
+            name = variant if split == "target_test" else None
+            _band(target, [_over_steps(run, split) for run in runs], name, colour, style)
+        for split, style in (("discriminator_source", ":"), ("discriminator_target", "-")):
+            name = f"{variant}, {split.removeprefix('discriminator_')}"
+            _band(discriminator, [_over_steps(run, split) for run in runs], name, colour, style)
+    domain.axhline(CHANCE, color="grey", linestyle="--", linewidth=1, label="chance, ln 2")
+    discriminator.axhline(50, color="grey", linestyle="--", linewidth=1, label="chance")
+    label.set_yscale("log")
+    titles = ("label loss", "domain loss", "test accuracy, % (target —, source ···)", "discriminator accuracy, %")
+    for axes, title in zip((label, domain, target, discriminator), titles, strict=True):
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("step")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=7)
+    return figure
+
+
+def confusion(experiment: Experiment, runs: Runs) -> Figure:
+    """Target confusion matrices after the last step, summed over seeds, each row as shares of its true class."""
+    variants = _present(experiment, runs)
+    figure, every = _axes(1, len(variants), 3.4 * len(variants) + 0.6, 3.6)
+    for axes, variant in zip(every, variants, strict=True):
+        chosen = [record for record in runs.values() if record.variant == variant]
+        counts = np.sum([record.confusion["target_test"] for record in chosen], axis=0)
+        image = axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1, cmap="Blues")
+        axes.set_title(variant, fontsize=10)
+        classes = chosen[0].classes
+        axes.set_xticks(range(len(classes)), classes, fontsize=7, rotation=90 if max(map(len, classes)) > 2 else 0)
+        axes.set_yticks(range(len(classes)), classes, fontsize=7)
+        axes.set_xlabel("predicted class, target test")
+    every[0].set_ylabel("true class")
+    figure.colorbar(image, ax=list(every), shrink=0.8)
+    return figure
+
+
+def tsne(experiment: Experiment, runs: Runs) -> Figure:
+    """t-SNE of the features of both domains, a panel per variant, of its first seed whose features are kept.
+
+    Without adaptation (source only) and after it (DANN) side by side, as in Ganin et al. 2016, Figure 5.
+    """
+    kept = {place: record for place, record in runs.items() if (place / FEATURES).is_file()}
+    variants = _present(experiment, kept)
+    figure, every = _axes(1, max(len(variants), 1), 3.6 * max(len(variants), 1), 3.9)
+    for axes, variant in zip(every, variants, strict=False):
+        place = next(place for place, record in kept.items() if record.variant == variant)
+        with np.load(place / FEATURES) as stored:
+            features, domain = stored["features"].astype(np.float32), stored["domain"]
+        perplexity = min(30.0, (len(features) - 1) / 3)
+        points = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(features)
+        for side, colour, name in ((0, SOURCE_COLOUR, "source"), (1, TARGET_COLOUR, "target")):
+            axes.plot(*points[domain == side].T, ".", color=colour, markersize=3, label=name)
+        axes.set_title(f"{variant}, seed {kept[place].seed}", fontsize=10)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.legend(fontsize=7, loc="upper right")
+    return figure
+
+
+def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(np.atleast_1d(figure.subplots(rows, columns)).flat)
+
+
+def _present(experiment: Experiment, runs: Runs) -> list[str]:
+    there = {record.variant for record in runs.values()}
+    return [variant for variant in experiment.variants if variant in there]
+
+
+def _over_steps(record: Record, key: str) -> tuple[list[float], list[float] | None]:
+    """Steps and percentages of one entry of the evaluations, None where the method has no such entry."""
+    if key not in record.evaluations[0]:
+        return [], None
+    return [e["step"] for e in record.evaluations], [100 * e[key] for e in record.evaluations]
+
+
+def _band(axes: Axes, series: Sequence[tuple[Sequence[float | None], Sequence[float | None] | None]],
+          name: str | None, colour: str, style: str = "-") -> None:  # fmt: skip
+    """The mean of several runs' curves as a line and their range as a band; nothing if no run has the curve."""
+    given = [(steps, values) for steps, values in series if values is not None]
+    if not given:
+        return
+    steps = np.array(given[0][0], float)
+    stacked = np.array([np.interp(steps, np.array(s, float), np.array(v, float)) for s, v in given])
+    axes.plot(steps, stacked.mean(axis=0), style, color=colour, label=name, linewidth=1.4)
+    axes.fill_between(steps, stacked.min(axis=0), stacked.max(axis=0), color=colour, alpha=0.15, linewidth=0)

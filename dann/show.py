@@ -1,0 +1,71 @@
+"""What ``dann run`` shows on the terminal."""
+
+from pathlib import Path
+from types import TracebackType
+
+from rich import progress
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from dann.experiment import Experiment, Run
+from dann.records import Record
+from dann.tables import checked_records, make_table
+
+
+class Progress:
+    """A bar over the steps of all runs, and a line for each finished one.
+
+    Args:
+        runs: how many there are.
+    """
+
+    def __init__(self, runs: int) -> None:
+        self.console = Console()
+        self.runs, self.before = runs, 0
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TimeRemainingColumn(elapsed_when_finished=True),
+            progress.TextColumn("{task.fields[losses]}"),
+        )
+        self.bar = progress.Progress(*columns, console=self.console, transient=True)
+        self.task = self.bar.add_task("loading", total=None, losses="")
+
+    def __enter__(self) -> "Progress":
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def started(self, run: Run, done: int, steps: int) -> None:
+        name = f"[{self.before + 1}/{self.runs}] {run.name}"
+        self.bar.reset(self.task, description=name, total=steps, completed=done, losses="")
+
+    def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
+        losses = ", ".join(f"{name} loss {value:.3f}" for name, value in terms.items())
+        self.bar.update(self.task, completed=done, losses=losses)
+
+    def finished(self, run: Run, record: Record, new: bool) -> None:
+        self.before += 1
+        last = record.evaluations[-1]
+        time = f"{record.seconds:.0f} s" if new else "already there"
+        self.console.print(
+            f"\\[{self.before}/{self.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
+            f"source {100 * last['source_test']:.1f} %, {time}",
+            highlight=False,
+        )
+
+
+def show_table(experiment: Experiment, folder: Path) -> None:
+    """Print the experiment's table from the records in ``folder``."""
+    table = make_table(experiment, checked_records(experiment, folder))
+    shown = RichTable("", title=experiment.title, caption=" ".join(table.notes))
+    for column in table.columns:
+        shown.add_column(column, justify="right")
+    for name, cells in table.rows.items():
+        shown.add_row(name, *(cell.text() for cell in cells))
+    Console().print(shown)

@@ -1,0 +1,172 @@
+"""Records → a table in Markdown, LaTeX or JSON. Imports no torch."""
+
+import json
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dann.experiment import Experiment
+from dann.records import Record, check_declared, read_records
+from dann.selection import RULES
+
+REPORTED = {
+    "last": "after the last step; nothing is selected",
+    "source_val": "at the step with the best source validation accuracy",
+    "oracle": "at the step with the best target test accuracy: an upper bound that needs the target's labels",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Accuracies of the runs that a cell stands for, as shares of 1; a published number has no runs behind it."""
+
+    values: list[float]
+    published: bool = False
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        """The sample standard deviation, or None for fewer than two runs."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    def text(self, plus_minus: str = "±") -> str:
+        """Per cent: mean, standard deviation and number of runs."""
+        if not self.values:
+            return "—"
+        if self.published:
+            return f"{100 * self.mean:.1f}"
+        spread = "" if self.deviation is None else f" {plus_minus} {100 * self.deviation:.1f}"
+        return f"{100 * self.mean:.1f}{spread} (n = {len(self.values)})"
+
+
+@dataclass(frozen=True)
+class Table:
+    """An experiment's result: a row per variant, each with a cell per column."""
+
+    title: str
+    columns: list[str]
+    rows: dict[str, list[Cell]]
+    notes: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        header = ["", *self.columns]
+        lines = [_joined(header), _joined(["---", *["---:"] * len(self.columns)])]
+        lines += [_joined([name, *(cell.text() for cell in cells)]) for name, cells in self.rows.items()]
+        return "\n".join(lines) + "\n\n" + " ".join(self.notes) + "\n"
+
+    def latex(self) -> str:
+        """A tabular for the booktabs package."""
+        lines = [r"\begin{tabular}{l" + "r" * len(self.columns) + "}", r"\toprule"]
+        lines += [" & ".join(["", *map(_escaped, self.columns)]) + r" \\", r"\midrule"]
+        for name, cells in self.rows.items():
+            lines.append(" & ".join([_escaped(name), *(cell.text(r"$\pm$") for cell in cells)]) + r" \\")
+        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+    def json(self) -> str:
+        def entry(cell: Cell) -> Any:
+            if not cell.values:
+                return None
+            return {"mean": cell.mean, "deviation": cell.deviation, "values": cell.values}
+
+        rows = {name: dict(zip(self.columns, map(entry, cells), strict=True)) for name, cells in self.rows.items()}
+        content = {"title": self.title, "rows": rows, "notes": self.notes}
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "latex": Table.latex, "json": Table.json}
+
+
+def _joined(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    for old, new in (
+        ("&", r"\&"),
+        ("%", r"\%"),
+        ("_", r"\_"),
+        ("→", r"$\to$"),
+        ("λ", r"$\lambda$"),
+        ("—", "--"),
+    ):
+        text = text.replace(old, new)
+    return text
+
+
+def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
+    """The records in ``folder`` of the experiment's variants and tasks.
+
+    Raises:
+        BadInput: a record was made with another configuration than the experiment now has.
+    """
+    records = read_records(folder)
+    chosen = []
+    runs = {(run.task, run.variant): run for run in experiment.runs(seeds=[0])}
+    for place, record in records.items():
+        run = runs.get((record.task, record.variant))
+        if run is not None:
+            check_declared(record, run, place)
+            chosen.append(record)
+    return chosen
+
+
+def make_table(experiment: Experiment, records: list[Record], rule: str = "last") -> Table:
+    """The table of an experiment: target test accuracy per task, and source test accuracy if there is one task."""
+    select = RULES[rule]
+
+    def accuracies(variant: str, task: str | None, split: str) -> dict[int, float]:
+        chosen = [record for record in records if record.variant == variant and record.task == task]
+        return {record.seed: select(record.evaluations)[split] for record in chosen}
+
+    variants = list(experiment.variants)
+    columns: dict[str, dict[str, Cell]] = {}
+    for task in experiment.tasks or [None]:
+        name = task or "target accuracy, %"
+        columns[name] = {v: Cell(list(accuracies(v, task, "target_test").values())) for v in variants}
+        published = {v: _published(experiment, v, task) for v in variants}
+        if any(cell.values for cell in published.values()):
+            columns[f"{task}, published" if task else "published"] = published
+    if experiment.tasks:
+        tasks = list(experiment.tasks)
+        columns["average"] = {v: _average([accuracies(v, t, "target_test") for t in tasks]) for v in variants}
+    else:
+        columns["source accuracy, %"] = {v: Cell(list(accuracies(v, None, "source_test").values())) for v in variants}
+    rows = {v: [column[v] for column in columns.values()] for v in variants}
+    return Table(experiment.title, list(columns), rows, _notes(records, rule))
+
+
+def _published(experiment: Experiment, variant: str, task: str | None) -> Cell:
+    given = experiment.published.get(variant)
+    value = given.get(task or "") if isinstance(given, dict) else given
+    return Cell([] if value is None else [value], published=True)
+
+
+def _average(per_task: list[dict[int, float]]) -> Cell:
+    """The mean over tasks of each seed that all tasks have."""
+    seeds = sorted(set.intersection(*(set(values) for values in per_task)))
+    return Cell([statistics.fmean(values[seed] for values in per_task) for seed in seeds])
+
+
+def _notes(records: list[Record], rule: str) -> list[str]:
+    if not records:
+        return ["No finished runs yet."]
+    tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
+    made = sorted({_made(record.environment) for record in records})
+    minutes = sum(record.seconds for record in records) / 60
+    return [
+        "Accuracy on test splits that training never sees, mean ± standard deviation over seeds,",
+        f"{REPORTED[rule]}. Target test examples: {', '.join(tests)}.",
+        f"{len(records)} runs, {minutes:.0f} minutes in all; {'; '.join(made)}.",
+    ]
+
+
+def _made(environment: dict[str, Any]) -> str:
+    return (
+        f"{environment['device']}, {environment['threads']} threads, {environment['precision']}, "
+        f"torch {environment['torch']}, commit {environment['commit'] or 'unknown'}"
+    )
