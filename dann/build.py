@@ -8,6 +8,7 @@ from dann.config import Config, DataSection
 from dann.data import DOMAINS, Normalise, Pair, Split, Stream, derive
 from dann.data.stream import WEIGHTS
 from dann.device import chosen_dtype
+from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS
@@ -42,7 +43,16 @@ class Setup:
             group["initial_lr"] = group["lr"]
         transform = Normalise(pair.train.x).to(device)
         target_x = pair.target.train.x.to(device)
-        stream = Stream(pair.train.to(device), target_x, transform, batch_size=config.data.batch_size, seed=seed)
+        if config.data.shift and pair.train.x.ndim != 4:
+            raise BadInput("data.shift moves images, but the domains are vectors: leave it out")
+        stream = Stream(
+            pair.train.to(device),
+            target_x,
+            transform,
+            batch_size=config.data.batch_size,
+            seed=seed,
+            shift=config.data.shift,
+        )
         return cls(
             method,
             optimizer,

@@ -54,12 +54,14 @@ class DataSection(Section):
 
     Args:
         batch_size: examples of each domain in a step; the paper's batches of 128 are 64 + 64.
+        shift: pixels by which training images of both domains are moved at random, down and across.
         validation: share of the source's training split held out for validation.
     """
 
     source: Component
     target: Component
     batch_size: int = Field(64, ge=1)
+    shift: int = Field(0, ge=0)
     validation: float = Field(0.1, ge=0, lt=1)
 
 

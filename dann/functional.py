@@ -39,6 +39,16 @@ def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:
     return result
 
 
+def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy of the class labels, in nats; in float32 or better, whatever autocast makes of logits.
+
+    Args:
+        logits: shape ``(N, K)``.
+        labels: class indices, shape ``(N,)``.
+    """
+    return F.cross_entropy(_precise(logits), labels)
+
+
 def domain_loss(source_logits: Tensor, target_logits: Tensor) -> Tensor:
     """The mean binary cross-entropy of the domain labels over the examples of both domains, in nats.
 
@@ -49,6 +59,10 @@ def domain_loss(source_logits: Tensor, target_logits: Tensor) -> Tensor:
         source_logits: shape ``(N,)``, the logit of "this is a target example" for each source example.
         target_logits: shape ``(M,)``, the same for the target examples.
     """
-    logits = torch.cat([source_logits, target_logits])
-    labels = torch.cat([torch.zeros_like(source_logits), torch.ones_like(target_logits)])
+    logits = _precise(torch.cat([source_logits, target_logits]))
+    labels = torch.cat([logits.new_zeros(len(source_logits)), logits.new_ones(len(target_logits))])
     return F.binary_cross_entropy_with_logits(logits, labels)
+
+
+def _precise(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

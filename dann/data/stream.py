@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from dann.data.domain import Split
+from dann.data.transforms import shifted
 from dann.errors import BadInput
 
-SOURCE, TARGET, STEP, WEIGHTS = range(4)  # what a derived seed is for
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION = range(5)  # what a derived seed is for
 
 
 class Batch(NamedTuple):
@@ -39,6 +40,7 @@ class Stream:
         target_x: the unlabelled examples, likewise.
         transform: maps raw inputs to the network's float inputs, a whole batch at a time.
         batch_size: examples of each domain in a batch.
+        shift: pixels by which images of both domains are moved at random.
     """
 
     def __init__(
@@ -49,16 +51,27 @@ class Stream:
         *,
         batch_size: int,
         seed: int,
+        shift: int = 0,
     ) -> None:
         if len(source) == 0 or len(target_x) == 0:
             raise BadInput("data: a domain has no training examples")
         self.source, self.target_x, self.transform = source, target_x, transform
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.shift = batch_size, seed, shift
 
     def __getitem__(self, step: int) -> Batch:
-        rows = self._rows(len(self.source), SOURCE, step)
-        columns = self._rows(len(self.target_x), TARGET, step)
-        return Batch(self.transform(self.source.x[rows]), self.source.y[rows], self.transform(self.target_x[columns]))
+        source_rows = self._rows(len(self.source), SOURCE, step)
+        target_rows = self._rows(len(self.target_x), TARGET, step)
+        return Batch(
+            self._inputs(self.source.x[source_rows], SOURCE, step),
+            self.source.y[source_rows],
+            self._inputs(self.target_x[target_rows], TARGET, step),
+        )
+
+    def _inputs(self, x: Tensor, side: int, step: int) -> Tensor:
+        if self.shift:
+            generator = torch.Generator().manual_seed(derive(self.seed, AUGMENTATION, side, step))
+            x = shifted(x, self.shift, generator)
+        return self.transform(x)
 
     def _rows(self, examples: int, side: int, step: int) -> Tensor:
         first, last = step * self.batch_size, (step + 1) * self.batch_size

@@ -30,3 +30,18 @@ class Normalise(nn.Module):
             return x
         floats = x.contiguous(memory_format=torch.channels_last).to(torch.float32)
         return floats.mul_(1 / 255).sub_(self.mean)
+
+
+def shifted(x: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
+    """Each image of a batch moved by its own offset of up to ``pixels`` down and across, its edge repeated.
+
+    Args:
+        x: images, shape ``(N, C, H, W)``, any type.
+        generator: on the CPU, so that all devices see the same offsets.
+    """
+    count, _, height, width = x.shape
+    offsets = torch.randint(-pixels, pixels + 1, (2, count, 1), generator=generator).to(x.device)
+    rows = (torch.arange(height, device=x.device) + offsets[0]).clamp(0, height - 1)
+    columns = (torch.arange(width, device=x.device) + offsets[1]).clamp(0, width - 1)
+    examples = torch.arange(count, device=x.device)[:, None, None]
+    return x[examples, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

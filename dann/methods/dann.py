@@ -4,10 +4,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dann.data import Batch
-from dann.functional import domain_loss, reverse_gradient
+from dann.functional import domain_loss, label_loss, reverse_gradient
 from dann.methods.base import Method
 from dann.networks import DomainDiscriminator, Network
 from dann.schedules import LAMBDA_SCHEDULES
@@ -48,9 +47,9 @@ class Dann(Method):
         source, target = self._features(batch)
         class_logits = self.network.classifier(source)
         reversed_features = reverse_gradient(torch.cat([source, target]), self.weight * self.schedule(progress))
-        source_logits, target_logits = self.discriminator(reversed_features).float().split([len(source), len(target)])
+        source_logits, target_logits = self.discriminator(reversed_features).split([len(source), len(target)])
         return {
-            "label": F.cross_entropy(class_logits.float(), batch.source_y),
+            "label": label_loss(class_logits, batch.source_y),
             "domain": domain_loss(source_logits, target_logits),
         }
 

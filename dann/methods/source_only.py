@@ -1,9 +1,9 @@
 """Plain supervised training."""
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from dann.data import Batch
+from dann.functional import label_loss
 from dann.methods.base import Method
 
 
@@ -15,4 +15,4 @@ class SourceOnly(Method):
     """
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        return {"label": F.cross_entropy(self.predict(batch.source_x).float(), batch.source_y)}
+        return {"label": label_loss(self.predict(batch.source_x), batch.source_y)}

@@ -1,0 +1,169 @@
+"""The whole update of DANN against gradients derived by hand, and the contract of every method."""
+
+import numpy as np
+import pytest
+import torch
+
+from dann.data import Batch
+from dann.methods import METHODS, Dann, Method, SourceOnly
+from dann.networks import NETWORKS
+from dann.networks.mlp import mlp
+from dann.schedules import ramp
+from dann.train import update
+
+INPUTS = {"mnist": (3, 28, 28), "svhn": (3, 32, 32), "gtsrb": (3, 40, 40), "mlp": (20,)}
+
+
+def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: torch.dtype = torch.float32) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    source, target = (torch.randn(count, *shape, generator=generator, dtype=dtype) for _ in range(2))
+    return Batch(source, torch.arange(count) % classes, target + 1)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def hand_derived_update(p: dict[str, np.ndarray], batch: Batch, weight: float, rate: float) -> dict[str, np.ndarray]:
+    """One gradient step of the DANN of Ganin et al. 2016, section 4.1, without autograd.
+
+    Network: h = σ(Wx + b), class probabilities q = softmax(Vh + c), domain probability o = σ(u·h + z).
+    Losses, over n source examples (x, y) and n target examples:
+        label  L = −(1/n) Σ_source log q_y
+        domain D = −(1/2n) [Σ_source log(1 − o) + Σ_target log o]
+
+    Derivation. With a = Vh + c, ∂L/∂a = (q − e_y)/n; so ∂L/∂V = Σ (∂L/∂a) hᵀ, ∂L/∂c = Σ ∂L/∂a, ∂L/∂h = Vᵀ ∂L/∂a.
+    With s = u·h + z, ∂D/∂s = (o − d)/2n for domain label d; so ∂D/∂u = Σ (∂D/∂s) h, ∂D/∂z = Σ ∂D/∂s,
+    ∂D/∂h = (∂D/∂s) u. The reversal passes g = ∂L/∂h − λ ∂D/∂h to the features (∂L/∂h = 0 for target examples).
+    With r = Wx + b, h' = h(1 − h): ∂/∂r = g ∘ h(1 − h), so W moves along Σ (∂/∂r) xᵀ and b along Σ ∂/∂r.
+    V, c descend L; u, z descend D itself, at full rate whatever λ is.
+    """
+    x = np.concatenate([batch.source_x.numpy(), batch.target_x.numpy()])
+    y, n = batch.source_y.numpy(), len(batch.source_y)
+    h = sigmoid(x @ p["W"].T + p["b"])
+    a = h[:n] @ p["V"].T + p["c"]
+    q = np.exp(a - a.max(axis=1, keepdims=True))
+    q /= q.sum(axis=1, keepdims=True)
+    o = sigmoid(h @ p["u"] + p["z"])
+    d = np.concatenate([np.zeros(n), np.ones(n)])
+    grad_a = (q - np.eye(len(p["c"]))[y]) / n
+    grad_s = (o - d) / (2 * n)
+    grad_h = -weight * np.outer(grad_s, p["u"])
+    grad_h[:n] += grad_a @ p["V"]
+    grad_r = grad_h * h * (1 - h)
+    gradients = {
+        "W": grad_r.T @ x,
+        "b": grad_r.sum(axis=0),
+        "V": grad_a.T @ h[:n],
+        "c": grad_a.sum(axis=0),
+        "u": grad_s @ h,
+        "z": grad_s.sum(),
+    }
+    return {name: p[name] - rate * gradient for name, gradient in gradients.items()}
+
+
+def shallow_parameters(method: Dann) -> dict[str, torch.Tensor]:
+    network, domain = method.network, method.discriminator.layers[0]
+    hidden, head = network.features[0], network.classifier
+    return {
+        "W": hidden.weight,
+        "b": hidden.bias,
+        "V": head.weight,
+        "c": head.bias,
+        "u": domain.weight[0],
+        "z": domain.bias[0],
+    }
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.05, 0.9])
+@pytest.mark.parametrize("together", [True, False])
+def test_dann_update_equals_the_hand_derived_one(progress: float, together: bool) -> None:
+    torch.manual_seed(0)
+    method = Dann(mlp((7,), 3, hidden=4), weight=0.8, together=together).double()
+    optimizer = torch.optim.SGD(method.parameters(), lr=0.5)
+    batch = batch_of((7,), classes=3, dtype=torch.float64)
+    expected = {name: value.detach().numpy().copy() for name, value in shallow_parameters(method).items()}
+    for _ in range(3):
+        expected = hand_derived_update(expected, batch, 0.8 * ramp(progress), 0.5)
+        update(method, batch, progress, "all", optimizer)
+    for name, value in shallow_parameters(method).items():
+        np.testing.assert_allclose(value.detach().numpy(), expected[name], rtol=1e-11, atol=1e-13, err_msg=name)
+
+
+def test_lambda_zero_moves_features_and_classifier_as_source_only_does() -> None:
+    networks = []
+    for build in (lambda network: Dann(network, weight=0.0), SourceOnly):
+        torch.manual_seed(0)
+        method = build(NETWORKS["mnist"]((3, 28, 28), 10)).double()
+        optimizer = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(2):
+            update(method, batch_of((3, 28, 28), dtype=torch.float64), 0.5, "all", optimizer)
+        networks.append(method.network.state_dict())
+    for name, value in networks[0].items():
+        torch.testing.assert_close(value, networks[1][name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_dann_forwards_the_domains_as_it_says(together: bool) -> None:
+    method = Dann(NETWORKS["mnist"]((3, 28, 28), 10, batch_norm=True), together=together)
+    batch = batch_of((3, 28, 28))
+    before = method.network.features[1].running_mean.clone()
+    method(batch, 0.5, "all")
+    after = method.network.features[1].running_mean
+    convolved = [method.network.features[0](x).mean(dim=(0, 2, 3)) for x in (batch.source_x, batch.target_x)]
+    if together:
+        expected = 0.9 * before + 0.1 * (convolved[0] + convolved[1]) / 2
+    else:
+        expected = 0.9 * (0.9 * before + 0.1 * convolved[0]) + 0.1 * convolved[1]
+    torch.testing.assert_close(after, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_source_only_never_forwards_the_target() -> None:
+    method = SourceOnly(NETWORKS["mnist"]((3, 28, 28), 10))
+    source_x, source_y, target_x = batch_of((3, 28, 28))
+    poisoned = Batch(source_x, source_y, torch.full_like(target_x, torch.nan))
+    terms = method(poisoned, 0.5, "all")
+    assert set(terms) == {"label"}
+    assert terms["label"].item() == method(Batch(source_x, source_y, target_x), 0.5, "all")["label"].item()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_trains_predicts_and_repeats_itself(name: str, network: str) -> None:
+    def trained() -> Method:
+        torch.manual_seed(1)
+        method = METHODS[name](NETWORKS[network](INPUTS[network], 5))
+        optimizer = torch.optim.SGD(method.parameters(), lr=0.01)
+        for phase in method.phases:
+            terms = update(method, batch_of(INPUTS[network]), 0.5, phase, optimizer)
+            assert terms and all(torch.isfinite(term) and term.ndim == 0 for term in terms.values())
+        return method
+
+    method, again = trained(), trained()
+    for key, value in method.state_dict().items():
+        assert torch.equal(value, again.state_dict()[key]), key
+    moved = METHODS[name](NETWORKS[network](INPUTS[network], 5)).state_dict()
+    assert any(not torch.equal(value, moved[key]) for key, value in method.state_dict().items())
+    method.eval()
+    x = batch_of(INPUTS[network]).target_x
+    assert method.predict(x).shape == (6, 5)
+    assert method.adversarial == (type(method).domain_logits is not Method.domain_logits)
+    if method.adversarial:
+        assert method.domain_logits(x).shape == (6,)
+
+
+class _TwoPhases(SourceOnly):
+    phases = ("features", "classifier")
+
+    def phase_parameters(self, phase: str) -> list[torch.nn.Parameter]:
+        return list(getattr(self.network, phase).parameters())
+
+
+@pytest.mark.parametrize("phase", _TwoPhases.phases)
+def test_a_phase_steps_its_parameters_alone(phase: str) -> None:
+    method = _TwoPhases(mlp((20,), 5))
+    optimizer = torch.optim.AdamW(method.parameters(), lr=0.1, weight_decay=0.1)
+    before = {name: value.clone() for name, value in method.network.state_dict().items()}
+    update(method, batch_of((20,)), 0.0, phase, optimizer)
+    for name, value in method.network.state_dict().items():
+        assert torch.equal(value, before[name]) != name.startswith(phase), name
