@@ -32,36 +32,33 @@ class Scores:
 
 def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32) -> Scores:
     """Score ``method`` on a labelled split."""
-    with _inference(method):
-        logits = _mapped(method.predict, split.x, transform, dtype)
-        domain = _mapped(method.domain_logits, split.x, transform, dtype) if method.adversarial else None
-    classes = logits.shape[1]
-    pairs = split.y * classes + logits.argmax(dim=1)
-    confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).cpu()
-    accuracy = int(confusion.diagonal().sum()) / len(split)
-    as_target = None if domain is None else int((domain > 0).sum()) / len(split)
-    return Scores(accuracy, confusion, as_target)
+    predicted, as_target = [], []
+    with _inference(method, split.x, dtype):
+        for x in torch.split(split.x, CHUNK):
+            features = method.features(transform(x))
+            logits = method.classify(features)
+            predicted.append(logits.argmax(dim=1))
+            if method.adversarial:
+                as_target.append(method.domain_logits(features, logits) > 0)
+        classes = logits.shape[1]
+        pairs = split.y * classes + torch.cat(predicted)
+        confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).cpu()
+        accuracy = int(confusion.diagonal().sum()) / len(split)
+        return Scores(accuracy, confusion, int(torch.cat(as_target).sum()) / len(split) if as_target else None)
 
 
 def embed(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32) -> Tensor:
     """The features of raw examples, float32 of shape ``(N, D)``."""
-    with _inference(method):
-        return _mapped(method.network.features, x, transform, dtype)
+    with _inference(method, x, dtype):
+        return torch.cat([method.features(transform(part)) for part in torch.split(x, CHUNK)]).float()
 
 
 @contextmanager
-def _inference(method: Method) -> Iterator[None]:
+def _inference(method: Method, x: Tensor, dtype: torch.dtype) -> Iterator[None]:
     training = method.training
     method.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), autocast(x.device, dtype):
             yield
     finally:
         method.train(training)
-
-
-def _mapped(function: Transform, x: Tensor, transform: Transform, dtype: torch.dtype) -> Tensor:
-    """``function`` of all examples, float32."""
-    with autocast(x.device, dtype):
-        chunks = [function(transform(chunk)) for chunk in torch.split(x, CHUNK)]
-    return torch.cat(chunks).float()

@@ -16,7 +16,7 @@ from dann.build import Setup
 from dann.config import Config
 from dann.data import Domain, Pair, Split
 from dann.device import described
-from dann.evaluate import embed
+from dann.evaluate import Scores, embed
 from dann.experiment import Run
 from dann.files import write_whole
 from dann.journal import Journal
@@ -26,9 +26,10 @@ SHOWN = 250  # examples of each domain in the projector and in the features file
 COMPONENTS = 50  # principal components kept of them, the usual start of t-SNE (van der Maaten and Hinton 2008)
 
 
-def finish(run: Run, config: Config, pair: Pair, setup: Setup, journal: Journal, folder: Path) -> None:
+def finish(
+    run: Run, config: Config, pair: Pair, setup: Setup, journal: Journal, scores: dict[str, Scores], folder: Path
+) -> None:
     """Write the record and the features into the run's folder and the last tabs of its TensorBoard."""
-    scores = setup.scores()
     resolved = config.model_dump()
     record = Record(
         task=run.task,

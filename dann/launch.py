@@ -12,6 +12,7 @@ from dann.build import Setup, load_pair
 from dann.config import Config, resolve
 from dann.data import Pair
 from dann.errors import BadInput
+from dann.evaluate import Scores
 from dann.experiment import EXPERIMENT, Experiment, Run, write_experiment
 from dann.files import write_whole
 from dann.finish import finish
@@ -80,23 +81,25 @@ def execute(run: Run, config: Config, pair: Pair, place: Path, device: torch.dev
         if start == 0:
             journal.board.images(pair)
         observer.started(run, start, config.train.steps)
-        _train(run, config, setup, journal, start, saved, observer)
-        finish(run, config, pair, setup, journal, folder)
+        scores = _train(run, config, setup, journal, start, saved, observer)
+        finish(run, config, pair, setup, journal, scores, folder)
         folder.rename(place)
 
 
 def _train(
     run: Run, config: Config, setup: Setup, journal: Journal, start: int, saved: Path, observer: Observer
-) -> None:
-    """Train from step ``start``, logging, evaluating and saving as the configuration says."""
+) -> dict[str, Scores]:
+    """Train from step ``start``, logging, evaluating and saving as configured; returns the scores at the end."""
     method, steps = setup.method, config.train.steps
+    scores = setup.scores() if start == steps else {}
 
     def log(step: int, learning_rate: float, terms: dict[str, float]) -> None:
         journal.log(step, learning_rate, method.coefficients((step - 1) / steps), terms)
         observer.advanced(run, step, terms)
 
     def evaluate_and_save(step: int) -> None:
-        journal.evaluation(step, setup.scores())
+        scores.update(setup.scores())
+        journal.evaluation(step, scores)
         checkpoint.save(saved, method, setup.optimizer, step)
 
     train(
@@ -113,3 +116,4 @@ def _train(
         evaluate_every=config.train.evaluate_every,
         evaluate=evaluate_and_save,
     )
+    return scores

@@ -149,7 +149,8 @@ def test_every_method_trains_predicts_and_repeats_itself(name: str, network: str
     assert method.predict(x).shape == (6, 5)
     assert method.adversarial == (type(method).domain_logits is not Method.domain_logits)
     if method.adversarial:
-        assert method.domain_logits(x).shape == (6,)
+        features = method.features(x)
+        assert method.domain_logits(features, method.classify(features)).shape == (6,)
 
 
 class _TwoPhases(SourceOnly):

@@ -39,12 +39,21 @@ class Method(nn.Module):
         """The parameters that the update ``phase`` steps; by default all."""
         return list(self.parameters())
 
-    def predict(self, x: Tensor) -> Tensor:
-        """Logits, shape ``(N, K)``."""
-        logits: Tensor = self.network(x)
+    def features(self, x: Tensor) -> Tensor:
+        """The features of inputs, shape ``(N, D)``."""
+        features: Tensor = self.network.features(x)
+        return features
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits of the classes, shape ``(N, K)``."""
+        logits: Tensor = self.network.classifier(features)
         return logits
 
-    def domain_logits(self, x: Tensor) -> Tensor:
+    def predict(self, x: Tensor) -> Tensor:
+        """Logits of the classes of inputs, shape ``(N, K)``."""
+        return self.classify(self.features(x))
+
+    def domain_logits(self, features: Tensor, class_logits: Tensor) -> Tensor:
         """The discriminator's logits of "this is a target example", shape ``(N,)``."""
         raise NotImplementedError
 

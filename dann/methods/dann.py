@@ -45,25 +45,21 @@ class Dann(Method):
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         source, target = self._features(batch)
-        class_logits = self.network.classifier(source)
-        reversed_features = reverse_gradient(torch.cat([source, target]), self.weight * self.schedule(progress))
-        source_logits, target_logits = self.discriminator(reversed_features).split([len(source), len(target)])
+        weight = self.weight * self.schedule(progress)
+        source_logits, target_logits = (self.discriminator(reverse_gradient(x, weight)) for x in (source, target))
         return {
-            "label": label_loss(class_logits, batch.source_y),
+            "label": label_loss(self.classify(source), batch.source_y),
             "domain": domain_loss(source_logits, target_logits),
         }
 
     def _features(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        features = self.network.features
         if not self.together:
-            return features(batch.source_x), features(batch.target_x)
-        source, target = features(torch.cat([batch.source_x, batch.target_x])).split(
-            [len(batch.source_x), len(batch.target_x)]
-        )
-        return source, target
+            return self.features(batch.source_x), self.features(batch.target_x)
+        both = self.features(torch.cat([batch.source_x, batch.target_x]))
+        return both[: len(batch.source_x)], both[len(batch.source_x) :]
 
-    def domain_logits(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.discriminator(self.network.features(x))
+    def domain_logits(self, features: Tensor, class_logits: Tensor) -> Tensor:
+        logits: Tensor = self.discriminator(features)
         return logits
 
     def coefficients(self, progress: float) -> dict[str, float]:
