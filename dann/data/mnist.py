@@ -15,6 +15,7 @@ from dann.errors import BadInput
 
 DIGITS = tuple("0123456789")
 BSDS500 = "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz"
+PARTS = {"train": 60_000, "t10k": 10_000}
 MOSAIC_TILES, TILE = 4096, 32  # the stored release: mosaics of 64 × 64 tiles
 
 
@@ -60,7 +61,7 @@ def _mnist_arrays() -> list[tuple[Pixels, Pixels]]:
         expected = "mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
         download("mnist", expected, lambda: torchvision.datasets.MNIST(str(folder), download=True))
     parts = []
-    for part, count in (("train", 60_000), ("t10k", 10_000)):
+    for part, count in PARTS.items():
         images = _read_idx([folder, raw], f"{part}-images-idx3-ubyte", (count, 28, 28))
         labels = _read_idx([folder, raw], f"{part}-labels-idx1-ubyte", (count,))
         parts.append((images, labels))

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
+from dann.networks import digits, mlp
 from dann.networks.base import DomainDiscriminator, GradientReversal, Network
-from dann.networks.digits import gtsrb, mnist, svhn
-from dann.networks.mlp import mlp
 
-NETWORKS: dict[str, Callable[..., Network]] = {"mnist": mnist, "svhn": svhn, "gtsrb": gtsrb, "mlp": mlp}
+NETWORKS: dict[str, Callable[..., Network]] = {
+    "mnist": digits.mnist,
+    "svhn": digits.svhn,
+    "gtsrb": digits.gtsrb,
+    "mlp": mlp.mlp,
+}
 
 __all__ = ["NETWORKS", "DomainDiscriminator", "GradientReversal", "Network"]

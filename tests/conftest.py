@@ -1,0 +1,24 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture
+def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty folder that DANN_DATA names."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    monkeypatch.setenv("DANN_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data sets; skips where DANN_DATA is not set."""
+    if "DANN_DATA" not in os.environ:
+        pytest.skip("DANN_DATA is not set: the real MNIST and MNIST-M are not at hand")
+    return Path(os.environ["DANN_DATA"])
