@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
     from dann.show import Progress, show_table
 
     with Progress(len(runs)) as progress:
-        launch(experiment, runs, folder, chosen_device(options.device), progress)
+        launch(experiment, runs, folder, chosen_device(options.device), progress, options.file)
     show_table(experiment, folder)
     figures = draw_all(experiment, folder)
     print(f"Figures:      {', '.join(str(path) for path in figures)}")

@@ -107,24 +107,24 @@ def resolve(declared: Mapping[str, Any], where: str) -> Config:
     """
     data = _mapping(declared.get("data", {}), "data", where)
 
-    def schema(section: Mapping[str, Any], key: str, registry: Mapping[str, Any], what: str, base: Any) -> Any:
-        component = _mapping(section.get(key, {}), key, where)
-        name = component.get("name")
-        return (_schema(str(name), one_of(registry, name, what, f"{where}: {key}.name"), base), ...)
+    def schema(path: str, registry: Mapping[str, Any], what: str, base: Any = Component) -> Any:
+        section = data if path.startswith("data.") else declared
+        name = _mapping(section.get(path.removeprefix("data."), {}), path, where).get("name")
+        return (_schema(str(name), one_of(registry, name, what, f"{where}: {path}.name"), base), ...)
 
     data_schema = create_model(
         "data",
         __base__=DataSection,
-        source=schema(data, "source", DOMAINS, "data set", Component),
-        target=schema(data, "target", DOMAINS, "data set", Component),
+        source=schema("data.source", DOMAINS, "data set"),
+        target=schema("data.target", DOMAINS, "data set"),
     )
     model = create_model(
         "configuration",
         __base__=Config,
         data=(data_schema, ...),
-        network=schema(declared, "network", NETWORKS, "network", Component),
-        optimizer=schema(declared, "optimizer", OPTIMIZERS, "optimizer", OptimizerSection),
-        method=schema(declared, "method", METHODS, "method", Component),
+        network=schema("network", NETWORKS, "network"),
+        optimizer=schema("optimizer", OPTIMIZERS, "optimizer", OptimizerSection),
+        method=schema("method", METHODS, "method"),
     )
     return validated(model, declared, where)
 

@@ -48,7 +48,7 @@ class Experiment(BaseModel):
     def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
         """All runs, or those of one variant or of other seeds than the file's."""
         if only is not None:
-            one_of(self.variants, only, "variant", self.title)
+            one_of(self.variants, only, "variant", "--only")
         for task in self.tasks or [None]:
             for variant in self.variants if only is None else [only]:
                 for seed in self.seeds if seeds is None else seeds:

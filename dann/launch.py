@@ -34,14 +34,19 @@ class Observer(Protocol):
     def finished(self, run: Run, record: Record, new: bool) -> None: ...
 
 
-def launch(experiment: Experiment, runs: list[Run], folder: Path, device: torch.device, observer: Observer) -> None:
+def launch(
+    experiment: Experiment, runs: list[Run], folder: Path, device: torch.device, observer: Observer, file: Path
+) -> None:
     """Execute ``runs``, a selection of the experiment's, in its ``folder``; finished ones are not repeated.
+
+    Args:
+        file: the experiment's, for messages.
 
     Raises:
         BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds a
             run of the same variant and seed with another configuration.
     """
-    configs = [resolve(run.declared, f"{experiment.title}, variant {run.variant}") for run in runs]
+    configs = [resolve(run.declared, f"{file}, variant {run.variant}") for run in runs]
     for run, config in zip(runs, configs, strict=True):
         _check_same(folder / run.folder, config)
     load = lru_cache(maxsize=1)(load_pair)  # the runs of a variant share their data

@@ -96,10 +96,10 @@ def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """The end of a message about a wrong name: the nearest known one, if any is near, and all of them."""
-    names = list(known)
+    names = {name.lower(): name for name in known}
     near = difflib.get_close_matches(wrong.lower(), names, n=1)
-    meant = f"; did you mean {near[0]}?" if near else ""
-    return f"{meant} (known: {', '.join(names)})" if names else meant
+    meant = f"; did you mean {names[near[0]]}?" if near else ""
+    return f"{meant} (known: {', '.join(names.values())})" if names else meant
 
 
 def one_of(registry: Mapping[str, Any], name: Any, what: str, where: str) -> Any:
