@@ -7,7 +7,6 @@ from pathlib import Path
 from dann.errors import BadInput
 from dann.experiment import EXPERIMENT, Experiment, read_experiment
 from dann.files import write_whole
-from dann.plots import draw_all
 from dann.records import FEATURES, RECORD
 from dann.tables import checked_records, make_table
 
@@ -51,6 +50,8 @@ def publish(file: Path, runs: Path) -> Path:
     Raises:
         BadInput: a planned run is missing, or was made with another configuration.
     """
+    from dann.plots import draw_all  # here, because matplotlib takes a second that `dann table` need not wait
+
     experiment = read_experiment(file)
     checked_records(experiment, runs)
     missing = [run.name for run in experiment.runs() if not (runs / run.folder / RECORD).is_file()]

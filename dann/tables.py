@@ -126,7 +126,7 @@ def make_table(experiment: Experiment, records: list[Record], rule: str = "last"
     variants = list(experiment.variants)
     columns: dict[str, dict[str, Cell]] = {}
     for task in experiment.tasks or [None]:
-        name = task or "target accuracy, %"
+        name = task or f"target accuracy{' (oracle)' if rule == 'oracle' else ''}, %"
         columns[name] = {v: Cell(list(accuracies(v, task, "target_test").values())) for v in variants}
         published = {v: _published(experiment, v, task) for v in variants}
         if any(cell.values for cell in published.values()):

@@ -1,0 +1,223 @@
+"""Tables and selection from records made by hand, without torch; figures; publishing and its check."""
+
+import json
+import statistics
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import TINY, write_tiny
+
+from dann.cli import main
+from dann.experiment import Experiment, flattened, merged, read_experiment, slug, write_experiment
+from dann.records import Record, write_record
+from dann.selection import RULES
+from dann.tables import FORMATS, make_table
+
+EVALUATIONS = [
+    {"step": 10, "source_validation": 0.90, "source_test": 0.90, "target_test": 0.50},
+    {"step": 20, "source_validation": 0.95, "source_test": 0.94, "target_test": 0.70},
+    {"step": 30, "source_validation": 0.95, "source_test": 0.96, "target_test": 0.65},
+    {"step": 40, "source_validation": 0.93, "source_test": 0.97, "target_test": 0.60},
+]
+
+
+def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = None) -> Record:
+    last = {**EVALUATIONS[-1], "target_test": target}
+    return Record(
+        task=task,
+        variant=variant,
+        seed=seed,
+        fingerprint="f",
+        declared=Experiment(**TINY).declared(variant, None) if task is None else {},
+        config={},
+        classes=["a", "b"],
+        data={"source": {"name": "moons", "test": 40}, "target": {"name": "moons_rotated", "test": 40}},
+        evaluations=[*EVALUATIONS[:-1], last],
+        losses={"step": [1, 2], "label": [0.5, None], "domain": [0.7, 0.6]},
+        confusion={"source_test": [[20, 0], [0, 20]], "target_test": [[15, 5], [0, 20]]},
+        environment={"device": "a device", "threads": 1, "precision": "fp32", "torch": "2", "commit": "c"},
+        seconds=60.0,
+    )
+
+
+@pytest.mark.parametrize(("rule", "step"), [("last", 40), ("source_val", 30), ("oracle", 20)])
+def test_rules_choose_their_step(rule: str, step: int) -> None:
+    assert RULES[rule](EVALUATIONS)["step"] == step
+
+
+def test_only_the_oracle_reads_target_labels() -> None:
+    for rule in set(RULES) - {"oracle"}:
+        blind = [{key: value for key, value in entry.items() if key != "target_test"} for entry in EVALUATIONS]
+        assert RULES[rule](blind)["step"] == RULES[rule](EVALUATIONS)["step"]
+
+
+def test_table_gives_mean_sample_deviation_and_n() -> None:
+    values = [0.6, 0.7, 0.65]
+    records = [record_of("DANN", seed, value) for seed, value in enumerate(values)] + [record_of("source only", 0)]
+    table = make_table(Experiment(**TINY), records)
+    target, published, source = table.rows["DANN"]
+    assert target.values == values and target.deviation == pytest.approx(statistics.stdev(values))
+    assert target.text() == "65.0 ± 5.0 (n = 3)"
+    assert published.text() == "90.0" and source.text() == "97.0 ± 0.0 (n = 3)"
+    assert [cell.text() for cell in table.rows["source only"]] == ["60.0 (n = 1)", "—", "97.0 (n = 1)"]
+    assert "after the last step" in table.markdown() and "40 of moons_rotated" in table.markdown()
+
+
+def test_table_says_when_it_is_an_upper_bound() -> None:
+    table = make_table(Experiment(**TINY), [record_of("DANN", 0)], "oracle")
+    assert table.rows["DANN"][0].values == [0.7]
+    assert "upper bound that needs the target's labels" in table.markdown()
+    assert table.columns[0] == "target accuracy (oracle), %"
+
+
+def test_tasks_are_columns_with_their_average_over_seeds() -> None:
+    experiment = Experiment(**{**TINY, "tasks": {"a → b": {}, "b → a": {}}, "published": {"DANN": {"b → a": 0.8}}})
+    values = {("a → b", 0): 0.5, ("a → b", 1): 0.6, ("b → a", 0): 0.7, ("b → a", 1): 0.9}
+    records = [record_of("DANN", seed, value, task) for (task, seed), value in values.items()]
+    table = make_table(experiment, records)
+    assert table.columns == ["a → b", "b → a", "b → a, published", "average"]
+    assert table.rows["DANN"][3].values == pytest.approx([0.6, 0.75])
+    assert table.rows["source only"][3].text() == "—"
+
+
+def test_formats() -> None:
+    table = replace(make_table(Experiment(**TINY), [record_of("DANN", 0)]), title="T")
+    assert r"DANN & 60.0 (n = 1) & 90.0 & 97.0 (n = 1) \\" in FORMATS["latex"](table)
+    assert r"target accuracy, \%" in FORMATS["latex"](table) and r"\toprule" in FORMATS["latex"](table)
+    content = json.loads(FORMATS["json"](table))
+    assert content["rows"]["DANN"]["target accuracy, %"]["values"] == [0.6]
+    assert content["rows"]["source only"]["target accuracy, %"] is None
+    lines = FORMATS["md"](table).splitlines()
+    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|") == 5
+
+
+# Experiment files
+
+
+def test_merging_replaces_a_component_that_changes_its_name() -> None:
+    base = {"method": {"name": "dann", "weight": 2.0}, "train": {"steps": 5, "log_every": 1}}
+    assert merged(base, {"method": {"schedule": "constant"}})["method"] == {
+        "name": "dann", "weight": 2.0, "schedule": "constant",
+    }  # fmt: skip
+    assert merged(base, {"method": {"name": "dann", "weight": 1.0}})["method"] == {"name": "dann", "weight": 1.0}
+    assert merged(base, {"method": {"name": "source_only"}})["method"] == {"name": "source_only"}
+    assert merged(base, {"train": {"steps": 6}})["train"] == {"steps": 6, "log_every": 1}
+    assert base["method"] == {"name": "dann", "weight": 2.0}
+
+
+def test_slug_and_flattened() -> None:
+    assert slug("DANN, λ = 1") == "dann-λ-1" and slug("a → b") == "a-to-b" and slug("../..") == "unnamed"
+    assert flattened({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "d": [1]}
+
+
+def test_experiment_file_keeps_its_meaning_when_copied(tmp_path: Path) -> None:
+    sets = ["train.steps=7", "optimizer.lr=1e-3", "data.source=moons_rotated"]
+    experiment = read_experiment(write_tiny(tmp_path / "a.yaml"), sets)
+    run = next(iter(experiment.runs("DANN", [5])))
+    assert run.declared["train"]["steps"] == 7 and run.declared["optimizer"]["lr"] == 0.001
+    assert run.declared["data"]["source"] == {"name": "moons_rotated"} and run.seed == 5
+    write_experiment(experiment, tmp_path / "b.yaml")
+    assert read_experiment(tmp_path / "b.yaml") == experiment
+
+
+# Commands on folders of runs
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with an experiment and its finished runs."""
+    monkeypatch.chdir(tmp_path)
+    write_tiny(tmp_path / "experiments/theme/tiny.yaml")
+    assert main(["run", "experiments/theme/tiny.yaml"]) == 0
+    return tmp_path
+
+
+def test_figures_are_drawn(project: Path, capsys: Any) -> None:
+    drawn = sorted(path.name for path in (project / "runs/theme/tiny").glob("*.png"))
+    assert drawn == ["bars.png", "confusion.png", "curves.png", "tsne.png"]
+    (project / "runs/theme/tiny/tsne.png").unlink()
+    capsys.readouterr()
+    assert main(["plot", "experiments/theme/tiny.yaml"]) == 0
+    printed = [Path(line) for line in capsys.readouterr().out.split()]
+    assert len(printed) == 4 and all(path.stat().st_size > 5000 for path in printed)
+
+
+def test_publish_and_check(project: Path, capsys: Any) -> None:
+    file = "experiments/theme/tiny.yaml"
+    readme = project / "README.md"
+    readme.write_text("Before.\n\n<!-- table results/theme/tiny.md -->\nold\n<!-- end -->\n\nAfter.\n")
+    assert main(["publish", file]) == 0
+    page = project / "results/theme/tiny.md"
+    table = page.read_text().split("\n\n")[1]
+    assert "| DANN | " in table and table in readme.read_text() and readme.read_text().endswith("\n\nAfter.\n")
+    assert (project / "results/theme/tiny/records/dann/seed-0/features.npz").is_file()
+    assert not (project / "results/theme/tiny/records/dann/seed-1/features.npz").is_file()
+    assert main(["table", "experiments", "--check"]) == 0
+    assert main(["table", "results"]) == 0
+
+    page.write_text(page.read_text().replace("| DANN | ", "| DANN | 9"))
+    capsys.readouterr()
+    assert main(["table", "experiments", "--check"]) == 1
+    assert "results/theme/tiny.md: not what its records give" in capsys.readouterr().out
+    assert main(["publish", file]) == 0
+    readme.write_text(readme.read_text().replace("| DANN | ", "| DANN | 9"))
+    assert main(["table", "experiments", "--check"]) == 1
+    assert "README.md: a table differs" in capsys.readouterr().out
+    assert main(["publish", file]) == 0
+    record = project / "results/theme/tiny/records/dann/seed-0/record.json"
+    record.write_text(record.read_text().replace('"target_test":0.', '"target_test":0.0'))
+    assert main(["table", "experiments", "--check"]) == 1
+    record.unlink()
+    assert main(["table", "experiments", "--check"]) == 1
+    assert "not the runs that" in capsys.readouterr().out
+
+
+def test_publish_wants_all_runs(project: Path, capsys: Any) -> None:
+    (project / "runs/theme/tiny/dann/seed-1/record.json").unlink()
+    assert main(["publish", "experiments/theme/tiny.yaml"]) == 2
+    assert "1 runs of experiments/theme/tiny.yaml are missing, the first DANN, seed 1" in capsys.readouterr().err
+    assert not (project / "results").exists()
+
+
+def test_written_out_default_is_no_other_configuration(project: Path, capsys: Any) -> None:
+    write_tiny(project / "experiments/theme/tiny.yaml", base={"optimizer": {"weight_decay": 0.0}})
+    assert main(["table", "experiments/theme/tiny.yaml"]) == 0
+    write_tiny(project / "experiments/theme/tiny.yaml", base={"optimizer": {"weight_decay": 0.1}})
+    assert main(["table", "experiments/theme/tiny.yaml"]) == 2
+    assert "optimizer.weight_decay: not set there, 0.1 now" in capsys.readouterr().err
+
+
+def test_results_of_this_repository_agree_with_their_records(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    assert main(["table", "experiments", "--check"]) == 0, capsys.readouterr().out
+
+
+# What must stay quick
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["table", "runs"]])
+def test_help_and_table_import_no_torch(arguments: list[str], tmp_path: Path) -> None:
+    write_record(record_of("DANN", 0), tmp_path / "runs/dann/seed-0")
+    write_experiment(Experiment(**TINY), tmp_path / "runs/experiment.yaml")
+    script = (
+        "import sys; from dann.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'torchvision', 'matplotlib', 'sklearn'} & set(sys.modules), 'imported'"
+    )
+    command = [sys.executable, "-c", script, *arguments]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout
+
+
+def test_list_describes_everything_in_a_line_each(capsys: Any) -> None:
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    entries = [line for line in lines if line.startswith("  ")]
+    assert {"digits_m", "moons", "gtsrb", "source_only", "dann", "sgd"} <= {line.split()[0] for line in entries}
+    assert all(len(line.split(maxsplit=1)) == 2 and len(line) < 140 for line in entries)

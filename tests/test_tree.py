@@ -1,0 +1,95 @@
+"""The shape of the project, held by reading it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from dann.config import resolve
+from dann.experiment import read_experiment
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "dann"
+EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
+
+# Each module may import those on earlier lines, and those of its own package.
+LAYERS = [
+    {"errors", "files"},
+    {"functional", "schedules", "reading", "device"},
+    {"data", "networks", "experiment", "optimizers"},
+    {"methods", "records"},
+    {"train", "evaluate", "checkpoint", "config", "selection", "tensorboard"},
+    {"build", "journal", "tables"},
+    {"finish", "plots"},
+    {"launch", "publish"},
+    {"show"},
+    {"cli"},
+]
+TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "tables", "plots", "publish", "show"}
+
+
+def imports(path: Path, top_level_only: bool = False) -> set[str]:
+    """The modules named in import statements of a file, in full."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names if node.module == "dann")
+    return found
+
+
+def unit(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_imports_run_one_way() -> None:
+    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    for path in PACKAGE.rglob("*.py"):
+        own = unit(path)
+        if own == "__init__":
+            continue
+        for module in imports(path):
+            parts = module.split(".")
+            if parts[0] == "dann" and len(parts) > 1 and parts[1] in level and parts[1] != own:
+                assert level[parts[1]] < level[own], f"{path.relative_to(ROOT)} imports dann.{parts[1]}"
+
+
+def test_every_module_has_its_layer() -> None:
+    assert {unit(path) for path in PACKAGE.rglob("*.py")} - {"__init__"} == set().union(*LAYERS)
+
+
+def test_what_tables_need_is_free_of_torch() -> None:
+    for name in TORCH_FREE:
+        for module in imports(PACKAGE / f"{name}.py"):
+            first, *rest = module.split(".")
+            assert first not in {"torch", "torchvision"}, name
+            assert first != "dann" or not rest or rest[0] in TORCH_FREE or rest[0] == "__version__", (name, module)
+
+
+def test_top_level_is_the_fixed_one() -> None:
+    visible = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    fixed = {
+        "setup.cfg",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "Makefile",
+        "dann",
+        "experiments",
+        "tests",
+        "results",
+    }
+    assert visible - {"runs", "build", "dann.egg-info"} == fixed
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_experiment_file_resolves(path: Path) -> None:
+    experiment = read_experiment(path)
+    for run in experiment.runs():
+        resolve(run.declared, f"{path}, {run.variant}")
+    assert any("train on target" in variant for variant in experiment.variants)
+    assert any("source only" in variant for variant in experiment.variants)
