@@ -1,7 +1,6 @@
 """Where and how the runs of an experiment execute: here, one after another."""
 
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -49,14 +48,16 @@ def launch(
     configs = [resolve(run.declared, f"{file}, variant {run.variant}") for run in runs]
     for run, config in zip(runs, configs, strict=True):
         _check_same(folder / run.folder, config)
-    load = lru_cache(maxsize=1)(load_pair)  # the runs of a variant share their data
     folder.mkdir(parents=True, exist_ok=True)
     write_experiment(experiment, folder / EXPERIMENT)
+    pair, loaded = None, None
     for run, config in zip(runs, configs, strict=True):
         place = folder / run.folder
         new = not (place / RECORD).is_file()
         if new:
-            execute(run, config, load(config.data), place, device, observer)
+            if pair is None or config.data.model_dump() != loaded:  # the runs of a variant share their data
+                pair, loaded = load_pair(config.data), config.data.model_dump()
+            execute(run, config, pair, place, device, observer)
         observer.finished(run, read_record(place), new)
 
 
