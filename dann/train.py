@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dann.data import Batch, Stream, derive
 from dann.data.stream import STEP
-from dann.device import autocast
+from dann.device import autocast, reseed
 from dann.methods import Method
 from dann.schedules import Schedule
 
@@ -47,8 +47,8 @@ def train(
         progress = step / steps
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * schedule(progress)
-        torch.manual_seed(derive(seed, STEP, step))
         batch = stream[step]
+        reseed(batch.source_x.device, derive(seed, STEP, step))
         terms: dict[str, Tensor] = {}
         for phase in method.phases:
             terms.update(update(method, batch, progress, phase, optimizer, dtype))
