@@ -42,6 +42,8 @@ def reseed(device: torch.device, seed: int) -> None:
     """
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)
 

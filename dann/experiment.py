@@ -118,12 +118,18 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Mapped:
 
 
 def _spelled_out(declared: Mapped) -> Mapped:
-    """``declared`` with ``source: mnist`` written as ``source: {name: mnist}``, and the target likewise."""
+    """``declared`` with ``source: mnist`` written as ``source: {name: mnist}``, and the target likewise.
+
+    ``source: target`` is the target itself, with its training labels: so one row "train on target" serves all tasks.
+    """
     data = declared.get("data")
     if not isinstance(data, dict):
         return declared
-    domains = {side: {"name": data[side]} for side in ("source", "target") if isinstance(data.get(side), str)}
-    return {**declared, "data": {**data, **domains}}
+    chosen = {side: data[side] for side in ("source", "target") if side in data}
+    if chosen.get("source") == "target" and "target" in chosen:
+        chosen["source"] = chosen["target"]
+    named = {side: {"name": entry} if isinstance(entry, str) else entry for side, entry in chosen.items()}
+    return {**declared, "data": {**data, **named}}
 
 
 def flattened(mapping: Mapping[str, Any], prefix: str = "") -> Mapped:

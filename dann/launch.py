@@ -62,6 +62,8 @@ def launch(
 
 
 def _check_same(place: Path, config: Config) -> None:
+    if place.exists() and not (place / RECORD).is_file():
+        raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
     for folder, file in ((place, RECORD), (_unfinished(place), CONFIGURATION)):
         if (folder / file).is_file():
             recorded = read_record(folder).config if file == RECORD else json.loads((folder / file).read_text())

@@ -9,34 +9,17 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import TINY, write_tiny
+from tiny import TINY, Silent, write_tiny
 
 from dann import checkpoint, launch
 from dann.build import Setup, load_pair
 from dann.cli import main
 from dann.config import Config, resolve
 from dann.evaluate import evaluate
-from dann.experiment import Run, merged, read_experiment
-from dann.records import Record, read_record, read_records
+from dann.experiment import merged, read_experiment
+from dann.records import read_record, read_records
 
 CPU = torch.device("cpu")
-
-
-class Silent:
-    """An observer that stops the program, as Ctrl-C would, once ``stop_at`` steps are logged."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.stop_at, self.new, self.starts = stop_at, 0, []
-
-    def started(self, run: Run, done: int, steps: int) -> None:
-        self.starts.append(done)
-
-    def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
-        if done == self.stop_at:
-            raise KeyboardInterrupt
-
-    def finished(self, run: Run, record: Record, new: bool) -> None:
-        self.new += new
 
 
 def launched(file: Path, folder: Path, observer: Silent, **selection: Any) -> Silent:

@@ -114,6 +114,15 @@ def test_slug_and_flattened() -> None:
     assert flattened({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "d": [1]}
 
 
+def test_source_target_is_the_tasks_own_target() -> None:
+    tasks = {"a": {"data": {"target": "moons"}}, "b": {"data": {"target": {"name": "moons_rotated", "degrees": 9.0}}}}
+    variants = {"train on target": {"data": {"source": "target"}}}
+    experiment = Experiment(**{**TINY, "variants": variants, "tasks": tasks, "published": {}})
+    first, second = (run.declared["data"] for run in experiment.runs(seeds=[0]))
+    assert first["source"] == first["target"] == {"name": "moons"}
+    assert second["source"] == second["target"] == {"name": "moons_rotated", "points": 20, "degrees": 9.0}
+
+
 def test_experiment_file_keeps_its_meaning_when_copied(tmp_path: Path) -> None:
     sets = ["train.steps=7", "optimizer.lr=1e-3", "data.source=moons_rotated"]
     experiment = read_experiment(write_tiny(tmp_path / "a.yaml"), sets)
@@ -178,6 +187,8 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
 
 def test_publish_wants_all_runs(project: Path, capsys: Any) -> None:
     (project / "runs/theme/tiny/dann/seed-1/record.json").unlink()
+    assert main(["run", "experiments/theme/tiny.yaml"]) == 2
+    assert "dann/seed-1 holds no record.json: remove that folder" in capsys.readouterr().err
     assert main(["publish", "experiments/theme/tiny.yaml"]) == 2
     assert "1 runs of experiments/theme/tiny.yaml are missing, the first DANN, seed 1" in capsys.readouterr().err
     assert not (project / "results").exists()

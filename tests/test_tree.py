@@ -1,12 +1,17 @@
 """The shape of the project, held by reading it."""
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from tiny import Silent
 
-from dann.config import resolve
+from dann.data import DOMAINS, Domain, Split
 from dann.experiment import read_experiment
+from dann.launch import launch
+from dann.records import read_records
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dann"
@@ -86,10 +91,20 @@ def test_top_level_is_the_fixed_one() -> None:
     assert visible - {"runs", "build", "dann.egg-info"} == fixed
 
 
+def tiny_domain(name: str, shape: tuple[int, ...]) -> Callable[..., Domain]:
+    split = Split(torch.randint(0, 256, (30, *shape), dtype=torch.uint8), torch.arange(30) % 10)
+    return lambda **_: Domain(name, split, split, tuple("0123456789"), "made for a test")
+
+
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_experiment_file_resolves(path: Path) -> None:
-    experiment = read_experiment(path)
-    for run in experiment.runs():
-        resolve(run.declared, f"{path}, {run.variant}")
+def test_one_step_of_every_variant_of_every_experiment(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DOMAINS, "mnist", tiny_domain("mnist", (1, 28, 28)))
+    monkeypatch.setitem(DOMAINS, "mnist_m", tiny_domain("mnist_m", (3, 28, 28)))
+    experiment = read_experiment(path, ["train.steps=1"])
+    runs = list(experiment.runs(seeds=[0]))
+    launch(experiment, runs, tmp_path, torch.device("cpu"), Silent(), path)
+    assert len(read_records(tmp_path)) == len(runs) == len(experiment.variants) * max(1, len(experiment.tasks))
     assert any("train on target" in variant for variant in experiment.variants)
     assert any("source only" in variant for variant in experiment.variants)

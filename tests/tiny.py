@@ -1,11 +1,12 @@
-"""A small experiment on moons that tests run whole, in about a second a run."""
+"""A small experiment on moons that tests run whole, in about a second a run, and who watches it."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from dann.experiment import merged
+from dann.experiment import Run, merged
+from dann.records import Record
 
 TINY: dict[str, Any] = {
     "title": "Tiny moons",
@@ -27,3 +28,20 @@ def write_tiny(path: Path, **changes: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(merged(TINY, changes), sort_keys=False), encoding="utf-8")
     return path
+
+
+class Silent:
+    """An observer that stops the program, as Ctrl-C would, once ``stop_at`` steps are logged."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at, self.new, self.starts = stop_at, 0, []
+
+    def started(self, run: Run, done: int, steps: int) -> None:
+        self.starts.append(done)
+
+    def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
+        if done == self.stop_at:
+            raise KeyboardInterrupt
+
+    def finished(self, run: Run, record: Record, new: bool) -> None:
+        self.new += new
