@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 
 import dann
 from dann.build import Setup
@@ -23,6 +22,7 @@ from dann.journal import Journal
 from dann.records import FEATURES, Record, write_record
 
 SHOWN = 250  # examples of each domain in the projector and in the features file
+LARGEST = 1e3  # of a feature shown; float16, in which they are kept, ends at 65504
 COMPONENTS = 50  # principal components kept of them, the usual start of t-SNE (van der Maaten and Hinton 2008)
 
 
@@ -66,10 +66,13 @@ def _show_features(pair: Pair, setup: Setup, journal: Journal, folder: Path, ste
     source, target = _spread(pair.source.test), _spread(pair.target.test)
     device = setup.stream.target_x.device
     features = [embed(setup.method, part.x.to(device), setup.transform, setup.dtype).cpu() for part in (source, target)]
-    both = torch.cat(features)
+    both = (
+        torch.cat(features).nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)
+    )  # a diverged run has a record
     labels = [[name, pair.classes[y]] for name, part in (("source", source), ("target", target)) for y in part.y]
     journal.board.embeddings(both, labels, torch.cat([source.x, target.x]), step)
-    reduced = PCA(min(COMPONENTS, *both.shape), svd_solver="full").fit_transform(both.numpy()).astype(np.float16)
+    left, spread, _ = torch.linalg.svd(both - both.mean(dim=0), full_matrices=False)
+    reduced = (left * spread)[:, :COMPONENTS].numpy().astype(np.float16)
     domain = np.repeat(np.array([0, 1], np.uint8), [len(source), len(target)])
     content = io.BytesIO()
     np.savez_compressed(content, features=reduced, domain=domain, label=torch.cat([source.y, target.y]).numpy())

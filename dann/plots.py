@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 from dann.experiment import Experiment, slug
@@ -79,7 +80,8 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
             _band(discriminator, [_over_steps(run, split) for run in runs], name, colour, style)
     domain.axhline(CHANCE, color="grey", linestyle="--", linewidth=1, label="chance, ln 2")
     discriminator.axhline(50, color="grey", linestyle="--", linewidth=1, label="chance")
-    label.set_yscale("log")
+    if any(value for record in records for value in record.losses.get("label", [])):  # a diverged run has none
+        label.set_yscale("log")
     titles = ("label loss", "domain loss", "test accuracy, % (target —, source ···)", "discriminator accuracy, %")
     for axes, title in zip((label, domain, target, discriminator), titles, strict=True):
         axes.set_title(title, fontsize=10)
@@ -120,7 +122,7 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
         with np.load(place / FEATURES) as stored:
             features, domain = stored["features"].astype(np.float32), stored["domain"]
         perplexity = min(30.0, (len(features) - 1) / 3)
-        points = TSNE(init="pca", perplexity=perplexity, random_state=0).fit_transform(features)
+        points = TSNE(init=_plane(features), perplexity=perplexity, random_state=0).fit_transform(features)
         for side, colour, name in ((0, SOURCE_COLOUR, "source"), (1, TARGET_COLOUR, "target")):
             axes.plot(*points[domain == side].T, ".", color=colour, markersize=3, label=name)
         axes.set_title(f"{variant}, seed {kept[place].seed}", fontsize=10)
@@ -128,6 +130,13 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
         axes.set_yticks([])
         axes.legend(fontsize=7, loc="upper right")
     return figure
+
+
+def _plane(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The first two principal components (the features are stored as such) at the small scale t-SNE starts from."""
+    plane = np.zeros((len(features), 2), np.float32)
+    plane[:, : min(2, features.shape[1])] = features[:, :2]
+    return plane / max(float(plane.std()), 1e-6) * 1e-4
 
 
 def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:

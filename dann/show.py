@@ -1,5 +1,6 @@
 """What ``dann run`` shows on the terminal."""
 
+import math
 from pathlib import Path
 from types import TracebackType
 
@@ -22,6 +23,7 @@ class Progress:
     def __init__(self, runs: int) -> None:
         self.console = Console()
         self.runs, self.before = runs, 0
+        self.diverged: set[str] = set()
         columns = (
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
@@ -48,6 +50,9 @@ class Progress:
     def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
         losses = ", ".join(f"{name} loss {value:.3f}" for name, value in terms.items())
         self.bar.update(self.task, completed=done, losses=losses)
+        if run.name not in self.diverged and not all(map(math.isfinite, terms.values())):
+            self.diverged.add(run.name)
+            self.console.print(f"{run.name}: the loss is not finite at step {done}; a lower learning rate may help")
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
         self.before += 1

@@ -212,6 +212,15 @@ def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
         checkpoint.load(path, setup.method, setup.optimizer)
 
 
+def test_diverged_run_is_recorded_and_said(tmp_path: Path, capsys: Any) -> None:
+    base = {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}}
+    file = write_tiny(tmp_path / "tiny.yaml", base=base, seeds=[0])
+    assert main(["run", str(file), "--out", str(tmp_path / "runs"), "--only", "DANN"]) == 0
+    assert capsys.readouterr().out.count("DANN, seed 0: the loss is not finite at step 2;") == 1
+    record = read_record(tmp_path / "runs/tiny/dann/seed-0")
+    assert record.losses["label"][-1] is None and record.evaluations[-1]["target_test"] == 0.5
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_both_precisions_train(precision: str, tmp_path: Path) -> None:
     base = merged(DIGITS, {"train": {"precision": precision}})
