@@ -86,6 +86,7 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
     for axes, title in zip((label, domain, target, discriminator), titles, strict=True):
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step")
+        axes.locator_params(axis="x", nbins=5)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=7)
     return figure
@@ -112,9 +113,14 @@ def confusion(experiment: Experiment, runs: Runs) -> Figure:
 def tsne(experiment: Experiment, runs: Runs) -> Figure:
     """t-SNE of the features of both domains, a panel per variant, of its first seed whose features are kept.
 
+    A variant that trains on the target itself has one domain, and no panel.
     Without adaptation (source only) and after it (DANN) side by side, as in Ganin et al. 2016, Figure 5.
     """
-    kept = {place: record for place, record in runs.items() if (place / FEATURES).is_file()}
+    kept = {
+        place: record
+        for place, record in runs.items()
+        if (place / FEATURES).is_file() and record.data["source"]["name"] != record.data["target"]["name"]
+    }
     variants = _present(experiment, kept)
     figure, every = _axes(1, max(len(variants), 1), 3.6 * max(len(variants), 1), 3.9)
     for axes, variant in zip(every, variants, strict=False):
