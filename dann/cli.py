@@ -104,7 +104,7 @@ def _run(options: argparse.Namespace) -> int:
         launch(experiment, runs, folder, chosen_device(options.device), progress, options.file)
     show_table(experiment, folder)
     figures = draw_all(experiment, folder)
-    print(f"Figures:      {', '.join(str(path) for path in figures)}")
+    print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
     print(f"TensorBoard:  tensorboard --logdir {folder}")
     print(f"Upper bound:  dann table {folder} --selection oracle")
     return 0

@@ -62,6 +62,7 @@ class Progress:
             f"\\[{self.before}/{self.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
             f"source {100 * last['source_test']:.1f} %, {time}",
             highlight=False,
+            soft_wrap=True,
         )
 
 
