@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 
 from dann.experiment import Experiment, slug
 from dann.records import FEATURES, Record, read_records
-from dann.tables import make_table
+from dann.tables import Cell, make_table
 
 CHANCE = float(np.log(2))
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
@@ -38,30 +38,32 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
 
 
 def bars(experiment: Experiment, records: list[Record]) -> Figure:
-    """The table as bars: target accuracy of each variant, its standard deviation and each run, per task."""
+    """The table as bars: target accuracy of each variant, per task; a dashed line is the published number."""
     table = make_table(experiment, records)
     columns = [i for i, name in enumerate(table.columns) if not name.endswith(("published", "source accuracy, %"))]
     figure, (axes,) = _axes(1, 1, 2.5 + len(table.rows) * (0.6 + 0.35 * len(columns)), 3.6)
     width = 0.8 / len(columns)
     for offset, column in enumerate(columns):
-        for position, (name, cells) in enumerate(table.rows.items()):
-            values = [100 * value for value in cells[column].values]
-            if not values:
-                continue
+        for position, cells in enumerate(table.rows.values()):
             x = position + (offset - (len(columns) - 1) / 2) * width
-            axes.bar(x, np.mean(values), 0.9 * width, color=f"C{offset}", alpha=0.75,
-                     label=table.columns[column] if position == 0 else None)  # fmt: skip
-            axes.errorbar(x, np.mean(values), 100 * (cells[column].deviation or 0), color="black", capsize=3)
-            axes.plot([x] * len(values), values, ".", color="black", markersize=4)
-            published = experiment.published.get(name)
-            if isinstance(published, float):
-                axes.hlines(100 * published, x - width / 2, x + width / 2, color="grey", linestyle="--")
+            _bar(axes, x, 0.9 * width, cells[column], f"C{offset}", table.columns[column] if position == 0 else "")
+            if table.columns[column + 1 : column + 2] and cells[column + 1].published and cells[column + 1].values:
+                axes.hlines(100 * cells[column + 1].mean, x - width / 2, x + width / 2, color="grey", linestyle="--")
     axes.set_xticks(range(len(table.rows)), list(table.rows), rotation=15 if len(table.rows) > 4 else 0)
     axes.set_ylabel("target test accuracy, %")
     axes.set_title(experiment.title, fontsize=10)
     if len(columns) > 1:
         axes.legend(fontsize=7)
     return figure
+
+
+def _bar(axes: Axes, x: float, width: float, cell: Cell, colour: str, name: str) -> None:
+    """A cell's mean as a bar, its standard deviation as a whisker and each run as a dot."""
+    if cell.values:
+        values = [100 * value for value in cell.values]
+        axes.bar(x, 100 * cell.mean, width, color=colour, alpha=0.75, label=name or None)
+        axes.errorbar(x, 100 * cell.mean, 100 * (cell.deviation or 0), color="black", capsize=3)
+        axes.plot([x] * len(values), values, ".", color="black", markersize=4)
 
 
 def curves(experiment: Experiment, records: list[Record]) -> Figure:

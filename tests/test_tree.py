@@ -106,5 +106,4 @@ def test_one_step_of_every_variant_of_every_experiment(
     runs = list(experiment.runs(seeds=[0]))
     launch(experiment, runs, tmp_path, torch.device("cpu"), Silent(), path)
     assert len(read_records(tmp_path)) == len(runs) == len(experiment.variants) * max(1, len(experiment.tasks))
-    assert any("train on target" in variant for variant in experiment.variants)
     assert any("source only" in variant for variant in experiment.variants)
