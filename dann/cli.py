@@ -1,6 +1,7 @@
 """The command line: the only place that parses arguments and prints. What imports torch is imported when needed."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,11 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except BadInput as error:
         return _complain(str(error), 2)
+    except BrokenPipeError:  # the reader of our output has gone, as in `dann table … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        place = f" while writing {error.filename}" if error.filename else ""
-        return _complain(f"the disk is full{place}: free some space and run the same command to continue", 2)
+        place = f"{error.filename}: " if error.filename else ""
+        if error.errno in DISK_FULL:
+            return _complain(f"{place}the disk is full: free some space and run the same command to continue", 2)
+        return _complain(f"{place}{error.strerror or error}", 2)
     except KeyboardInterrupt:
         return _complain("stopped; the same command continues from the last checkpoint", 130)
 
@@ -82,9 +86,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _seeds(text: str) -> list[int]:
     try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("write whole numbers, as in 0,1") from error
+        seeds = [int(part) for part in text.split(",")]
+    except ValueError:
+        seeds = [-1]
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise argparse.ArgumentTypeError("write different whole numbers, as in 0,1")
+    return seeds
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -111,13 +118,18 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> int:
-    from dann.publish import located, stale, stale_readme
+    from dann.publish import located, orphans, stale, stale_readme
     from dann.tables import FORMATS as WRITERS
     from dann.tables import checked_records, make_table
 
     if options.check:
-        lines = [line for file in _experiment_files(options.path) for line in stale(file)] + stale_readme()
-        print("\n".join(lines) if lines else "results and README agree with the records")
+        files = _experiment_files(options.path)
+        lines = [line for file in files for line in stale(file)] + stale_readme() + orphans()
+        print(
+            "\n".join(lines)
+            if lines
+            else f"{len(files)} experiments checked: results and README agree with the records"
+        )
         return 1 if lines else 0
     for experiment, folder in located(options.path):
         table = make_table(experiment, checked_records(experiment, folder), options.selection)
@@ -128,8 +140,10 @@ def _table(options: argparse.Namespace) -> int:
 
 
 def _experiment_files(path: Path) -> list[Path]:
-    files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
-    if not files:
+    from dann.experiment import EXPERIMENT
+
+    files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path] if path.is_file() else []
+    if not files or any(file.name == EXPERIMENT for file in files):
         raise BadInput(f"{path}: no experiment files there; try dann table experiments --check")
     return files
 

@@ -24,7 +24,7 @@ Built = TypeVar("Built")
 class Section(BaseModel):
     """Base of all parts: unknown keys and wrong types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Component(Section):
@@ -34,7 +34,10 @@ class Component(Section):
 
     def build(self, registry: Mapping[str, Callable[..., Built]], *arguments: Any) -> Built:
         """The entry of ``registry`` called on ``arguments`` with the options."""
-        return registry[self.name](*arguments, **self.options())
+        try:
+            return registry[self.name](*arguments, **self.options())
+        except (ValueError, RuntimeError) as error:
+            raise BadInput(f"{self.name}: {' '.join(str(error).split())} (options: {self.options()})") from error
 
     def options(self) -> dict[str, Any]:
         return self.model_dump(exclude={"name"})

@@ -18,13 +18,19 @@ def chosen_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise BadInput(f"--device {name}: torch cannot use it here; try --device cpu") from error
+    if device.type not in {"cpu", "cuda", "mps"}:
+        raise BadInput(f"--device {name}: runs need cpu, cuda or mps")
     return device
 
 
 def chosen_dtype(precision: str, device: torch.device) -> torch.dtype:
     """``auto`` is bfloat16 on GPUs with it and on processors with AMX, where it is faster, else float32."""
     if precision == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else "amx_bf16" in _processor_flags()
+        fast = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if device.type == "cuda"
+            else "amx_bf16" in _processor_flags()
+        )
         return torch.bfloat16 if fast and device.type in {"cuda", "cpu"} else torch.float32
     return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
 
@@ -41,7 +47,8 @@ def reseed(device: torch.device, seed: int) -> None:
     of a run on the CPU that would take a third of a small network's time.
     """
     if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
     else:
@@ -52,6 +59,8 @@ def described(device: torch.device) -> str:
     """The device in general terms, such as "2-core x86_64 with AMX"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return f"Apple GPU of a {os.cpu_count()}-core {platform.machine()}"
     flags = _processor_flags()
     units = next((name for flag, name in _UNITS.items() if flag in flags), "")
     return f"{os.cpu_count()}-core {platform.machine()}{units}"

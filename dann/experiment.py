@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from dann.errors import BadInput
 from dann.reading import one_of, parse_yaml, read_yaml, validated
 
 Mapped = dict[str, Any]
+Share = Annotated[float, Field(ge=0, le=1)]
 EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
 
 
@@ -32,11 +33,11 @@ class Experiment(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     title: str
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     base: Mapped
     variants: dict[str, Mapped] = Field(min_length=1)
     tasks: dict[str, Mapped] = {}
-    published: dict[str, float | dict[str, float]] = {}
+    published: dict[str, Share | dict[str, Share]] = {}
     finding: str = ""
     overrides: Mapped = {}
 
@@ -84,15 +85,20 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise BadInput(f"{path}: an experiment file is a mapping with title, seeds, base and variants")
-    for assignment in sets or []:
-        content["overrides"] = merged(content.get("overrides") or {}, _assignment(assignment))
-    content["variants"] = {name: entry or {} for name, entry in (content.get("variants") or {}).items()}
+    if isinstance(content.get("variants"), dict):  # a variant that changes nothing may be written without {}
+        content["variants"] = {name: {} if entry is None else entry for name, entry in content["variants"].items()}
     experiment = validated(Experiment, content, str(path))
-    for variant in experiment.published:
+    for assignment in sets or []:
+        overrides = merged(experiment.overrides, _assignment(assignment))
+        experiment = experiment.model_copy(update={"overrides": overrides})
+    for variant, given in experiment.published.items():
         one_of(experiment.variants, variant, "variant under published:", str(path))
-    slugs = [slug(name) for name in experiment.variants]
-    if len(set(slugs)) < len(slugs):
-        raise BadInput(f"{path}: two variants would share a folder ({', '.join(slugs)}): rename one")
+        for task in given if isinstance(given, dict) else []:
+            one_of(experiment.tasks, task, "task under published:", str(path))
+    folders = [run.folder for run in experiment.runs()]
+    shared = next((folder for folder in folders if folders.count(folder) > 1), None)
+    if shared:
+        raise BadInput(f"{path}: two runs would share the folder {shared}: rename a task or variant, or drop a seed")
     return experiment
 
 

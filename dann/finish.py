@@ -3,6 +3,7 @@
 import io
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def environment(setup: Setup) -> dict[str, Any]:
     """What the numbers depend on beside the configuration."""
     device = setup.stream.target_x.device
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "dann": dann.__version__,
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")},
@@ -99,8 +100,12 @@ def environment(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _commit() -> str | None:
-    """The commit of the code, "+" added if it was changed since; None outside a git checkout."""
+@cache
+def commit() -> str | None:
+    """The commit of the code, "+" added if it was changed since; None if it is not a git checkout of its own.
+
+    Cached, so that one call before the first run keeps what is running from being taken for what came later.
+    """
     folder = Path(dann.__file__).parent
 
     def git(*arguments: str) -> str:
@@ -108,6 +113,7 @@ def _commit() -> str | None:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "__init__.py")  # an installed copy may lie in another project's checkout
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return None

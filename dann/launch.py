@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -14,10 +14,11 @@ from dann.errors import BadInput
 from dann.evaluate import Scores
 from dann.experiment import EXPERIMENT, Experiment, Run, write_experiment
 from dann.files import write_whole
-from dann.finish import finish
+from dann.finish import commit, finish
 from dann.journal import Journal
 from dann.records import RECORD, UNFINISHED, Record, difference, read_record
 from dann.schedules import LEARNING_RATE_SCHEDULES
+from dann.tables import checked_records
 from dann.train import train
 
 CHECKPOINT, CONFIGURATION = "checkpoint.pt", "config.json"
@@ -45,9 +46,11 @@ def launch(
         BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds a
             run of the same variant and seed with another configuration.
     """
+    commit()
     configs = [resolve(run.declared, f"{file}, variant {run.variant}") for run in runs]
     for run, config in zip(runs, configs, strict=True):
         _check_same(folder / run.folder, config)
+    checked_records(experiment, folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_experiment(experiment, folder / EXPERIMENT)
     pair, loaded = None, None
@@ -66,11 +69,19 @@ def _check_same(place: Path, config: Config) -> None:
         raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
     for folder, file in ((place, RECORD), (_unfinished(place), CONFIGURATION)):
         if (folder / file).is_file():
-            recorded = read_record(folder).config if file == RECORD else json.loads((folder / file).read_text())
+            recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
             if changed := difference(recorded, config.model_dump()):
                 raise BadInput(
                     f"{folder} is of another configuration ({changed}): give another --out or remove that folder"
                 )
+
+
+def _read_configuration(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{path}: damaged; remove its folder to make the run again") from error
+    return content
 
 
 def _unfinished(place: Path) -> Path:

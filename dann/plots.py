@@ -21,7 +21,7 @@ Runs = dict[Path, Record]
 
 def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
     """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records."""
-    records = {place: record for place, record in read_records(folder).items() if record.variant in experiment.variants}
+    records = read_records(experiment, folder)
     if not records:
         return []
     figures = {"bars": bars(experiment, list(records.values()))}
@@ -40,7 +40,8 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
 def bars(experiment: Experiment, records: list[Record]) -> Figure:
     """The table as bars: target accuracy of each variant, per task; a dashed line is the published number."""
     table = make_table(experiment, records)
-    columns = [i for i, name in enumerate(table.columns) if not name.endswith(("published", "source accuracy, %"))]
+    shown = len(table.columns) if experiment.tasks else len(table.columns) - 1  # the source accuracy is no bar
+    columns = [i for i in range(shown) if not any(cells[i].published for cells in table.rows.values())]
     figure, (axes,) = _axes(1, 1, 2.5 + len(table.rows) * (0.6 + 0.35 * len(columns)), 3.6)
     width = 0.8 / len(columns)
     for offset, column in enumerate(columns):

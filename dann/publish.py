@@ -57,16 +57,21 @@ def publish(file: Path, runs: Path) -> Path:
     missing = [run.name for run in experiment.runs() if not (runs / run.folder / RECORD).is_file()]
     if missing:
         raise BadInput(f"{runs}: {len(missing)} runs of {file} are missing, the first {missing[0]}: dann run {file}")
+    if (EXPERIMENTS / relative(file)).is_dir():
+        raise BadInput(f"{file}: has the name of a folder of experiments, whose results lie there: rename one")
     folder = RESULTS / relative(file)
-    shutil.rmtree(folder, ignore_errors=True)
+    new = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
     for run in experiment.runs():
-        place = folder / "records" / run.folder
+        place = new / run.folder
         place.mkdir(parents=True)
         shutil.copy2(runs / run.folder / RECORD, place)
         if run.seed == experiment.seeds[0]:
             shutil.copy2(runs / run.folder / FEATURES, place)
-    shutil.copy2(file, folder / EXPERIMENT)
-    draw_all(experiment, folder)
+    shutil.copy2(file, new / EXPERIMENT)
+    draw_all(experiment, new)
+    shutil.rmtree(folder, ignore_errors=True)  # only now that its successor is complete
+    new.rename(folder)
     page = folder.with_suffix(".md")
     write_whole(page, _page(file, experiment, folder).encode())
     if README.is_file():
@@ -86,10 +91,17 @@ def stale(file: Path) -> list[str]:
     recorded = {(record.task, record.variant, record.seed) for record in checked_records(experiment, folder)}
     planned = {(run.task, run.variant, run.seed) for run in experiment.runs()}
     if recorded != planned:
-        lines.append(f"{folder}/records: not the runs that {file} plans: {remedy}")
+        lines.append(f"{folder}: not the runs that {file} plans: {remedy}")
     if not page.is_file() or page.read_text(encoding="utf-8") != _page(file, experiment, folder):
         lines.append(f"{page}: not what its records give: {remedy}")
     return lines
+
+
+def orphans() -> list[str]:
+    """A line for each published result whose experiment file is gone."""
+    folders = [file.parent for file in sorted(RESULTS.rglob(EXPERIMENT))]
+    files = {folder: (EXPERIMENTS / folder.relative_to(RESULTS)).with_suffix(".yaml") for folder in folders}
+    return [f"{folder}: {file} does not exist" for folder, file in files.items() if not file.is_file()]
 
 
 def stale_readme() -> list[str]:
@@ -121,4 +133,7 @@ def _with_tables(readme: str) -> str:
         blocks = page.read_text(encoding="utf-8").split("\n\n")
         return f"<!-- table {page} -->\n" + "\n\n".join(blocks[1:3]) + "\n<!-- end -->"
 
-    return re.sub(r"<!-- table (?P<page>\S+) -->\n.*?<!-- end -->", current, readme, flags=re.DOTALL)
+    pattern = r"<!-- table (?P<page>\S+) -->\n.*?<!-- end -->"
+    if readme.count("<!-- table") != len(re.findall(pattern, readme, flags=re.DOTALL)):
+        raise BadInput(f"{README}: a table's markers are not <!-- table results/x.md --> and <!-- end -->, a line each")
+    return re.sub(pattern, current, readme, flags=re.DOTALL)

@@ -52,7 +52,7 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadInput(f"{where}{mark}: not valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, TypeError) as error:
+    except (yaml.YAMLError, TypeError, ValueError) as error:
         raise BadInput(f"{where}: not valid YAML: {_reason(error)}") from error
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from dann.errors import BadInput
-from dann.experiment import Run, flattened
+from dann.experiment import Experiment, Run, flattened
 from dann.files import write_whole
 
 RECORD, FEATURES = "record.json", "features.npz"
+UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
 Evaluation = dict[str, float]
 
 
@@ -63,16 +64,15 @@ def read_record(folder: Path) -> Record:
         raise BadInput(f"{path}: not a record of this version: remove its folder and run it again") from error
 
 
-def read_records(folder: Path) -> dict[Path, Record]:
-    """All records of finished runs under ``folder``, by the run's folder, in order of path."""
-    return {path.parent: read_record(path.parent) for path in sorted(folder.rglob(RECORD)) if _finished(path)}
-
-
-def _finished(path: Path) -> bool:
-    return path.parent.name.startswith("seed-") and not path.parent.name.endswith(UNFINISHED)
-
-
-UNFINISHED = ".unfinished"
+def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
+    """The records of an experiment's finished runs under ``folder``, by the run's folder, in the order of its rows."""
+    found = {}
+    for run in experiment.runs(seeds=[0]):
+        places = [path.parent for path in (folder / run.folder.parent).glob(f"seed-*/{RECORD}")]
+        finished = [place for place in places if place.name.removeprefix("seed-").isdecimal()]
+        for place in sorted(finished, key=lambda place: int(place.name.removeprefix("seed-"))):
+            found[place] = read_record(place)
+    return found
 
 
 def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
@@ -92,7 +92,9 @@ def _shown(mapping: Mapping[str, Any], key: str) -> str:
 
 
 def check_declared(record: Record, run: Run, folder: Path) -> None:
-    """Hold a record against the experiment file that asks for it; a default written out is no difference.
+    """Hold a record against the experiment file that asks for it.
+
+    A default that the file now writes out is no difference; one that it drops is, because tables know no defaults.
 
     Raises:
         BadInput: the file now sets something else than the run was made with.

@@ -6,6 +6,7 @@ from types import TracebackType
 
 from rich import progress
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from dann.experiment import Experiment, Run
@@ -14,7 +15,7 @@ from dann.tables import checked_records, make_table
 
 
 class Progress:
-    """A bar over the steps of all runs, and a line for each finished one.
+    """A bar over the steps of the current run, and a line for each finished one.
 
     Args:
         runs: how many there are.
@@ -25,7 +26,7 @@ class Progress:
         self.runs, self.before = runs, 0
         self.diverged: set[str] = set()
         columns = (
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(),
             progress.TaskProgressColumn(),
             progress.TimeRemainingColumn(elapsed_when_finished=True),
@@ -52,26 +53,27 @@ class Progress:
         self.bar.update(self.task, completed=done, losses=losses)
         if run.name not in self.diverged and not all(map(math.isfinite, terms.values())):
             self.diverged.add(run.name)
-            self.console.print(f"{run.name}: the loss is not finite at step {done}; a lower learning rate may help")
+            self._say(f"{run.name}: the loss is not finite at step {done}; a lower learning rate may help")
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
         self.before += 1
         last = record.evaluations[-1]
         time = f"{record.seconds:.0f} s" if new else "already there"
-        self.console.print(
-            f"\\[{self.before}/{self.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
-            f"source {100 * last['source_test']:.1f} %, {time}",
-            highlight=False,
-            soft_wrap=True,
+        self._say(
+            f"[{self.before}/{self.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
+            f"source {100 * last['source_test']:.1f} %, {time}"
         )
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_table(experiment: Experiment, folder: Path) -> None:
     """Print the experiment's table from the records in ``folder``."""
     table = make_table(experiment, checked_records(experiment, folder))
-    shown = RichTable("", title=experiment.title, caption=" ".join(table.notes))
+    shown = RichTable("", title=escape(experiment.title), caption=escape(" ".join(table.notes)))
     for column in table.columns:
-        shown.add_column(column, justify="right")
+        shown.add_column(escape(column), justify="right")
     for name, cells in table.rows.items():
-        shown.add_row(name, *(cell.text() for cell in cells))
+        shown.add_row(escape(name), *(cell.text() for cell in cells))
     Console().print(shown)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dann.errors import BadInput
 from dann.experiment import Experiment
 from dann.records import Record, check_declared, read_records
 from dann.selection import RULES
@@ -65,7 +66,8 @@ class Table:
         lines += [" & ".join(["", *map(_escaped, self.columns)]) + r" \\", r"\midrule"]
         for name, cells in self.rows.items():
             lines.append(" & ".join([_escaped(name), *(cell.text(r"$\pm$") for cell in cells)]) + r" \\")
-        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+        notes = [f"% {note}" for note in [self.title, *self.notes]]
+        return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
     def json(self) -> str:
         def entry(cell: Cell) -> Any:
@@ -102,17 +104,21 @@ def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
     """The records in ``folder`` of the experiment's variants and tasks.
 
     Raises:
-        BadInput: a record was made with another configuration than the experiment now has.
+        BadInput: a record was made with another configuration than the experiment now has, or from other data than
+            another of its row.
     """
-    records = read_records(folder)
-    chosen = []
     runs = {(run.task, run.variant): run for run in experiment.runs(seeds=[0])}
+    checksums: dict[tuple[str | None, str], tuple[str, str]] = {}
+    records = read_records(experiment, folder)
     for place, record in records.items():
-        run = runs.get((record.task, record.variant))
-        if run is not None:
-            check_declared(record, run, place)
-            chosen.append(record)
-    return chosen
+        row = (record.task, record.variant)
+        check_declared(record, runs[row], place)
+        used = (record.data["source"]["checksum"], record.data["target"]["checksum"])
+        if checksums.setdefault(row, used) != used:
+            raise BadInput(
+                f"{place}: made from other data than seeds before it: check DANN_DATA, run again in another --out"
+            )
+    return list(records.values())
 
 
 def make_table(experiment: Experiment, records: list[Record], rule: str = "last") -> Table:
@@ -126,8 +132,9 @@ def make_table(experiment: Experiment, records: list[Record], rule: str = "last"
     variants = list(experiment.variants)
     columns: dict[str, dict[str, Cell]] = {}
     for task in experiment.tasks or [None]:
-        name = task or f"target accuracy{' (oracle)' if rule == 'oracle' else ''}, %"
-        columns[name] = {v: Cell(list(accuracies(v, task, "target_test").values())) for v in variants}
+        columns[task or "target accuracy, %"] = {
+            v: Cell(list(accuracies(v, task, "target_test").values())) for v in variants
+        }
         published = {v: _published(experiment, v, task) for v in variants}
         if any(cell.values for cell in published.values()):
             columns[f"{task}, published" if task else "published"] = published
@@ -135,9 +142,13 @@ def make_table(experiment: Experiment, records: list[Record], rule: str = "last"
         tasks = list(experiment.tasks)
         columns["average"] = {v: _average([accuracies(v, t, "target_test") for t in tasks]) for v in variants}
     else:
-        columns["source accuracy, %"] = {v: Cell(list(accuracies(v, None, "source_test").values())) for v in variants}
+        adapted = {record.variant for record in records if record.data["source"] != record.data["target"]}
+        sources = {v: accuracies(v, None, "source_test").values() if v in adapted else [] for v in variants}
+        columns["source accuracy, %"] = {v: Cell(list(values)) for v, values in sources.items()}
     rows = {v: [column[v] for column in columns.values()] for v in variants}
-    return Table(experiment.title, list(columns), rows, _notes(records, rule))
+    mark = " (oracle)" if rule == "oracle" else ""
+    names = [name if name.endswith("published") else name + mark for name in columns]
+    return Table(experiment.title, names, rows, _notes(records, rule))
 
 
 def _published(experiment: Experiment, variant: str, task: str | None) -> Cell:

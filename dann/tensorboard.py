@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ class Board:
     """
 
     def __init__(self, folder: Path, start: int = 0) -> None:
+        if start == 0:
+            for stale in folder.glob("events.*"):  # of a run interrupted before its first checkpoint
+                stale.unlink()
+        self.folder = folder
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
         if start == 0:
             self.writer.add_custom_scalars(LAYOUT)
@@ -74,6 +79,7 @@ class Board:
 
     def embeddings(self, features: Tensor, labels: list[list[str]], images: Tensor, step: int) -> None:
         """Features of both domains for the projector, with domain and class, and the images where there are any."""
+        shutil.rmtree(self.folder / f"{step:05d}", ignore_errors=True)  # left by an interruption at this very place
         thumbnails = images.float() / 255 if images.ndim == 4 else None
         self.writer.add_embedding(
             features.float(), labels, thumbnails, step, tag="features", metadata_header=["domain", "class"]

@@ -74,10 +74,9 @@ def update(
         terms: dict[str, Tensor] = method(batch, progress, phase)
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-    if len(method.phases) > 1:
-        stepped = {id(parameter) for parameter in method.phase_parameters(phase)}
-        for parameter in method.parameters():
-            if id(parameter) not in stepped:
-                parameter.grad = None  # optimisers leave a parameter without a gradient as it is
+    stepped = {id(parameter) for parameter in method.phase_parameters(phase)}
+    for parameter in method.parameters():
+        if id(parameter) not in stepped:
+            parameter.grad = None  # optimisers leave a parameter without a gradient as it is
     optimizer.step()
     return {name: term.detach() for name, term in terms.items()}

@@ -44,9 +44,24 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ({"base": {"data": {"target": "digits"}}}, ["moons has 2 classes and digits has 10"]),
         ({"base": {"data": {"shift": 1}}}, ["data.shift", "vectors"]),
         ({"base": {"network": {"name": "mnist"}}}, ["network: mnist cannot take inputs of shape (2,)"]),
+        ({"base": {"optimizer": {"lr": -1.0}}}, ["adam: Invalid learning rate: -1.0"]),
+        ({"base": {"optimizer": {"lr": float("nan")}}}, ["optimizer.lr", "finite number"]),
+        ({"base": {"method": {"weight": float("inf")}}}, ["method.weight", "finite number"]),
+        ({"base": {"method": {"discriminator": [0]}}}, ["method.discriminator.0", "greater than or equal to 1"]),
+        ({"base": {"network": {"hidden": 0}}}, ["network.hidden", "greater than or equal to 1"]),
+        ({"base": {"data": {"source": {"points": -1}}}}, ["moons: "]),
+        ({"base": {"data": {"source": "digits", "target": {"name": "digits_m", "size": 500}}}}, ["digits_m: "]),
+        ({"base": {"data": {"source": {"name": "digits", "size": 0}, "target": "digits_m"}}}, ["digits: "]),
+        ({"seeds": [-1]}, ["seeds.0", "greater than or equal to 0"]),
+        ({"seeds": [0, 0]}, ["two runs would share the folder source-only/seed-0"]),
+        ({"tasks": {"a b": {}, "a-b": {}}}, ["two runs would share the folder a-b/source-only/seed-0"]),
+        ({"published": {"DANN": 76.66}}, ["published.DANN", "less than or equal to 1"]),
+        ({"published": {"DANN": {"a": 0.7}}}, ["unknown task under published: 'a'"]),
+        ({"overrides": 3}, ["overrides"]),
+        ({"variants": ["a", "b"]}, ["variants", "valid dictionary"]),
         ({"seeds": []}, ["seeds", "at least 1 item"]),
         ({"seeds": 3}, ["seeds", "valid list"]),
-        ({"variants": {"a b": {}, "A  b": {}}}, ["two variants would share a folder"]),
+        ({"variants": {"a b": {}, "A  b": {}}}, ["two runs would share the folder a-b/seed-0"]),
         ({"published": {"DAN": 0.5}}, ["unknown variant under published: 'DAN'"]),
     ],
 )
@@ -68,6 +83,7 @@ def test_bad_experiment(changes: dict[str, Any], says: list[str], tmp_path: Path
         ("title: x\nseeds: [0]\nbase: {}\nvariants: {a: 3}", ["variants.a"]),
         ("title: x\nseeds: [0]\nvariants: {a: {}}", ["base is missing"]),
         ("? [1, 2]\n: 3", ["not valid YAML"]),
+        ("title: 2024-13-45", ["not valid YAML", "month"]),
     ],
 )
 def test_bad_yaml(text: str, says: list[str], tmp_path: Path, capsys: Any) -> None:
@@ -87,11 +103,16 @@ def test_unreadable_file(tmp_path: Path, capsys: Any) -> None:
 
 def test_bad_arguments(tmp_path: Path, capsys: Any) -> None:
     file = write_tiny(tmp_path / "tiny.yaml")
-    assert "unknown variant 'DAN'; did you mean" not in complaint(capsys, "run", file, "--only", "nothing alike")
+    line = complaint(capsys, "run", file, "--only", "nothing alike")
+    assert "unknown variant 'nothing alike' (known: source only, DANN)" in line
     assert "did you mean DANN?" in complaint(capsys, "run", file, "--only", "DAN")
     assert "write a.b=c" in complaint(capsys, "run", file, "--set", "train.steps")
     assert "unknown key train.stepz; did you mean steps?" in complaint(capsys, "run", file, "--set", "train.stepz=3")
-    assert "whole numbers" in complaint(capsys, "run", file, "--seeds", "0,a")
+    for seeds in ("0,a", "0,0", "-1", ""):
+        assert "whole numbers" in complaint(capsys, "run", file, f"--seeds={seeds}")
+    assert "--device meta: runs need cpu, cuda or mps" in complaint(capsys, "run", file, "--device", "meta")
+    assert "no experiment files there" in complaint(capsys, "table", tmp_path / "typo", "--check")
+    assert f"{file}/tiny: Not a directory" in complaint(capsys, "run", file, "--out", file)
     assert "--device tpu" in complaint(capsys, "run", file, "--device", "tpu", "--out", tmp_path)
     assert "invalid choice: 'best'" in complaint(capsys, "table", file, "--selection", "best")
     assert "dann run" in complaint(capsys, "table", file)
@@ -119,6 +140,9 @@ def test_other_configuration_is_refused_before_anything_is_lost(tmp_path: Path, 
     assert "method.weight: 1.0 there, 0.5 now" in line and "--out" in line
     assert record.read_bytes() == before
     assert "overrides" not in (tmp_path / "runs/tiny/experiment.yaml").read_text()
+    complaint(capsys, *arguments, "--seeds", "7")  # a new seed would leave the old one in the same row
+    assert main(["table", str(tmp_path / "runs/tiny")]) == 0
+    capsys.readouterr()
     write_tiny(tmp_path / "runs/tiny/experiment.yaml", base={"train": {"steps": 13}})
     assert "train.steps: 12 there, 13 now" in complaint(capsys, "table", tmp_path / "runs/tiny")
 

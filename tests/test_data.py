@@ -27,7 +27,7 @@ def grey_domain(name: str = "grey", classes: tuple[str, ...] = ("a", "b"), size:
 def test_digits_halves_share_no_image() -> None:
     from sklearn.datasets import load_digits
 
-    source, target = DOMAINS["digits"](size=8), DOMAINS["digits_m"](size=8, patches=1)
+    source, target = DOMAINS["digits"](size=8), DOMAINS["digits_m"](size=8)
     assert (len(source.train), len(source.test)) == (674, 224)
     assert (len(target.train), len(target.test)) == (674, 225)
     stored = sorted((image / 16 * 255).round().astype(np.uint8).tobytes() for image in load_digits().images)
@@ -37,13 +37,16 @@ def test_digits_halves_share_no_image() -> None:
     assert sorted(image.tobytes() for images in halves for image in images) == stored  # each image exactly once
 
 
-def test_digits_m_labels_and_patches() -> None:
-    domain = DOMAINS["digits_m"](size=16, patches=3)
-    assert domain.train.x.shape == (3 * 674, 3, 16, 16)
-    assert domain.train.x.dtype == torch.uint8
-    assert torch.equal(domain.train.y[:674], domain.train.y[674 : 2 * 674])
-    assert not torch.equal(domain.train.x[0], domain.train.x[674])  # the same digit on another patch
-    assert DOMAINS["digits_m"](size=16, patches=3).checksum() == domain.checksum()
+def test_digits_m_is_the_blend_of_its_half() -> None:
+    from dann.data.digits import _half
+
+    domain = DOMAINS["digits_m"](size=16)
+    assert domain.train.x.shape == (674, 3, 16, 16) and domain.train.x.dtype == torch.uint8
+    grey, labels = _half(1, 16)[0]
+    assert torch.equal(domain.train.y, labels)
+    blank = torch.from_numpy(grey == 0)[:, None].expand(-1, 3, -1, -1)
+    assert domain.train.x[blank].float().std() > 40  # the photos show where the digits are blank
+    assert DOMAINS["digits_m"](size=16).checksum() == domain.checksum()
 
 
 def test_blend_is_the_absolute_difference_with_a_patch() -> None:
@@ -60,7 +63,6 @@ def test_blend_is_the_absolute_difference_with_a_patch() -> None:
         ]
         expected = [np.abs(patch - digit[:, :, None].astype(float)).transpose(2, 0, 1) for patch in patches]
         assert any(np.array_equal(image, candidate) for candidate in expected)
-    assert (blended.max(), blended.dtype) != (0, np.uint8)
 
 
 # Moons
@@ -123,6 +125,7 @@ def test_mnist_reads_its_files(tiny_mnist: Path) -> None:
     [
         (lambda content: content[: len(content) // 2], "damaged"),
         (lambda content: b"", "damaged"),
+        (lambda content: content[:30] + bytes([content[30] ^ 255, content[31] ^ 255]) + content[32:], "damaged"),
         (lambda content: gzip.compress(b"\0\0\x0d" + gzip.decompress(content)[3:]), "not the idx file"),
         (lambda content: gzip.compress(gzip.decompress(content)[:-1]), "not the idx file"),
     ],
@@ -160,6 +163,9 @@ def test_mnist_m_is_made_from_mnist_and_photos_without_the_release(tiny_mnist: P
     assert domain.train.x.shape == (20, 3, 28, 28)
     assert domain.origin == "made from MNIST and 2 BSDS500 photos"
     assert torch.equal(domain.train.y, DOMAINS["mnist"]().train.y)
+    (photos / "a.jpg").write_bytes(b"\xff\xd8 cut short")
+    with pytest.raises(BadInput, match=r"cannot read .*a.jpg"):
+        DOMAINS["mnist_m"]()
 
 
 def test_mnist_m_without_anything_says_what_to_get(tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +193,12 @@ def test_mnist_m_release_is_cut_from_its_mosaics(data_folder: Path) -> None:
     assert np.array_equal(domain.train.x[66].numpy(), tiles[66, 2:30, 2:30].transpose(2, 0, 1))
     (folder / "mnist_m_test_00.webp").write_bytes(b"RIFF")
     with pytest.raises(BadInput, match=r"cannot read .*mnist_m_test_00.webp"):
+        DOMAINS["mnist_m"]()
+    np.save(folder / "mnist_m_train_labels.npy", np.arange(70))
+    with pytest.raises(BadInput, match=r"mnist_m_train_labels.npy: labels are not the integers 0 to 9"):
+        DOMAINS["mnist_m"]()
+    (folder / "mnist_m_train_labels.npy").write_bytes(b"not an array")
+    with pytest.raises(BadInput, match=r"cannot read .*mnist_m_train_labels.npy"):
         DOMAINS["mnist_m"]()
 
 

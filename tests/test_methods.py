@@ -153,16 +153,22 @@ def test_every_method_trains_predicts_and_repeats_itself(name: str, network: str
         assert method.domain_logits(features, method.classify(features)).shape == (6,)
 
 
-class _TwoPhases(SourceOnly):
+class _Parts(SourceOnly):
+    """A phase steps the part of the network that it is called."""
+
     phases = ("features", "classifier")
 
     def phase_parameters(self, phase: str) -> list[torch.nn.Parameter]:
         return list(getattr(self.network, phase).parameters())
 
 
-@pytest.mark.parametrize("phase", _TwoPhases.phases)
-def test_a_phase_steps_its_parameters_alone(phase: str) -> None:
-    method = _TwoPhases(mlp((20,), 5))
+class _Probe(_Parts):
+    phases = ("classifier",)
+
+
+@pytest.mark.parametrize(("kind", "phase"), [(_Parts, "features"), (_Parts, "classifier"), (_Probe, "classifier")])
+def test_a_phase_steps_its_parameters_alone(kind: type[Method], phase: str) -> None:
+    method = kind(mlp((20,), 5))
     optimizer = torch.optim.AdamW(method.parameters(), lr=0.1, weight_decay=0.1)
     before = {name: value.clone() for name, value in method.network.state_dict().items()}
     update(method, batch_of((20,)), 0.0, phase, optimizer)

@@ -17,7 +17,7 @@ from dann.cli import main
 from dann.config import Config, resolve
 from dann.evaluate import evaluate
 from dann.experiment import merged, read_experiment
-from dann.records import read_record, read_records
+from dann.records import read_record
 
 CPU = torch.device("cpu")
 
@@ -38,7 +38,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 DIGITS = {
-    "data": {"source": {"name": "digits"}, "target": {"name": "digits_m", "patches": 1}, "batch_size": 16, "shift": 1},
+    "data": {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "batch_size": 16, "shift": 1},
     "network": {"name": "mnist", "batch_norm": True, "dropout": 0.5},
 }
 
@@ -49,7 +49,7 @@ def test_interrupted_run_resumes_exactly(base: dict[str, Any], tmp_path: Path) -
     launched(file, tmp_path / "whole", Silent(), only="DANN")
     with pytest.raises(KeyboardInterrupt):
         launched(file, tmp_path / "broken", Silent(stop_at=10), only="DANN")
-    assert not read_records(tmp_path / "broken")
+    assert not list((tmp_path / "broken").rglob("record.json"))
     resumed = launched(file, tmp_path / "broken", Silent(), only="DANN")
     assert resumed.starts == [8]  # the checkpoint before step 10
     whole, broken = tmp_path / "whole/dann/seed-3", tmp_path / "broken/dann/seed-3"
@@ -57,9 +57,23 @@ def test_interrupted_run_resumes_exactly(base: dict[str, Any], tmp_path: Path) -
         assert torch.equal(value, weights(broken)[name]), name
     one, other = read_record(whole), read_record(broken)
     assert one.evaluations == other.evaluations and one.losses == other.losses and one.confusion == other.confusion
+    assert len(loss_steps(broken)) == len(set(loss_steps(broken))) == 6
     steps = [json.loads(line)["step"] for line in (broken / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(steps) and steps.count(10) == 1
     assert np.array_equal(np.load(whole / "features.npz")["features"], np.load(broken / "features.npz")["features"])
+
+
+def loss_steps(folder: Path) -> list[int]:
+    """The steps of the label loss in TensorBoard."""
+    return [event.step for event in EventAccumulator(str(folder)).Reload().Scalars("loss/label")]
+
+
+def test_interrupted_before_the_first_checkpoint_starts_anew(tmp_path: Path) -> None:
+    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
+    with pytest.raises(KeyboardInterrupt):
+        launched(file, tmp_path / "runs", Silent(stop_at=2), only="DANN")
+    assert launched(file, tmp_path / "runs", Silent(), only="DANN").starts == [0]
+    assert loss_steps(tmp_path / "runs/dann/seed-0") == [2, 4, 6, 8, 10, 12]
 
 
 def test_interrupted_after_the_last_step_still_finishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,10 @@ def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = N
         declared=Experiment(**TINY).declared(variant, None) if task is None else {},
         config={},
         classes=["a", "b"],
-        data={"source": {"name": "moons", "test": 40}, "target": {"name": "moons_rotated", "test": 40}},
+        data={
+            "source": {"name": "moons", "test": 40, "checksum": "1"},
+            "target": {"name": "moons_rotated", "test": 40, "checksum": "2"},
+        },
         evaluations=[*EVALUATIONS[:-1], last],
         losses={"step": [1, 2], "label": [0.5, None], "domain": [0.7, 0.6]},
         confusion={"source_test": [[20, 0], [0, 20]], "target_test": [[15, 5], [0, 20]]},
@@ -71,7 +74,8 @@ def test_table_says_when_it_is_an_upper_bound() -> None:
     table = make_table(Experiment(**TINY), [record_of("DANN", 0)], "oracle")
     assert table.rows["DANN"][0].values == [0.7]
     assert "upper bound that needs the target's labels" in table.markdown()
-    assert table.columns[0] == "target accuracy (oracle), %"
+    assert table.columns == ["target accuracy, % (oracle)", "published", "source accuracy, % (oracle)"]
+    assert "% at the step with the best target" in FORMATS["latex"](table)
 
 
 def test_tasks_are_columns_with_their_average_over_seeds() -> None:
@@ -82,6 +86,27 @@ def test_tasks_are_columns_with_their_average_over_seeds() -> None:
     assert table.columns == ["a → b", "b → a", "b → a, published", "average"]
     assert table.rows["DANN"][3].values == pytest.approx([0.6, 0.75])
     assert table.rows["source only"][3].text() == "—"
+
+
+def test_a_row_that_trains_on_the_target_has_no_source_accuracy() -> None:
+    record = record_of("DANN", 0)
+    on_target = replace(record, data={"source": record.data["target"], "target": record.data["target"]})
+    assert make_table(Experiment(**TINY), [on_target]).rows["DANN"][2].text() == "—"
+
+
+def test_seeds_from_other_data_are_not_mixed(project: Path, capsys: Any) -> None:
+    record = project / "runs/theme/tiny/dann/seed-1/record.json"
+    content = json.loads(record.read_text())
+    content["data"]["target"]["checksum"] = "0"
+    record.write_text(json.dumps(content))
+    assert main(["table", "runs"]) == 2
+    assert "made from other data than seeds before it" in capsys.readouterr().err
+
+
+def test_the_command_line_names_every_rule_and_format() -> None:
+    from dann import cli
+
+    assert set(cli.RULES) == set(RULES) and set(cli.FORMATS) == set(FORMATS)
 
 
 def test_formats() -> None:
@@ -163,8 +188,8 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     page = project / "results/theme/tiny.md"
     table = page.read_text().split("\n\n")[1]
     assert "| DANN | " in table and table in readme.read_text() and readme.read_text().endswith("\n\nAfter.\n")
-    assert (project / "results/theme/tiny/records/dann/seed-0/features.npz").is_file()
-    assert not (project / "results/theme/tiny/records/dann/seed-1/features.npz").is_file()
+    assert (project / "results/theme/tiny/dann/seed-0/features.npz").is_file()
+    assert not (project / "results/theme/tiny/dann/seed-1/features.npz").is_file()
     assert main(["table", "experiments", "--check"]) == 0
     assert main(["table", "results"]) == 0
 
@@ -177,12 +202,20 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     assert main(["table", "experiments", "--check"]) == 1
     assert "README.md: a table differs" in capsys.readouterr().out
     assert main(["publish", file]) == 0
-    record = project / "results/theme/tiny/records/dann/seed-0/record.json"
+    record = project / "results/theme/tiny/dann/seed-0/record.json"
     record.write_text(record.read_text().replace('"target_test":0.', '"target_test":0.0'))
     assert main(["table", "experiments", "--check"]) == 1
     record.unlink()
     assert main(["table", "experiments", "--check"]) == 1
     assert "not the runs that" in capsys.readouterr().out
+    assert main(["publish", file]) == 0
+    readme.write_text(readme.read_text().replace("<!-- end -->", "<!-- fin -->"))
+    assert main(["table", "experiments", "--check"]) == 2
+    (project / file).rename(project / "experiments/theme/renamed.yaml")
+    readme.unlink()
+    capsys.readouterr()
+    assert main(["table", "experiments", "--check"]) == 1
+    assert "results/theme/tiny: experiments/theme/tiny.yaml does not exist" in capsys.readouterr().out
 
 
 def test_publish_wants_all_runs(project: Path, capsys: Any) -> None:

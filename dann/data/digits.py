@@ -25,21 +25,17 @@ def digits(*, size: int = 16) -> Domain:
     return Domain("digits", train, test, CLASSES, "scikit-learn's digits, first half")
 
 
-def digits_m(*, size: int = 16, patches: int = 4) -> Domain:
-    """The other half of UCI digits over colour photos by the recipe of MNIST-M: |photo patch − digit|.
+def digits_m(*, size: int = 16) -> Domain:
+    """The other half of UCI digits, 674 + 225, by the recipe of MNIST-M: |photo patch − digit|, RGB.
 
     The photos are scikit-learn's two, ``china.jpg`` and ``flower.jpg``.
 
     Args:
         size: H and W, of the enlarged digits and of the patches.
-        patches: how many patches each of the 674 + 225 digits is blended with.
     """
     photos = [np.asarray(photo, np.uint8) for photo in load_sample_images().images]
     random = np.random.RandomState(1)
-    train, test = (
-        Split(torch.from_numpy(blend(np.tile(x, (patches, 1, 1)), photos, random)), y.repeat(patches))
-        for x, y in _half(1, size)
-    )
+    train, test = (Split(torch.from_numpy(blend(x, photos, random)), y) for x, y in _half(1, size))
     return Domain("digits_m", train, test, CLASSES, "scikit-learn's digits, second half, and photos")
 
 

@@ -1,6 +1,8 @@
 """Where data sets lie on disk, and the one sentence said when one is missing."""
 
 import os
+import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def download(name: str, expected: str, fetch: Callable[[], object]) -> None:
     """
     try:
         fetch()
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, EOFError, tarfile.TarError, zlib.error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadInput(
             f"data set {name} is not in {data_folder()} and could not be downloaded ({reason}): put {expected} "

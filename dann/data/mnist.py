@@ -1,6 +1,7 @@
 """MNIST and MNIST-M."""
 
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -55,28 +56,41 @@ def _mnist_arrays() -> list[tuple[Pixels, Pixels]]:
     """The images, shape ``(N, 28, 28)``, and labels of the training and the test part."""
     folder = data_folder() / "mnist"
     raw = folder / "MNIST" / "raw"  # where torchvision puts its downloads
-    if not any((place / f"train-images-idx3-ubyte{end}").is_file() for place in (folder, raw) for end in ("", ".gz")):
+    if not all(_candidates([folder, raw], name) for part in PARTS for name in _names(part)):
         import torchvision
 
         expected = "mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz"
         download("mnist", expected, lambda: torchvision.datasets.MNIST(str(folder), download=True))
     parts = []
     for part, count in PARTS.items():
-        images = _read_idx([folder, raw], f"{part}-images-idx3-ubyte", (count, 28, 28))
-        labels = _read_idx([folder, raw], f"{part}-labels-idx1-ubyte", (count,))
-        parts.append((images, labels))
+        images, labels = _names(part)
+        parts.append((_read_idx([folder, raw], images, (count, 28, 28)), _read_idx([folder, raw], labels, (count,))))
+        _check_labels(parts[-1][1], folder / labels)
     return parts
+
+
+def _names(part: str) -> tuple[str, str]:
+    return f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
+
+
+def _candidates(folders: list[Path], name: str) -> list[Path]:
+    return [path for folder in folders for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
+
+
+def _check_labels(labels: Pixels, path: Path) -> None:
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not ((labels >= 0) & (labels < len(DIGITS))).all():
+        raise BadInput(f"{path}: labels are not the integers 0 to 9: restore the file")
 
 
 def _read_idx(folders: list[Path], name: str, shape: tuple[int, ...]) -> Pixels:
     """An idx file of unsigned bytes: two zeros, type 8, the number of dimensions, each as a big-endian int32."""
-    found = [path for folder in folders for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
+    found = _candidates(folders, name)
     if not found:
         raise BadInput(f"data set mnist: {folders[0] / name}[.gz] is missing: download it beside the others")
     path = found[0]
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path} is damaged ({error}): download it again") from error
     header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
     if not content.startswith(header) or len(content) != len(header) + int(np.prod(shape)):
@@ -86,16 +100,16 @@ def _read_idx(folders: list[Path], name: str, shape: tuple[int, ...]) -> Pixels:
 
 def _release(folder: Path, part: str) -> Split:
     """The tiles of the mosaics of one part, in order, cut to MNIST's 28 × 28."""
-    labels = np.load(folder / f"mnist_m_{part}_labels.npy")
+    path = folder / f"mnist_m_{part}_labels.npy"
+    try:
+        labels = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"data set mnist_m: cannot read {path} ({error}): restore the file") from error
+    _check_labels(labels, path)
     border = (TILE - 28) // 2
     tiles = []
     for number in range(-(-len(labels) // MOSAIC_TILES)):
-        path = folder / f"mnist_m_{part}_{number:02d}.webp"
-        try:
-            with Image.open(path) as image:
-                mosaic = np.asarray(image.convert("RGB"))
-        except OSError as error:
-            raise BadInput(f"data set mnist_m: cannot read {path} ({error}): restore the file") from error
+        mosaic = _read_photo(folder / f"mnist_m_{part}_{number:02d}.webp")
         rows, columns = mosaic.shape[0] // TILE, mosaic.shape[1] // TILE
         grid = mosaic.reshape(rows, TILE, columns, TILE, 3).transpose(0, 2, 4, 1, 3)
         tiles.append(grid.reshape(-1, 3, TILE, TILE)[:, :, border:-border, border:-border])
@@ -105,20 +119,40 @@ def _release(folder: Path, part: str) -> Split:
     return Split(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
 
 
+def _read_photo(path: Path) -> Pixels:
+    """An image file as RGB, shape ``(H, W, 3)``."""
+    try:
+        with Image.open(path) as image:
+            pixels: Pixels = np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for some damaged files
+        raise BadInput(f"data set mnist_m: cannot read {path} ({error}): restore the file") from error
+    return pixels
+
+
 def _bsds500_photos() -> list[Pixels]:
     """The BSDS500 training photos at hand, each ``(H, W, 3)``, in the order of their names."""
     from torchvision.datasets.utils import download_and_extract_archive
 
     def photos() -> list[Path]:
         folders = sorted(path for path in data_folder().glob("bsds500*") if path.is_dir())
-        found = [path for folder in folders[:1] for path in folder.rglob("*.jpg")]
+        found = next((files for folder in folders if (files := list(folder.rglob("*.jpg")))), [])
         training = [path for path in found if path.parent.name == "train"]
         return sorted(training or found, key=lambda path: path.name)
 
     if not photos():
         target = data_folder() / "bsds500"
         expected = "the authors' mnist_m release or the photos of BSDS500 (bsds500/*.jpg)"
-        download("mnist_m", expected, lambda: download_and_extract_archive(BSDS500, str(target)))
+
+        def fetch() -> None:
+            try:
+                download_and_extract_archive(BSDS500, str(target))
+            finally:  # whole, it is unpacked; cut short, it would be taken for whole the next time
+                (target / Path(BSDS500).name).unlink(missing_ok=True)
+
+        download("mnist_m", expected, fetch)
     if not photos():
         raise BadInput(f"data set mnist_m: no jpg under {data_folder()}/bsds500: put the BSDS500 photos there")
-    return [np.asarray(Image.open(path).convert("RGB")) for path in photos()]
+    large = [photo for path in photos() if min((photo := _read_photo(path)).shape[:2]) >= 28]
+    if not large:
+        raise BadInput(f"data set mnist_m: the photos under {data_folder()} are smaller than 28 × 28: use BSDS500's")
+    return large

@@ -1,8 +1,9 @@
 """Domain-adversarial training of neural networks (Ganin et al. 2016)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dann.data import Batch
@@ -11,12 +12,14 @@ from dann.methods.base import Method
 from dann.networks import DomainDiscriminator, Network
 from dann.schedules import LAMBDA_SCHEDULES
 
+Width = Annotated[int, Field(ge=1)]
+
 
 class Dann(Method):
-    """Features that classify the source well while a discriminator cannot tell the domains apart by them.
+    """DANN: features that classify the source while a discriminator cannot tell the domains by them.
 
-    Section 4.2, equation (18): one update descends the label loss in features and classifier, the domain loss in the
-    discriminator, and −λ times the domain loss in the features, λ acting inside the gradient reversal.
+    Ganin et al. 2016, section 4.2, equation (18). One update descends the label loss in features and classifier, the
+    domain loss in the discriminator, and −λ times the domain loss in the features, λ acting inside the reversal.
 
     Args:
         weight: λ at the end of training.
@@ -35,7 +38,7 @@ class Dann(Method):
         *,
         weight: float = 1.0,
         schedule: Literal["ramp", "constant"] = "ramp",
-        discriminator: list[int] | None = None,
+        discriminator: list[Width] | None = None,
         together: bool = True,
     ) -> None:
         super().__init__(network)

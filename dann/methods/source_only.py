@@ -8,7 +8,7 @@ from dann.methods.base import Method
 
 
 class SourceOnly(Method):
-    """Cross-entropy on the labelled examples alone; the target is never forwarded.
+    """Plain supervised training: cross-entropy on the labelled examples; the target is never forwarded.
 
     Every baseline that is plain supervised training is this with other data: with the target's labelled training
     split as the source it is "train on target".

@@ -1,7 +1,8 @@
 """The shallow network for vectors."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import nn
 
 from dann.errors import BadInput
@@ -12,10 +13,10 @@ def mlp(
     input_shape: tuple[int, ...],
     num_classes: int,
     *,
-    hidden: int = 50,
+    hidden: Annotated[int, Field(ge=1)] = 50,
     activation: Literal["sigmoid", "relu"] = "sigmoid",
 ) -> Network:
-    """One hidden layer, a linear label head and a logistic regression for discriminator (Ganin et al. 2016, 4.1).
+    """For vectors: one hidden layer, a linear head, a logistic regression as discriminator (Ganin et al. 2016, 4.1).
 
     Args:
         hidden: D, the width of the hidden layer: 50 for Amazon reviews, 15 for the moons (sections 5.1.1, 5.1.2).
