@@ -65,7 +65,7 @@ class Table:
         lines = [r"\begin{tabular}{l" + "r" * len(self.columns) + "}", r"\toprule"]
         lines += [" & ".join(["", *map(_escaped, self.columns)]) + r" \\", r"\midrule"]
         for name, cells in self.rows.items():
-            lines.append(" & ".join([_escaped(name), *(cell.text(r"$\pm$") for cell in cells)]) + r" \\")
+            lines.append(" & ".join([_escaped(name), *(cell.text(r"$\pm$").replace("—", "--") for cell in cells)]) + r" \\")
         notes = [f"% {note}" for note in [self.title, *self.notes]]
         return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
