@@ -50,8 +50,6 @@ def publish(file: Path, runs: Path) -> Path:
     Raises:
         BadInput: a planned run is missing, or was made with another configuration.
     """
-    from dann.plots import draw_all  # here, because matplotlib takes a second that `dann table` need not wait
-
     experiment = read_experiment(file)
     checked_records(experiment, runs)
     missing = [run.name for run in experiment.runs() if not (runs / run.folder / RECORD).is_file()]
@@ -60,6 +58,18 @@ def publish(file: Path, runs: Path) -> Path:
     if (EXPERIMENTS / relative(file)).is_dir():
         raise BadInput(f"{file}: has the name of a folder of experiments, whose results lie there: rename one")
     folder = RESULTS / relative(file)
+    _copy(file, experiment, runs, folder)
+    page = folder.with_suffix(".md")
+    write_whole(page, _page(file, experiment, folder).encode())
+    if README.is_file():
+        write_whole(README, _with_tables(README.read_text(encoding="utf-8"), page).encode())
+    return page
+
+
+def _copy(file: Path, experiment: Experiment, runs: Path, folder: Path) -> None:
+    """Put the records, first features and figures of an experiment from ``runs`` in ``folder``, in place of the old."""
+    from dann.plots import draw_all  # here, because matplotlib takes a second that `dann table` need not wait
+
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     for run in experiment.runs():
@@ -72,11 +82,6 @@ def publish(file: Path, runs: Path) -> Path:
     draw_all(experiment, new)
     shutil.rmtree(folder, ignore_errors=True)  # only now that its successor is complete
     new.rename(folder)
-    page = folder.with_suffix(".md")
-    write_whole(page, _page(file, experiment, folder).encode())
-    if README.is_file():
-        write_whole(README, _with_tables(README.read_text(encoding="utf-8")).encode())
-    return page
 
 
 def stale(file: Path) -> list[str]:
@@ -119,8 +124,11 @@ def _page(file: Path, experiment: Experiment, folder: Path) -> str:
     return "\n\n".join([f"# {experiment.title}", table.markdown().strip(), *finding, *figures, regenerate]) + "\n"
 
 
-def _with_tables(readme: str) -> str:
+def _with_tables(readme: str, only: Path | None = None) -> str:
     """``readme`` with the table of each page between its markers, ``<!-- table results/x.md -->`` and ``<!-- end -->``.
+
+    Args:
+        only: the one page whose table is written; by default all.
 
     Raises:
         BadInput: a marker names a page that does not exist.
@@ -128,6 +136,8 @@ def _with_tables(readme: str) -> str:
 
     def current(match: re.Match[str]) -> str:
         page = Path(match["page"])
+        if only is not None and page != only:
+            return match[0]
         if not page.is_file():
             raise BadInput(f"{README}: {page} does not exist: dann publish its experiment")
         blocks = page.read_text(encoding="utf-8").split("\n\n")

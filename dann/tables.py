@@ -40,7 +40,7 @@ class Cell:
         if not self.values:
             return "—"
         if self.published:
-            return f"{100 * self.mean:.1f}"
+            return f"{100 * self.mean:.4g}"
         spread = "" if self.deviation is None else f" {plus_minus} {100 * self.deviation:.1f}"
         return f"{100 * self.mean:.1f}{spread} (n = {len(self.values)})"
 
@@ -65,7 +65,9 @@ class Table:
         lines = [r"\begin{tabular}{l" + "r" * len(self.columns) + "}", r"\toprule"]
         lines += [" & ".join(["", *map(_escaped, self.columns)]) + r" \\", r"\midrule"]
         for name, cells in self.rows.items():
-            lines.append(" & ".join([_escaped(name), *(cell.text(r"$\pm$").replace("—", "--") for cell in cells)]) + r" \\")
+            lines.append(
+                " & ".join([_escaped(name), *(cell.text(r"$\pm$").replace("—", "--") for cell in cells)]) + r" \\"
+            )
         notes = [f"% {note}" for note in [self.title, *self.notes]]
         return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
@@ -178,6 +180,6 @@ def _notes(records: list[Record], rule: str) -> list[str]:
 
 def _made(environment: dict[str, Any]) -> str:
     return (
-        f"{environment['device']}, {environment['threads']} threads, {environment['precision']}, "
+        f"{environment['device']}, {environment['threads']} thread(s), {environment['precision']}, "
         f"torch {environment['torch']}, commit {environment['commit'] or 'unknown'}"
     )
