@@ -127,6 +127,18 @@ def test_source_only_never_forwards_the_target() -> None:
     assert terms["label"].item() == method(Batch(source_x, source_y, target_x), 0.5, "all")["label"].item()
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_the_order_of_a_batch_does_not_matter(name: str) -> None:
+    torch.manual_seed(0)
+    method = METHODS[name](NETWORKS["mnist"]((3, 28, 28), 5, batch_norm=True)).double()
+    source_x, source_y, target_x = batch_of((3, 28, 28), dtype=torch.float64)
+    order = torch.tensor([3, 1, 5, 0, 4, 2])
+    shuffled = Batch(source_x[order], source_y[order], target_x[order.flip(0)])
+    one, other = method(Batch(source_x, source_y, target_x), 0.5, "all"), method(shuffled, 0.5, "all")
+    for term in one:
+        torch.testing.assert_close(one[term], other[term], rtol=1e-11, atol=0)
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_predicts_and_repeats_itself(name: str, network: str) -> None:
