@@ -44,7 +44,7 @@ def reseed(device: torch.device, seed: int) -> None:
     """Seed the generator of ``device`` alone.
 
     ``torch.manual_seed`` also queues a seeding, with a stack trace, for a CUDA that was never started: at every step
-    of a run on the CPU that would take a third of a small network's time.
+    of a run on the CPU that would cost a small network dear.
     """
     if device.type == "cuda":
         with torch.cuda.device(device):

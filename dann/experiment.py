@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from dann.errors import BadInput
+from dann.files import write_whole
 from dann.reading import one_of, parse_yaml, read_yaml, validated
 
 Mapped = dict[str, Any]
@@ -105,7 +106,7 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
 def write_experiment(experiment: Experiment, path: Path) -> None:
     """Write ``experiment`` as YAML that ``read_experiment`` reads back equal."""
     content = experiment.model_dump(exclude_defaults=True)
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Mapped:

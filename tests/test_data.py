@@ -1,6 +1,7 @@
 """Loaders on real files or on fixtures in their true format, the recipe of MNIST-M, and the stateless stream."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,15 @@ from dann.errors import BadInput
 def grey_domain(name: str = "grey", classes: tuple[str, ...] = ("a", "b"), size: int = 4) -> Domain:
     split = Split(torch.arange(6 * size * size, dtype=torch.uint8).reshape(6, 1, size, size), torch.arange(6) % 2)
     return Domain(name, split, split, classes, "made for a test")
+
+
+def failing(error: Exception) -> Callable[..., None]:
+    """A download that ends in ``error``."""
+
+    def download(*_: object, **__: object) -> None:
+        raise error
+
+    return download
 
 
 # Digits
@@ -139,10 +149,7 @@ def test_damaged_mnist_is_named(tiny_mnist: Path, damage: object, says: str) -> 
 
 
 def test_missing_mnist_says_what_to_set_or_download(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*args: object, **kwargs: object) -> None:
-        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
-
-    monkeypatch.setattr("torchvision.datasets.MNIST", offline)
+    monkeypatch.setattr("torchvision.datasets.MNIST", failing(RuntimeError("Error downloading train-images")))
     with pytest.raises(BadInput, match=r"mnist is not in .*could not be downloaded.*train.*idx3.*DANN_DATA"):
         DOMAINS["mnist"]()
 
@@ -169,10 +176,8 @@ def test_mnist_m_is_made_from_mnist_and_photos_without_the_release(tiny_mnist: P
 
 
 def test_mnist_m_without_anything_says_what_to_get(tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*args: object, **kwargs: object) -> None:
-        raise OSError("network is unreachable")
-
-    monkeypatch.setattr("torchvision.datasets.utils.download_and_extract_archive", offline)
+    download = "torchvision.datasets.utils.download_and_extract_archive"
+    monkeypatch.setattr(download, failing(OSError("network is unreachable")))
     with pytest.raises(BadInput, match=r"mnist_m .*could not be downloaded .network is unreachable.*BSDS500"):
         DOMAINS["mnist_m"]()
 

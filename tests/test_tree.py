@@ -5,11 +5,13 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tiny import Silent
 
+from dann.config import resolve
 from dann.data import DOMAINS, Domain, Split
 from dann.experiment import read_experiment
 from dann.launch import launch
@@ -90,6 +92,18 @@ def test_top_level_is_the_fixed_one() -> None:
 def test_experiments_that_are_named_exist(page: str) -> None:
     named = set(re.findall(r"experiments/[\w/.]+\.yaml", (ROOT / page).read_text()))
     assert named and all((ROOT / path).is_file() for path in named)
+
+
+def test_examples_of_the_readme_work(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "example.yaml").write_text(example)
+    for run in read_experiment(tmp_path / "example.yaml").runs():
+        assert resolve(run.declared, run.name).train.steps == 20_000
+    (program,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    assert names["loss"].isfinite() and names["source"].grad.abs().sum() > 0
 
 
 def tiny_domain(name: str, shape: tuple[int, ...]) -> Callable[..., Domain]:
