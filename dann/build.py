@@ -1,11 +1,15 @@
 """A resolved configuration → the objects that train."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from dann.config import Config, DataSection
-from dann.data import DOMAINS, Normalise, Pair, Split, Stream, derive
+from dann.data import DOMAINS, Pair, Split, Stream, Transform, derive
+from dann.data.labels import counts
+from dann.data.prepare import prepared
+from dann.data.sampling import class_weights
+from dann.data.store import Store
 from dann.data.stream import WEIGHTS
 from dann.device import chosen_dtype
 from dann.errors import BadInput
@@ -16,8 +20,21 @@ from dann.optimizers import OPTIMIZERS
 
 
 def load_pair(data: DataSection) -> Pair:
-    """Both domains of a configuration, read from disk."""
-    return Pair.of(data.source.build(DOMAINS), data.target.build(DOMAINS), data.validation)
+    """The domains of a configuration, read from disk, split and prepared."""
+    if data.resample != "none" and data.class_weights != "none":
+        raise BadInput("data: resample evens the classes out already: leave class_weights out")
+    pair = Pair.of(
+        [source.build(DOMAINS) for source in data.sources],
+        data.target.build(DOMAINS),
+        validation=data.validation,
+        test=data.test,
+        transductive=data.transductive,
+        partial=data.partial,
+        target_classes=data.target_classes,
+        target_labelled=data.target_labelled,
+    )
+    msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
+    return prepared(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
 
 
 @dataclass(frozen=True)
@@ -27,41 +44,58 @@ class Setup:
     method: Method
     optimizer: torch.optim.Optimizer
     stream: Stream
-    transform: Normalise
     splits: dict[str, Split]
     dtype: torch.dtype
+    device: torch.device
 
     @classmethod
     def of(cls, config: Config, pair: Pair, seed: int, device: torch.device) -> "Setup":
         """Networks, data and optimiser on ``device``; draws the initial weights from torch's generator."""
+        data = config.data
+        splits = _on_device(pair.splits, device)
+        transforms = (
+            Transform(data.transform, pair.train).to(device),
+            Transform(
+                data.target_transform, pair.unlabelled if data.target_transform.normalise == "domain" else pair.train
+            ).to(device),
+        )
+        shapes = [transform.output_shape(pair.input_shape) for transform in transforms]
+        if shapes[0] != shapes[1]:
+            raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")
         torch.manual_seed(derive(seed, WEIGHTS))
-        network = config.network.build(NETWORKS, pair.input_shape, len(pair.classes))
+        network = config.network.build(NETWORKS, shapes[0], len(pair.classes))
         method = config.method.build(METHODS, network)
         method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = config.optimizer.build(OPTIMIZERS, method.parameters())
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
-        transform = Normalise(pair.train.x).to(device)
-        target_x = pair.target.train.x.to(device)
-        if config.data.shift and pair.train.x.ndim != 4:
-            raise BadInput("data.shift moves images, but the domains are vectors: leave it out")
         stream = Stream(
-            pair.train.to(device),
-            target_x,
-            transform,
-            batch_size=config.data.batch_size,
+            splits.pop("train"),
+            splits.pop("unlabelled"),
+            transforms,
+            batch_size=data.batch_size,
             seed=seed,
-            shift=config.data.shift,
+            resample=data.resample,
+            weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),
+            device=device,
         )
-        return cls(
-            method,
-            optimizer,
-            stream,
-            transform,
-            pair.evaluated(device),
-            chosen_dtype(config.train.precision, device),
-        )
+        return cls(method, optimizer, stream, splits, chosen_dtype(config.train.precision, device), device)
+
+    def transform(self, split: str) -> Transform:
+        """The transform of the domain that the split called so is of."""
+        return self.stream.transforms[split.startswith("target")]
 
     def scores(self) -> dict[str, Scores]:
         """The scores on every evaluated split now."""
-        return {name: evaluate(self.method, split, self.transform, self.dtype) for name, split in self.splits.items()}
+        return {
+            name: evaluate(self.method, split, self.transform(name), self.dtype) for name, split in self.splits.items()
+        }
+
+
+def _on_device(splits: dict[str, Split], device: torch.device) -> dict[str, Split]:
+    """The splits with their stores on ``device``; a store that several share is moved once."""
+    moved: dict[int, Store] = {}
+    for split in splits.values():
+        if id(split.store) not in moved:
+            moved[id(split.store)] = split.store.to(device)
+    return {name: replace(split, store=moved[id(split.store)]) for name, split in splits.items()}

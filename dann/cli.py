@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
 
     command("list", _list, "List data sets, networks, methods and optimisers.")
+
+    data = command("data", _data, "List data sets, show what is in them, or download and decode them.")
+    data.add_argument("action", choices=("list", "show", "prepare"))
+    data.add_argument("names", nargs="*", metavar="NAME", help="a data set, as mnist, pacs or pacs/photo")
+    data.add_argument("--set", action="append", default=[], metavar="a=b", help="an option of it, such as size=64")
+    data.add_argument("--out", type=Path, default=Path("runs/data"), metavar="DIR", help="folder of the PNG grid")
     return parser
 
 
@@ -178,3 +184,28 @@ def _list(options: argparse.Namespace) -> int:
         for name, entry in registry.items():
             print(f"  {name:14} {(entry.__doc__ or '').strip().splitlines()[0]}")
     return 0
+
+
+def _data(options: argparse.Namespace) -> int:
+    from dann.catalogue import described, draw, entries, requested
+
+    if options.action == "list":
+        for entry in entries():
+            domains = f" [{_some(entry.domains)}]" if entry.domains else ""
+            print(f"{entry.name:26} {entry.state:10} {entry.summary}{domains}")
+        return 0
+    if not options.names:
+        raise BadInput(f"dann data {options.action}: name a data set; dann data list lists them")
+    shown = []
+    for domain in (domain for name in options.names for domain in requested(name, options.set)):
+        print(domain.name)
+        for name, text in described(domain).items():
+            print(f"  {name:8} {text}")
+        shown.append(domain)
+    if options.action == "show":
+        print(f"figure: {draw(shown, options.out)}")
+    return 0
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f", … {names[-1]}" if len(names) > 6 else "")

@@ -9,22 +9,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, SerializeAsAny, create_model
 
-from dann.data import DOMAINS
+from dann.data import DOMAINS, TransformOptions
+from dann.data.missing import Missing
+from dann.data.sampling import ClassWeights, Resample
 from dann.errors import BadInput
 from dann.methods import METHODS
 from dann.networks import NETWORKS
 from dann.optimizers import OPTIMIZERS
-from dann.reading import one_of, validated
+from dann.reading import Section, one_of, validated
 
 Built = TypeVar("Built")
-
-
-class Section(BaseModel):
-    """Base of all parts: unknown keys and wrong types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+Registry = Mapping[str, Callable[..., Any]]
 
 
 class Component(Section):
@@ -52,20 +49,54 @@ class OptimizerSection(Component):
         return self.model_dump(exclude={"name", "schedule"})
 
 
+class Msda(Section):
+    """Features of a marginalised stacked denoising autoencoder in place of vectors; the paper's values."""
+
+    layers: int = Field(5, ge=1)
+    corruption: float = Field(0.5, gt=0, lt=1)
+
+
 class DataSection(Section):
-    """The two domains.
+    """The domains, how they are split, and what is done to their examples.
 
     Args:
-        batch_size: examples of each domain in a step; the paper's batches of 128 are 64 + 64.
-        shift: pixels by which training images of both domains are moved at random, down and across.
-        validation: share of the source's training split held out for validation.
+        source: one domain, or a list of several.
+        batch_size: examples of each side in a step; the paper's batches of 128 are 64 + 64.
+        validation: share of the source's training examples held out for validation, of each class.
+        test: share held out for testing where a data set defines no test split.
+        transductive: train on the target's test examples, without their labels: the convention of Office and PACS.
+        partial: allow a target with a part of the source's classes.
+        target_classes: cut the target down to these classes.
+        target_labelled: labelled target examples a class that join the labelled side: few-shot adaptation.
+        missing: what to do with NaN in vectors; imputation is fitted on both training splits.
+        msda: features computed from vectors.
+        resample: order of the labelled examples against class imbalance, or ``smote``.
+        class_weights: in the label loss: ``inverse`` class frequency or ``effective`` number of examples.
+        beta: β of the effective number.
+        transform: of both domains' examples.
+        target_transform: what differs from it for the target's.
     """
 
-    source: Component
-    target: Component
+    source: SerializeAsAny[Component] | list[SerializeAsAny[Component]]
+    target: SerializeAsAny[Component]
     batch_size: int = Field(64, ge=1)
-    shift: int = Field(0, ge=0)
-    validation: float = Field(0.1, ge=0, lt=1)
+    validation: float = Field(0.1, gt=0, lt=1)
+    test: float = Field(0.2, gt=0, lt=1)
+    transductive: bool = False
+    partial: bool = False
+    target_classes: list[str] | None = None
+    target_labelled: int = Field(0, ge=0)
+    missing: Missing = "error"
+    msda: Msda | None = None
+    resample: Resample = "none"
+    class_weights: ClassWeights = "none"
+    beta: float = Field(0.999, ge=0, lt=1)
+    transform: TransformOptions = TransformOptions()
+    target_transform: TransformOptions = TransformOptions()
+
+    @property
+    def sources(self) -> list[Component]:
+        return self.source if isinstance(self.source, list) else [self.source]
 
 
 class TrainSection(Section):
@@ -88,10 +119,10 @@ class Config(Section):
     """A run's configuration, resolved: every default is filled in."""
 
     data: DataSection
-    network: Component
-    optimizer: OptimizerSection
+    network: SerializeAsAny[Component]
+    optimizer: SerializeAsAny[OptimizerSection]
     train: TrainSection
-    method: Component
+    method: SerializeAsAny[Component]
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change whenever a value does."""
@@ -108,28 +139,41 @@ def resolve(declared: Mapping[str, Any], where: str) -> Config:
     Raises:
         BadInput: an unknown key or name, a wrong type or a value out of range; one line.
     """
-    data = _mapping(declared.get("data", {}), "data", where)
+    data = dict(_mapping(declared.get("data", {}), "data", where))
 
-    def schema(path: str, registry: Mapping[str, Any], what: str, base: Any = Component) -> Any:
-        section = data if path.startswith("data.") else declared
-        name = _mapping(section.get(path.removeprefix("data."), {}), path, where).get("name")
-        return (_schema(str(name), one_of(registry, name, what, f"{where}: {path}.name"), base), ...)
+    source = data.get("source", {})
+    if isinstance(source, list) and source:
+        data["source"] = [component(entry, "data.source", DOMAINS, "data set", where) for entry in source]
+    else:
+        data["source"] = component(source, "data.source", DOMAINS, "data set", where)
+    data["target"] = component(data.get("target", {}), "data.target", DOMAINS, "data set", where)
+    shared = _mapping(data.get("transform", {}), "data.transform", where)
+    data["target_transform"] = {**shared, **_mapping(data.get("target_transform", {}), "data.target_transform", where)}
+    built = {
+        "data": data,
+        "network": component(declared.get("network", {}), "network", NETWORKS, "network", where),
+        "optimizer": component(
+            declared.get("optimizer", {}), "optimizer", OPTIMIZERS, "optimizer", where, OptimizerSection
+        ),
+        "method": component(declared.get("method", {}), "method", METHODS, "method", where),
+    }
+    return validated(Config, {**declared, **built}, where)
 
-    data_schema = create_model(
-        "data",
-        __base__=DataSection,
-        source=schema("data.source", DOMAINS, "data set"),
-        target=schema("data.target", DOMAINS, "data set"),
-    )
-    model = create_model(
-        "configuration",
-        __base__=Config,
-        data=(data_schema, ...),
-        network=schema("network", NETWORKS, "network"),
-        optimizer=schema("optimizer", OPTIMIZERS, "optimizer", OptimizerSection),
-        method=schema("method", METHODS, "method"),
-    )
-    return validated(model, declared, where)
+
+def component(
+    entry: Any, path: str, registry: Registry, what: str, where: str, base: type[Component] = Component
+) -> Component:
+    """The component that a mapping with a name and options means.
+
+    Args:
+        path: the dotted path of ``entry``, for messages.
+        what: the kind of component, likewise.
+        where: names the file, likewise.
+        base: has the options that all components of the registry share.
+    """
+    name = _mapping(entry, path, where).get("name")
+    model = _schema(str(name), one_of(registry, name, what, f"{where}: {path}.name"), base)
+    return validated(model, entry, where, path)
 
 
 def _mapping(value: Any, path: str, where: str) -> Mapping[str, Any]:

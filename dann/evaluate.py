@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dann.data import Split
+from dann.data.prefetch import chunks
 from dann.device import autocast
 from dann.methods import Method
 
@@ -33,32 +34,36 @@ class Scores:
 def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32) -> Scores:
     """Score ``method`` on a labelled split."""
     predicted, as_target = [], []
-    with _inference(method, split.x, dtype):
-        for x in torch.split(split.x, CHUNK):
+    device = next(method.parameters()).device
+    with _inference(method, device, dtype):
+        for x in chunks(split, CHUNK):
+            x = x.to(device)
             features = method.features(transform(x))
             logits = method.classify(features)
             predicted.append(logits.argmax(dim=1))
             if method.adversarial:
                 as_target.append(method.domain_logits(features, logits) > 0)
         classes = logits.shape[1]
-        pairs = split.y * classes + torch.cat(predicted)
-        confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).cpu()
+        pairs = split.y * classes + torch.cat(predicted).cpu()
+        confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
         accuracy = int(confusion.diagonal().sum()) / len(split)
         return Scores(accuracy, confusion, int(torch.cat(as_target).sum()) / len(split) if as_target else None)
 
 
 def embed(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The features of raw examples, float32 of shape ``(N, D)``."""
-    with _inference(method, x, dtype):
-        return torch.cat([method.features(transform(part)) for part in torch.split(x, CHUNK)]).float()
+    """The features of raw examples, float32 of shape ``(N, D)``, on the CPU."""
+    device = next(method.parameters()).device
+    with _inference(method, device, dtype):
+        parts = [method.features(transform(part.to(device))) for part in torch.split(x, CHUNK)]
+        return torch.cat(parts).float().cpu()
 
 
 @contextmanager
-def _inference(method: Method, x: Tensor, dtype: torch.dtype) -> Iterator[None]:
+def _inference(method: Method, device: torch.device, dtype: torch.dtype) -> Iterator[None]:
     training = method.training
     method.eval()
     try:
-        with torch.inference_mode(), autocast(x.device, dtype):
+        with torch.inference_mode(), autocast(device, dtype):
             yield
     finally:
         method.train(training)

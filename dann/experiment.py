@@ -127,16 +127,27 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Mapped:
 def _spelled_out(declared: Mapped) -> Mapped:
     """``declared`` with ``source: mnist`` written as ``source: {name: mnist}``, and the target likewise.
 
-    ``source: target`` is the target itself, with its training labels: so one row "train on target" serves all tasks.
+    Beside ``dataset: pacs``, or ``dataset: {name: pacs, size: 128}``, a word names one of its domains, so that
+    ``source: photo`` is ``source: {name: pacs, size: 128, domain: photo}``. ``source: target`` is the target itself,
+    with its training labels: so one row "train on target" serves all tasks.
     """
-    data = declared.get("data")
-    if not isinstance(data, dict):
+    if not isinstance(declared.get("data"), dict):
         return declared
-    chosen = {side: data[side] for side in ("source", "target") if side in data}
-    if chosen.get("source") == "target" and "target" in chosen:
-        chosen["source"] = chosen["target"]
-    named = {side: {"name": entry} if isinstance(entry, str) else entry for side, entry in chosen.items()}
-    return {**declared, "data": {**data, **named}}
+    data = dict(declared["data"])
+    dataset = data.pop("dataset", None)
+    family = {"name": dataset} if isinstance(dataset, str) else dataset
+
+    def spelled(entry: Any) -> Any:
+        if isinstance(entry, dict) or not isinstance(family or entry, (str, dict)):
+            return entry
+        return {"name": entry} if family is None else {**family, "domain": entry}
+
+    if data.get("source") == "target" and "target" in data:
+        data["source"] = data["target"]
+    for side in {"source", "target"} & set(data):
+        entry = data[side]
+        data[side] = [spelled(each) for each in entry] if isinstance(entry, list) else spelled(entry)
+    return {**declared, "data": data}
 
 
 def flattened(mapping: Mapping[str, Any], prefix: str = "") -> Mapped:

@@ -14,7 +14,7 @@ import torch
 import dann
 from dann.build import Setup
 from dann.config import Config
-from dann.data import Domain, Pair, Split
+from dann.data import Pair, Split
 from dann.device import described
 from dann.evaluate import Scores, embed
 from dann.experiment import Run
@@ -31,7 +31,7 @@ def finish(
     run: Run, config: Config, pair: Pair, setup: Setup, journal: Journal, scores: dict[str, Scores], folder: Path
 ) -> None:
     """Write the record and the features into the run's folder and the last tabs of its TensorBoard."""
-    resolved = config.model_dump()
+    resolved = config.model_dump(mode="json")
     record = Record(
         task=run.task,
         variant=run.variant,
@@ -40,14 +40,10 @@ def finish(
         declared=run.declared,
         config=resolved,
         classes=list(pair.classes),
-        data={
-            "source": _described(pair.source),
-            "target": _described(pair.target),
-            "trained_on": len(pair.train),
-        },
+        data=pair.reported(),
         evaluations=journal.evaluations(),
         losses=journal.losses(),
-        confusion={split: scores[split].confusion.tolist() for split in ("source_test", "target_test")},
+        confusion={split: scores[split].confusion.tolist() for split in scores if split.endswith("_test")},
         environment=environment(setup),
         seconds=round(journal.seconds(), 2),
     )
@@ -57,16 +53,13 @@ def finish(
     write_record(record, folder)
 
 
-def _described(domain: Domain) -> dict[str, Any]:
-    sizes = {"train": len(domain.train), "test": len(domain.test)}
-    return {"name": domain.name, "origin": domain.origin, "checksum": domain.checksum(), **sizes}
-
-
 def _show_features(pair: Pair, setup: Setup, journal: Journal, folder: Path, step: int) -> None:
     """Features of some test examples of both domains: in the projector, and their principal components on file."""
-    source, target = _spread(pair.source.test), _spread(pair.target.test)
-    device = setup.stream.target_x.device
-    features = [embed(setup.method, part.x.to(device), setup.transform, setup.dtype).cpu() for part in (source, target)]
+    source, target = _spread(pair.source_test or pair.validation), _spread(pair.target_test)
+    features = [
+        embed(setup.method, part.x, setup.transform(domain), setup.dtype)
+        for domain, part in (("source", source), ("target", target))
+    ]
     both = (
         torch.cat(features).nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)
     )  # a diverged run has a record
@@ -87,14 +80,13 @@ def _spread(split: Split) -> Split:
 
 def environment(setup: Setup) -> dict[str, Any]:
     """What the numbers depend on beside the configuration."""
-    device = setup.stream.target_x.device
     return {
         "commit": commit(),
         "dann": dann.__version__,
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")},
         "system": platform.system(),
-        "device": described(device),
+        "device": described(setup.device),
         "threads": torch.get_num_threads(),
         "precision": "bf16" if setup.dtype is torch.bfloat16 else "fp32",
     }

@@ -39,14 +39,18 @@ def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:
     return result
 
 
-def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def label_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
     """The mean cross-entropy of the class labels, in nats; in float32 or better, whatever autocast makes of logits.
 
     Args:
         logits: shape ``(N, K)``.
         labels: class indices, shape ``(N,)``.
+        weight: of each example, shape ``(N,)``; the loss is the weighted mean, Σ wᵢ lᵢ / Σ wᵢ.
     """
-    return F.cross_entropy(_precise(logits), labels)
+    if weight is None:
+        return F.cross_entropy(_precise(logits), labels)
+    losses = F.cross_entropy(_precise(logits), labels, reduction="none")
+    return (weight * losses).sum() / weight.sum()
 
 
 def domain_loss(source_logits: Tensor, target_logits: Tensor) -> Tensor:

@@ -44,8 +44,8 @@ class Journal:
         """Accuracies after ``step`` steps."""
         values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
         for domain in ("source", "target"):
-            as_target = scores[f"{domain}_test"].as_target
-            if as_target is not None:
+            shown = scores.get(f"{domain}_test", scores["source_validation"])
+            if (as_target := shown.as_target) is not None:
                 values[f"discriminator_{domain}"] = as_target if domain == "target" else 1.0 - as_target
         self._append({**values, "evaluation": True, "seconds": self.seconds()})
         self.board.evaluation(values)

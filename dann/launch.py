@@ -27,6 +27,8 @@ CHECKPOINT, CONFIGURATION = "checkpoint.pt", "config.json"
 class Observer(Protocol):
     """Who watches the runs: the command line's progress bar, or a test."""
 
+    def loaded(self, data: dict[str, Any]) -> None: ...
+
     def started(self, run: Run, done: int, steps: int) -> None: ...
 
     def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None: ...
@@ -60,6 +62,7 @@ def launch(
         if new:
             if pair is None or config.data.model_dump() != loaded:  # the runs of a variant share their data
                 pair, loaded = load_pair(config.data), config.data.model_dump()
+                observer.loaded(pair.reported())
             execute(run, config, pair, place, device, observer)
         observer.finished(run, read_record(place), new)
 
@@ -70,7 +73,7 @@ def _check_same(place: Path, config: Config) -> None:
     for folder, file in ((place, RECORD), (_unfinished(place), CONFIGURATION)):
         if (folder / file).is_file():
             recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
-            if changed := difference(recorded, config.model_dump()):
+            if changed := difference(recorded, config.model_dump(mode="json")):
                 raise BadInput(
                     f"{folder} is of another configuration ({changed}): give another --out or remove that folder"
                 )

@@ -75,9 +75,8 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
         colour = f"C{number}"
         _band(label, [(run.losses["step"], run.losses.get("label")) for run in runs], variant, colour)
         _band(domain, [(run.losses["step"], run.losses.get("domain")) for run in runs], variant, colour)
-        for split, style in (("target_test", "-"), ("source_test", ":")):
-            name = variant if split == "target_test" else None
-            _band(target, [_over_steps(run, split) for run in runs], name, colour, style)
+        _band(target, [_over_steps(run, "target_test") for run in runs], variant, colour)
+        _band(target, [_over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
         for split, style in (("discriminator_source", ":"), ("discriminator_target", "-")):
             name = f"{variant}, {split.removeprefix('discriminator_')}"
             _band(discriminator, [_over_steps(run, split) for run in runs], name, colour, style)
@@ -164,6 +163,10 @@ def _over_steps(record: Record, key: str) -> tuple[list[float], list[float] | No
     if key not in record.evaluations[0]:
         return [], None
     return [e["step"] for e in record.evaluations], [100 * e[key] for e in record.evaluations]
+
+
+def _source_split(record: Record) -> str:
+    return "source_test" if "source_test" in record.evaluations[0] else "source_validation"
 
 
 def _band(axes: Axes, series: Sequence[tuple[Sequence[float | None], Sequence[float | None] | None]],

@@ -4,14 +4,20 @@ import difflib
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dann.errors import BadInput
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """Base of all parts of a configuration: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -62,8 +68,12 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def validated(model: type[Model], content: Any, where: str) -> Model:
+def validated(model: type[Model], content: Any, where: str, at: str = "") -> Model:
     """``content`` as ``model``.
+
+    Args:
+        where: names the file in messages.
+        at: the dotted path of ``content`` in it.
 
     Raises:
         BadInput: the first thing that does not fit, with its path and the nearest known key.
@@ -71,12 +81,12 @@ def validated(model: type[Model], content: Any, where: str) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise BadInput(f"{where}: {_explain(model, error.errors()[0])}") from error
+        raise BadInput(f"{where}: {_explain(model, error.errors()[0], at)}") from error
 
 
-def _explain(model: type[BaseModel], error: Mapping[str, Any]) -> str:
+def _explain(model: type[BaseModel], error: Mapping[str, Any], at: str) -> str:
     place = [str(part) for part in error["loc"]]
-    path = ".".join(place)
+    path = ".".join([at, *place] if at else place)
     if error["type"] == "extra_forbidden":
         return f"unknown key {path}{suggestion(place[-1], _known_keys(model, place[:-1]))}"
     if error["type"] == "missing":
@@ -87,10 +97,12 @@ def _explain(model: type[BaseModel], error: Mapping[str, Any]) -> str:
 
 def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:
     for part in place:
-        inner = model.model_fields[part].annotation if part in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        inner = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        models = [kind for kind in inner if issubclass(kind, BaseModel)]
+        if not models:
             return []
-        model = inner
+        model = models[0]
     return list(model.model_fields)
 
 

@@ -21,11 +21,12 @@ class Record:
 
     Args:
         declared: the merged configuration of the experiment file; ``config`` is the same with every default.
-        data: name, origin, checksum and sizes of both domains.
+        data: name, origin, checksum and sizes of both sides, the protocol, class counts and imbalance ratio.
         evaluations: one per evaluation: ``step``, the accuracy on each evaluated split by its name, and
-            ``discriminator_source`` and ``discriminator_target``, its accuracy on either test split, where it exists.
+            ``discriminator_source`` and ``discriminator_target``, its accuracy on either test split, where it exists
+            (on the source's validation split where it has no test split).
         losses: ``step`` and each loss term at up to 200 steps.
-        confusion: counts on each test split after the last step, a row per true class.
+        confusion: counts on each test split there is after the last step, a row per true class.
         environment: commit, versions, device, precision, threads.
         seconds: wall time of training and evaluation.
     """
@@ -43,6 +44,11 @@ class Record:
     confusion: dict[str, list[list[int]]]
     environment: dict[str, Any]
     seconds: float
+
+
+def source_accuracy(evaluation: Evaluation) -> float:
+    """The accuracy on the source's test split or, where it has none, on its validation split."""
+    return evaluation.get("source_test", evaluation.get("source_validation", float("nan")))
 
 
 def write_record(record: Record, folder: Path) -> None:

@@ -1,8 +1,10 @@
 """What ``dann run`` shows on the terminal."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from rich import progress
 from rich.console import Console
@@ -10,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from dann.experiment import Experiment, Run
-from dann.records import Record
+from dann.records import Record, source_accuracy
 from dann.tables import checked_records, make_table
 
 
@@ -44,6 +46,9 @@ class Progress:
     ) -> None:
         self.bar.stop()
 
+    def loaded(self, data: dict[str, Any]) -> None:
+        self._say(data_line(data))
+
     def started(self, run: Run, done: int, steps: int) -> None:
         name = f"[{self.before + 1}/{self.runs}] {run.name}"
         self.bar.reset(self.task, description=name, total=steps, completed=done, losses="")
@@ -61,11 +66,26 @@ class Progress:
         time = f"{record.seconds:.0f} s" if new else "already there"
         self._say(
             f"[{self.before}/{self.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
-            f"source {100 * last['source_test']:.1f} %, {time}"
+            f"source {100 * source_accuracy(last):.1f} %, {time}"
         )
 
     def _say(self, line: str) -> None:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def data_line(data: Mapping[str, Any]) -> str:
+    """What is said of a pair's data: its domains, sizes, protocol and class imbalance."""
+    source, target, tallied = data["source"], data["target"], data["class_counts"]["train"]
+    ratio = f"imbalance ratio {data['imbalance']:.2f}" if data["imbalance"] else "a class is empty"
+    spread = (
+        f"{min(tallied)} to {max(tallied)} a class" if len(tallied) > 12 else f"{', '.join(map(str, tallied))} a class"
+    )
+    skipped = len(source.get("skipped", [])) + len(target.get("skipped", []))
+    return (
+        f"{source['name']} → {target['name']}: {data['trained_on']} labelled ({spread}, {ratio}), "
+        f"{target['train']} unlabelled, {target['test']} target test examples; {data['protocol']}"
+        + (f"; {skipped} unreadable files skipped" if skipped else "")
+    )
 
 
 def show_table(experiment: Experiment, folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dann.errors import BadInput
 from dann.experiment import Experiment
-from dann.records import Record, check_declared, read_records
+from dann.records import Record, check_declared, read_records, source_accuracy
 from dann.selection import RULES
 
 REPORTED = {
@@ -127,25 +127,24 @@ def make_table(experiment: Experiment, records: list[Record], rule: str = "last"
     """The table of an experiment: target test accuracy per task, and source test accuracy if there is one task."""
     select = RULES[rule]
 
-    def accuracies(variant: str, task: str | None, split: str) -> dict[int, float]:
+    def accuracies(variant: str, task: str | None, source: bool = False) -> dict[int, float]:
         chosen = [record for record in records if record.variant == variant and record.task == task]
-        return {record.seed: select(record.evaluations)[split] for record in chosen}
+        reported = {record.seed: select(record.evaluations) for record in chosen}
+        return {seed: source_accuracy(at) if source else at["target_test"] for seed, at in reported.items()}
 
     variants = list(experiment.variants)
     columns: dict[str, dict[str, Cell]] = {}
     for task in experiment.tasks or [None]:
-        columns[task or "target accuracy, %"] = {
-            v: Cell(list(accuracies(v, task, "target_test").values())) for v in variants
-        }
+        columns[task or "target accuracy, %"] = {v: Cell(list(accuracies(v, task).values())) for v in variants}
         published = {v: _published(experiment, v, task) for v in variants}
         if any(cell.values for cell in published.values()):
             columns[f"{task}, published" if task else "published"] = published
     if experiment.tasks:
         tasks = list(experiment.tasks)
-        columns["average"] = {v: _average([accuracies(v, t, "target_test") for t in tasks]) for v in variants}
+        columns["average"] = {v: _average([accuracies(v, t) for t in tasks]) for v in variants}
     else:
         adapted = {record.variant for record in records if record.data["source"] != record.data["target"]}
-        sources = {v: accuracies(v, None, "source_test").values() if v in adapted else [] for v in variants}
+        sources = {v: accuracies(v, None, source=True).values() if v in adapted else [] for v in variants}
         columns["source accuracy, %"] = {v: Cell(list(values)) for v, values in sources.items()}
     rows = {v: [column[v] for column in columns.values()] for v in variants}
     mark = " (oracle)" if rule == "oracle" else ""
@@ -171,8 +170,10 @@ def _notes(records: list[Record], rule: str) -> list[str]:
     tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
     made = sorted({_made(record.environment) for record in records})
     minutes = sum(record.seconds for record in records) / 60
+    transductive = any(record.data.get("protocol", "").startswith("transductive") for record in records)
+    seen = "the target examples trained on without labels (transductive)" if transductive else ""
     return [
-        "Accuracy on test splits that training never sees, mean ± standard deviation over seeds,",
+        f"Accuracy on {seen or 'test splits that training never sees'}, mean ± standard deviation over seeds,",
         f"{REPORTED[rule]}. Target test examples: {', '.join(tests)}.",
         f"{len(records)} runs, {minutes:.0f} minutes in all; {'; '.join(made)}.",
     ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -64,9 +65,9 @@ class Board:
 
     def images(self, pair: Pair) -> None:
         """The first 64 training images of each domain, if they are images."""
-        if pair.train.x.ndim == 4:
-            self.writer.add_images("images/source", pair.train.x[:64])
-            self.writer.add_images("images/target", pair.target.train.x[:64])
+        if len(pair.input_shape) == 3:
+            self.writer.add_images("images/source", pair.train.take(torch.arange(min(64, len(pair.train)))).x)
+            self.writer.add_images("images/target", pair.unlabelled.take(torch.arange(min(64, len(pair.unlabelled)))).x)
 
     def hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
         """The resolved configuration beside the last evaluation, for the hyper-parameters tab."""

@@ -1,10 +1,20 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 # The tests' tensors are small: a second thread gains nothing, and spins for long where other work runs beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of made files that the tests share and the user's has no part in."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DANN_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture
@@ -20,5 +30,5 @@ def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def real_data() -> Path:
     """The folder of real data sets; skips where DANN_DATA is not set."""
     if "DANN_DATA" not in os.environ:
-        pytest.skip("DANN_DATA is not set: the real MNIST and MNIST-M are not at hand")
+        pytest.skip("DANN_DATA is not set: the real data sets are not at hand")
     return Path(os.environ["DANN_DATA"])

@@ -17,7 +17,7 @@ INPUTS = {"mnist": (3, 28, 28), "svhn": (3, 32, 32), "gtsrb": (3, 40, 40), "mlp"
 def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: torch.dtype = torch.float32) -> Batch:
     generator = torch.Generator().manual_seed(0)
     source, target = (torch.randn(count, *shape, generator=generator, dtype=dtype) for _ in range(2))
-    return Batch(source, torch.arange(count) % classes, target + 1)
+    return Batch(source, torch.arange(count) % classes, target + 1, torch.zeros(count, dtype=torch.int64))
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -120,21 +120,23 @@ def test_dann_forwards_the_domains_as_it_says(together: bool) -> None:
 
 def test_source_only_never_forwards_the_target() -> None:
     method = SourceOnly(NETWORKS["mnist"]((3, 28, 28), 10))
-    source_x, source_y, target_x = batch_of((3, 28, 28))
-    poisoned = Batch(source_x, source_y, torch.full_like(target_x, torch.nan))
+    batch = batch_of((3, 28, 28))
+    poisoned = batch._replace(target_x=torch.full_like(batch.target_x, torch.nan))
     terms = method(poisoned, 0.5, "all")
     assert set(terms) == {"label"}
-    assert terms["label"].item() == method(Batch(source_x, source_y, target_x), 0.5, "all")["label"].item()
+    assert terms["label"].item() == method(batch, 0.5, "all")["label"].item()
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_order_of_a_batch_does_not_matter(name: str) -> None:
     torch.manual_seed(0)
     method = METHODS[name](NETWORKS["mnist"]((3, 28, 28), 5, batch_norm=True)).double()
-    source_x, source_y, target_x = batch_of((3, 28, 28), dtype=torch.float64)
+    batch = batch_of((3, 28, 28), dtype=torch.float64)
     order = torch.tensor([3, 1, 5, 0, 4, 2])
-    shuffled = Batch(source_x[order], source_y[order], target_x[order.flip(0)])
-    one, other = method(Batch(source_x, source_y, target_x), 0.5, "all"), method(shuffled, 0.5, "all")
+    shuffled = Batch(
+        batch.source_x[order], batch.source_y[order], batch.target_x[order.flip(0)], batch.source_domain[order]
+    )
+    one, other = method(batch, 0.5, "all"), method(shuffled, 0.5, "all")
     for term in one:
         torch.testing.assert_close(one[term], other[term], rtol=1e-11, atol=0)
 

@@ -38,7 +38,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 DIGITS = {
-    "data": {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "batch_size": 16, "shift": 1},
+    "data": {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "batch_size": 16, "transform": {"shift": 1}},
     "network": {"name": "mnist", "batch_norm": True, "dropout": 0.5},
 }
 
@@ -135,7 +135,7 @@ def test_weights_and_batches_are_shared_by_all_methods_of_a_seed() -> None:
     one, other = Setup.of(dann, pair, 0, CPU), Setup.of(source_only, pair, 0, CPU)
     for name, value in other.method.network.state_dict().items():
         assert torch.equal(value, one.method.network.state_dict()[name])
-    assert all(torch.equal(a, b) for a, b in zip(one.stream[5], other.stream[5], strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(one.stream[5][:4], other.stream[5][:4], strict=True))
 
 
 def test_chunks_of_an_evaluation_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def test_chunks_of_an_evaluation_do_not_matter(monkeypatch: pytest.MonkeyPatch) 
     scores = []
     for chunk in (1000, 7):
         monkeypatch.setattr("dann.evaluate.CHUNK", chunk)
-        scores.append(evaluate(setup.method, split, setup.transform))
+        scores.append(evaluate(setup.method, split, setup.transform("target_test")))
     assert scores[0].accuracy == scores[1].accuracy and scores[0].as_target == scores[1].as_target
     assert torch.equal(scores[0].confusion, scores[1].confusion)
     assert int(scores[0].confusion.sum()) == len(split)
@@ -163,8 +163,8 @@ def test_loss_curve_is_golden(tmp_path: Path) -> None:
 
 
 GOLDEN = {
-    "label": [0.74489, 0.71317, 0.68987, 0.67092, 0.66248, 0.6643],
-    "domain": [0.69616, 0.69599, 0.69668, 0.69365, 0.69516, 0.69459],
+    "label": [0.7425, 0.71457, 0.68761, 0.67032, 0.64765, 0.63798],
+    "domain": [0.69676, 0.69685, 0.69693, 0.69414, 0.69544, 0.69536],
 }
 
 
@@ -177,7 +177,7 @@ def test_record_tells_all(tmp_path: Path) -> None:
                                           "discriminator_source", "discriminator_target"}  # fmt: skip
     counts = np.array(record.confusion["target_test"])
     assert counts.trace() / counts.sum() == pytest.approx(record.evaluations[-1]["target_test"])
-    assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 607
+    assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 609
     assert record.config["method"] == {"name": "dann", "weight": 1.0, "schedule": "ramp", "discriminator": None,
                                        "together": True}  # fmt: skip
     assert {"commit", "torch", "numpy", "device", "precision", "threads"} <= set(record.environment)

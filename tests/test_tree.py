@@ -29,7 +29,7 @@ LAYERS = [
     {"methods", "records"},
     {"train", "evaluate", "checkpoint", "config", "selection", "tensorboard"},
     {"build", "journal", "tables"},
-    {"finish", "plots"},
+    {"finish", "plots", "catalogue"},
     {"launch", "publish"},
     {"show"},
     {"cli"},
@@ -107,7 +107,7 @@ def test_examples_of_the_readme_work(tmp_path: Path) -> None:
 
 
 def tiny_domain(name: str, shape: tuple[int, ...]) -> Callable[..., Domain]:
-    split = Split(torch.randint(0, 256, (30, *shape), dtype=torch.uint8), torch.arange(30) % 10)
+    split = Split.of(torch.randint(0, 256, (30, *shape), dtype=torch.uint8), torch.arange(30) % 10)
     return lambda **_: Domain(name, split, split, tuple("0123456789"), "made for a test")
 
 

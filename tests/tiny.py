@@ -36,6 +36,9 @@ class Silent:
     def __init__(self, stop_at: int | None = None) -> None:
         self.stop_at, self.new, self.starts = stop_at, 0, []
 
+    def loaded(self, data: dict[str, Any]) -> None:
+        self.data = data
+
     def started(self, run: Run, done: int, steps: int) -> None:
         self.starts.append(done)
 

@@ -1,36 +1,62 @@
-"""What a data set is to the rest of the project: a domain with a training and a test split."""
+"""What a data set is to the rest of the project: a domain with a training and, where it defines one, a test split."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dann.errors import BadInput
+from dann.data.store import Held, Store
+
+UNLABELLED = -1
 
 
 @dataclass(frozen=True)
 class Split:
-    """N labelled examples.
+    """N examples: rows of a store, with their labels. Taking a part of it copies no example.
 
     Args:
-        x: images as uint8, shape ``(N, C, H, W)``, or vectors as float32, shape ``(N, D)``.
-        y: class indices as int64, shape ``(N,)``.
+        store: the raw examples: images as uint8, or vectors or series as float32.
+        rows: which of the store's, int64, shape ``(N,)``.
+        y: class indices as int64, shape ``(N,)``; −1 where there is no label.
+        domain: the index of the domain that each example is of, int64, shape ``(N,)``.
     """
 
-    x: Tensor
+    store: Store
+    rows: Tensor
     y: Tensor
+    domain: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor | Store, y: Tensor) -> "Split":
+        """All examples of a tensor ``(N, ...)`` or a store, with their labels."""
+        store = Held(x) if isinstance(x, Tensor) else x
+        return cls(store, torch.arange(len(store)), y, torch.zeros_like(y))
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(self.rows)
+
+    @property
+    def x(self) -> Tensor:
+        """All raw examples, read: shape ``(N, C, H, W)``, ``(N, C, L)`` or ``(N, D)``."""
+        return self.store.read(self.rows)
 
     def take(self, indices: Tensor) -> "Split":
-        """The examples at ``indices``, in that order."""
-        return Split(self.x[indices], self.y[indices])
+        """The examples at ``indices``, in that order; a mask serves too."""
+        return Split(self.store, self.rows[indices], self.y[indices], self.domain[indices])
 
-    def to(self, device: torch.device) -> "Split":
-        return Split(self.x.to(device), self.y.to(device))
+    @property
+    def labelled(self) -> "Split":
+        """The examples that have a label."""
+        return self.take(self.y != UNLABELLED)
+
+    def checksum(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the examples and their labels."""
+        digest = hashlib.sha256(self.store.checksum().encode())
+        for tensor in (self.rows, self.y):
+            digest.update(np.ascontiguousarray(tensor.numpy()).data)
+        return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -38,69 +64,26 @@ class Domain:
     """One distribution of examples; its test split never enters training.
 
     Args:
-        name: as in an experiment file.
-        train: labelled when the domain is the source; only its ``x`` is read when it is the target.
-        test: disjoint from ``train``.
-        classes: their K names, in the order of the label indices.
+        name: as in an experiment file, ``pacs/photo`` for one domain of a set of several.
+        train: labelled when the domain is the source; only its examples are read when it is the target.
+        test: disjoint from ``train``; None where the data set defines no test split.
+        classes: their K names, in the order of the label indices; empty if no example has a label.
         origin: where the examples come from, for the record.
+        skipped: the files that ``on_bad: skip`` left out.
     """
 
     name: str
     train: Split
-    test: Split
+    test: Split | None
     classes: tuple[str, ...]
     origin: str
+    skipped: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        return tuple(self.train.x.shape[1:])
+        return self.train.store.shape
 
     def checksum(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of all examples and labels."""
-        digest = hashlib.sha256()
-        for tensor in (self.train.x, self.train.y, self.test.x, self.test.y):
-            digest.update(str(tuple(tensor.shape)).encode())
-            digest.update(np.ascontiguousarray(tensor.numpy()).data)
-        return digest.hexdigest()[:16]
-
-
-def matched(source: Domain, target: Domain) -> tuple[Domain, Domain]:
-    """Both domains with one input shape; grey images are shown as RGB beside colour images.
-
-    Raises:
-        BadInput: the input shapes or the classes differ.
-    """
-    if source.classes != target.classes:
-        raise BadInput(
-            f"data: {source.name} has {len(source.classes)} classes and {target.name} has {len(target.classes)}, "
-            "or they are named differently: choose domains with the same classes"
-        )
-    channels = max(source.train.x.shape[1], target.train.x.shape[1])
-    source, target = _with_channels(source, channels), _with_channels(target, channels)
-    if source.input_shape != target.input_shape:
-        raise BadInput(
-            f"data: an example of {source.name} has shape {source.input_shape} and of {target.name} "
-            f"{target.input_shape}: choose domains of one shape, or one `size` for both where they have that option"
-        )
-    return source, target
-
-
-def _with_channels(domain: Domain, channels: int) -> Domain:
-    if domain.train.x.ndim != 4 or domain.train.x.shape[1] != 1:
-        return domain
-
-    def expanded(split: Split) -> Split:
-        return Split(split.x.expand(-1, channels, -1, -1), split.y)
-
-    return replace(domain, train=expanded(domain.train), test=expanded(domain.test))
-
-
-def hold_out(split: Split, share: float) -> tuple[Split, Split]:
-    """``split`` cut at random into what stays for training and the validation part, ``share`` of it.
-
-    The cut is fixed: every run with the same data and share validates on the same examples.
-    """
-    # RandomState's streams are frozen by NumPy's policy, unlike Generator's: splits outlive NumPy releases.
-    order = torch.from_numpy(np.random.RandomState(0).permutation(len(split)))
-    held = round(len(split) * share)
-    return split.take(order[held:]), split.take(order[:held])
+        """16 hexadecimal digits that change whenever an example or a label does."""
+        parts = [split.checksum() for split in (self.train, self.test) if split is not None]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]

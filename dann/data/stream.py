@@ -1,7 +1,5 @@
 """The stateless stream of batches: batch i is a pure function of the domains, the seed and i."""
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +7,9 @@ import torch
 from torch import Tensor
 
 from dann.data.domain import Split
-from dann.data.transforms import shifted
+from dann.data.prefetch import ReadAhead
+from dann.data.sampling import Order, Resample
+from dann.data.transforms import Transform
 from dann.errors import BadInput
 
 SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION = range(5)  # what a derived seed is for
@@ -22,70 +22,80 @@ class Batch(NamedTuple):
         source_x: float inputs, shape ``(B, ...)``.
         source_y: class indices, shape ``(B,)``.
         target_x: float inputs, shape ``(B, ...)``.
+        source_domain: which source each labelled example is of, shape ``(B,)``: 0 to S − 1, and S for a labelled
+            example of the target.
+        source_weight: of each labelled example in the label loss, shape ``(B,)``; None if all weigh the same.
     """
 
     source_x: Tensor
     source_y: Tensor
     target_x: Tensor
+    source_domain: Tensor
+    source_weight: Tensor | None = None
 
 
 class Stream:
     """``stream[i]`` is batch i, for any i ≥ 0 in any order: resuming and comparing methods cost nothing.
 
-    Each domain is passed through in a fresh random order per epoch, each example once, the two domains
-    independently; a batch may straddle two epochs.
+    Each side is passed through in a fresh random order per epoch, the two independently; a batch may straddle two
+    epochs. Where a side is read from files, worker processes read ahead as long as i counts up.
 
     Args:
-        source: the labelled examples, on the device that trains.
-        target_x: the unlabelled examples, likewise.
-        transform: maps raw inputs to the network's float inputs, a whole batch at a time.
-        batch_size: examples of each domain in a batch.
-        shift: pixels by which images of both domains are moved at random.
+        source: the labelled examples, their store on the device that trains.
+        target: the unlabelled examples, likewise; their labels are not read.
+        transforms: of the source's and of the target's raw examples.
+        batch_size: examples of each side in a batch.
+        resample: how the source's order treats class imbalance.
+        weights: of each class in the label loss, shape ``(K,)``.
     """
 
     def __init__(
         self,
         source: Split,
-        target_x: Tensor,
-        transform: Callable[[Tensor], Tensor],
+        target: Split,
+        transforms: tuple[Transform, Transform],
         *,
         batch_size: int,
         seed: int,
-        shift: int = 0,
+        resample: Resample = "none",
+        weights: Tensor | None = None,
+        device: torch.device | None = None,
     ) -> None:
-        if len(source) == 0 or len(target_x) == 0:
+        if len(source) == 0 or len(target) == 0:
             raise BadInput("data: a domain has no training examples")
-        self.source, self.target_x, self.transform = source, target_x, transform
-        self.batch_size, self.seed, self.shift = batch_size, seed, shift
+        self.source, self.target, self.transforms = source, target, transforms
+        self.batch_size, self.seed = batch_size, seed
+        self.device = torch.device("cpu") if device is None else device
+        self.orders = Order(source.y, resample), Order(torch.zeros(len(target), dtype=torch.int64))
+        self.weights = weights
+        self.reader = ReadAhead((source.store, target.store), self._stored)
 
     def __getitem__(self, step: int) -> Batch:
-        source_rows = self._rows(len(self.source), SOURCE, step)
-        target_rows = self._rows(len(self.target_x), TARGET, step)
+        source_x, target_x = self.reader[step]
+        rows = self._rows(SOURCE, step)
+        y = self.source.y[rows]
         return Batch(
-            self._inputs(self.source.x[source_rows], SOURCE, step),
-            self.source.y[source_rows],
-            self._inputs(self.target_x[target_rows], TARGET, step),
+            self._inputs(source_x, SOURCE, step),
+            y.to(self.device),
+            self._inputs(target_x, TARGET, step),
+            self.source.domain[rows].to(self.device),
+            None if self.weights is None else self.weights[y].to(self.device),
         )
 
-    def _inputs(self, x: Tensor, side: int, step: int) -> Tensor:
-        if self.shift:
-            generator = torch.Generator().manual_seed(derive(self.seed, AUGMENTATION, side, step))
-            x = shifted(x, self.shift, generator)
-        return self.transform(x)
+    def _rows(self, side: int, step: int) -> Tensor:
+        """The examples of one side that batch ``step`` shows, as places in its split."""
+        first = step * self.batch_size
+        return self.orders[side].rows(first, self.batch_size, lambda epoch: derive(self.seed, side, epoch))
 
-    def _rows(self, examples: int, side: int, step: int) -> Tensor:
-        first, last = step * self.batch_size, (step + 1) * self.batch_size
-        epochs = range(first // examples, (last - 1) // examples + 1)
-        device = self.source.x.device
-        order = torch.cat([_permutation(examples, derive(self.seed, side, e), device) for e in epochs])
-        return order[first - epochs[0] * examples :][: self.batch_size]
+    def _stored(self, step: int) -> tuple[Tensor, Tensor]:
+        """The same as rows of the two stores."""
+        return self.source.rows[self._rows(SOURCE, step)], self.target.rows[self._rows(TARGET, step)]
+
+    def _inputs(self, x: Tensor, side: int, step: int) -> Tensor:
+        generator = torch.Generator().manual_seed(derive(self.seed, AUGMENTATION, side, step))
+        return self.transforms[side].augmented(x.to(self.device), generator)
 
 
 def derive(seed: int, *purpose: int) -> int:
     """A well-mixed 63-bit seed for one purpose, the same for the same arguments on every machine."""
     return int(np.random.SeedSequence([seed, *purpose]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-@lru_cache(maxsize=8)  # a pure function: the cache only spares drawing an epoch's order at each of its batches
-def _permutation(examples: int, seed: int, device: torch.device) -> Tensor:
-    return torch.randperm(examples, generator=torch.Generator().manual_seed(seed)).to(device)

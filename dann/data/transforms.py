@@ -1,47 +1,179 @@
-"""Transforms of whole batches of raw examples on their device."""
+"""Raw examples → the network's inputs: whole batches at a time, on their device."""
+
+import math
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from dann.data.colour import erased, jittered, masked
+from dann.data.domain import Split
+from dann.data.geometry import centre_cropped, cropped, flipped, shifted
+from dann.data.randaugment import randaugmented
+from dann.errors import BadInput
+from dann.reading import Section
 
-class Normalise(nn.Module):
-    """uint8 images to floats in [0, 1] less the source's mean colour; vectors pass as they are.
+Share = Annotated[float, Field(ge=0, le=1)]
+Normalisation = Literal["mean", "standard", "domain", "imagenet", "half", "none"]
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+EXAMINED = 2000  # images of a streamed domain from which its mean colour is taken
+CHUNK = 1000
 
-    Mean subtraction is the paper's only preprocessing (Ganin et al. 2016, section 5.2.2). The mean is that of the
-    source's training images for both domains, so that source only learns nothing of the target by it.
+
+class Jitter(Section):
+    """Colour jitter: factors are drawn from [1 − value, 1 + value], the turn of the hue from [−hue, hue]."""
+
+    brightness: float = Field(0.0, ge=0)
+    contrast: float = Field(0.0, ge=0)
+    saturation: float = Field(0.0, ge=0)
+    hue: float = Field(0.0, ge=0, le=0.5)
+
+
+class RandAugment(Section):
+    """RandAugment (Cubuk et al. 2020): ``ops`` operations an image, each of strength ``magnitude`` of 30."""
+
+    ops: int = Field(2, ge=1)
+    magnitude: int = Field(9, ge=0, le=30)
+
+
+class TransformOptions(Section):
+    """What is done to the raw examples of a domain; all but the crop's side and ``normalise`` in training only.
 
     Args:
-        source_x: the raw source training examples.
+        crop: side of the square that is cut out: at random in training, from the middle in evaluation.
+        scale: smallest and largest share of the area that a random crop covers before it is resized to ``crop``,
+            such as [0.08, 1]; without it a crop is not resized.
+        flip: probability of a mirror image.
+        shift: pixels by which an image is moved at random, down and across.
+        jitter: of colours.
+        randaugment: its two numbers.
+        normalise: images to [0, 1], then ``mean``: less the source's mean colour, the paper's only preprocessing
+            (Ganin et al. 2016, section 5.2.2), which leaves vectors alone; ``standard``: less the source's mean, by
+            its standard deviation, of each colour, channel or feature; ``domain``: the same by each domain's own
+            unlabelled training examples; ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
+        erase: probability that a rectangle of an image is set to 0 (Zhong et al. 2020).
+        mask: share of the features of a vector, cells of an image or stretches of a series that are set to 0.
+    """
+
+    crop: int | None = Field(None, ge=1)
+    scale: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] | None = Field(
+        None, strict=False
+    )
+    flip: Share = 0.0
+    shift: int = Field(0, ge=0)
+    jitter: Jitter | None = None
+    randaugment: RandAugment | None = None
+    normalise: Normalisation = "mean"
+    erase: Share = 0.0
+    mask: Share = 0.0
+
+
+class Transform(nn.Module):
+    """The transform of one domain: ``forward`` as in evaluation, ``augmented`` as in training.
+
+    Args:
+        options: what to do.
+        reference: the training examples whose statistics normalise.
+
+    Raises:
+        BadInput: an option is for images and the examples are none, or the crop is larger than they are.
     """
 
     mean: Tensor
+    deviation: Tensor
 
-    def __init__(self, source_x: Tensor) -> None:
+    def __init__(self, options: TransformOptions, reference: Split) -> None:
         super().__init__()
-        self.images = source_x.ndim == 4
-        if self.images:
-            # Sums in int64 are exact: the mean does not depend on the order of the images or the device.
-            pixels = source_x.shape[0] * source_x.shape[2] * source_x.shape[3]
-            mean = source_x.sum(dim=(0, 2, 3), dtype=torch.int64).double() / (255 * pixels)
-            self.register_buffer("mean", mean.float().reshape(1, -1, 1, 1))
+        self.options, shape = options, reference.store.shape
+        self.images = len(shape) == 3
+        _check(options, shape)
+        mean, deviation = _statistics(options.normalise, reference, self.images)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("deviation", deviation, persistent=False)
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a network's input, for raw examples of ``shape``."""
+        side = self.options.crop
+        return shape if side is None else (shape[0], side, side)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Raw examples, shape ``(N, ...)``, to float32 inputs."""
+        side = self.options.crop
+        return self._normalised(x if side is None else centre_cropped(x, side))
+
+    def augmented(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """The same with the random changes of training, drawn from ``generator``, which is on the CPU."""
+        chosen = self.options
+        if self.images:
+            if chosen.crop is not None:
+                x = cropped(x, chosen.crop, generator, scale=chosen.scale)
+            if chosen.flip:
+                x = flipped(x, chosen.flip, generator)
+            if chosen.shift:
+                x = shifted(x, chosen.shift, generator)
+            if chosen.randaugment:
+                x = randaugmented(x, generator, ops=chosen.randaugment.ops, magnitude=chosen.randaugment.magnitude)
+            if chosen.jitter:
+                x = jittered(x, generator, **chosen.jitter.model_dump())
+        x = self._normalised(x)
+        if chosen.erase:
+            x = erased(x, chosen.erase, generator)
+        return masked(x, chosen.mask, generator) if chosen.mask else x
+
+    def _normalised(self, x: Tensor) -> Tensor:
         if not self.images:
-            return x
+            return x if self.options.normalise in {"mean", "none"} else (x - self.mean) / self.deviation
         floats = x.contiguous(memory_format=torch.channels_last).to(torch.float32)
-        return floats.mul_(1 / 255).sub_(self.mean)
+        if self.options.normalise == "mean":
+            return floats.mul_(1 / 255).sub_(self.mean)
+        return floats.mul_(1 / 255).sub_(self.mean).div_(self.deviation)
 
 
-def shifted(x: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Each image of a batch moved by its own offset of up to ``pixels`` down and across, its edge repeated.
+def _check(options: TransformOptions, shape: tuple[int, ...]) -> None:
+    if len(shape) != 3:
+        wrong = [name for name in ("crop", "scale", "flip", "shift", "jitter", "randaugment", "erase")
+                 if getattr(options, name)]  # fmt: skip
+        wrong += [f"normalise: {options.normalise}"] if options.normalise in {"imagenet", "half"} else []
+        if wrong:
+            raise BadInput(f"data.transform.{wrong[0]} is for images, but an example has shape {shape}: leave it out")
+    elif options.crop is not None and options.crop > min(shape[1:]):
+        raise BadInput(f"data.transform.crop: {options.crop} is more than the images' {shape[1]} × {shape[2]} pixels")
+    elif options.normalise == "imagenet" and shape[0] != 3:
+        raise BadInput("data.transform.normalise: imagenet is for colour images, but these are grey: choose mean")
+    if options.scale is not None and (options.crop is None or options.scale[0] > options.scale[1]):
+        raise BadInput("data.transform.scale: give the smallest and the largest share, and the side as crop")
 
-    Args:
-        x: images, shape ``(N, C, H, W)``, any type.
-        generator: on the CPU, so that all devices see the same offsets.
+
+def _statistics(normalise: Normalisation, reference: Split, images: bool) -> tuple[Tensor, Tensor]:
+    """Mean and deviation that broadcast against a batch; of images in units of 1."""
+    none = torch.zeros(1), torch.ones(1)
+    if normalise == "half":
+        return torch.full((1,), 0.5), torch.full((1,), 0.5)
+    if normalise == "imagenet":
+        return torch.tensor(IMAGENET[0]).reshape(1, 3, 1, 1), torch.tensor(IMAGENET[1]).reshape(1, 3, 1, 1)
+    if normalise == "none" or (normalise == "mean" and not images):
+        return none
+    mean, variance = _moments(reference, images)
+    # A feature that never varies is left alone by the division.
+    return mean.float(), variance.sqrt().where(variance > 1e-12, 1.0).float()
+
+
+def _moments(reference: Split, images: bool) -> tuple[Tensor, Tensor]:
+    """Mean and variance over examples and places, shape ``(1, C, 1, 1)``, ``(1, C, 1)`` or ``(1, D)``, in float64.
+
+    The sums of images are exact, in int64: they do not depend on the order of the images or the device.
     """
-    count, _, height, width = x.shape
-    offsets = torch.randint(-pixels, pixels + 1, (2, count, 1), generator=generator).to(x.device)
-    rows = (torch.arange(height, device=x.device) + offsets[0]).clamp(0, height - 1)
-    columns = (torch.arange(width, device=x.device) + offsets[1]).clamp(0, width - 1)
-    examples = torch.arange(count, device=x.device)[:, None, None]
-    return x[examples, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    places = torch.arange(len(reference))
+    if reference.store.streamed:
+        places = torch.linspace(0, len(reference) - 1, min(EXAMINED, len(reference))).round().long()
+    shape = reference.store.shape
+    axes, dtype = [0, *range(2, 1 + len(shape))], torch.int64 if images else torch.float64
+    total, squares = torch.zeros(1, dtype=dtype), torch.zeros(1, dtype=dtype)
+    for part in torch.split(places, CHUNK):
+        x = reference.store.read(reference.rows[part]).to(torch.int32 if images else torch.float64)
+        total = total + x.sum(dim=axes, keepdim=True, dtype=dtype)
+        squares = squares + x.square().sum(dim=axes, keepdim=True, dtype=dtype)
+    size = len(places) * math.prod(shape[1:])
+    mean, unit = total.double() / size, 255.0 if images else 1.0
+    return mean / unit, (squares.double() / size - mean.square()).clamp(min=0) / unit**2

@@ -51,7 +51,7 @@ class Dann(Method):
         weight = self.weight * self.schedule(progress)
         source_logits, target_logits = (self.discriminator(reverse_gradient(x, weight)) for x in (source, target))
         return {
-            "label": label_loss(self.classify(source), batch.source_y),
+            "label": label_loss(self.classify(source), batch.source_y, batch.source_weight),
             "domain": domain_loss(source_logits, target_logits),
         }
 

@@ -15,4 +15,4 @@ class SourceOnly(Method):
     """
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        return {"label": label_loss(self.predict(batch.source_x), batch.source_y)}
+        return {"label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight)}

@@ -5,8 +5,8 @@ import torch
 from sklearn.datasets import load_digits, load_sample_images
 from torch.nn import functional as F
 
-from dann.data.blend import Pixels, blend
 from dann.data.domain import Domain, Split
+from dann.data.sets.blend import Pixels, blend
 
 CLASSES = tuple("0123456789")
 TEST_SHARE = 0.25
@@ -21,7 +21,7 @@ def digits(*, size: int = 16) -> Domain:
     Args:
         size: H and W after bilinear enlargement.
     """
-    train, test = (Split(torch.from_numpy(x)[:, None], y) for x, y in _half(0, size))
+    train, test = (Split.of(torch.from_numpy(x)[:, None], y) for x, y in _half(0, size))
     return Domain("digits", train, test, CLASSES, "scikit-learn's digits, first half")
 
 
@@ -35,7 +35,7 @@ def digits_m(*, size: int = 16) -> Domain:
     """
     photos = [np.asarray(photo, np.uint8) for photo in load_sample_images().images]
     random = np.random.RandomState(1)
-    train, test = (Split(torch.from_numpy(blend(x, photos, random)), y) for x, y in _half(1, size))
+    train, test = (Split.of(torch.from_numpy(blend(x, photos, random)), y) for x, y in _half(1, size))
     return Domain("digits_m", train, test, CLASSES, "scikit-learn's digits, second half, and photos")
 
 

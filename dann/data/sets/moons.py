@@ -34,7 +34,7 @@ def _draw(points: int, degrees: float, seed: int) -> Split:
     """``2 · points`` examples; each draw is centred by the fixed centre of the noiseless moons, (0.5, 0.25)."""
     x, y = make_moons((points, points), noise=0.05, random_state=seed)
     centred = 2.0 * (torch.from_numpy(x) - torch.tensor([0.5, 0.25], dtype=torch.float64))
-    return Split((centred @ _rotation(degrees)).float(), torch.from_numpy(y))
+    return Split.of((centred @ _rotation(degrees)).float(), torch.from_numpy(y))
 
 
 def _rotation(degrees: float) -> Tensor:

@@ -1,0 +1,88 @@
+"""Image files as a store of uint8 examples, decoded when they are read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from dann.errors import BadInput
+
+Pixels = NDArray[np.uint8]
+Fit = Literal["squash", "crop"]
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Image files, decoded whenever they are read: a store for sets larger than the memory budget.
+
+    Args:
+        paths: the files.
+        size: H and W of an example.
+        fit: ``squash`` stretches a photo to the square, ``crop`` keeps its shape and cuts the middle out.
+        boxes: the part of each file to keep, as left, top, right, bottom; None keeps all.
+        known: the checksum of the content.
+    """
+
+    paths: tuple[Path, ...]
+    size: int
+    fit: Fit
+    boxes: tuple[Box, ...] | None = None
+    known: str = ""
+    streamed = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (3, self.size, self.size)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def pixels(self, row: int) -> Pixels:
+        """One image, shape ``(size, size, 3)``."""
+        return decoded(self.paths[row], self.size, self.fit, self.boxes[row] if self.boxes else None)
+
+    def read(self, rows: Tensor) -> Tensor:
+        images = np.empty((len(rows), self.size, self.size, 3), np.uint8)
+        for place, row in enumerate(rows.tolist()):
+            images[place] = self.pixels(row)
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+    def to(self, device: torch.device) -> "ImageFiles":
+        return self
+
+    def checksum(self) -> str:
+        return self.known
+
+
+def decoded(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pixels:
+    """An image file as RGB, shape ``(size, size, 3)``, resized bilinearly with antialiasing.
+
+    Raises:
+        BadInput: the file is missing, damaged, or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            if box is None:
+                image.draft("RGB", (size, size))  # lets JPEG decode at a fraction of its size, never below this one
+            colour = image.convert("RGB")
+            area = box or (0, 0, *colour.size)
+            if fit == "crop":
+                area = _middle(area)
+            return np.asarray(colour.resize((size, size), Image.Resampling.BILINEAR, area))
+    except Exception as error:  # Pillow's plugins raise all sorts of exceptions on damaged files
+        raise BadInput(
+            f"{path}: not a readable image ({' '.join(str(error).split())}): restore or remove it"
+        ) from error
+
+
+def _middle(area: Box) -> Box:
+    left, top, right, bottom = area
+    side = min(right - left, bottom - top)
+    left, top = left + (right - left - side) // 2, top + (bottom - top - side) // 2
+    return left, top, left + side, top + side

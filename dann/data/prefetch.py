@@ -1,0 +1,77 @@
+"""Reading what lies in files ahead of its use, in worker processes."""
+
+import itertools
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dann.data.domain import Split
+from dann.data.store import Store
+
+WORKERS = min(8, os.cpu_count() or 1)
+Rows = tuple[Tensor, ...]
+
+
+class _Reader(Dataset[Rows]):
+    """Reads the rows it is given from each store; all that a worker process gets."""
+
+    def __init__(self, stores: tuple[Store, ...]) -> None:
+        self.stores = stores
+
+    def __getitem__(self, rows: Rows) -> Rows:
+        return tuple(store.read(part) for store, part in zip(self.stores, rows, strict=True))
+
+
+def _loaded(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows]:
+    """The examples at each of ``places``, read ahead by worker processes where a store is slow."""
+    reader = _Reader(stores)
+    if not any(store.streamed for store in stores):
+        return map(reader.__getitem__, places)
+    # Forking a process whose threads hold locks may hang it; a server that has only imported this forks at once.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    loader = DataLoader(
+        reader, sampler=_Once(places), batch_size=None, num_workers=WORKERS, multiprocessing_context=context
+    )
+    return iter(loader)
+
+
+class _Once(torch.utils.data.Sampler[Rows]):
+    def __init__(self, places: Iterator[Rows]) -> None:
+        self.places = places
+
+    def __iter__(self) -> Iterator[Rows]:
+        return self.places
+
+
+class ReadAhead:
+    """``reader[i]`` is the examples at ``places(i)`` of each store; reading ahead lasts while i counts up by one.
+
+    Args:
+        stores: S of them.
+        places: maps i to S tensors of rows.
+    """
+
+    def __init__(self, stores: tuple[Store, ...], places: Callable[[int], Rows]) -> None:
+        self.stores, self.places = stores, places
+        self.streamed = any(store.streamed for store in stores)
+        self.coming: Iterator[Rows] = iter(())
+        self.next = -1
+
+    def __getitem__(self, index: int) -> Rows:
+        if not self.streamed:
+            return _Reader(self.stores)[self.places(index)]
+        if index != self.next:
+            self.coming = _loaded(self.stores, map(self.places, itertools.count(index)))
+        self.next = index + 1
+        return next(self.coming)
+
+
+def chunks(split: Split, size: int) -> Iterator[Tensor]:
+    """The raw examples of a split in order, ``size`` at a time."""
+    places = ((rows,) for rows in torch.split(split.rows, size))
+    return (x for (x,) in _loaded((split.store,), places))

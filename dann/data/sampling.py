@@ -1,0 +1,114 @@
+"""Against class imbalance: orders of an epoch that repeat or leave out examples, weights, and synthetic examples."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dann.data.domain import Split
+from dann.errors import BadInput
+
+Resample = Literal["none", "over", "under", "balanced", "smote"]
+ClassWeights = Literal["none", "inverse", "effective"]
+
+
+class Order:
+    """The order in which examples are shown: epoch after epoch, each drawn anew.
+
+    Args:
+        y: class indices, shape ``(N,)``, on the CPU.
+        resample: ``none`` shows each example once an epoch (so does ``smote``, whose examples are in the split
+            already). ``over`` shows as many of each class as the largest has: all of its examples, and some again.
+            ``under`` shows as many as the smallest has, others each epoch. ``balanced`` shows those of ``over`` in
+            rounds of one example a class, so that every batch is balanced.
+    """
+
+    def __init__(self, y: Tensor, resample: Resample = "none") -> None:
+        places = [(y == label).nonzero().flatten() for label in torch.unique(y).tolist()]
+        largest, smallest = max(map(len, places), default=0), min(map(len, places), default=0)
+        self.draw: Callable[[torch.Generator], Tensor]
+        if resample in {"none", "smote"}:
+            self.length, self.draw = len(y), lambda generator: torch.randperm(len(y), generator=generator)
+        elif resample == "under":
+            self.length = len(places) * smallest
+            self.draw = lambda generator: _shuffled(torch.cat(_drawn(places, smallest, generator)), generator)
+        else:
+            self.length = len(places) * largest
+            self.draw = lambda generator: _shuffled(torch.cat(_drawn(places, largest, generator)), generator)
+            if resample == "balanced":
+                self.draw = lambda generator: _in_rounds(torch.stack(_drawn(places, largest, generator)), generator)
+        self.epoch = lru_cache(maxsize=4)(self._epoch)  # a pure function: the cache spares drawing it at each batch
+
+    def _epoch(self, seed: int) -> Tensor:
+        return self.draw(torch.Generator().manual_seed(seed))
+
+    def rows(self, first: int, count: int, seed: Callable[[int], int]) -> Tensor:
+        """The examples at places ``first`` to ``first + count`` of the endless order.
+
+        Args:
+            seed: maps the number of an epoch to its seed.
+        """
+        epochs = range(first // self.length, (first + count - 1) // self.length + 1)
+        shown = torch.cat([self.epoch(seed(epoch)) for epoch in epochs])
+        return shown[first - epochs[0] * self.length :][:count]
+
+
+def _drawn(places: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
+    """``count`` of each class: all of its examples as often as they go in, and a random part of them for the rest."""
+    drawn = []
+    for rows in places:
+        orders = [torch.randperm(len(rows), generator=generator) for _ in range(-(-count // len(rows)))]
+        drawn.append(rows[torch.cat(orders)[:count]])
+    return drawn
+
+
+def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
+    return rows[torch.randperm(len(rows), generator=generator)]
+
+
+def _in_rounds(rows: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows of shape ``(K, M)`` as M rounds of one a class, the classes in a random order in each."""
+    order = torch.rand(rows.shape[1], rows.shape[0], generator=generator).argsort(dim=1)
+    return rows.T.gather(1, order).flatten()
+
+
+def class_weights(tallied: list[int], how: ClassWeights, beta: float) -> Tensor | None:
+    """The weight of each class in the label loss, their mean over the examples being 1; None without weights.
+
+    Args:
+        tallied: the number of examples of each class, none 0.
+        how: ``inverse``: 1 / n; ``effective``: (1 − β) / (1 − βⁿ), one over the effective number of examples
+            (Cui et al. 2019, equation 2).
+        beta: β, in [0, 1).
+    """
+    if how == "none":
+        return None
+    n = torch.tensor(tallied, dtype=torch.float64)
+    weights = 1 / n if how == "inverse" else (1 - beta) / (1 - beta**n)
+    return (weights * n.sum() / (weights * n).sum()).float()
+
+
+def smote(split: Split) -> Split:
+    """``split`` with synthetic vectors, so that each class has as many examples as the largest (Chawla et al. 2002).
+
+    Raises:
+        BadInput: the examples are no vectors, a class is too small, or imbalanced-learn is not installed.
+    """
+    if len(split.store.shape) != 1:
+        raise BadInput("data.resample: smote makes vectors, but the examples are not: choose over or balanced")
+    try:
+        from imblearn.over_sampling import SMOTE
+    except ImportError as error:
+        raise BadInput('data.resample: smote needs imbalanced-learn: pip install "dann[data]"') from error
+    smallest = int(torch.bincount(split.y)[torch.unique(split.y)].min())
+    if smallest < 2:
+        raise BadInput("data.resample: smote needs two examples of each class: choose over or balanced")
+    made = SMOTE(random_state=0, k_neighbors=min(5, smallest - 1))
+    x, y = made.fit_resample(split.x.numpy(), split.y.numpy())
+    # SMOTE keeps the given examples first; a synthetic one is counted to the first domain.
+    more = torch.zeros(len(y) - len(split), dtype=torch.int64)
+    full = Split.of(torch.from_numpy(np.asarray(x, np.float32)), torch.from_numpy(np.asarray(y, np.int64)))
+    return Split(full.store, full.rows, full.y, torch.cat([split.domain, more]))

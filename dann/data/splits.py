@@ -1,0 +1,53 @@
+"""Fixed splits: every run with the same data and options trains, validates and tests on the same examples."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dann.data.domain import Split
+from dann.errors import BadInput
+
+
+def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
+    """``split`` cut into what stays and the part held out, ``share`` of it and of each class.
+
+    At least one example of each class stays.
+    """
+    order = _shuffled_by_class(split, seed)
+    # Every 1/share-th example in the order of the classes: stratified, and share · N of them rounded down.
+    passed = (torch.arange(len(order) + 1, dtype=torch.float64) * share + 1e-9).floor()
+    held = (passed[1:] > passed[:-1]) & ~_first_of_class(split.y[order])
+    return split.take(order[~held].sort().values), split.take(order[held].sort().values)
+
+
+def few_shot(split: Split, per_class: int, classes: tuple[str, ...]) -> tuple[Split, Split]:
+    """``per_class`` labelled examples of each class that occurs, and the rest; for 0, none and all.
+
+    Raises:
+        BadInput: a class has fewer.
+    """
+    order = _shuffled_by_class(split, seed=0)
+    y = split.y[order]
+    chosen = torch.zeros(len(order), dtype=torch.bool)
+    for label in torch.unique(y).tolist():
+        places = (y == label).nonzero().flatten()
+        if label < 0:
+            continue
+        if len(places) < per_class:
+            raise BadInput(
+                f"data.target_labelled: {per_class} of each class are asked for, but {classes[label]} has "
+                f"{len(places)} in the target's training examples: ask for fewer"
+            )
+        chosen[places[:per_class]] = True
+    return split.take(order[chosen]), split.take(order[~chosen].sort().values)
+
+
+def _shuffled_by_class(split: Split, seed: int) -> Tensor:
+    # RandomState's streams are frozen by NumPy's policy, unlike Generator's: splits outlive NumPy releases.
+    order = torch.from_numpy(np.random.RandomState(seed).permutation(len(split)))
+    return order[split.y[order].argsort(stable=True)]
+
+
+def _first_of_class(y: Tensor) -> Tensor:
+    """Where a class begins in sorted labels."""
+    return torch.cat([torch.ones(min(len(y), 1), dtype=torch.bool), y[1:] != y[:-1]])
