@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from dann.data.geometry import drawn_boxes
+from dann.data.geometry import drawn_boxes, one_thread
 from dann.errors import BadInput
 
 GREY = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green and blue
@@ -102,6 +102,7 @@ def _drawn(count: int, generator: torch.Generator, amounts: tuple[float, ...]) -
     return order, low + (high - low) * torch.rand(count, 4, generator=generator)
 
 
+@one_thread()
 def _one_by_one(x: Tensor, order: Tensor, factors: Tensor, active: list[int]) -> Tensor:
     """On the CPU: each image stays in the processor's cache through all its changes."""
     result = torch.empty_like(x)

@@ -1,6 +1,8 @@
 """Crops, flips and shifts of whole batches of images on their device; each example has its own draw."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -9,6 +11,17 @@ from torch.nn import functional as F
 from dann.errors import BadInput
 
 TRIES = 10  # boxes drawn for an example before its fallback, as in torchvision
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """No threads within an operation: on one image they gain nothing, and wait for long where other work runs."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def cropped(
@@ -42,15 +55,7 @@ def cropped(
     else:
         boxes, found = drawn_boxes(count, height, width, generator, share=scale, ratio=ratio)
         boxes = torch.where(found[:, None], boxes, torch.tensor(_centre_box(height, width, ratio)))
-    if scale is not None and x.device.type != "cpu":
-        return _resampled(x, boxes, side)
-    # One by one: the processor's own uint8 resize of a box is faster than any way to resize the whole batch at once.
-    shape = (count, x.shape[1], side, side)
-    result = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_memory_format(x))
-    for i, (top, left, high, wide) in enumerate(boxes.tolist()):
-        box = x[i : i + 1, :, top : top + high, left : left + wide]
-        result[i : i + 1] = box if (high, wide) == (side, side) else _resized(box, side)
-    return result
+    return _cut(x, boxes, side) if scale is None or x.device.type == "cpu" else _resampled(x, boxes, side)
 
 
 def centre_cropped(x: Tensor, side: int) -> Tensor:
@@ -141,12 +146,21 @@ def _centre_box(height: int, width: int, ratio: tuple[float, float]) -> list[int
     return [(height - high) // 2, (width - wide) // 2, high, wide]
 
 
-def _resized(box: Tensor, side: int) -> Tensor:
-    return F.interpolate(box, size=(side, side), mode="bilinear", antialias=True)
+@one_thread()
+def _cut(x: Tensor, boxes: Tensor, side: int) -> Tensor:
+    """The boxes, resized one by one: the processor's own uint8 resize beats all that resize the batch at once."""
+    shape = (len(x), x.shape[1], side, side)
+    result = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_memory_format(x))
+    for i, (top, left, high, wide) in enumerate(boxes.tolist()):
+        box = x[i : i + 1, :, top : top + high, left : left + wide]
+        if (high, wide) != (side, side):
+            box = F.interpolate(box, size=(side, side), mode="bilinear", antialias=True)
+        result[i : i + 1] = box
+    return result
 
 
 def _resampled(x: Tensor, boxes: Tensor, side: int) -> Tensor:
-    """What ``_resized`` makes of the boxes, within rounding, as two products with matrices of the whole batch."""
+    """What ``_cut`` makes of the boxes, within rounding, as two products with matrices of the whole batch."""
     tops, lefts, high, wide = boxes.to(x.device, torch.float32).T
     rows = _weights(tops, high, side, x.shape[2])[:, None]
     columns = _weights(lefts, wide, side, x.shape[3])[:, None]

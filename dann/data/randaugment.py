@@ -9,10 +9,12 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from dann.data.colour import check_channels
+from dann.data.geometry import one_thread
 
 BINS = 31  # magnitudes are 0 to 30
 
 
+@one_thread()
 def randaugmented(x: Tensor, generator: torch.Generator, *, ops: int = 2, magnitude: int = 9) -> Tensor:
     """RandAugment (Cubuk et al. 2020): each image of a batch through ``ops`` random ones of torchvision's 14 ops.
 

@@ -1,0 +1,77 @@
+"""CSV files that name images, as spreadsheets and scripts write them."""
+
+from csv import Error as CsvError
+from csv import reader
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from dann.data.sets.lists import read_text
+from dann.errors import BadInput
+
+PATHS = ("path", "image", "file", "filename")
+LABELS = ("label", "class", "target")
+PARTS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a CSV file: the number of its line, the path as written, the label or nothing, and its part."""
+
+    number: int
+    name: str
+    label: str
+    part: str
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The rows of a CSV file.
+
+    Raises:
+        BadInput: it is not CSV in UTF-8 with the columns, or names no image, or a row is malformed.
+    """
+    text = read_text(file)
+    delimiter, columns = _header(file, text)
+    rows: list[Row] = []
+    lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for fields in lines:
+            if lines.line_num > 1 and any(field.strip() for field in fields):
+                rows.append(_row(file, lines.line_num, fields, columns))
+    except CsvError as error:
+        raise BadInput(f"{file}, line {lines.line_num}: {error}: correct the line") from error
+    if not rows:
+        raise BadInput(f"{file}: names no images below its first line: add them")
+    return rows
+
+
+def _header(file: Path, text: str) -> tuple[str, list[str]]:
+    """The delimiter, and the names of the columns as ``path``, ``label``, ``split`` or anything else."""
+    first = next(iter(text.splitlines()), "")
+    if not first.strip():
+        raise BadInput(f"{file}: its first line is empty; it should name the columns, such as path,label")
+    for delimiter in ",;\t":
+        try:
+            names = [name.strip().lower() for name in next(reader([first], delimiter=delimiter))]
+        except CsvError:  # a line too long to be one of names
+            continue
+        path = next((name for name in PATHS if name in names), None)
+        label = next((name for name in LABELS if name in names), None)
+        if path is not None and label is not None:
+            return delimiter, ["path" if name == path else "label" if name == label else name for name in names]
+    raise BadInput(f"{file}: its first line, {first[:80]!r}, names no columns path and label: write path,label")
+
+
+def _row(file: Path, number: int, fields: list[str], columns: list[str]) -> Row:
+    if len(fields) != len(columns):
+        raise BadInput(
+            f"{file}, line {number}: {len(fields)} fields below {len(columns)} columns: correct the line, or quote a "
+            "field that has a delimiter in it"
+        )
+    values = dict(zip(columns, (field.strip() for field in fields), strict=True))
+    if not values["path"]:
+        raise BadInput(f"{file}, line {number}: no path: write one, or remove the line")
+    part = values.get("split", "").lower()
+    if "split" in columns and part not in PARTS:
+        raise BadInput(f"{file}, line {number}: split is {part!r}: write train or test")
+    return Row(number, values["path"], values["label"] if values["label"] != "-1" else "", part)

@@ -1,0 +1,80 @@
+"""svmlight files, the sparse text of ``label index:value …`` lines."""
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_svmlight_file
+from torch import Tensor
+
+from dann.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """The content of an svmlight file.
+
+    Args:
+        matrix: SciPy's CSR matrix with the file's own indices as columns.
+        labels: as written, shape ``(N,)``.
+    """
+
+    path: Path
+    matrix: Any
+    labels: NDArray[np.float64]
+
+    @property
+    def zero(self) -> bool:
+        """Whether the index 0 occurs, so that the features are counted from 0."""
+        return bool((self.matrix.indices == 0).any())
+
+    @property
+    def largest(self) -> int:
+        """The largest index, −1 if there is none."""
+        return int(self.matrix.indices.max(initial=-1))
+
+    def dense(self, first: int, features: int) -> Tensor:
+        """float32 vectors, shape ``(N, features)``, whose first column has the index ``first`` in the file.
+
+        Raises:
+            BadInput: an index lies outside, the vectors would fill the machine's memory, or a value is infinite.
+        """
+        if (self.zero and first == 1) or self.largest >= first + features:
+            wrong = 0 if self.zero and first == 1 else self.largest
+            raise BadInput(f"{self.path}: feature {wrong} is not one of {first} to {first + features - 1}")
+        size, memory = 4 * len(self.labels) * features, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if size > memory / 2:
+            raise BadInput(
+                f"{self.path}: {len(self.labels)} vectors of {features} features take {size / 2**30:.1f} GiB, too much "
+                f"for this machine's {memory / 2**30:.1f} GiB: keep fewer features"
+            )
+        if np.isinf(self.matrix.data).any():
+            raise BadInput(f"{self.path}: infinite values: correct the file")
+        matrix = self.matrix.copy()
+        matrix.indices -= first
+        matrix.resize((len(self.labels), features))
+        return torch.from_numpy(matrix.toarray())
+
+
+def read_svmlight(path: Path) -> Sparse:
+    """The content of an svmlight file.
+
+    Raises:
+        BadInput: it is missing, empty or damaged, or a label is neither an integer nor NaN.
+    """
+    try:
+        matrix, labels = load_svmlight_file(str(path), dtype=np.float32, zero_based=True)
+    except (OSError, ValueError, EOFError, OverflowError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        raise BadInput(f"{path}: not a readable svmlight file ({reason}): restore the file") from error
+    if len(labels) == 0:
+        raise BadInput(f"{path}: no examples there: restore the file")
+    wrong = ~np.isnan(labels) & ((labels != np.floor(labels)) | np.isinf(labels))
+    if wrong.any():
+        raise BadInput(f"{path}: the label {labels[wrong][0]:g} is not an integer: correct the file")
+    return Sparse(path, matrix, labels)

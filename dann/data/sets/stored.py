@@ -1,0 +1,71 @@
+"""Files of arrays: .npz, .npy, .pt and .pth, none of which may run code when it is read."""
+
+import pickle
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dann.errors import BadInput
+
+KEYS = ("x", "y", "x_test", "y_test", "classes")
+
+
+def read_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file by their keys; one that holds a single array without a name gives it as ``x``.
+
+    Raises:
+        BadInput: the file is damaged, of another kind or holds Python objects, or a key is unknown or ``x`` missing.
+    """
+    if path.suffix in (".npz", ".npy"):
+        content = _read_numpy(path)
+    elif path.suffix in (".pt", ".pth"):
+        content = _read_torch(path)
+    else:
+        raise BadInput(f"{path}: arrays are read from .npz, .npy, .pt and .pth files: save it as one")
+    if not isinstance(content, dict):
+        return {"x": content}
+    unknown = [str(key) for key in content if key not in KEYS]
+    if unknown or "x" not in content:
+        wrong = f"unknown {', '.join(unknown[:5])}" if unknown else "there is no x"
+        raise BadInput(f"{path}: {wrong}: its keys may be {', '.join(KEYS)}")
+    return content
+
+
+def read_array(path: Path) -> Any:
+    """The one array of a .npy, .pt or .pth file."""
+    content = read_arrays(path)
+    if len(content) > 1 or path.suffix == ".npz":
+        raise BadInput(f"{path}: give labels as one array without a key, such as a .npy file")
+    return content["x"]
+
+
+def _read_numpy(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            return {key: loaded[key] for key in loaded.files} if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
+    except (OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError) as error:
+        raise _unreadable(path, error) from error
+    except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_torch(path: Path) -> Any:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle raises what its bytes happen to mean
+        raise _unreadable(path, error) from error
+    if not isinstance(content, dict | torch.Tensor):
+        raise BadInput(f"{path} holds a {type(content).__name__}: save a tensor, or a dict of {', '.join(KEYS)}")
+    return content
+
+
+def _unreadable(path: Path, error: Exception) -> BadInput:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, pickle.UnpicklingError) or "pickle" in reason:
+        return BadInput(f"{path}: holds Python objects, which could run code, or is damaged: save plain arrays")
+    return BadInput(f"{path}: not a readable file of arrays ({reason[:200]}): restore it or save it again")
