@@ -62,7 +62,7 @@ def test_squash_stretches_and_crop_cuts_the_middle(tmp_path: Path) -> None:
     Image.fromarray(x).save(tmp_path / "a.png")
     squashed, cropped = (decoded(tmp_path / "a.png", 30, fit) for fit in ("squash", "crop"))  # type: ignore[arg-type]
     assert squashed.shape == cropped.shape == (30, 30, 3)
-    assert cropped.min() == 255 and squashed[:, :8].max() == 0 and squashed[:, 12:18].min() == 255
+    assert cropped[:, 2:-2].min() == 255 and squashed[:, :8].max() == 0 and squashed[:, 12:18].min() == 255
 
 
 def test_box_keeps_a_part(tmp_path: Path) -> None:
@@ -105,7 +105,10 @@ def test_images_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     again, _, _ = loaded(paths)
     assert torch.equal(x, again) and len(seen) == 6
     split, _ = image_split(paths, range(6), root=tmp_path, size=8)
-    assert isinstance(split.store, Held) and isinstance(split.store.x.numpy().base, np.ndarray | np.memmap)
+    assert isinstance(split.store, Held)
+    maps = Path("/proc/self/maps")
+    if maps.is_file():  # memory-mapped, not read
+        assert ".npy" in maps.read_text()
 
 
 def test_moved_or_touched_files_are_not_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +251,8 @@ def test_damaged_images_are_an_error_or_skipped_by_choice(
     bad.write_bytes(content)
     paths[2] = bad
     try:
-        Image.open(bad).load()
+        with Image.open(bad) as image:
+            image.load()
     except Exception:
         pass
     else:

@@ -77,7 +77,11 @@ def _fetch(remote: Remote, path: Path) -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             resumed = done and answer.status == 206  # a server that knows no ranges sends the whole file
             with part.open("ab" if resumed else "wb") as file:
+                before = file.tell()
                 shutil.copyfileobj(answer, file, PIECE)
+                came, announced = file.tell() - before, answer.headers.get("Content-Length")
+        if announced is not None and came < int(announced):
+            raise OSError(f"the connection broke after {came} of {announced} bytes; the next attempt goes on there")
     except urllib.error.HTTPError as error:
         if error.code != 416:  # the whole file was there already, and only its check or its renaming was not done
             raise
@@ -139,6 +143,8 @@ def _untar(archive: Path, folder: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with content, path.open("wb") as out:
                     shutil.copyfileobj(content, out, PIECE)
+        while file.fileobj is not None and file.fileobj.read(PIECE):  # gzip's checksum comes after the last member
+            pass
 
 
 def _check_name(archive: Path, name: str) -> None:
