@@ -110,8 +110,10 @@ def _classes(domain: Domain) -> str:
 def _shape(domain: Domain) -> str:
     lowest, highest, missing = math.inf, -math.inf, 0
     for x in chunks(domain.train, CHUNK):
-        missing += int(x.isnan().sum()) if x.is_floating_point() else 0
-        lowest, highest = min(lowest, float(x.min())), max(highest, float(x.max()))
+        known = x[~x.isnan()] if x.is_floating_point() else x
+        missing += x.numel() - known.numel()
+        if known.numel():
+            lowest, highest = min(lowest, float(known.min())), max(highest, float(known.max()))
     kind = {3: "images", 2: "series", 1: "vectors"}[len(domain.input_shape)]
     absent = f", {missing} values missing" if missing else ""
     return f"{kind} {' × '.join(map(str, domain.input_shape))}, values {lowest:g} to {highest:g}{absent}"

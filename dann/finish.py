@@ -44,7 +44,7 @@ def finish(
         evaluations=journal.evaluations(),
         losses=journal.losses(),
         confusion={split: scores[split].confusion.tolist() for split in scores if split.endswith("_test")},
-        environment=environment(setup),
+        environment=environment(setup.device, setup.dtype),
         seconds=round(journal.seconds(), 2),
     )
     _show_features(pair, setup, journal, folder, config.train.steps)
@@ -78,7 +78,7 @@ def _spread(split: Split) -> Split:
     return split.take(torch.linspace(0, len(split) - 1, min(SHOWN, len(split))).round().long())
 
 
-def environment(setup: Setup) -> dict[str, Any]:
+def environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """What the numbers depend on beside the configuration."""
     return {
         "commit": commit(),
@@ -86,9 +86,9 @@ def environment(setup: Setup) -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")},
         "system": platform.system(),
-        "device": described(setup.device),
+        "device": described(device),
         "threads": torch.get_num_threads(),
-        "precision": "bf16" if setup.dtype is torch.bfloat16 else "fp32",
+        "precision": "bf16" if dtype is torch.bfloat16 else "fp32",
     }
 
 

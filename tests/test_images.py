@@ -212,7 +212,7 @@ def test_larger_sets_are_streamed_with_the_same_examples(tmp_path: Path, monkeyp
 @pytest.mark.parametrize("value", ["much", "-1", "nan"])
 def test_a_budget_that_is_no_number_is_refused(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DANN_MEMORY", value)
-    with pytest.raises(BadInput, match="DANN_MEMORY is .*GiB"):
+    with pytest.raises(BadInput, match=r"DANN_MEMORY is .*GiB"):
         loaded(photos(tmp_path / "a"))
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny import TINY
 
 from dann.build import Setup, load_pair
 from dann.config import DataSection, resolve
@@ -11,7 +12,6 @@ from dann.data import Domain, Pair, Split
 from dann.data.splits import few_shot, hold_out
 from dann.errors import BadInput
 from dann.experiment import merged
-from tiny import TINY
 
 
 def vectors(name: str, per_class: int = 20, classes: str = "abc", first: int = 0, test: int = 0) -> Domain:
@@ -86,7 +86,7 @@ def test_partial_set_by_name() -> None:
 
 
 def test_sources_with_other_classes_are_refused() -> None:
-    with pytest.raises(BadInput, match="second lacks classes of first .c.: leave that source out"):
+    with pytest.raises(BadInput, match=r"second lacks classes of first .c.: leave that source out"):
         Pair.of([vectors("first"), vectors("second", classes="ab")], vectors("target"))
 
 
@@ -104,7 +104,7 @@ def test_an_empty_class_is_named() -> None:
         Pair.of([without], vectors("target"))
     target = vectors("target")
     lacking = with_labels(target, target.train.y.where(target.train.y != 2, 0))
-    with pytest.raises(BadInput, match="test split of target has no labelled example of c.*partial"):
+    with pytest.raises(BadInput, match=r"test split of target has no labelled example of c.*partial"):
         Pair.of([vectors("source")], lacking)
     assert Pair.of([vectors("source")], lacking, partial=True)
 
@@ -119,7 +119,7 @@ def test_a_domain_with_next_to_nothing_is_refused(count: int, says: str, side: s
 
 
 def test_too_small_a_validation_share_is_refused() -> None:
-    with pytest.raises(BadInput, match="data.validation leaves none"):
+    with pytest.raises(BadInput, match=r"data.validation leaves none"):
         Pair.of([vectors("source", per_class=2)], vectors("target"), validation=0.01)
 
 
@@ -175,7 +175,7 @@ def test_transductive_trains_and_tests_on_the_same_target_examples() -> None:
 
 
 def test_transductive_training_on_target_labels_is_refused() -> None:
-    with pytest.raises(BadInput, match="source and target.*labels of the test examples"):
+    with pytest.raises(BadInput, match=r"source and target.*labels of the test examples"):
         Pair.of([vectors("source"), vectors("target")], vectors("target"), transductive=True)
 
 

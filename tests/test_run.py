@@ -163,8 +163,8 @@ def test_loss_curve_is_golden(tmp_path: Path) -> None:
 
 
 GOLDEN = {
-    "label": [0.7425, 0.71457, 0.68761, 0.67032, 0.64765, 0.63798],
-    "domain": [0.69676, 0.69685, 0.69693, 0.69414, 0.69544, 0.69536],
+    "label": [0.74034, 0.71837, 0.68647, 0.66873, 0.64713, 0.62839],
+    "domain": [0.6946, 0.69557, 0.69492, 0.6922, 0.6935, 0.69484],
 }
 
 
@@ -177,7 +177,7 @@ def test_record_tells_all(tmp_path: Path) -> None:
                                           "discriminator_source", "discriminator_target"}  # fmt: skip
     counts = np.array(record.confusion["target_test"])
     assert counts.trace() / counts.sum() == pytest.approx(record.evaluations[-1]["target_test"])
-    assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 609
+    assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 607
     assert record.config["method"] == {"name": "dann", "weight": 1.0, "schedule": "ramp", "discriminator": None,
                                        "together": True}  # fmt: skip
     assert {"commit", "torch", "numpy", "device", "precision", "threads"} <= set(record.environment)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from pydantic import ValidationError
+from tiny import TINY
 
 from dann.build import Setup, load_pair
 from dann.config import resolve
@@ -18,7 +19,6 @@ from dann.data.sampling import Order, class_weights, smote
 from dann.data.store import Held, Joined
 from dann.errors import BadInput
 from dann.experiment import merged
-from tiny import TINY
 
 CPU = torch.device("cpu")
 

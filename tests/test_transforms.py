@@ -144,7 +144,7 @@ def test_boxes_are_distributed_as_torchvisions() -> None:
     tops, lefts, high, wide = boxes.double().T
     assert found.all() and (tops >= 0).all() and (tops + high <= 200).all() and (lefts + wide <= 300).all()
     areas, ratios = high * wide / 60000, wide / high
-    assert 0.095 < areas.min() < 0.11 and 0.56 < areas.max() < 0.605 and 0.49 < ratios.min() and ratios.max() < 2.04
+    assert 0.095 < areas.min() < 0.11 and 0.56 < areas.max() < 0.605 and ratios.min() > 0.49 and ratios.max() < 2.04
     torch.manual_seed(0)
     oracle = v2.RandomResizedCrop(10, scale=(0.1, 0.6), ratio=(0.5, 2.0))
     params = [oracle.make_params([torch.empty(3, 200, 300)]) for _ in range(2000)]
@@ -265,7 +265,7 @@ def test_hue_of_all_colours_is_torchvisions() -> None:
     colours = torch.cartesian_prod(levels, levels, levels).T.reshape(1, 3, 52, -1).to(torch.uint8)
     for turn in (-0.5, -0.21, 0.07, 1 / 3, 0.5):
         result = _hue(colours.float(), torch.tensor(turn))
-        assert 0 <= result.min() and result.max() <= 255
+        assert result.min() >= 0 and result.max() <= 255
         assert differ(result, V.adjust_hue(colours, turn)) <= 1
 
 
@@ -287,7 +287,12 @@ def test_erased_is_one_box_of_zeros() -> None:
     assert torch.equal(zero.flatten(1).sum(1), high * wide)  # what is erased is a whole rectangle
     assert abs(float(touched.float().mean()) - 0.6) < 0.06
     areas, ratios = (high * wide)[touched] / 2000, (high / wide)[touched]
-    assert 0.015 < areas.min() < 0.04 and 0.3 < areas.max() < 0.34 and 0.27 < ratios.min() and ratios.max() < 3.7
+    assert (
+        0.015 < areas.min() < 0.04
+        and 0.3 < areas.max() < 0.34
+        and 0.27 < ratios.min() < 0.4
+        and 2.5 < ratios.max() < 3.7
+    )
     assert abs(float(ratios.log().mean()) - math.log(0.3 * 3.3) / 2) < 0.08
     assert torch.equal(erased(x, 0.0, seeded()), x)
     assert (erased(x, 1.0, seeded()) == 0).flatten(1).any(1).all()

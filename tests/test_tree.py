@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import Silent
+import yaml
+from tiny import TINY, Silent
 
-from dann.config import resolve
+from dann.config import DataSection, component, resolve
 from dann.data import DOMAINS, Domain, Split
 from dann.experiment import read_experiment
 from dann.launch import launch
+from dann.reading import parse_yaml
 from dann.records import read_records
 
 ROOT = Path(__file__).parent.parent
@@ -96,10 +98,19 @@ def test_experiments_that_are_named_exist(page: str) -> None:
 
 def test_examples_of_the_readme_work(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
-    (example,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    example, own_data, options = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     (tmp_path / "example.yaml").write_text(example)
     for run in read_experiment(tmp_path / "example.yaml").runs():
         assert resolve(run.declared, run.name).train.steps == 20_000
+    for line in own_data.splitlines():
+        component(parse_yaml(line, "README")["source"], "data.source", DOMAINS, "data set", "README")
+    experiment = TINY | {"base": TINY["base"] | parse_yaml(options, "README")}
+    (tmp_path / "options.yaml").write_text(yaml.safe_dump(experiment))
+    for run in read_experiment(tmp_path / "options.yaml").runs():
+        data = resolve(run.declared, "README").data
+        assert [source.name for source in data.sources] == ["pacs", "pacs"] and data.target.domain == "sketch"
+        given = {"source": data.source, "target": data.target}  # all else is as the default
+        assert data == DataSection.model_validate(given)
     (program,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     names: dict[str, Any] = {}
     exec(program, names)

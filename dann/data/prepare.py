@@ -42,7 +42,10 @@ def prepared(pair: Pair, *, missing: Missing, msda: tuple[int, float] | None, sm
         fitted = torch.cat([pair.train.x, pair.unlabelled.x])
         mappings = fit_msda(fitted, layers=msda[0], corruption=msda[1])
         pair = pair.with_splits(_mapped(pair.splits, lambda x: msda_features(x, mappings)))
-    return pair.with_splits({**pair.splits, "train": with_smote(pair.train)}) if smote else pair
+    if smote:
+        train = with_smote(pair.train)
+        pair = pair.with_splits({**pair.splits, "train": train}, synthetic_examples=len(train) - len(pair.train))
+    return pair
 
 
 def _without_gaps(pair: Pair, missing: Missing) -> Pair:

@@ -14,9 +14,11 @@ def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
     At least one example of each class stays.
     """
     order = _shuffled_by_class(split, seed)
-    # Every 1/share-th example in the order of the classes: stratified, and share · N of them rounded down.
-    passed = (torch.arange(len(order) + 1, dtype=torch.float64) * share + 1e-9).floor()
-    held = (passed[1:] > passed[:-1]) & ~_first_of_class(split.y[order])
+    free = ~_first_of_class(split.y[order])
+    # Every so-many-th example in the order of the classes: stratified, and share · N of them rounded down.
+    rate = min(1.0, share * len(order) / max(int(free.sum()), 1))
+    passed = (torch.cat([torch.zeros(1), free.cumsum(0)]).double() * rate + 1e-9).floor()
+    held = passed[1:] > passed[:-1]
     return split.take(order[~held].sort().values), split.take(order[held].sort().values)
 
 

@@ -1,0 +1,270 @@
+"""What data costs: the wait in a training step, a first and a second start, and memory, beside a DataLoader's.
+
+    python experiments/speed/data.py        # about ten minutes on two cores; DANN_DATA must hold MNIST, MNIST-M, PACS
+
+Writes results/speed/data.json and data.md. Both ways feed the very same DANN update, on the same processors, in
+rounds one after the other, so that the figures of one run compare. The other way is what scripts of the field do:
+torchvision's ImageFolder, or a Dataset of images in memory, transformed one by one in 2 workers for each domain.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import datasets, transforms
+
+from dann.build import Setup, load_pair
+from dann.config import Config, resolve
+from dann.data import Batch, Pair, Stream
+from dann.data.disk import found
+from dann.finish import environment
+from dann.train import update
+
+RESULTS = Path(__file__).parent.parent.parent / "results" / "speed"
+CPU = torch.device("cpu")
+WORKERS = 2
+ROUNDS = 5
+OPTIMIZER = {"name": "sgd", "lr": 0.01, "momentum": 0.9}
+PACS = {
+    "data": {
+        "source": {"name": "pacs", "domain": "photo", "size": 128},
+        "target": {"name": "pacs", "domain": "art_painting", "size": 128},
+        "batch_size": 32,
+        "transductive": True,
+        "transform": {"crop": 128, "scale": [0.3, 1.0], "flip": 0.5, "normalise": "imagenet"},
+    },
+    "network": {"name": "resnet18"},
+    "optimizer": OPTIMIZER,
+    "train": {"steps": 1},
+    "method": {"name": "dann"},
+}
+DIGITS = {
+    "data": {"source": {"name": "mnist"}, "target": {"name": "mnist_m"}, "batch_size": 64},
+    "network": {"name": "mnist"},
+    "optimizer": OPTIMIZER,
+    "train": {"steps": 1},
+    "method": {"name": "dann"},
+}
+SMALL = DIGITS | {"data": {"source": {"name": "digits"}, "target": {"name": "digits_m"}}}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to feed a network: ``batches`` gives them without end."""
+
+    name: str
+    batches: Iterator[Batch]
+
+
+# The other way: one image at a time, in worker processes
+
+
+class Images(Dataset[tuple[Tensor, int]]):
+    """Images in memory, each transformed when it is asked for, as loaders of MNIST are written."""
+
+    def __init__(self, x: Tensor, y: Tensor) -> None:
+        self.x, self.y = x.permute(0, 2, 3, 1).contiguous().numpy(), y.tolist()
+        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.5] * 3, [0.5] * 3)])
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, int]:
+        return self.transform(transforms.functional.to_pil_image(self.x[row])), self.y[row]
+
+
+def pacs_folders() -> list[Dataset[Any]]:
+    """PACS as torchvision's ImageFolder reads it, with the same augmentation."""
+    steps = [
+        transforms.Resize((128, 128)),
+        transforms.RandomResizedCrop(128, scale=(0.3, 1.0)),
+        transforms.RandomHorizontalFlip(),
+        transforms.ToTensor(),
+        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ]
+    root = found("pacs")
+    assert root is not None, "DANN_DATA holds no PACS"
+    return [datasets.ImageFolder(str(root / name), transforms.Compose(steps)) for name in ("photo", "art_painting")]
+
+
+def endless(dataset: Dataset[Any], batch_size: int) -> Iterator[list[Tensor]]:
+    loader = DataLoader(dataset, batch_size, shuffle=True, drop_last=True, num_workers=WORKERS, persistent_workers=True)
+    while True:
+        yield from loader
+
+
+def loader_batches(domains: list[Dataset[Any]], batch_size: int) -> Iterator[Batch]:
+    for (source_x, source_y), (target_x, _) in zip(*(endless(part, batch_size) for part in domains), strict=True):
+        yield Batch(source_x, source_y, target_x, torch.zeros_like(source_y))
+
+
+# The wait in a step
+
+
+def stream_batches(stream: Stream) -> Iterator[Batch]:
+    step = 0
+    while True:
+        yield stream[step]
+        step += 1
+
+
+def waits(config: Config, pair: Pair, other: list[Dataset[Any]], steps: int) -> dict[str, Any]:
+    """Milliseconds of waiting for a batch and of the update on it, of either way, in interleaved rounds."""
+    setup = Setup.of(config, pair, 0, CPU)
+    ways = [
+        Way("dann", stream_batches(setup.stream)),
+        Way(f"DataLoader, {WORKERS} workers a domain", loader_batches(other, config.data.batch_size)),
+    ]
+    wait: dict[str, list[float]] = {way.name: [] for way in ways}
+    work: dict[str, list[float]] = {way.name: [] for way in ways}
+    setup.method.train()
+    for number in range(ROUNDS + 1):
+        for way in ways:
+            for _ in range(steps):
+                began = time.perf_counter()
+                batch = next(way.batches)
+                came = time.perf_counter()
+                update(setup.method, batch, 0.5, "all", setup.optimizer, setup.dtype)
+                if number:  # the first round warms up
+                    wait[way.name].append(1000 * (came - began))
+                    work[way.name].append(1000 * (time.perf_counter() - came))
+    return {way.name: summary(wait[way.name], work[way.name]) for way in ways}
+
+
+def summary(wait: list[float], work: list[float]) -> dict[str, float]:
+    """Medians, and the share of all time that was waiting: a median would hide a loader that stalls now and then."""
+    steps = [a + b for a, b in zip(wait, work, strict=True)]
+    return {
+        "wait_ms": round(statistics.median(wait), 3),
+        "update_ms": round(statistics.median(work), 3),
+        "step_ms": round(statistics.median(steps), 3),
+        "step_ms_mean": round(statistics.fmean(steps), 3),
+        "wait_share": round(sum(wait) / sum(steps), 4),
+        "steps": len(steps),
+    }
+
+
+# Starts
+
+
+def seconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return round(time.perf_counter() - began, 3)
+
+
+def starts(config: Config) -> dict[str, float]:
+    """Seconds until the data of PACS photo and art painting can be read, without and with the cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = os.environ.get("DANN_CACHE")
+        os.environ["DANN_CACHE"] = folder
+        try:
+            first, second = seconds(lambda: load_pair(config.data)), seconds(lambda: load_pair(config.data))
+        finally:
+            os.environ.pop("DANN_CACHE")
+            if before is not None:
+                os.environ["DANN_CACHE"] = before
+    folders = pacs_folders()
+    epoch = seconds(lambda: [sum(1 for _ in DataLoader(part, 32, num_workers=WORKERS)) for part in folders])
+    return {"first": first, "second": second, "ImageFolder: list": seconds(pacs_folders), "ImageFolder: epoch": epoch}
+
+
+# Memory
+
+
+def memory() -> dict[str, float]:
+    """Run in a process of its own: MiB that an epoch of PACS adds to it, and the size of its images as uint8."""
+    config, small = resolve(PACS, "bench"), resolve(SMALL, "bench")
+    Setup.of(small, load_pair(small.data), 0, CPU).stream[0]  # what is imported on the way is not the data's
+    before = resident()
+    pair = load_pair(config.data)
+    stream = Setup.of(config, pair, 0, CPU).stream
+    network = sum(value.numel() * value.element_size() for value in Setup.of(config, pair, 0, CPU).method.parameters())
+    highest = 0.0
+    for step in range(len(pair.train) // 32 + 1):
+        stream[step]
+        highest = max(highest, resident())
+    images = (len(pair.train) + len(pair.validation) + len(pair.unlabelled)) * 3 * 128 * 128 / 2**20
+    added = highest - before - network / 2**20
+    return {"uint8_MiB": round(images, 1), "added_MiB": round(added, 1), "ratio": round(added / images, 3)}
+
+
+def resident() -> float:
+    """MiB of this process that are in memory, mapped files included."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+# The report
+
+
+def report(figures: dict[str, Any]) -> str:
+    lines = [
+        "# What data costs",
+        "",
+        "`python experiments/speed/data.py` makes this page: the same DANN update, fed in either way.",
+        "",
+        "| task | way | wait for data, ms | update, ms | step, ms (mean) | waiting |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for task, ways in figures["waits"].items():
+        for name, at in ways.items():
+            lines.append(
+                f"| {task} | {name} | {at['wait_ms']:.2f} | {at['update_ms']:.1f} | {at['step_ms_mean']:.1f} | "
+                f"{100 * at['wait_share']:.1f} % |"
+            )
+    start, held, made = figures["starts"], figures["memory"], figures["environment"]
+    lines += [
+        "",
+        "Waits and updates are medians over "
+        f"{ROUNDS} interleaved rounds; *waiting* is the share of all time. A loader whose workers run ahead shows its "
+        "cost in a slower update, not in the wait, where they share the processors: the mean step counts both.",
+        "",
+        "| PACS, photo and art painting, 128 px: 3718 images | |",
+        "| --- | ---: |",
+        f"| first start, decodes into the cache | {start['first']:.1f} s |",
+        f"| second start | {start['second']:.2f} s |",
+        f"| ImageFolder: decoding, {WORKERS} workers, every epoch anew | {start['ImageFolder: epoch']:.1f} s |",
+        f"| memory that loading and an epoch add | {held['added_MiB']:.0f} MiB, {held['ratio']:.2f} × the uint8 size |",
+        "",
+        f"{made['device']}, {made['threads']} threads, {made['precision']}, torch {made['torch']}, torchvision "
+        f"{made['torchvision']}, commit {made['commit']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    if sys.argv[1:] == ["memory"]:
+        print(json.dumps(memory()))
+        return
+    pacs, digits = resolve(PACS, "bench"), resolve(DIGITS, "bench")
+    pacs_pair, digits_pair = load_pair(pacs.data), load_pair(digits.data)
+    in_memory: list[Dataset[Any]] = [Images(part.x, part.y) for part in (digits_pair.train, digits_pair.unlabelled)]
+    apart = subprocess.run([sys.executable, __file__, "memory"], check=True, capture_output=True)
+    figures: dict[str, Any] = {
+        "starts": starts(pacs),
+        "memory": json.loads(apart.stdout),
+        "waits": {
+            "MNIST → MNIST-M, 64 + 64": waits(digits, digits_pair, in_memory, 100),
+            "PACS 128 px, ResNet-18, 32 + 32": waits(pacs, pacs_pair, pacs_folders(), 8),
+        },
+        "environment": environment(CPU, torch.float32),
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "data.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (RESULTS / "data.md").write_text(report(figures), encoding="utf-8")
+    print(report(figures))
+
+
+if __name__ == "__main__":
+    main()
