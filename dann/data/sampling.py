@@ -51,9 +51,12 @@ class Order:
         Args:
             seed: maps the number of an epoch to its seed.
         """
-        epochs = range(first // self.length, (first + count - 1) // self.length + 1)
-        shown = torch.cat([self.epoch(seed(epoch)) for epoch in epochs])
-        return shown[first - epochs[0] * self.length :][:count]
+        shown = []
+        while count > 0:
+            epoch, place = divmod(first, self.length)
+            shown.append(self.epoch(seed(epoch))[place : place + count])
+            first, count = first + len(shown[-1]), count - len(shown[-1])
+        return torch.cat(shown)
 
 
 def _drawn(places: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:

@@ -80,8 +80,8 @@ class Transform(nn.Module):
         BadInput: an option is for images and the examples are none, or the crop is larger than they are.
     """
 
-    mean: Tensor
-    deviation: Tensor
+    scale: Tensor
+    offset: Tensor
 
     def __init__(self, options: TransformOptions, reference: Split) -> None:
         super().__init__()
@@ -89,8 +89,13 @@ class Transform(nn.Module):
         self.images = len(shape) == 3
         _check(options, shape)
         mean, deviation = _statistics(options.normalise, reference, self.images)
-        self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("deviation", deviation, persistent=False)
+        scale, offset = 1 / (deviation * (255 if self.images else 1)), -mean / deviation
+        if self.images:
+            # Of the size of an input: a factor for each colour alone would be applied three numbers at a time.
+            whole = (1, *self.output_shape(shape))
+            scale, offset = (x.expand(whole).contiguous(memory_format=torch.channels_last) for x in (scale, offset))
+        self.register_buffer("scale", scale.float(), persistent=False)
+        self.register_buffer("offset", offset.float(), persistent=False)
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of a network's input, for raw examples of ``shape``."""
@@ -123,11 +128,8 @@ class Transform(nn.Module):
 
     def _normalised(self, x: Tensor) -> Tensor:
         if not self.images:
-            return x if self.options.normalise in {"mean", "none"} else (x - self.mean) / self.deviation
-        floats = x.contiguous(memory_format=torch.channels_last).to(torch.float32)
-        if self.options.normalise == "mean":
-            return floats.mul_(1 / 255).sub_(self.mean)
-        return floats.mul_(1 / 255).sub_(self.mean).div_(self.deviation)
+            return x if self.options.normalise in {"mean", "none"} else x * self.scale + self.offset
+        return x.contiguous(memory_format=torch.channels_last).to(torch.float32).mul_(self.scale).add_(self.offset)
 
 
 def _check(options: TransformOptions, shape: tuple[int, ...]) -> None:
@@ -147,16 +149,16 @@ def _check(options: TransformOptions, shape: tuple[int, ...]) -> None:
 
 def _statistics(normalise: Normalisation, reference: Split, images: bool) -> tuple[Tensor, Tensor]:
     """Mean and deviation that broadcast against a batch; of images in units of 1."""
-    none = torch.zeros(1), torch.ones(1)
     if normalise == "half":
-        return torch.full((1,), 0.5), torch.full((1,), 0.5)
+        return torch.tensor(0.5), torch.tensor(0.5)
     if normalise == "imagenet":
         return torch.tensor(IMAGENET[0]).reshape(1, 3, 1, 1), torch.tensor(IMAGENET[1]).reshape(1, 3, 1, 1)
     if normalise == "none" or (normalise == "mean" and not images):
-        return none
+        return torch.tensor(0.0), torch.tensor(1.0)
     mean, variance = _moments(reference, images)
-    # A feature that never varies is left alone by the division.
-    return mean.float(), variance.sqrt().where(variance > 1e-12, 1.0).float()
+    if normalise == "mean":
+        return mean, torch.ones_like(mean)
+    return mean, variance.sqrt().where(variance > 1e-12, 1.0)  # a feature that never varies is not divided
 
 
 def _moments(reference: Split, images: bool) -> tuple[Tensor, Tensor]:
