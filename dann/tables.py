@@ -172,9 +172,11 @@ def _notes(records: list[Record], rule: str) -> list[str]:
     minutes = sum(record.seconds for record in records) / 60
     transductive = any(record.data.get("protocol", "").startswith("transductive") for record in records)
     seen = "the target examples trained on without labels (transductive)" if transductive else ""
+    validated = all("source_test" not in record.evaluations[-1] for record in records)
+    source = " Source accuracy is that of its validation split." if validated else ""
     return [
         f"Accuracy on {seen or 'test splits that training never sees'}, mean ± standard deviation over seeds,",
-        f"{REPORTED[rule]}. Target test examples: {', '.join(tests)}.",
+        f"{REPORTED[rule]}. Target test examples: {', '.join(tests)}.{source}",
         f"{len(records)} runs, {minutes:.0f} minutes in all; {'; '.join(made)}.",
     ]
 

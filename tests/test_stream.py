@@ -334,3 +334,11 @@ def test_crops_of_different_sides_are_refused() -> None:
     config = resolve(digits(transform={"crop": 16}, target_transform={"crop": 18}), "test")
     with pytest.raises(BadInput, match="inputs of one shape"):
         Setup.of(config, load_pair(config.data), 0, CPU)
+
+
+def test_statistics_of_large_domains_are_those_of_a_spread_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = images(100)
+    monkeypatch.setattr("dann.data.transforms.EXAMINED", 10 * 3 * 25 + 7)
+    part = split.take(torch.linspace(0, 99, 10).round().long())
+    one, other = (Transform(TransformOptions(), each) for each in (split, part))
+    assert torch.equal(one.offset, other.offset)

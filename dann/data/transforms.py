@@ -17,7 +17,7 @@ from dann.reading import Section
 Share = Annotated[float, Field(ge=0, le=1)]
 Normalisation = Literal["mean", "standard", "domain", "imagenet", "half", "none"]
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-EXAMINED = 2000  # images of a streamed domain from which its mean colour is taken
+EXAMINED = 2**28  # values of a domain from which its statistics are taken: all of MNIST, 5461 photos of 128 × 128
 CHUNK = 1000
 
 
@@ -166,10 +166,9 @@ def _moments(reference: Split, images: bool) -> tuple[Tensor, Tensor]:
 
     The sums of images are exact, in int64: they do not depend on the order of the images or the device.
     """
-    places = torch.arange(len(reference))
-    if reference.store.streamed:
-        places = torch.linspace(0, len(reference) - 1, min(EXAMINED, len(reference))).round().long()
     shape = reference.store.shape
+    count = min(len(reference), EXAMINED // math.prod(shape))
+    places = torch.linspace(0, len(reference) - 1, count, dtype=torch.float64).round().long()
     axes, dtype = [0, *range(2, 1 + len(shape))], torch.int64 if images else torch.float64
     total, squares = torch.zeros(1, dtype=dtype), torch.zeros(1, dtype=dtype)
     for part in torch.split(places, CHUNK):
