@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.impute import KNNImputer, SimpleImputer
 from torch import Tensor
 
 from dann.errors import BadInput
@@ -48,6 +47,8 @@ class Imputer:
                 f"data: {len(empty)} of {rows.shape[1]} features (first: {empty[0]}) are missing in all "
                 f"{len(rows)} training examples: remove them from the files, nothing can be put in their place"
             )
+        from sklearn.impute import KNNImputer, SimpleImputer  # takes a second to import
+
         fitted = KNNImputer() if how == "knn" else SimpleImputer(strategy=how)
         return cls(fitted.fit(rows), rows.shape[1])
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from dann.data.colour import erased, jittered, masked
 from dann.data.domain import Split
 from dann.data.geometry import centre_cropped, cropped, flipped, shifted
-from dann.data.randaugment import randaugmented
 from dann.errors import BadInput
 from dann.reading import Section
 
@@ -118,6 +117,8 @@ class Transform(nn.Module):
             if chosen.shift:
                 x = shifted(x, chosen.shift, generator)
             if chosen.randaugment:
+                from dann.data.randaugment import randaugmented  # imports torchvision, which takes seconds
+
                 x = randaugmented(x, generator, ops=chosen.randaugment.ops, magnitude=chosen.randaugment.magnitude)
             if chosen.jitter:
                 x = jittered(x, generator, **chosen.jitter.model_dump())

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits, load_sample_images
 from torch.nn import functional as F
 
 from dann.data.domain import Domain, Split
@@ -33,6 +32,8 @@ def digits_m(*, size: int = 16) -> Domain:
     Args:
         size: H and W, of the enlarged digits and of the patches.
     """
+    from sklearn.datasets import load_sample_images  # takes a second to import
+
     photos = [np.asarray(photo, np.uint8) for photo in load_sample_images().images]
     random = np.random.RandomState(1)
     train, test = (Split.of(torch.from_numpy(blend(x, photos, random)), y) for x, y in _half(1, size))
@@ -41,6 +42,8 @@ def digits_m(*, size: int = 16) -> Domain:
 
 def _half(half: int, size: int) -> list[tuple[Pixels, torch.Tensor]]:
     """The training and the test part of one half: images ``(N, size, size)`` and labels."""
+    from sklearn.datasets import load_digits  # takes a second to import
+
     stored = load_digits()
     grey = torch.from_numpy(stored.images).float()[:, None] * (255 / 16)
     images = F.interpolate(grey, size=(size, size), mode="bilinear").round().to(torch.uint8)[:, 0]

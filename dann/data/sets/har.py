@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.model_selection import train_test_split
 
 from dann.data.disk import data_folder, found
 from dann.data.domain import Domain, Split
@@ -50,6 +49,8 @@ def uci_har(*, domain: Annotated[int, Field(ge=1, le=30)]) -> Domain:
     Args:
         domain: the person.
     """
+    from sklearn.model_selection import train_test_split  # takes a second to import
+
     folder = (found("uci_har") or data_folder() / "uci_har") / INNER
     if not folder.is_dir():
         _fetch(folder)

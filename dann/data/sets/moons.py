@@ -3,7 +3,6 @@
 import math
 
 import torch
-from sklearn.datasets import make_moons
 from torch import Tensor
 
 from dann.data.domain import Domain, Split
@@ -32,6 +31,8 @@ def _moons(name: str, points: int, degrees: float, first_seed: int) -> Domain:
 
 def _draw(points: int, degrees: float, seed: int) -> Split:
     """``2 · points`` examples; each draw is centred by the fixed centre of the noiseless moons, (0.5, 0.25)."""
+    from sklearn.datasets import make_moons  # takes a second to import
+
     x, y = make_moons((points, points), noise=0.05, random_state=seed)
     centred = 2.0 * (torch.from_numpy(x) - torch.tensor([0.5, 0.25], dtype=torch.float64))
     return Split.of((centred @ _rotation(degrees)).float(), torch.from_numpy(y))

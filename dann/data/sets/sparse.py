@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.datasets import load_svmlight_file
 from torch import Tensor
 
 from dann.errors import BadInput
@@ -67,6 +66,8 @@ def read_svmlight(path: Path) -> Sparse:
     Raises:
         BadInput: it is missing, empty or damaged, or a label is neither an integer nor NaN.
     """
+    from sklearn.datasets import load_svmlight_file  # takes a second to import
+
     try:
         matrix, labels = load_svmlight_file(str(path), dtype=np.float32, zero_based=True)
     except (OSError, ValueError, EOFError, OverflowError, zlib.error) as error:
