@@ -1,4 +1,4 @@
-"""What ``dann data`` says of data sets: which there are, what is in them, and how they look."""
+"""What ``dann data`` says of data sets: which there are, what is in them, and what an experiment makes of them."""
 
 import inspect
 import math
@@ -8,25 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib.figure
-import numpy as np
 import torch
-from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
-from dann.config import component
-from dann.data import DOMAINS, Domain, Split
+from dann.build import Setup, load_pair
+from dann.config import Config, component, resolve
+from dann.data import DOMAINS, Domain, Pair, Split
 from dann.data.disk import found
 from dann.data.labels import counts, imbalance
 from dann.data.prefetch import chunks
 from dann.errors import BadInput
-from dann.experiment import slug
+from dann.experiment import read_experiment
+from dann.gallery import Panel
 from dann.reading import one_of, parse_yaml
 
-GRID_ROWS, GRID_COLUMNS = 3, 12
-SCATTERED = 1000  # vectors of a domain that are drawn
 CHUNK = 1000
-FOLDERS = {"cifar9": "cifar10", "stl9": "stl10", "office_caltech10_features": "office_caltech10", "usps": "usps"}
+FOLDERS = {"cifar9": "cifar10", "stl9": "stl10", "office_caltech10_features": "office_caltech10"}
 MADE = {"digits", "digits_m", "moons", "moons_rotated", "rendered_digits"}
 OWN = {"folder", "csv", "arrays", "svmlight"}
 
@@ -131,46 +127,22 @@ def _contents(split: Split, domain: Domain) -> str:
     )
 
 
-def draw(domains: list[Domain], folder: Path) -> Path:
-    """Draw examples of each domain one below the other: images in a grid, others along two principal axes."""
-    figure = matplotlib.figure.Figure(figsize=(12, 3.6 * len(domains)), layout="constrained")
-    for number, domain in enumerate(domains):
-        axes = figure.add_subplot(len(domains), 1, number + 1)
-        axes.set_title(f"{domain.name}: {domain.origin}", fontsize=10)
-        places = (
-            torch.linspace(0, len(domain.train) - 1, min(GRID_ROWS * GRID_COLUMNS, len(domain.train))).round().long()
-        )
-        if len(domain.input_shape) == 3:
-            axes.imshow(tiled(domain.train.take(places).x.numpy()), cmap="gray", vmin=0, vmax=255)
-            axes.set_axis_off()
-        else:
-            _scatter(axes, domain)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{slug(' '.join(domain.name for domain in domains))[:80]}.png"
-    figure.savefig(path, dpi=110)
-    return path
+def pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
+    """The pairs of domains of an experiment file, each once, with the task and variant that asks for it first."""
+    seen: list[Any] = []
+    for run in read_experiment(file).runs(seeds=[0]):
+        config = resolve(run.declared, f"{file}, variant {run.variant}")
+        if config.data.model_dump() not in seen:
+            seen.append(config.data.model_dump())
+            yield run.name.removesuffix(", seed 0"), config, load_pair(config.data)
 
 
-def tiled(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images ``(N, C, H, W)`` as one image of rows of ``GRID_COLUMNS``, ``(…, …, 3)`` or, of grey ones, ``(…, …)``."""
-    count, channels, height, width = x.shape
-    rows = -(-count // GRID_COLUMNS)
-    sheet = np.zeros((rows * GRID_COLUMNS, channels, height, width), np.uint8)
-    sheet[:count] = x
-    grid = sheet.reshape(rows, GRID_COLUMNS, channels, height, width).transpose(0, 3, 1, 4, 2)
-    image = grid.reshape(rows * height, GRID_COLUMNS * width, channels)
-    return image[:, :, 0] if channels == 1 else image
-
-
-def _scatter(axes: Axes, domain: Domain) -> None:
-    places = torch.linspace(0, len(domain.train) - 1, min(SCATTERED, len(domain.train))).round().long()
-    shown = domain.train.take(places)
-    x = shown.x.flatten(1).double().nan_to_num(0.0)
-    left, spread, _ = torch.linalg.svd(x - x.mean(dim=0), full_matrices=False)
-    plane = (left * spread)[:, :2].numpy() if x.shape[1] > 2 else x.numpy()
-    for label, name in enumerate(domain.classes[:10]):
-        chosen = (shown.y == label).numpy()
-        axes.plot(plane[chosen, 0], plane[chosen, -1], ".", label=name, markersize=4)
-    axes.set_xlabel("first principal axis" if x.shape[1] > 2 else "x")
-    axes.set_ylabel("second" if x.shape[1] > 2 else "y")
-    axes.legend(fontsize=7)
+def fed(config: Config, pair: Pair) -> list[Panel]:
+    """What the network sees in the first training batch: the transformed examples of both sides."""
+    batch = Setup.of(config, pair, 0, torch.device("cpu")).stream[0]
+    source, target = (pair.described[side]["name"] for side in ("source", "target"))
+    names = [pair.classes[y] for y in batch.source_y.tolist()]
+    return [
+        Panel(f"{source}, labelled, as the network sees it in training", batch.source_x, names),
+        Panel(f"{target}, unlabelled, likewise", batch.target_x, [""] * len(batch.target_x)),
+    ]

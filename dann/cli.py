@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
     data = command("data", _data, "List data sets, show what is in them, or download and decode them.")
     data.add_argument("action", choices=("list", "show", "prepare"))
-    data.add_argument("names", nargs="*", metavar="NAME", help="a data set, as mnist, pacs or pacs/photo")
+    data.add_argument("names", nargs="*", metavar="NAME", help="mnist, pacs, pacs/photo, or an experiment file")
     data.add_argument("--set", action="append", default=[], metavar="a=b", help="an option of it, such as size=64")
     data.add_argument("--out", type=Path, default=Path("runs/data"), metavar="DIR", help="folder of the PNG grid")
     return parser
@@ -187,7 +187,9 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from dann.catalogue import described, draw, entries, requested
+    from dann.catalogue import described, entries, fed, pairs, requested
+    from dann.gallery import draw, panel
+    from dann.show import data_line
 
     if options.action == "list":
         for entry in entries():
@@ -197,13 +199,17 @@ def _data(options: argparse.Namespace) -> int:
     if not options.names:
         raise BadInput(f"dann data {options.action}: name a data set; dann data list lists them")
     shown = []
-    for domain in (domain for name in options.names for domain in requested(name, options.set)):
-        print(domain.name)
-        for name, text in described(domain).items():
-            print(f"  {name:8} {text}")
-        shown.append(domain)
+    for word in options.names:
+        if word.endswith((".yaml", ".yml")):
+            for name, config, pair in pairs(Path(word)):
+                print(f"{name}\n  {data_line(pair.reported())}")
+                shown += fed(config, pair)
+            continue
+        for domain in requested(word, options.set):
+            print(domain.name, *(f"  {name:8} {text}" for name, text in described(domain).items()), sep="\n")
+            shown.append(panel(domain))
     if options.action == "show":
-        print(f"figure: {draw(shown, options.out)}")
+        print(f"figure: {draw(shown, ' '.join(Path(word).stem for word in options.names), options.out)}")
     return 0
 
 

@@ -172,6 +172,17 @@ def test_data_show_and_prepare(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "1 values missing" in out and "1 without label" in out and "values 0 to 3" in out
 
 
+def test_data_show_of_an_experiment_shows_what_its_network_sees(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data = {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "transform": {"erase": 1.0}}
+    file = write_tiny(tmp_path / "tiny.yaml", base={"data": data, "network": {"name": "mnist"}})
+    assert main(["data", "show", str(file), "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("digits → digits_m: 607 labelled (66, 60") == 1 and "imbalance ratio 1.49" in out
+    assert (tmp_path / "tiny.png").is_file()
+
+
 @pytest.mark.parametrize(
     ("command", "says"),
     [

@@ -11,7 +11,14 @@ from dann.networks.mlp import mlp
 from dann.schedules import ramp
 from dann.train import update
 
-INPUTS = {"mnist": (3, 28, 28), "svhn": (3, 32, 32), "gtsrb": (3, 40, 40), "mlp": (20,), "resnet18": (3, 64, 64)}
+INPUTS = {
+    "mnist": (3, 28, 28),
+    "svhn": (3, 32, 32),
+    "gtsrb": (3, 40, 40),
+    "mlp": (20,),
+    "resnet18": (3, 64, 64),
+    "cnn1d": (9, 32),
+}
 
 
 def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: torch.dtype = torch.float32) -> Batch:

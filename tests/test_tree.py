@@ -30,7 +30,7 @@ LAYERS = [
     {"data", "networks", "experiment", "optimizers"},
     {"methods", "records"},
     {"train", "evaluate", "checkpoint", "config", "selection", "tensorboard"},
-    {"build", "journal", "tables"},
+    {"build", "journal", "tables", "gallery"},
     {"finish", "plots", "catalogue"},
     {"launch", "publish"},
     {"show"},

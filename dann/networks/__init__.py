@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dann.networks import digits, mlp, resnet
+from dann.networks import digits, mlp, resnet, series
 from dann.networks.base import DomainDiscriminator, GradientReversal, Network
 
 NETWORKS: dict[str, Callable[..., Network]] = {
@@ -10,6 +10,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "svhn": digits.svhn,
     "gtsrb": digits.gtsrb,
     "mlp": mlp.mlp,
+    "cnn1d": series.cnn1d,
     "resnet18": resnet.resnet18,
 }
 
