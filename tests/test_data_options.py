@@ -1,5 +1,7 @@
 """The data section from the file to the record, and what ``dann data`` says."""
 
+import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +211,17 @@ def test_bad_data_commands(
     assert main(["data", *command]) == 2
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
+
+
+def test_every_data_set_is_documented() -> None:
+    from dann.data import DOMAINS
+
+    own = {"folder", "csv", "arrays", "svmlight"}
+    for name, function in DOMAINS.items():
+        text = " ".join((function.__doc__ or "").split())
+        said = {"values": r"[Vv]alues|float32", "shape": r"×|`\(N"}
+        said |= {} if name in own else {"licence": r"[Ll]icence", "citation": r"(19|20)\d\d"}
+        for what, pattern in said.items():
+            assert re.search(pattern, text), f"{name} says nothing of its {what}"
+        for option in inspect.signature(function).parameters:
+            assert option in text, f"{name} says nothing of its option {option}"

@@ -10,6 +10,7 @@ from torch import Tensor
 from dann.data.store import Held, Store
 
 UNLABELLED = -1
+SMALL = 2**29  # bytes
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,11 @@ class Split:
     @classmethod
     def of(cls, x: Tensor | Store, y: Tensor) -> "Split":
         """All examples of a tensor ``(N, ...)`` or a store, with their labels."""
-        # Channels last, the colours of a pixel side by side, is what convolutions take and transforms are fastest in.
-        store = (Held(x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x)
-                 if isinstance(x, Tensor) else x)  # fmt: skip
-        return cls(store, torch.arange(len(store)), y, torch.zeros_like(y))
+        if isinstance(x, Tensor):
+            # Channels last is what convolutions take and transforms are fastest in; a large set is not held twice.
+            small = x.ndim == 4 and x.nbytes < SMALL
+            x = Held(x.contiguous(memory_format=torch.channels_last) if small else x)
+        return cls(x, torch.arange(len(x)), y, torch.zeros_like(y))
 
     def __len__(self) -> int:
         return len(self.rows)

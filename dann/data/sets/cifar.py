@@ -78,7 +78,7 @@ def stl10(*, size: Size = None) -> Domain:
 
 
 def stl9(*, size: Size = CIFAR_SIDE) -> Domain:
-    """The nine classes of STL-10 that CIFAR-10 has too: 4 500 + 7 200 RGB photos (Coates et al. 2011).
+    """The nine classes of STL-10 that CIFAR-10 has too: 4 500 + 7 200 RGB photos, 96 × 96 (Coates et al. 2011).
 
     ``stl10`` without the monkeys, its classes in the order and with the names of ``cifar9`` ("car" is "automobile").
     Files, values and licence are those of ``stl10``.

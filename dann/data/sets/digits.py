@@ -1,21 +1,28 @@
 """UCI digits and their blend with photos: real data that scikit-learn ships, so nothing is downloaded."""
 
+from typing import Annotated
+
 import numpy as np
 import torch
+from pydantic import Field
 from torch.nn import functional as F
 
 from dann.data.domain import Domain, Split
 from dann.data.sets.blend import Pixels, blend
 
+Side = Annotated[int, Field(ge=1)]
 CLASSES = tuple("0123456789")
 TEST_SHARE = 0.25
 
 
-def digits(*, size: int = 16) -> Domain:
+def digits(*, size: Side = 16) -> Domain:
     """UCI handwritten digits, the source half: 674 + 224 grey images (Alpaydin and Kaynak 1998).
 
     The 1797 images of 8 × 8 pixels that scikit-learn ships are split by one fixed permutation into two halves, this
     one and that of ``digits_m``, so that no image is in both; each half keeps a quarter for its test.
+
+    Shape ``(N, 1, size, size)``, values 0 to 255, black ground. Licence: CC BY 4.0, as UCI states. E. Alpaydin,
+    C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI Machine Learning Repository, 1998.
 
     Args:
         size: H and W after bilinear enlargement.
@@ -24,10 +31,12 @@ def digits(*, size: int = 16) -> Domain:
     return Domain("digits", train, test, CLASSES, "scikit-learn's digits, first half")
 
 
-def digits_m(*, size: int = 16) -> Domain:
+def digits_m(*, size: Side = 16) -> Domain:
     """The other half of UCI digits, 674 + 225, by the recipe of MNIST-M: |photo patch − digit|, RGB.
 
-    The photos are scikit-learn's two, ``china.jpg`` and ``flower.jpg``.
+    The photos are scikit-learn's two, ``china.jpg`` (by KuboF Hromoslav) and ``flower.jpg`` (by Romain Guy), both under
+    Creative Commons Attribution. Shape ``(N, 3, size, size)``, values 0 to 255; the digits' licence and citation are
+    those of ``digits``. The recipe is that of Ganin et al. 2016.
 
     Args:
         size: H and W, of the enlarged digits and of the patches.

@@ -88,7 +88,7 @@ def domainnet(
     clipart 33 525 + 14 604, infograph 36 023 + 15 582, painting 50 416 + 21 850, quickdraw 120 750 + 51 750,
     real 120 906 + 52 041, sketch 48 212 + 20 916 images. Reads ``domainnet/<domain>/<class>/*`` and the lists
     ``<domain>_train.txt`` and ``<domain>_test.txt`` in the data folder, else downloads the one domain there (0.4 to
-    6.1 GB). Terms: research and education only, under fair use; some images are under copyright.
+    6.1 GB). Licence: research and education only, under fair use; some images are under copyright.
 
     RGB, shape ``(N, 3, size, size)``, values 0 to 255; images beyond the memory budget are decoded as they are read.
     X. Peng et al., *Moment Matching for Multi-Source Domain Adaptation*, 2019.

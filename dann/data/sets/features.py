@@ -35,7 +35,7 @@ def office_caltech10_features(*, domain: Literal["amazon", "caltech10", "dslr", 
     0 to 9; one file for all domains holds ``amazon_x``, ``amazon_y`` and so on. Labels follow the class names in
     alphabetical order. No test split is defined; nothing is published with a checksum. Licence: not stated.
 
-    Float32, shape ``(N, D)``, as they are in the file: SURF 0 to 115, not normalised. B. Gong, Y. Shi, F. Sha,
+    Float32, shape ``(N, D)``, values as they are in the file: SURF 0 to 115, not normalised. B. Gong, Y. Shi, F. Sha,
     K. Grauman, *Geodesic Flow Kernel for Unsupervised Domain Adaptation*, 2012; DeCAF: J. Donahue et al., *DeCAF: A
     Deep Convolutional Activation Feature for Generic Visual Recognition*, 2014.
 

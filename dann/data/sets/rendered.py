@@ -66,8 +66,8 @@ def rendered_digits(*, train: Count = 50_000, test: Count = 9_553, seed: Seed = 
     it alone, so a larger set begins with a smaller one, and the splits share no image. Once made, some thousands in a
     second, they are kept in the cache folder; other releases of Pillow or Matplotlib may draw them a little otherwise.
 
-    Values 0 to 255. Licence: none needed, they are made here. Y. Ganin et al., *Domain-Adversarial Training of Neural
-    Networks*, 2016.
+    Shape ``(N, 3, size, size)``, values 0 to 255. Licence: none needed, they are made here. Y. Ganin et al.,
+    *Domain-Adversarial Training of Neural Networks*, 2016.
 
     Args:
         train: images in the training split.

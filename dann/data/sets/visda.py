@@ -30,7 +30,7 @@ def visda2017(
     Reads ``visda2017/{train,validation}/<class>/*`` and ``visda2017/test/`` with its ``image_list.txt`` (lines
     ``trunk01/<name>.jpg 11``) in the data folder. The archives at csr.bu.edu/ftp/visda17/clf (the
     first has 7.7 GB) are published without a checksum, and so are not fetched. The three are domains, and none has a
-    test split of its own. Terms: non-commercial research and education only; images must not be passed on.
+    test split of its own. Licence: non-commercial research and education only; images must not be passed on.
 
     RGB, shape ``(N, 3, size, size)``, values 0 to 255; images beyond the memory budget are decoded as they are read.
     X. Peng et al., *VisDA: The Visual Domain Adaptation Challenge*, 2017.
