@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
 from dann.build import Setup, load_pair
-from dann.config import Config, resolve
-from dann.data import Batch, Pair, Stream
+from dann.config import resolve
+from dann.data import Batch, Stream
 from dann.data.disk import found
 from dann.finish import environment
 from dann.train import update
@@ -34,6 +34,7 @@ from dann.train import update
 RESULTS = Path(__file__).parent.parent.parent / "results" / "speed"
 CPU = torch.device("cpu")
 WORKERS = 2
+LOADER = f"DataLoader, {WORKERS} workers a domain"
 ROUNDS = 5
 OPTIMIZER = {"name": "sgd", "lr": 0.01, "momentum": 0.9}
 PACS = {
@@ -57,14 +58,6 @@ DIGITS = {
     "method": {"name": "dann"},
 }
 SMALL = DIGITS | {"data": {"source": {"name": "digits"}, "target": {"name": "digits_m"}}}
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way to feed a network: ``batches`` gives them without end."""
-
-    name: str
-    batches: Iterator[Batch]
 
 
 # The other way: one image at a time, in worker processes
@@ -119,27 +112,44 @@ def stream_batches(stream: Stream) -> Iterator[Batch]:
         step += 1
 
 
-def waits(config: Config, pair: Pair, other: list[Dataset[Any]], steps: int) -> dict[str, Any]:
-    """Milliseconds of waiting for a batch and of the update on it, of either way, in interleaved rounds."""
-    setup = Setup.of(config, pair, 0, CPU)
-    ways = [
-        Way("dann", stream_batches(setup.stream)),
-        Way(f"DataLoader, {WORKERS} workers a domain", loader_batches(other, config.data.batch_size)),
-    ]
-    wait: dict[str, list[float]] = {way.name: [] for way in ways}
-    work: dict[str, list[float]] = {way.name: [] for way in ways}
+def waits(setup: Setup, ways: dict[str, Iterator[Batch]], steps: int) -> dict[str, Any]:
+    """Milliseconds of waiting for a batch and of the update on it, of each way, in interleaved rounds."""
+    wait: dict[str, list[float]] = {name: [] for name in ways}
+    work: dict[str, list[float]] = {name: [] for name in ways}
     setup.method.train()
     for number in range(ROUNDS + 1):
-        for way in ways:
+        for name, batches in ways.items():
             for _ in range(steps):
                 began = time.perf_counter()
-                batch = next(way.batches)
+                batch = next(batches)
                 came = time.perf_counter()
                 update(setup.method, batch, 0.5, "all", setup.optimizer, setup.dtype)
                 if number:  # the first round warms up
-                    wait[way.name].append(1000 * (came - began))
-                    work[way.name].append(1000 * (time.perf_counter() - came))
-    return {way.name: summary(wait[way.name], work[way.name]) for way in ways}
+                    wait[name].append(1000 * (came - began))
+                    work[name].append(1000 * (time.perf_counter() - came))
+    return {name: summary(wait[name], work[name]) for name in ways}
+
+
+def digits_waits() -> dict[str, Any]:
+    config = resolve(DIGITS, "bench")
+    pair = load_pair(config.data)
+    setup = Setup.of(config, pair, 0, CPU)
+    in_memory: list[Dataset[Any]] = [Images(part.x, part.y) for part in (pair.train, pair.unlabelled)]
+    ways = {"dann": stream_batches(setup.stream), LOADER: loader_batches(in_memory, config.data.batch_size)}
+    return waits(setup, ways, 100)
+
+
+def pacs_waits() -> dict[str, Any]:
+    config = resolve(PACS, "bench")
+    setup = Setup.of(config, load_pair(config.data), 0, CPU)
+    with environ("DANN_MEMORY", "0"):
+        streamed = Setup.of(config, load_pair(config.data), 0, CPU)
+    ways = {
+        "dann, from its cache": stream_batches(setup.stream),
+        "dann, over the memory budget": stream_batches(streamed.stream),
+        LOADER: loader_batches(pacs_folders(), config.data.batch_size),
+    }
+    return waits(setup, ways, 8)
 
 
 def summary(wait: list[float], work: list[float]) -> dict[str, float]:
@@ -164,20 +174,26 @@ def seconds(action: Callable[[], object]) -> float:
     return round(time.perf_counter() - began, 3)
 
 
-def starts(config: Config) -> dict[str, float]:
+def starts() -> dict[str, float]:
     """Seconds until the data of PACS photo and art painting can be read, without and with the cache."""
-    with tempfile.TemporaryDirectory() as folder:
-        before = os.environ.get("DANN_CACHE")
-        os.environ["DANN_CACHE"] = folder
-        try:
-            first, second = seconds(lambda: load_pair(config.data)), seconds(lambda: load_pair(config.data))
-        finally:
-            os.environ.pop("DANN_CACHE")
-            if before is not None:
-                os.environ["DANN_CACHE"] = before
+    config = resolve(PACS, "bench")
+    with tempfile.TemporaryDirectory() as folder, environ("DANN_CACHE", folder):
+        first, second = seconds(lambda: load_pair(config.data)), seconds(lambda: load_pair(config.data))
     folders = pacs_folders()
     epoch = seconds(lambda: [sum(1 for _ in DataLoader(part, 32, num_workers=WORKERS)) for part in folders])
-    return {"first": first, "second": second, "ImageFolder: list": seconds(pacs_folders), "ImageFolder: epoch": epoch}
+    return {"first": first, "second": second, "ImageFolder: epoch": epoch}
+
+
+@contextmanager
+def environ(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
 
 
 # Memory
@@ -247,17 +263,11 @@ def main() -> None:
     if sys.argv[1:] == ["memory"]:
         print(json.dumps(memory()))
         return
-    pacs, digits = resolve(PACS, "bench"), resolve(DIGITS, "bench")
-    pacs_pair, digits_pair = load_pair(pacs.data), load_pair(digits.data)
-    in_memory: list[Dataset[Any]] = [Images(part.x, part.y) for part in (digits_pair.train, digits_pair.unlabelled)]
     apart = subprocess.run([sys.executable, __file__, "memory"], check=True, capture_output=True)
     figures: dict[str, Any] = {
-        "starts": starts(pacs),
+        "starts": starts(),
         "memory": json.loads(apart.stdout),
-        "waits": {
-            "MNIST → MNIST-M, 64 + 64": waits(digits, digits_pair, in_memory, 100),
-            "PACS 128 px, ResNet-18, 32 + 32": waits(pacs, pacs_pair, pacs_folders(), 8),
-        },
+        "waits": {"MNIST → MNIST-M, 64 + 64": digits_waits(), "PACS 128 px, ResNet-18, 32 + 32": pacs_waits()},
         "environment": environment(CPU, torch.float32),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
