@@ -1,5 +1,6 @@
 """Features of Office-Caltech10 as papers publish them: vectors in MATLAB or NumPy files."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -91,7 +92,9 @@ def _read(file: Path) -> Mapping[str, Any]:
             if file.suffix.lower() == ".npz":
                 held = np.load(stream, allow_pickle=False)
                 return {key: held[key] for key in held.files}
-            content: Mapping[str, Any] = io.loadmat(stream)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of sparse matrices, which are made dense here
+                content: Mapping[str, Any] = io.loadmat(stream)
             return content
     except NotImplementedError as error:
         raise BadInput(f"{file}: a MATLAB 7.3 file, which is HDF5: save it with -v7") from error

@@ -87,7 +87,7 @@ def _kept(part: str, count: int, seed: int, size: int) -> Pixels:
     made_with = f"v{VERSION}-pillow{PIL.__version__}-matplotlib{matplotlib.__version__}"
     path = cache_folder() / "rendered_digits" / f"{part}-{count}-{size}px-seed{seed}-{made_with}.npy"
     try:
-        stored: Pixels = np.lib.format.open_memmap(path, mode="c")
+        stored: Pixels = np.load(path, mmap_mode="c")
         if stored.shape == (count, 3, size, size) and stored.dtype == np.uint8:
             return stored
     except (OSError, ValueError):
