@@ -1,6 +1,7 @@
 """Digits rendered with fonts, after the description of SYN DIGITS."""
 
 import math
+from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -87,7 +88,8 @@ def _kept(part: str, count: int, seed: int, size: int) -> Pixels:
     made_with = f"v{VERSION}-pillow{PIL.__version__}-matplotlib{matplotlib.__version__}"
     path = cache_folder() / "rendered_digits" / f"{part}-{count}-{size}px-seed{seed}-{made_with}.npy"
     try:
-        stored: Pixels = np.load(path, mmap_mode="c")
+        mapped: Callable[..., Pixels] = np.lib.format.open_memmap  # untyped in older NumPy
+        stored = mapped(path, mode="c")
         if stored.shape == (count, 3, size, size) and stored.dtype == np.uint8:
             return stored
     except (OSError, ValueError, EOFError):
