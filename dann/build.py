@@ -9,7 +9,7 @@ from dann.data import DOMAINS, Pair, Split, Stream, Transform, derive
 from dann.data.labels import counts
 from dann.data.prepare import prepared
 from dann.data.sampling import class_weights
-from dann.data.store import Store
+from dann.data.store import Moved, once
 from dann.data.stream import WEIGHTS
 from dann.device import chosen_dtype
 from dann.errors import BadInput
@@ -93,9 +93,6 @@ class Setup:
 
 
 def _on_device(splits: dict[str, Split], device: torch.device) -> dict[str, Split]:
-    """The splits with their stores on ``device``; a store that several share is moved once."""
-    moved: dict[int, Store] = {}
-    for split in splits.values():
-        if id(split.store) not in moved:
-            moved[id(split.store)] = split.store.to(device)
-    return {name: replace(split, store=moved[id(split.store)]) for name, split in splits.items()}
+    """The splits with their stores on ``device``; what several share is moved once."""
+    moved: Moved = {}
+    return {name: replace(split, store=once(split.store, device, moved)) for name, split in splits.items()}

@@ -16,7 +16,7 @@ from dann.data import Batch, Split, Stream, Transform, TransformOptions
 from dann.data.decode import ImageFiles
 from dann.data.prefetch import chunks
 from dann.data.sampling import Order, class_weights, smote
-from dann.data.store import Held, Joined
+from dann.data.store import Held, Joined, Store, once
 from dann.errors import BadInput
 from dann.experiment import merged
 
@@ -342,3 +342,10 @@ def test_statistics_of_large_domains_are_those_of_a_spread_part(monkeypatch: pyt
     part = split.take(torch.linspace(0, 99, 10).round().long())
     one, other = (Transform(TransformOptions(), each) for each in (split, part))
     assert torch.equal(one.offset, other.offset)
+
+
+def test_what_stores_share_is_moved_once() -> None:
+    shared = Held(torch.zeros(4, 2))
+    moved: dict[int, Store] = {}
+    one, other = once(Joined((shared, Held(torch.ones(4, 2)))), CPU, moved), once(shared, CPU, moved)
+    assert isinstance(one, Joined) and one.parts[0] is other

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from dann.data.store import Moved
 from dann.errors import BadInput
 
 Pixels = NDArray[np.uint8]
@@ -53,7 +54,7 @@ class ImageFiles:
             images[place] = self.pixels(row)
         return torch.from_numpy(images).permute(0, 3, 1, 2)
 
-    def to(self, device: torch.device) -> "ImageFiles":
+    def to(self, device: torch.device, moved: Moved) -> "ImageFiles":
         return self
 
     def checksum(self) -> str:

@@ -29,10 +29,21 @@ class Store(Protocol):
     def read(self, rows: Tensor) -> Tensor:
         """The examples at ``rows``, shape ``(len(rows), *shape)``."""
 
-    def to(self, device: torch.device) -> "Store": ...
+    def to(self, device: torch.device, moved: "Moved") -> "Store":
+        """The store on ``device``; ``moved`` keeps what several stores share from being moved more than once."""
 
     def checksum(self) -> str:
         """The SHA-256 of the content, in hexadecimal digits."""
+
+
+Moved = dict[int, Store]  # stores on another device, by the identity of the ones they were
+
+
+def once(store: Store, device: torch.device, moved: Moved) -> Store:
+    """``store`` on ``device``, from ``moved`` if it is there."""
+    if id(store) not in moved:
+        moved[id(store)] = store.to(device, moved)
+    return moved[id(store)]
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class Held:
             return self.x.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
         return self.x.index_select(0, rows)
 
-    def to(self, device: torch.device) -> "Held":
+    def to(self, device: torch.device, moved: Moved) -> "Held":
         return Held(self.x.to(device), self.known)
 
     def checksum(self) -> str:
@@ -103,8 +114,8 @@ class Joined:
         order = torch.cat(places).argsort()
         return torch.cat(pieces).index_select(0, order.to(pieces[0].device))
 
-    def to(self, device: torch.device) -> "Joined":
-        return Joined(tuple(part.to(device) for part in self.parts))
+    def to(self, device: torch.device, moved: Moved) -> "Joined":
+        return Joined(tuple(once(part, device, moved) for part in self.parts))
 
     def checksum(self) -> str:
         return hashlib.sha256("".join(part.checksum() for part in self.parts).encode()).hexdigest()
@@ -130,8 +141,8 @@ class Coloured:
     def read(self, rows: Tensor) -> Tensor:
         return self.grey.read(rows).expand(-1, 3, -1, -1)
 
-    def to(self, device: torch.device) -> "Coloured":
-        return Coloured(self.grey.to(device))
+    def to(self, device: torch.device, moved: Moved) -> "Coloured":
+        return Coloured(once(self.grey, device, moved))
 
     def checksum(self) -> str:
         return self.grey.checksum()
