@@ -195,3 +195,20 @@ def test_a_phase_steps_its_parameters_alone(kind: type[Method], phase: str) -> N
     update(method, batch_of((20,)), 0.0, phase, optimizer)
     for name, value in method.network.state_dict().items():
         assert torch.equal(value, before[name]) != name.startswith(phase), name
+
+
+def test_relu_after_pooling_is_relu_before_it() -> None:
+    """Both orders give the very same features and gradients, ties at 0 included."""
+    x = torch.randn(4, 3, 28, 28)
+    x[0] = 0.0
+    network = NETWORKS["mnist"]((3, 28, 28), 5)
+    layers = list(network.features)
+    swapped = [layers[i] for i in (0, 2, 1, 3, 5, 4, 6)]
+    assert [type(layer).__name__ for layer in swapped[:3]] == ["Conv2d", "ReLU", "MaxPool2d"]
+    gradients = []
+    for order in (layers, swapped):
+        features = torch.nn.Sequential(*order)(x)
+        network.zero_grad()
+        features.square().sum().backward()
+        gradients.append([features.detach(), *(p.grad.clone() for p in network.features.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
