@@ -207,6 +207,15 @@ def test_reading_ahead_changes_nothing(tmp_path: Path) -> None:
     assert torch.equal(torch.cat(list(chunks(Split.of(files, y), 5))), held.x)
 
 
+def test_a_file_that_vanishes_while_it_is_streamed_is_named_in_one_line(tmp_path: Path) -> None:
+    files = image_files(tmp_path, 6)
+    split = Split.of(files, torch.arange(6) % 2)
+    files.paths[4].unlink()
+    with pytest.raises(BadInput, match=r"4.png: not a readable image") as caught:
+        list(chunks(split, 2))
+    assert "\n" not in str(caught.value)
+
+
 # The transform
 
 

@@ -1,5 +1,6 @@
 """Image files → splits, decoded once into the cache or, where that would be too large, as they are read."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -43,7 +44,7 @@ def image_split(
         raise BadInput(f"{root}: none of its {len(paths)} images is readable: restore them")
     kept = torch.tensor([row not in bad for row in range(len(paths))])
     split = Split.of(store, torch.as_tensor(labels, dtype=torch.int64)[kept])
-    return split, tuple(str(paths[row].relative_to(root)) for row in sorted(bad))
+    return split, tuple(os.path.relpath(paths[row], root) for row in sorted(bad))
 
 
 def class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:

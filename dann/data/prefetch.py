@@ -11,23 +11,34 @@ from torch.utils.data import DataLoader, Dataset
 
 from dann.data.domain import Split
 from dann.data.store import Store
+from dann.errors import BadInput
 
 WORKERS = min(8, os.cpu_count() or 1)
 Rows = tuple[Tensor, ...]
 
 
-class _Reader(Dataset[Rows]):
+class _Reader(Dataset[Rows | BadInput]):
     """Reads the rows it is given from each store; all that a worker process gets."""
 
     def __init__(self, stores: tuple[Store, ...]) -> None:
         self.stores = stores
 
-    def __getitem__(self, rows: Rows) -> Rows:
-        return tuple(store.read(part) for store, part in zip(self.stores, rows, strict=True))
+    def __getitem__(self, rows: Rows) -> Rows | BadInput:
+        try:
+            return tuple(store.read(part) for store, part in zip(self.stores, rows, strict=True))
+        except BadInput as error:  # raised in a worker, it would come with that one's trace in its message
+            return error
 
 
 def _loaded(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows]:
     """The examples at each of ``places``, read ahead by worker processes where a store is slow."""
+    for examples in _attempted(stores, places):
+        if isinstance(examples, BadInput):
+            raise examples
+        yield examples
+
+
+def _attempted(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows | BadInput]:
     reader = _Reader(stores)
     if not any(store.streamed for store in stores):
         return map(reader.__getitem__, places)
@@ -64,7 +75,7 @@ class ReadAhead:
 
     def __getitem__(self, index: int) -> Rows:
         if not self.streamed:
-            return _Reader(self.stores)[self.places(index)]
+            return tuple(store.read(rows) for store, rows in zip(self.stores, self.places(index), strict=True))
         if index != self.next:
             self.coming = _loaded(self.stores, map(self.places, itertools.count(index)))
         self.next = index + 1
