@@ -136,9 +136,11 @@ def _spelled_out(declared: Mapped) -> Mapped:
     data = dict(declared["data"])
     dataset = data.pop("dataset", None)
     family = {"name": dataset} if isinstance(dataset, str) else dataset
+    if family is not None and not (isinstance(family, dict) and isinstance(family.get("name"), str)):
+        raise BadInput(f"data.dataset should be the name of a data set or a mapping with one, not {dataset!r}")
 
     def spelled(entry: Any) -> Any:
-        if isinstance(entry, dict) or not isinstance(family or entry, (str, dict)):
+        if isinstance(entry, dict) or not isinstance(family or entry, str | dict):
             return entry
         return {"name": entry} if family is None else {**family, "domain": entry}
 

@@ -47,6 +47,12 @@ variants:
     assert experiment.declared("plain", None)["data"]["source"] == {"name": "mnist"}
 
 
+@pytest.mark.parametrize("dataset", [5, {"size": 16}, ["pacs"]])
+def test_a_data_set_without_a_name_is_refused(dataset: object, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"data.dataset should be the name of a data set"):
+        read_experiment(write_tiny(tmp_path / "a.yaml", base={"data": {"dataset": dataset}}))
+
+
 def own_vectors(tmp_path: Path, gaps: bool) -> dict[str, Any]:
     """Two .npz files of three classes, 30, 20 and 10 examples, some values missing; and a data section."""
     random = np.random.RandomState(0)

@@ -9,7 +9,7 @@ import torch
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.labels import aligned, check_counts, counts, imbalance
 from dann.data.splits import few_shot, hold_out
-from dann.data.store import Coloured, joined
+from dann.data.store import Coloured, Store, joined
 from dann.errors import BadInput
 
 TEST_SEED = 1  # of the test splits held out of domains that define none; validation splits use 0
@@ -74,7 +74,7 @@ class Pair:
         *sources, target = (_tested(domain, 0.0 if transductive else test) for domain in (*sources, target))
         sources, target = aligned(sources, target, partial=partial, target_classes=target_classes)
         *sources, target = _one_shape([*sources, target])
-        if transductive and any(domain.name == target.name for domain in sources):
+        if transductive and any(_same(domain.train.store, target.train.store) for domain in sources):
             raise BadInput(
                 f"data.transductive: {target.name} is source and target, so that training would see the labels of the "
                 "test examples: leave transductive out, or that row"
@@ -164,6 +164,10 @@ class Pair:
             },
             "imbalance": imbalance(tallied),
         }
+
+
+def _same(one: Store, other: Store) -> bool:
+    return len(one) == len(other) and one.checksum() == other.checksum()
 
 
 def _one_shape(domains: list[Domain]) -> list[Domain]:
