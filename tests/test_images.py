@@ -1,5 +1,6 @@
 """Image files: decoding, the memory-mapped cache, streaming over the budget, and every kind of damaged file."""
 
+import errno
 import io
 import json
 import multiprocessing
@@ -71,11 +72,18 @@ def test_box_keeps_a_part(tmp_path: Path) -> None:
     assert np.array_equal(decoded(tmp_path / "a.png", 8, "squash", (4, 6, 12, 14)), x[6:14, 4:12])
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA", "I;16"])
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA"])
 def test_images_of_any_mode_become_rgb(tmp_path: Path, mode: str) -> None:
     suffix = "tif" if mode == "CMYK" else "png"
     Image.new(mode, (12, 12)).save(tmp_path / f"a.{suffix}")
     assert decoded(tmp_path / f"a.{suffix}", 8, "squash").shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_images_of_more_than_8_bits_are_refused(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (12, 12)).save(tmp_path / "a.tif")
+    with pytest.raises(BadInput, match=r"a.tif: not a readable image .*more than 8 bits"):
+        decoded(tmp_path / "a.tif", 8, "squash")
 
 
 def test_jpeg_draft_is_never_smaller_than_the_example(tmp_path: Path) -> None:
@@ -278,11 +286,33 @@ def test_nothing_but_damage_is_an_error_even_when_skipping(tmp_path: Path) -> No
 def test_a_file_that_vanishes_or_a_folder_in_its_place(tmp_path: Path) -> None:
     paths = photos(tmp_path / "a", 3)
     paths[1].unlink()
-    with pytest.raises(BadInput, match=r"1.png: cannot be read"):
+    with pytest.raises(BadInput, match=r"1.png: not a readable image .*No such file"):
         loaded(paths)
     paths[1].mkdir()
     with pytest.raises(BadInput, match=r"1.png"):
         loaded(paths)
+
+
+def test_what_cannot_be_opened_is_skipped_and_a_failing_system_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = photos(tmp_path / "a")
+    paths[1].unlink()
+    paths[1].symlink_to("nowhere")
+    paths[3].unlink()
+    paths[3].mkdir()
+    _, y, skipped = loaded(paths, on_bad="skip")
+    assert y == [0, 2, 4, 5] and skipped == ("1.png", "3.png")
+
+    def exhausted(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    fine = photos(tmp_path / "b")
+    with monkeypatch.context() as patch:
+        patch.setattr("PIL.Image.open", exhausted)
+        with pytest.raises(OSError, match="Too many"):
+            loaded(fine, on_bad="skip")
+    assert loaded(fine, on_bad="skip")[1] == list(range(6))
 
 
 def test_class_folders(tmp_path: Path) -> None:

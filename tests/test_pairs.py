@@ -177,7 +177,7 @@ def test_transductive_trains_and_tests_on_the_same_target_examples() -> None:
 def test_transductive_training_on_target_labels_is_refused() -> None:
     with pytest.raises(BadInput, match=r"source and target.*labels of the test examples"):
         Pair.of([vectors("source"), vectors("target")], vectors("target"), transductive=True)
-    namesakes = vectors("photos"), vectors("photos", first=1000)
+    namesakes = vectors("photos"), replace(vectors("photos", first=1000), origin="elsewhere")
     assert Pair.of([namesakes[0]], namesakes[1], transductive=True)
 
 

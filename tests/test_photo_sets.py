@@ -667,7 +667,7 @@ def test_csv_absolute_paths(images: Path) -> None:
         (b"path,label,split\npictures/a0.png,auk,test\n", ["no row has the split train"]),
         (
             b"path,label,split\npictures/a0.png,auk,train\npictures/../pictures/a0.png,auk,test\n",
-            ["line 3", "is for training too (line 2)"],
+            ["line 3", "is named before", "line 2)"],
         ),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), ["not UTF-8"]),
         (b"x" * 200_000, ["no columns path and label"]),
@@ -683,7 +683,7 @@ def test_csv_with_two_ways_to_mark_the_test_split_is_refused(images: Path) -> No
     marked = write_csv(images, "path,label,split\npictures/a0.png,auk,train\n")
     plain = write_csv(images, "path,label\npictures/a1.png,auk\n", "held.csv")
     assert_refused(lambda: csv(path=marked, test=plain, size=8), marked, "`test` is given and a column split too")
-    assert_refused(lambda: csv(path=plain, test=plain, size=8), plain, "line 2", "is for training too")
+    assert_refused(lambda: csv(path=plain, test=plain, size=8), plain, "line 2", "is named before")
     assert_refused(lambda: csv(path=str(images), size=8), str(images), "cannot be read")
 
 

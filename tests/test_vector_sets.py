@@ -572,13 +572,13 @@ def rows(domain: Domain) -> list[list[float]]:
     return listed
 
 
-def test_svmlight_counts_from_one_unless_zero_occurs(tmp_path: Path) -> None:
+def test_svmlight_counts_from_one_unless_told_otherwise(tmp_path: Path) -> None:
     one = write_svmlight(tmp_path, "3 1:0.5 3:2", "-1 2:nan  # a comment", "10 ", name="one.txt")
     domain = svmlight(path=one)
     assert domain.classes == ("-1", "3", "10") and domain.train.y.tolist() == [1, 0, 2]
     assert str(rows(domain)) == "[[0.5, 0.0, 2.0], [0.0, nan, 0.0], [0.0, 0.0, 0.0]]"
     zero = write_svmlight(tmp_path, "1 0:1", "2 3:1", name="zero.txt")
-    assert rows(svmlight(path=zero)) == [[1, 0, 0, 0], [0, 0, 0, 1]]
+    assert rows(svmlight(path=zero, first=0)) == [[1, 0, 0, 0], [0, 0, 0, 1]]
     lacking = write_svmlight(tmp_path, "1 1:1", "2 3:1", name="lacking.txt")
     assert rows(svmlight(path=lacking, first=0, features=5)) == [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]]
     assert rows(svmlight(path=lacking, features=5)) == [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]]
@@ -587,7 +587,9 @@ def test_svmlight_counts_from_one_unless_zero_occurs(tmp_path: Path) -> None:
 def test_svmlight_parts_share_features_and_classes(tmp_path: Path) -> None:
     train = write_svmlight(tmp_path, "1 1:1", "4 2:1", "nan 1:1")
     test = write_svmlight(tmp_path, "4 0:1 5:1", "2 1:1", name="b.svm")
-    domain = svmlight(path=train, test=test)
+    with pytest.raises(BadInput, match=r"b.svm: has a feature of index 0: set first: 0"):
+        svmlight(path=train, test=test)
+    domain = svmlight(path=train, test=test, first=0)
     assert domain.test is not None
     assert domain.classes == ("1", "2", "4") and domain.train.y.tolist() == [0, 2, -1]
     assert domain.train.x.shape == (3, 6) and domain.test.x.shape == (2, 6)
@@ -600,8 +602,8 @@ def test_wrong_svmlight_is_named(tmp_path: Path) -> None:
     for number, (lines, options, says) in enumerate(
         (
             (["1 1:1", "2 6:1"], {"features": 5}, "feature 6 is not one of 1 to 5"),
-            (["1 0:1", "2 5:1"], {"features": 5}, "feature 5 is not one of 0 to 4"),
-            (["1 0:1", "2 5:1"], {"first": 1}, "feature 0 is not one of 1 to 5"),
+            (["1 0:1", "2 5:1"], {"features": 5, "first": 0}, "feature 5 is not one of 0 to 4"),
+            (["1 0:1", "2 5:1"], {}, "has a feature of index 0: set first: 0"),
             (["1 1:1", "2 1,5:1"], {}, "not a readable svmlight file"),
             (["1,2 1:1", "2 1:1"], {}, "not a readable svmlight file"),
             (["1.5 1:1"], {}, "label 1.5 is not an integer"),

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dann.data.decode import ImageFiles
+from dann.data.decode import ABSENT, ImageFiles
 from dann.data.disk import cache_folder, memory_budget
 from dann.data.store import Held, Store
 from dann.errors import BadInput
@@ -60,9 +60,9 @@ def _look(files: ImageFiles) -> str:
     for path in files.paths:
         try:
             state = os.stat(path)
-        except OSError as error:
-            raise BadInput(f"{path}: cannot be read ({error.strerror}): restore or remove it") from error
-        digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns}".encode())
+            digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns}".encode())
+        except OSError as error:  # to be told of when it is decoded
+            digest.update(f"\n{path} {error.errno}".encode())
     return digest.hexdigest()[:32]
 
 
@@ -86,7 +86,9 @@ def _digest(path: Path) -> bytes:
     try:
         return hashlib.sha256(path.read_bytes()).digest()
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}): restore or remove it") from error
+        if error.errno not in ABSENT:
+            raise
+        return str(error.errno).encode()
 
 
 def _decode(files: ImageFiles, path: Path, streamed: bool) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Image files as a store of uint8 examples, decoded when they are read."""
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from dann.errors import BadInput
 Pixels = NDArray[np.uint8]
 Fit = Literal["squash", "crop"]
 Box = tuple[int, int, int, int]
+ABSENT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}  # of a file itself
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,18 @@ def decoded(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pixels:
         with Image.open(path) as image:
             if box is None:
                 image.draft("RGB", (size, size))  # lets JPEG decode at a fraction of its size, never below this one
+            if image.mode in {"I", "F"} or image.mode.startswith("I;"):
+                raise ValueError(f"its mode {image.mode} has more than 8 bits a channel")
             colour = image.convert("RGB")
             area = box or (0, 0, *colour.size)
             if fit == "crop":
                 area = _middle(area)
             return np.asarray(colour.resize((size, size), Image.Resampling.BILINEAR, area))
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow's plugins raise all sorts of exceptions on damaged files
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in ABSENT:
+            raise  # too many open files, a failing disk: no fault of the file's
         raise BadInput(
             f"{path}: not a readable image ({' '.join(str(error).split())}): restore or remove it"
         ) from error

@@ -70,10 +70,21 @@ def class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files anywhere under ``folder``, by suffix, in the order of their names."""
-    return sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    """The image files anywhere under ``folder``, by suffix, in the order of their names; nothing hidden.
+
+    Raises:
+        BadInput: a folder in it cannot be read.
+    """
+
+    def unreadable(error: OSError) -> None:
+        raise BadInput(f"{error.filename}: cannot be read ({error.strerror}): make it readable or remove it") from error
+
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        visible = [Path(place, name) for name in files if not name.startswith(".")]
+        found += [path for path in visible if path.suffix.lower() in SUFFIXES]
+    return sorted(found)
 
 
 def resized(x: Tensor, size: int | None) -> Tensor:

@@ -38,7 +38,7 @@ def aligned(
         raise BadInput(f"data.source: {sources[0].name} has no labels: choose a labelled source")
     if target_classes is not None:
         _check_known(target_classes, target)
-        target, partial = _cut_down(target, target_classes), True
+        target = _cut_down(target, target_classes)
     for domain in (*sources[1:], target):
         extra = sorted(set(domain.classes) - set(classes))
         lacking = sorted(set(classes) - set(domain.classes))

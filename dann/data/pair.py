@@ -9,7 +9,7 @@ import torch
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.labels import aligned, check_counts, counts, imbalance
 from dann.data.splits import few_shot, hold_out
-from dann.data.store import Coloured, Store, joined
+from dann.data.store import Coloured, joined
 from dann.errors import BadInput
 
 TEST_SEED = 1  # of the test splits held out of domains that define none; validation splits use 0
@@ -72,9 +72,13 @@ class Pair:
         protocol = _protocol(target, transductive, test)
         # Test splits come first: cutting classes down afterwards leaves each example on its side of the split.
         *sources, target = (_tested(domain, 0.0 if transductive else test) for domain in (*sources, target))
+        partial = partial or target_classes is not None
         sources, target = aligned(sources, target, partial=partial, target_classes=target_classes)
         *sources, target = _one_shape([*sources, target])
-        if transductive and any(_same(domain.train.store, target.train.store) for domain in sources):
+        on_target = any(_same(domain, target) for domain in sources)
+        if any(_same(one, other) for i, one in enumerate(sources) for other in sources[:i]):
+            raise BadInput("data.source: a domain is named twice: leave one out")
+        if transductive and on_target:
             raise BadInput(
                 f"data.transductive: {target.name} is source and target, so that training would see the labels of the "
                 "test examples: leave transductive out, or that row"
@@ -88,7 +92,8 @@ class Pair:
         source_test = concatenated([_of(_test(domain), i) for i, domain in enumerate(sources)])
         train, held = hold_out(source.labelled, validation)
         whole = concatenated([target.train, _test(target)]) if transductive else target.train
-        shots, rest = few_shot(whole, target_labelled, target.classes)
+        # Where the target is a source too, its labelled examples are on the labelled side already.
+        shots, rest = few_shot(whole, 0 if on_target else target_labelled, target.classes, partial)
         target_test = rest if transductive else _test(target)
         if len(shots):
             train = concatenated([train, _of(shots, len(sources))])
@@ -99,7 +104,7 @@ class Pair:
             unlabelled=replace(rest, y=torch.full_like(rest.y, UNLABELLED)),
             source_test=source_test.labelled if len(source_test.labelled) else None,
             target_test=target_test.labelled,
-            partial=partial or target_classes is not None,
+            partial=partial,
             described={
                 "source": _described(sources, len(source.labelled), len(source_test.labelled)),
                 "target": _described([target], len(rest), len(target_test.labelled)),
@@ -154,8 +159,10 @@ class Pair:
     def reported(self) -> dict[str, Any]:
         """What the record says of the data: ``described``, sizes, class counts and the imbalance ratio of training."""
         tallied = counts(self.train, len(self.classes))
+        target = {"train": len(self.unlabelled), "test": len(self.target_test)}
         return {
             **self.described,
+            "target": {**self.described["target"], **target},
             "trained_on": len(self.train),
             "validated_on": len(self.validation),
             "class_counts": {
@@ -166,8 +173,11 @@ class Pair:
         }
 
 
-def _same(one: Store, other: Store) -> bool:
-    return len(one) == len(other) and one.checksum() == other.checksum()
+def _same(one: Domain, other: Domain) -> bool:
+    """Whether two domains hold the same examples, as far as their names, origins and contents tell."""
+    stores = one.train.store, other.train.store
+    named = (one.name, one.origin) == (other.name, other.origin)
+    return named or (len(stores[0]) == len(stores[1]) and stores[0].checksum() == stores[1].checksum())
 
 
 def _one_shape(domains: list[Domain]) -> list[Domain]:

@@ -22,8 +22,11 @@ def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
     return split.take(order[~held].sort().values), split.take(order[held].sort().values)
 
 
-def few_shot(split: Split, per_class: int, classes: tuple[str, ...]) -> tuple[Split, Split]:
-    """``per_class`` labelled examples of each class that occurs, and the rest; for 0, none and all.
+def few_shot(split: Split, per_class: int, classes: tuple[str, ...], partial: bool = False) -> tuple[Split, Split]:
+    """``per_class`` labelled examples of each class, and the rest; for 0, none and all.
+
+    Args:
+        partial: whether a class may be absent.
 
     Raises:
         BadInput: a class has fewer.
@@ -31,11 +34,9 @@ def few_shot(split: Split, per_class: int, classes: tuple[str, ...]) -> tuple[Sp
     order = _shuffled_by_class(split, seed=0)
     y = split.y[order]
     chosen = torch.zeros(len(order), dtype=torch.bool)
-    for label in torch.unique(y).tolist():
+    for label in range(len(classes)):
         places = (y == label).nonzero().flatten()
-        if label < 0:
-            continue
-        if len(places) < per_class:
+        if len(places) < per_class and not (partial and len(places) == 0):
             raise BadInput(
                 f"data.target_labelled: {per_class} of each class are asked for, but {classes[label]} has "
                 f"{len(places)} in the target's training examples: ask for fewer"

@@ -49,8 +49,8 @@ class TransformOptions(Section):
         randaugment: its two numbers.
         normalise: images to [0, 1], then ``mean``: less the source's mean colour, the paper's only preprocessing
             (Ganin et al. 2016, section 5.2.2), which leaves vectors alone; ``standard``: less the source's mean, by
-            its standard deviation, of each colour, channel or feature; ``domain``: the same by each domain's own
-            unlabelled training examples; ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
+            its standard deviation, of each colour, channel or feature; ``domain``: the same by the training
+            examples of its own side; ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
         erase: probability that a rectangle of an image is set to 0 (Zhong et al. 2020).
         mask: share of the features of a vector, cells of an image or stretches of a series that are set to 0.
     """

@@ -1,5 +1,6 @@
 """CSV files that name images, as spreadsheets and scripts write them."""
 
+import math
 from csv import Error as CsvError
 from csv import reader
 from dataclasses import dataclass
@@ -74,4 +75,12 @@ def _row(file: Path, number: int, fields: list[str], columns: list[str]) -> Row:
     part = values.get("split", "").lower()
     if "split" in columns and part not in PARTS:
         raise BadInput(f"{file}, line {number}: split is {part!r}: write train or test")
-    return Row(number, values["path"], values["label"] if values["label"] != "-1" else "", part)
+    return Row(number, values["path"], "" if _is_missing(values["label"]) else values["label"], part)
+
+
+def _is_missing(label: str) -> bool:
+    """Whether a label says that there is none: empty, −1 in any spelling, or what tables write for a gap."""
+    try:
+        return float(label) == -1 or math.isnan(float(label))
+    except ValueError:
+        return label.lower() in {"", "na", "n/a", "none", "null"}

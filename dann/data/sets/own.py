@@ -1,7 +1,7 @@
 """Images of the user's own: a folder of class folders, or a CSV file of paths and labels."""
 
 from collections.abc import Sequence
-from os.path import normpath
+from os.path import realpath
 from pathlib import Path
 
 from dann.data.decode import Fit
@@ -112,16 +112,18 @@ def _listed(file: Path, rows: list[Row], classes: tuple[str, ...]) -> list[Liste
 
 
 def _check_apart(parts: list[tuple[Path, list[Listed]]]) -> None:
-    """No image may be in both splits."""
-    (_, train), *others = parts
-    seen = {normpath(line.path): line.number for line in train}
-    for file, test in others:
-        for line in test:
-            if (number := seen.get(normpath(line.path))) is not None:
+    """No image may be named twice: one of the two might be held out of the other's training."""
+    seen: dict[str, str] = {}
+    for file, listed in parts:
+        for line in listed:
+            here = f"{file}, line {line.number}"
+            image = realpath(line.path)
+            if image in seen:
                 raise BadInput(
-                    f"{file}, line {line.number}: {line.name} is for training too (line {number}): a test image must "
-                    "not be trained on; remove one of the two"
+                    f"{here}: {line.name} is named before ({seen[image]}): a test image must not be trained on, nor an image "
+                    "held out that is; remove one of the two"
                 )
+            seen[image] = here
 
 
 def _split(file: Path, listed: list[Listed], size: int, fit: Fit, on_bad: OnBad) -> tuple[Split, tuple[str, ...]]:

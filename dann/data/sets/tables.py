@@ -81,7 +81,7 @@ def svmlight(
     path: str,
     test: str | None = None,
     features: Annotated[int, Field(ge=1)] | None = None,
-    first: Literal[0, 1] | None = None,
+    first: Literal[0, 1] = 1,
 ) -> Domain:
     """Your own sparse vectors, in files of ``label index:value …`` lines; dense float32 ``(N, D)`` in memory.
 
@@ -91,12 +91,15 @@ def svmlight(
         path: the file, from the working directory, else from the data folder.
         test: the file of the test split; without it one is held out.
         features: D; None for the largest index. Give it where two domains may not use the same last features.
-        first: the index of the first feature; None for 0 if that index occurs, else 1, svmlight's own.
+        first: the index of the first feature; 1 is svmlight's own.
+
+    Raises:
+        BadInput: a file is missing or damaged, or has an index below ``first``.
     """
     file = given(path)
     files = [read_svmlight(place) for place in ([file] if test is None else [file, _other(file, test)])]
-    if first is None:
-        first = 0 if any(read.zero for read in files) else 1
+    if first == 1 and (zero := next((read for read in files if read.zero), None)):
+        raise BadInput(f"{zero.path}: has a feature of index 0: set first: 0, for all domains alike")
     if features is None:
         features = max(1, max(read.largest for read in files) - first + 1)
     known = np.unique(np.concatenate([read.labels[~np.isnan(read.labels)] for read in files]))
