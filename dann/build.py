@@ -22,9 +22,7 @@ from dann.optimizers import OPTIMIZERS
 def load_pair(data: DataSection) -> Pair:
     """The domains of a configuration, read from disk, split and prepared."""
     if data.target_labelled and "domain" in (data.transform.normalise, data.target_transform.normalise):
-        raise BadInput(
-            "data.transform: normalise: domain has no statistics for labelled target examples: choose another"
-        )
+        raise BadInput("data.transform.normalise: domain does not suit labelled target examples: choose another")
     if data.resample != "none" and data.class_weights != "none":
         raise BadInput("data: resample evens the classes out already: leave class_weights out")
     pair = Pair.of(

@@ -176,7 +176,7 @@ def test_transductive_trains_and_tests_on_the_same_target_examples() -> None:
 
 def test_transductive_training_on_target_labels_is_refused() -> None:
     with pytest.raises(BadInput, match=r"source and target.*labels of the test examples"):
-        Pair.of([vectors("source"), vectors("target")], vectors("target"), transductive=True)
+        Pair.of([vectors("source"), vectors("target", first=1000)], vectors("target", first=1000), transductive=True)
     namesakes = vectors("photos"), replace(vectors("photos", first=1000), origin="elsewhere")
     assert Pair.of([namesakes[0]], namesakes[1], transductive=True)
 
@@ -196,6 +196,18 @@ def test_few_shot_labels_enter_the_labelled_side_and_leave_the_others() -> None:
     assert not values(seen.train) & values(seen.target_test)
     with pytest.raises(BadInput, match="30 of each class are asked for, but a has 16"):
         Pair.of([vectors("source")], target, target_labelled=30)
+
+
+def test_no_shots_are_taken_twice_nor_silently_left_out() -> None:
+    target = vectors("target", first=1000)
+    pair = Pair.of([vectors("source"), target], target, target_labelled=3)
+    assert len(values(pair.train)) == len(pair.train) and not values(pair.train) & values(pair.validation)
+    assert pair.described["target_labelled_examples"] == 0
+    with pytest.raises(BadInput, match="named twice"):
+        Pair.of([target, target], vectors("other"))
+    unlabelled = with_labels(target, torch.full_like(target.train.y, -1))
+    with pytest.raises(BadInput, match="1 of each class are asked for, but a has 0"):
+        Pair.of([vectors("source")], replace(unlabelled, test=vectors("target", first=2000).train), target_labelled=1)
 
 
 def test_few_shot_ignores_unlabelled_examples() -> None:

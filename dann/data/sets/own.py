@@ -120,8 +120,8 @@ def _check_apart(parts: list[tuple[Path, list[Listed]]]) -> None:
             image = realpath(line.path)
             if image in seen:
                 raise BadInput(
-                    f"{here}: {line.name} is named before ({seen[image]}): a test image must not be trained on, nor an image "
-                    "held out that is; remove one of the two"
+                    f"{here}: {line.name} is named before ({seen[image]}): remove one of the "
+                    "two, or one may be trained on and the other held out"
                 )
             seen[image] = here
 
