@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from dann.config import Config, DataSection
-from dann.data import DOMAINS, Pair, Split, Stream, Transform, derive
+from dann.data import DOMAINS, Domain, Pair, Split, Stream, Transform, derive
 from dann.data.labels import counts
 from dann.data.prepare import prepared
 from dann.data.sampling import class_weights
@@ -25,9 +25,13 @@ def load_pair(data: DataSection) -> Pair:
         raise BadInput("data.transform.normalise: domain does not suit labelled target examples: choose another")
     if data.resample != "none" and data.class_weights != "none":
         raise BadInput("data: resample evens the classes out already: leave class_weights out")
+    built: dict[str, Domain] = {}
+    for component in (*data.sources, data.target):  # a target that is a source too is read once
+        if (key := component.model_dump_json()) not in built:
+            built[key] = component.build(DOMAINS)
     pair = Pair.of(
-        [source.build(DOMAINS) for source in data.sources],
-        data.target.build(DOMAINS),
+        [built[source.model_dump_json()] for source in data.sources],
+        built[data.target.model_dump_json()],
         validation=data.validation,
         test=data.test,
         transductive=data.transductive,
@@ -55,12 +59,12 @@ class Setup:
         """Networks, data and optimiser on ``device``; draws the initial weights from torch's generator."""
         data = config.data
         splits = _on_device(pair.splits, device)
-        transforms = (
-            Transform(data.transform, pair.train).to(device),
-            Transform(
-                data.target_transform, pair.unlabelled if data.target_transform.normalise == "domain" else pair.train
-            ).to(device),
-        )
+        transform = Transform(data.transform, pair.train).to(device)
+        own = data.target_transform.normalise == "domain"
+        other = transform
+        if own or data.target_transform != data.transform:
+            other = Transform(data.target_transform, pair.unlabelled if own else pair.train).to(device)
+        transforms = transform, other
         shapes = [transform.output_shape(pair.input_shape) for transform in transforms]
         if shapes[0] != shapes[1]:
             raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")

@@ -49,7 +49,8 @@ def _state(name: str) -> str:
         return "made here"
     if name in OWN:
         return "your files"
-    return "there" if found(FOLDERS.get(name, name)) else "not there"
+    folder = found(FOLDERS.get(name, name))
+    return "there" if folder is not None and any(folder.iterdir()) else "not there"
 
 
 def choices(function: Callable[..., Domain]) -> list[Any]:

@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +19,8 @@ RULES = ("last", "source_val", "oracle")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 for a failed check, 2 for bad input, 130 when interrupted."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as Ctrl-C does, and worker processes with it
     try:
         options = _parser().parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = options.command
@@ -31,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno in DISK_FULL:
             return _complain(f"{place}the disk is full: free some space and run the same command to continue", 2)
         return _complain(f"{place}{error.strerror or error}", 2)
+    except MemoryError as error:
+        return _complain(f"out of memory ({error or 'too much was asked for'}): ask for less, or smaller examples", 2)
     except KeyboardInterrupt:
         return _complain("stopped; the same command continues from the last checkpoint", 130)
 
@@ -191,6 +197,9 @@ def _data(options: argparse.Namespace) -> int:
     from dann.gallery import draw, panel
     from dann.show import data_line
 
+    files = [word for word in options.names if word.endswith((".yaml", ".yml"))]
+    if options.set and (files or options.action == "list"):
+        raise BadInput("--set is for data sets: an experiment file and the list take no options")
     if options.action == "list":
         for entry in entries():
             domains = f" [{_some(entry.domains)}]" if entry.domains else ""
@@ -200,7 +209,7 @@ def _data(options: argparse.Namespace) -> int:
         raise BadInput(f"dann data {options.action}: name a data set; dann data list lists them")
     shown = []
     for word in options.names:
-        if word.endswith((".yaml", ".yml")):
+        if word in files:
             for name, config, pair in pairs(Path(word)):
                 print(f"{name}\n  {data_line(pair.reported())}")
                 shown += fed(config, pair)

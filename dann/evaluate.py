@@ -1,5 +1,6 @@
 """Predictions → metrics."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from dann.methods import Method
 
 Transform = Callable[[Tensor], Tensor]
 CHUNK = 1000  # examples forwarded at once; their number changes nothing, because BatchNorm is in evaluation mode
+VALUES = 2**24  # of the examples forwarded at once, so that photos take no gigabytes
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dt
     predicted, as_target = [], []
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
-        for x in chunks(split, CHUNK):
+        for x in chunks(split, _chunk(split.store.shape)):
             x = x.to(device)
             features = method.features(transform(x))
             logits = method.classify(features)
@@ -54,8 +56,12 @@ def embed(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = 
     """The features of raw examples, float32 of shape ``(N, D)``, on the CPU."""
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
-        parts = [method.features(transform(part.to(device))) for part in torch.split(x, CHUNK)]
+        parts = [method.features(transform(part.to(device))) for part in torch.split(x, _chunk(tuple(x.shape[1:])))]
         return torch.cat(parts).float().cpu()
+
+
+def _chunk(shape: tuple[int, ...]) -> int:
+    return max(1, min(CHUNK, VALUES // math.prod(shape)))
 
 
 @contextmanager

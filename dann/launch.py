@@ -21,7 +21,7 @@ from dann.schedules import LEARNING_RATE_SCHEDULES
 from dann.tables import checked_records
 from dann.train import train
 
-CHECKPOINT, CONFIGURATION = "checkpoint.pt", "config.json"
+CHECKPOINT, CONFIGURATION, DATA = "checkpoint.pt", "config.json", "data.json"
 
 
 class Observer(Protocol):
@@ -96,6 +96,7 @@ def execute(run: Run, config: Config, pair: Pair, place: Path, device: torch.dev
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         folder = _unfinished(place)
         write_whole(folder / CONFIGURATION, config.model_dump_json().encode())
+        _check_data(pair, folder)
         setup = Setup.of(config, pair, run.seed, device)
         saved = folder / CHECKPOINT
         start = checkpoint.load(saved, setup.method, setup.optimizer) if saved.is_file() else 0
@@ -103,9 +104,22 @@ def execute(run: Run, config: Config, pair: Pair, place: Path, device: torch.dev
         if start == 0:
             journal.board.images(pair)
         observer.started(run, start, config.train.steps)
-        scores = _train(run, config, setup, journal, start, saved, observer)
+        try:
+            scores = _train(run, config, setup, journal, start, saved, observer)
+        finally:
+            setup.stream.reader.close()
         finish(run, config, pair, setup, journal, scores, folder)
         folder.rename(place)
+
+
+def _check_data(pair: Pair, folder: Path) -> None:
+    """Refuse to go on with a run whose data changed since it began."""
+    checksums = {side: pair.described[side]["checksum"] for side in ("source", "target")}
+    if (folder / CHECKPOINT).is_file() and (folder / DATA).is_file():
+        if _read_configuration(folder / DATA) != checksums:
+            raise BadInput(f"{folder} was begun with other data: restore them, or remove that folder to begin again")
+    else:
+        write_whole(folder / DATA, json.dumps(checksums).encode())
 
 
 def _train(

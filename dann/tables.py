@@ -170,12 +170,15 @@ def _notes(records: list[Record], rule: str) -> list[str]:
     tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
     made = sorted({_made(record.environment) for record in records})
     minutes = sum(record.seconds for record in records) / 60
-    transductive = any(record.data.get("protocol", "").startswith("transductive") for record in records)
-    seen = "the target examples trained on without labels (transductive)" if transductive else ""
+    transductive = [record for record in records if record.data.get("protocol", "").startswith("transductive")]
+    seen = "the target examples trained on without labels (transductive)"
+    if len(transductive) < len(records):
+        rows = ", ".join(dict.fromkeys(record.variant for record in transductive))
+        seen = "test splits that training never sees" + (f" or, of {rows}, {seen}" if rows else "")
     validated = all("source_test" not in record.evaluations[-1] for record in records)
     source = " Source accuracy is that of its validation split." if validated else ""
     return [
-        f"Accuracy on {seen or 'test splits that training never sees'}, mean ± standard deviation over seeds,",
+        f"Accuracy on {seen}, mean ± standard deviation over seeds,",
         f"{REPORTED[rule]}. Target test examples: {', '.join(tests)}.{source}",
         f"{len(records)} runs, {minutes:.0f} minutes in all; {'; '.join(made)}.",
     ]

@@ -118,7 +118,7 @@ def test_an_imbalanced_run_says_so_and_trains(tmp_path: Path, resample: str) -> 
     evened = resample == "smote"
     assert recorded["class_counts"]["train"] == ([27, 27, 27] if evened else [27, 18, 9])
     assert recorded["imbalance"] == (1.0 if evened else 3.0) and watching.data == recorded
-    assert recorded.get("synthetic_examples", 0) == (27 if evened else 0)
+    assert recorded.get("synthetic") == ({"examples": 27, "imbalance_without": 3.0} if evened else None)
     assert recorded["class_counts"]["target_test"] == [15, 10, 5]
 
 

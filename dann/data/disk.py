@@ -39,7 +39,7 @@ def found(name: str) -> Path | None:
     folder = data_folder()
     if (folder / name).is_dir():
         return folder / name
-    numbered = re.compile(rf"{re.escape(name)}[-_]?\d+")
+    numbered = re.compile(rf"{re.escape(name)}{'[-_]' if name[-1].isdigit() else '[-_]?'}\d+")
     return next(
         (path for path in sorted(folder.glob(f"{name}*")) if path.is_dir() and numbered.fullmatch(path.name)), None
     )

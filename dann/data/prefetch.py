@@ -3,7 +3,7 @@
 import itertools
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 from torch import Tensor
@@ -63,23 +63,39 @@ class ReadAhead:
     """``reader[i]`` is the examples at ``places(i)`` of each store; reading ahead lasts while i counts up by one.
 
     Args:
-        stores: S of them.
+        stores: S of them; workers read those that are streamed, the others are read here.
         places: maps i to S tensors of rows.
     """
 
     def __init__(self, stores: tuple[Store, ...], places: Callable[[int], Rows]) -> None:
         self.stores, self.places = stores, places
-        self.streamed = any(store.streamed for store in stores)
+        self.slow = [number for number, store in enumerate(stores) if store.streamed]
         self.coming: Iterator[Rows] = iter(())
         self.next = -1
 
     def __getitem__(self, index: int) -> Rows:
-        if not self.streamed:
-            return tuple(store.read(rows) for store, rows in zip(self.stores, self.places(index), strict=True))
-        if index != self.next:
-            self.coming = _loaded(self.stores, map(self.places, itertools.count(index)))
-        self.next = index + 1
-        return next(self.coming)
+        rows = self.places(index)
+        ahead: dict[int, Tensor] = {}
+        if self.slow:
+            if index != self.next:
+                self.close()
+                places = map(self._slow_places, itertools.count(index))
+                self.coming = _loaded(tuple(self.stores[number] for number in self.slow), places)
+            self.next = index + 1
+            ahead = dict(zip(self.slow, next(self.coming), strict=True))
+        return tuple(
+            ahead[number] if number in ahead else store.read(rows[number]) for number, store in enumerate(self.stores)
+        )
+
+    def _slow_places(self, index: int) -> Rows:
+        rows = self.places(index)
+        return tuple(rows[number] for number in self.slow)
+
+    def close(self) -> None:
+        """End the workers now: left to the garbage collector, each would hold the program up for seconds."""
+        if isinstance(self.coming, Generator):
+            self.coming.close()
+        self.coming, self.next = iter(()), -1
 
 
 def chunks(split: Split, size: int) -> Iterator[Tensor]:

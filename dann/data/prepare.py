@@ -44,7 +44,9 @@ def prepared(pair: Pair, *, missing: Missing, msda: tuple[int, float] | None, sm
         pair = pair.with_splits(_mapped(pair.splits, lambda x: msda_features(x, mappings)))
     if smote:
         train = with_smote(pair.train)
-        pair = pair.with_splits({**pair.splits, "train": train}, synthetic_examples=len(train) - len(pair.train))
+        before = pair.reported()
+        synthetic = {"examples": len(train) - len(pair.train), "imbalance_without": before["imbalance"]}
+        pair = pair.with_splits({**pair.splits, "train": train}, synthetic=synthetic)
     return pair
 
 

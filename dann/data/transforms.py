@@ -17,7 +17,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Normalisation = Literal["mean", "standard", "domain", "imagenet", "half", "none"]
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 EXAMINED = 2**28  # values of a domain from which its statistics are taken: all of MNIST, 5461 photos of 128 × 128
-CHUNK = 1000
+CHUNK = 64
 
 
 class Jitter(Section):
@@ -156,26 +156,30 @@ def _statistics(normalise: Normalisation, reference: Split, images: bool) -> tup
         return torch.tensor(IMAGENET[0]).reshape(1, 3, 1, 1), torch.tensor(IMAGENET[1]).reshape(1, 3, 1, 1)
     if normalise == "none" or (normalise == "mean" and not images):
         return torch.tensor(0.0), torch.tensor(1.0)
-    mean, variance = _moments(reference, images)
+    mean, variance = _moments(reference, images, squared=normalise != "mean")
     if normalise == "mean":
         return mean, torch.ones_like(mean)
     return mean, variance.sqrt().where(variance > 1e-12, 1.0)  # a feature that never varies is not divided
 
 
-def _moments(reference: Split, images: bool) -> tuple[Tensor, Tensor]:
+def _moments(reference: Split, images: bool, squared: bool) -> tuple[Tensor, Tensor]:
     """Mean and variance over examples and places, shape ``(1, C, 1, 1)``, ``(1, C, 1)`` or ``(1, D)``, in float64.
 
-    The sums of images are exact, in int64: they do not depend on the order of the images or the device.
+    Args:
+        squared: whether the variance is wanted; it is 0 else.
     """
     shape = reference.store.shape
-    count = min(len(reference), EXAMINED // math.prod(shape))
+    count = min(len(reference), max(1, EXAMINED // math.prod(shape)))
     places = torch.linspace(0, len(reference) - 1, count, dtype=torch.float64).round().long()
-    axes, dtype = [0, *range(2, 1 + len(shape))], torch.int64 if images else torch.float64
-    total, squares = torch.zeros(1, dtype=dtype), torch.zeros(1, dtype=dtype)
+    axes, total, squares = list(range(2, 1 + len(shape))), torch.zeros(1), torch.zeros(1)
     for part in torch.split(places, CHUNK):
-        x = reference.store.read(reference.rows[part]).to(torch.int32 if images else torch.float64)
-        total = total + x.sum(dim=axes, keepdim=True, dtype=dtype)
-        squares = squares + x.square().sum(dim=axes, keepdim=True, dtype=dtype)
-    size = len(places) * math.prod(shape[1:])
-    mean, unit = total.double() / size, 255.0 if images else 1.0
-    return mean / unit, (squares.double() / size - mean.square()).clamp(min=0) / unit**2
+        x = reference.store.read(reference.rows[part])
+        # The sum of one image's values is exact in float32 up to 256 × 256 pixels, so their order does not matter.
+        x = x.to(torch.float32 if images else torch.float64)
+        total = total + (x.sum(dim=axes) if axes else x).double().sum(dim=0)
+        if squared:
+            squares = squares + (x.double().square().sum(dim=axes) if axes else x.square()).sum(dim=0)
+    size, unit = len(places) * math.prod(shape[1:]), 255.0 if images else 1.0
+    mean = (total / size).reshape(1, shape[0], *[1] * len(axes))
+    mean_square = (squares / size).reshape(mean.shape) if squared else mean.square()
+    return mean / unit, (mean_square - mean.square()).clamp(min=0) / unit**2
