@@ -151,6 +151,80 @@ def test_a_record_names_what_was_skipped_and_the_protocol(tmp_path: Path) -> Non
     assert main(["table", str(tmp_path / "runs")]) == 0 and main(["plot", str(tmp_path / "runs")]) == 0
 
 
+# What the network must get, seen through the whole data section
+
+
+def test_what_is_fitted_sees_no_example_held_out(tmp_path: Path) -> None:
+    """Imputed values and mSDA features stay as they are when the target's test examples change."""
+    data = own_vectors(tmp_path, gaps=True)
+    held = {"imputed": {"missing": "mean"}, "features": {"missing": "mean", "msda": {"layers": 1}}}
+    before = {name: load_pair(config_of({**data, **more}).data) for name, more in held.items()}
+    stored = dict(np.load(tmp_path / "target.npz"))
+    stored["x_test"] = stored["x_test"] * 100 + 7
+    np.savez(tmp_path / "target.npz", **stored)
+    for name, more in held.items():
+        after = load_pair(config_of({**data, **more}).data)
+        assert torch.equal(after.unlabelled.x, before[name].unlabelled.x)
+        assert torch.equal(after.train.x, before[name].train.x)
+    stored["x"] = stored["x"] + 1  # the target's training examples do count
+    np.savez(tmp_path / "target.npz", **stored)
+    for name, more in held.items():
+        after = load_pair(config_of({**data, **more}).data)
+        assert not torch.equal(after.train.x, before[name].train.x), name
+
+
+def test_each_side_is_evaluated_with_its_own_transform() -> None:
+    images = {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "transform": {"normalise": "domain"}}
+    config = config_of_images(images)
+    setup = Setup.of(config, load_pair(config.data), 0, CPU)
+    source, target = setup.stream.transforms
+    assert not torch.equal(source.offset, target.offset)
+    assert setup.transform("target_test") is target
+    assert setup.transform("source_test") is source and setup.transform("source_validation") is source
+
+
+def test_augmentation_differs_from_step_to_step_and_from_side_to_side() -> None:
+    images = {"source": {"name": "digits"}, "target": {"name": "digits"}, "transform": {"erase": 1.0}}
+    stream = Setup.of(config_of_images(images), load_pair(config_of_images(images).data), 0, CPU).stream
+    x = stream.source.x[:8]
+    seen = [stream._inputs(x, side, step) for side in (0, 1) for step in (0, 1)]
+    assert all(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
+    assert torch.equal(stream._inputs(x, 1, 1), seen[3])
+
+
+def config_of_images(data: dict[str, Any]) -> Any:
+    sized = {side: {**data[side], "size": 20} for side in ("source", "target")}
+    return resolve({**TINY["base"], "data": {**data, **sized}, "network": {"name": "mnist"}}, "test")
+
+
+def test_class_weights_follow_the_counts_of_training(tmp_path: Path) -> None:
+    config = config_of({**own_vectors(tmp_path, gaps=False), "class_weights": "inverse"})
+    stream = Setup.of(config, load_pair(config.data), 0, CPU).stream
+    batch = stream[0]
+    assert batch.source_weight is not None
+    for y, weight in zip(batch.source_y.tolist(), batch.source_weight.tolist(), strict=True):
+        assert weight == pytest.approx(54 / 3 / (27, 18, 9)[y])
+
+
+def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
+    file = write_tiny(tmp_path / "tiny.yaml", base={"data": own_vectors(tmp_path, gaps=False)})
+    experiment = read_experiment(file)
+    runs = list(experiment.runs("DANN", [0]))
+    with pytest.raises(KeyboardInterrupt):
+        launch(experiment, runs, tmp_path / "runs", CPU, Silent(stop_at=6), file)
+    stored = dict(np.load(tmp_path / "target.npz"))
+    np.savez(tmp_path / "target.npz", **{**stored, "x": stored["x"] + 1})
+    with pytest.raises(BadInput, match=r"seed-0.unfinished was begun with other data"):
+        launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)
+    np.savez(tmp_path / "target.npz", **stored)
+    launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)
+
+
+def test_numbers_of_examples_are_those_that_are_left(tmp_path: Path) -> None:
+    reported = load_pair(config_of({**own_vectors(tmp_path, gaps=True), "missing": "drop"}).data).reported()
+    assert (reported["target"]["train"], reported["target"]["test"]) == (51, 29)
+
+
 # dann data
 
 

@@ -228,6 +228,13 @@ def test_several_sources_keep_their_domain_index() -> None:
     assert set(batch.source_domain.tolist()) == {0, 1} and len(batch.source_domain) == 64
 
 
+def test_labels_of_every_source_are_matched_by_name() -> None:
+    pair = Pair.of([vectors("one"), vectors("two", classes="bca", first=500)], vectors("target", first=1000))
+    for split in (pair.train, pair.validation):
+        for x, y in zip(split.x.flatten().tolist(), split.y.tolist(), strict=True):
+            assert "abc"[y] == ("abc"[int(x) % 3] if x < 500 else "bca"[int(x - 500) % 3])
+
+
 def test_unlabelled_source_examples_are_no_class() -> None:
     source = vectors("source")
     y = source.train.y.clone()
