@@ -199,6 +199,25 @@ def test_mnist_m_release_is_cut_from_its_mosaics(data_folder: Path) -> None:
         DOMAINS["mnist_m"]()
 
 
+def test_mnist_m_release_is_read_as_published(data_folder: Path) -> None:
+    folder = data_folder / "mnist_m"
+    images = np.random.RandomState(0).randint(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+    for part in ("train", "test"):
+        (folder / f"mnist_m_{part}").mkdir(parents=True)
+        lines = []
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(folder / f"mnist_m_{part}/{i:08d}.png")
+            lines.append(f"{i:08d}.png {i % 10}\n")
+        (folder / f"mnist_m_{part}_labels.txt").write_text("".join(lines))
+    domain = DOMAINS["mnist_m"]()
+    assert np.array_equal(domain.train.x.numpy(), images[:, 2:30, 2:30].transpose(0, 3, 1, 2))
+    assert domain.train.y.tolist() == [i % 10 for i in range(12)]
+    assert DOMAINS["mnist_m"](size=32).train.x.shape == (12, 3, 32, 32)
+    (folder / "mnist_m_test/00000003.png").unlink()
+    with pytest.raises(BadInput, match=r"mnist_m_test_labels.txt: names images that do not exist: 00000003.png"):
+        DOMAINS["mnist_m"]()
+
+
 def test_real_mnist_and_mnist_m(real_data: Path) -> None:
     grey, colour = DOMAINS["mnist"](), DOMAINS["mnist_m"]()
     assert (len(grey.train), len(grey.test)) == (60_000, 10_000)

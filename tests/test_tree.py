@@ -122,12 +122,27 @@ def tiny_domain(name: str, shape: tuple[int, ...]) -> Callable[..., Domain]:
     return lambda **_: Domain(name, split, split, tuple("0123456789"), "made for a test")
 
 
+def tiny_persons(*, domain: int) -> Domain:
+    split = Split.of(torch.randn(40, 9, 128) + domain, torch.arange(40) % 6)
+    return Domain(f"uci_har/{domain}", split, split, tuple("abcdef"), "made for a test")
+
+
+def test_uci_har_is_run_on_the_pairs_of_adatime() -> None:
+    from dann.data.sets.har import SCENARIOS
+
+    experiment = read_experiment(ROOT / "experiments/adatime/uci_har.yaml")
+    asked = [(run.declared["data"]["source"]["domain"], run.declared["data"]["target"]["domain"])
+             for run in experiment.runs("DANN", [0])]  # fmt: skip
+    assert asked == list(SCENARIOS)
+
+
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_one_step_of_every_variant_of_every_experiment(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(DOMAINS, "mnist", tiny_domain("mnist", (1, 28, 28)))
     monkeypatch.setitem(DOMAINS, "mnist_m", tiny_domain("mnist_m", (3, 28, 28)))
+    monkeypatch.setitem(DOMAINS, "uci_har", tiny_persons)
     experiment = read_experiment(path, ["train.steps=1"])
     runs = list(experiment.runs(seeds=[0]))
     launch(experiment, runs, tmp_path, torch.device("cpu"), Silent(), path)

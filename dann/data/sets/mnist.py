@@ -13,8 +13,9 @@ from pydantic import Field
 from dann.data.disk import data_folder
 from dann.data.domain import Domain, Split
 from dann.data.download import Remote, download, unpack
-from dann.data.images import resized
+from dann.data.images import image_split, resized
 from dann.data.sets.blend import Pixels, blend
+from dann.data.sets.lists import present, read_list
 from dann.errors import BadInput
 
 Size = Annotated[int, Field(ge=4)] | None
@@ -53,7 +54,8 @@ def mnist_m(*, size: Size = None) -> Domain:
     """MNIST-M: MNIST digits blended over patches of colour photos, 59 001 + 9 001, 28 × 28 RGB (Ganin et al. 2016).
 
     The authors' 32 × 32 release, digits centred with a border of two pixels, is cut back to MNIST's 28 × 28; it is
-    read from ``mnist_m/mnist_m_{train,test}_NN.webp`` (mosaics of 64 × 64 tiles) and ``mnist_m_*_labels.npy``.
+    read from ``mnist_m/mnist_m_{train,test}_labels.txt``, lines ``NNNNNNNN.png LABEL``, and these images' folders, or
+    from mosaics of 64 × 64 of them, ``mnist_m_{train,test}_NN.webp``, with ``mnist_m_*_labels.npy``.
     Without it, 60 000 + 10 000 images are made from MNIST and the BSDS500 training photos (any ``bsds500*`` folder
     of jpg files, else downloaded) by the published recipe, |photo patch − digit|, with a fixed seed.
 
@@ -66,6 +68,9 @@ def mnist_m(*, size: Size = None) -> Domain:
     folder = data_folder() / "mnist_m"
     if (folder / "mnist_m_train_labels.npy").is_file():
         train, test = (_split(*_release(folder, part), size) for part in ("train", "test"))
+        return Domain("mnist_m", train, test, DIGITS, "the authors' release, centre 28 × 28")
+    if (folder / "mnist_m_train_labels.txt").is_file():
+        train, test = (_listed_release(folder, part, size or 28) for part in ("train", "test"))
         return Domain("mnist_m", train, test, DIGITS, "the authors' release, centre 28 × 28")
     photos = _bsds500_photos()
     random = np.random.RandomState(0)
@@ -141,6 +146,16 @@ def _release(folder: Path, part: str) -> tuple[Pixels, Pixels]:
     if len(images) != len(labels):
         raise BadInput(f"data set mnist_m: {len(labels)} {part} labels but {len(images)} images: restore the files")
     return images, labels
+
+
+def _listed_release(folder: Path, part: str, size: int) -> Split:
+    """The images that a list of the release names, their border cut off."""
+    file = folder / f"mnist_m_{part}_labels.txt"
+    listed, _ = present(file, read_list(file, folder / f"mnist_m_{part}", len(DIGITS)), "error")
+    border = (TILE - 28) // 2
+    boxes = [(border, border, TILE - border, TILE - border)] * len(listed)
+    paths, labels = [line.path for line in listed], [line.label for line in listed]
+    return image_split(paths, labels, root=folder, size=size, boxes=boxes)[0]
 
 
 def _read_photo(path: Path) -> Pixels:
