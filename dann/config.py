@@ -178,7 +178,9 @@ def component(
 
 def _mapping(value: Any, path: str, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise BadInput(f"{where}: {path} should be a mapping with a name, not {value!r}")
+        raise BadInput(
+            f"{where}: {path} should be a mapping{'' if 'transform' in path else ' with a name'}, not {value!r}"
+        )
     return value
 
 

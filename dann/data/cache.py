@@ -5,13 +5,11 @@ content. So a second start only looks at the files, files that were moved or tou
 and files that changed are.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from dann.data.decode import ABSENT, ImageFiles
 from dann.data.disk import cache_folder, memory_budget
 from dann.data.store import Held, Store
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files import locked, write_whole
 
 VERSION = 1  # of decoding: to be raised when the same files give other pixels
 READ_AHEAD = 256  # images that are decoded while one is written
@@ -39,7 +37,7 @@ def examined(files: ImageFiles) -> tuple[Store, dict[int, str]]:
     folder.mkdir(parents=True, exist_ok=True)
     streamed = len(files) * 3 * files.size**2 > memory_budget()
     index = folder / f"{_look(files)}{'-streamed' if streamed else ''}.json"
-    with _locked(index.with_suffix(".lock")):
+    with locked(index.with_suffix(".lock")):
         entry = _read_index(index)
         if entry is None or not (streamed or _is_whole(folder / entry["file"], entry["count"], files.size)):
             entry = _build(files, folder, streamed)
@@ -150,11 +148,3 @@ def _read_index(path: Path) -> dict[str, Any] | None:
 
 def _blank(files: ImageFiles) -> NDArray[np.uint8]:
     return np.empty((0, files.size, files.size, 3), np.uint8)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds other processes back while this one looks at or makes a cache entry; a crash releases it."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

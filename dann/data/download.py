@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from dann.data.disk import data_folder
 from dann.errors import BadInput
-from dann.files import DISK_FULL
+from dann.files import DISK_FULL, locked
 
 PIECE = 1 << 20
 TIMEOUT = 30.0  # seconds without a byte
@@ -53,7 +53,9 @@ def download(name: str, remotes: list[Remote], folder: Path, otherwise: str) -> 
         path = folder / remote.file
         if not path.is_file():
             try:
-                _fetch(remote, path)
+                with locked(path.with_name(f".{path.name}.lock")):  # two processes would write into one file
+                    if not path.is_file():
+                        _fetch(remote, path)
             except (OSError, HTTPException, ValueError) as error:
                 if isinstance(error, OSError) and error.errno in DISK_FULL:
                     raise

@@ -256,7 +256,8 @@ def report(figures: dict[str, Any]) -> str:
         f"| first start, decodes into the cache | {start['first']:.1f} s |",
         f"| second start | {start['second']:.2f} s |",
         f"| ImageFolder: decoding, {WORKERS} workers, every epoch anew | {start['ImageFolder: epoch']:.1f} s |",
-        f"| memory that loading, setting up and an epoch add at most | {held['added_MiB']:.0f} MiB, {held['ratio']:.2f} × the uint8 size |",
+        f"| memory that loading, setting up and an epoch add at most | {held['added_MiB']:.0f} MiB, "
+        f"{held['ratio']:.2f} × the uint8 size |",
         "",
         f"{made['device']}, {made['threads']} threads, {made['precision']}, torch {made['torch']}, torchvision "
         f"{made['torchvision']}, commit {made['commit']}.",
