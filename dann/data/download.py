@@ -14,7 +14,7 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from dann.data.disk import data_folder
+from dann.data.disk import cache_folder, data_folder
 from dann.errors import BadInput
 from dann.files import DISK_FULL, locked
 
@@ -53,7 +53,9 @@ def download(name: str, remotes: list[Remote], folder: Path, otherwise: str) -> 
         path = folder / remote.file
         if not path.is_file():
             try:
-                with locked(path.with_name(f".{path.name}.lock")):  # two processes would write into one file
+                with locked(
+                    cache_folder() / "downloads" / f"{name}-{path.name}.lock"
+                ):  # two processes would write into one file
                     if not path.is_file():
                         _fetch(remote, path)
             except (OSError, HTTPException, ValueError) as error:
