@@ -14,7 +14,7 @@ import torch
 import dann
 from dann.build import Setup
 from dann.config import Config
-from dann.data import Pair, Split
+from dann.data import Pair
 from dann.device import described
 from dann.evaluate import Scores, embed
 from dann.experiment import Run
@@ -55,7 +55,7 @@ def finish(
 
 def _show_features(pair: Pair, setup: Setup, journal: Journal, folder: Path, step: int) -> None:
     """Features of some test examples of both domains: in the projector, and their principal components on file."""
-    source, target = _spread(pair.source_test or pair.validation), _spread(pair.target_test)
+    source, target = (pair.source_test or pair.validation).spread(SHOWN), pair.target_test.spread(SHOWN)
     features = [
         embed(setup.method, part.x, setup.transform(domain), setup.dtype)
         for domain, part in (("source", source), ("target", target))
@@ -71,11 +71,6 @@ def _show_features(pair: Pair, setup: Setup, journal: Journal, folder: Path, ste
     content = io.BytesIO()
     np.savez_compressed(content, features=reduced, domain=domain, label=torch.cat([source.y, target.y]).numpy())
     write_whole(folder / FEATURES, content.getvalue())
-
-
-def _spread(split: Split) -> Split:
-    """``SHOWN`` examples spread evenly over the split, or all if there are fewer."""
-    return split.take(torch.linspace(0, len(split) - 1, min(SHOWN, len(split))).round().long())
 
 
 def environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:

@@ -34,8 +34,7 @@ class Panel:
 def panel(domain: Domain) -> Panel:
     """Training examples spread evenly over a domain."""
     count = GRID_ROWS * GRID_COLUMNS if len(domain.input_shape) == 3 else SCATTERED
-    places = torch.linspace(0, len(domain.train) - 1, min(count, len(domain.train))).round().long()
-    shown = domain.train.take(places)
+    shown = domain.train.spread(count)
     names = [domain.classes[y] if y >= 0 else "" for y in shown.y.tolist()]
     return Panel(f"{domain.name}: {domain.origin}", shown.x, names)
 

@@ -50,6 +50,11 @@ class Split:
         """The examples at ``indices``, in that order; a mask serves too."""
         return Split(self.store, self.rows[indices], self.y[indices], self.domain[indices])
 
+    def spread(self, count: int) -> "Split":
+        """``count`` examples spread evenly over the split, or all if there are fewer."""
+        places = torch.linspace(0, len(self) - 1, min(count, len(self)), dtype=torch.float64)
+        return self.take(places.round().long())
+
     @property
     def labelled(self) -> "Split":
         """The examples that have a label."""

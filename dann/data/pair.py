@@ -76,18 +76,7 @@ class Pair:
         sources, target = aligned(sources, target, partial=partial, target_classes=target_classes)
         *sources, target = _one_shape([*sources, target])
         on_target = any(_same(domain, target) for domain in sources)
-        if any(_same(one, other) for i, one in enumerate(sources) for other in sources[:i]):
-            raise BadInput("data.source: a domain is named twice: leave one out")
-        if transductive and on_target:
-            raise BadInput(
-                f"data.transductive: {target.name} is source and target, so that training would see the labels of the "
-                "test examples: leave transductive out, or that row"
-            )
-        for domain in (*sources, target):
-            if len(domain.train) < 2:
-                raise BadInput(
-                    f"data: {domain.name} has {len(domain.train)} training example(s): at least 2 are needed"
-                )
+        _check(sources, target, transductive and on_target)
         source = concatenated([_of(domain.train, i) for i, domain in enumerate(sources)])
         source_test = concatenated([_of(_test(domain), i) for i, domain in enumerate(sources)])
         train, held = hold_out(source.labelled, validation)
@@ -171,6 +160,20 @@ class Pair:
             },
             "imbalance": imbalance(tallied),
         }
+
+
+def _check(sources: list[Domain], target: Domain, labels_seen: bool) -> None:
+    """Refuse domains that cannot be trained on; ``labels_seen`` says that the target's test labels would be."""
+    if any(_same(one, other) for i, one in enumerate(sources) for other in sources[:i]):
+        raise BadInput("data.source: a domain is named twice: leave one out")
+    if labels_seen:
+        raise BadInput(
+            f"data.transductive: {target.name} is source and target, so that training would see the labels of the "
+            "test examples: leave transductive out, or that row"
+        )
+    for domain in (*sources, target):
+        if len(domain.train) < 2:
+            raise BadInput(f"data: {domain.name} has {len(domain.train)} training example(s): at least 2 are needed")
 
 
 def _same(one: Domain, other: Domain) -> bool:

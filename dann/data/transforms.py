@@ -169,17 +169,16 @@ def _moments(reference: Split, images: bool, squared: bool) -> tuple[Tensor, Ten
         squared: whether the variance is wanted; it is 0 else.
     """
     shape = reference.store.shape
-    count = min(len(reference), max(1, EXAMINED // math.prod(shape)))
-    places = torch.linspace(0, len(reference) - 1, count, dtype=torch.float64).round().long()
+    examined = reference.spread(max(1, EXAMINED // math.prod(shape)))
     axes, total, squares = list(range(2, 1 + len(shape))), torch.zeros(1), torch.zeros(1)
-    for part in torch.split(places, CHUNK):
-        x = reference.store.read(reference.rows[part])
+    for rows in torch.split(examined.rows, CHUNK):
+        x = examined.store.read(rows)
         # The sum of one image's values is exact in float32 up to 256 × 256 pixels, so their order does not matter.
         x = x.to(torch.float32 if images else torch.float64)
         total = total + (x.sum(dim=axes) if axes else x).double().sum(dim=0)
         if squared:
             squares = squares + (x.double().square().sum(dim=axes) if axes else x.square()).sum(dim=0)
-    size, unit = len(places) * math.prod(shape[1:]), 255.0 if images else 1.0
+    size, unit = len(examined) * math.prod(shape[1:]), 255.0 if images else 1.0
     mean = (total / size).reshape(1, shape[0], *[1] * len(axes))
     mean_square = (squares / size).reshape(mean.shape) if squared else mean.square()
     return mean / unit, (mean_square - mean.square()).clamp(min=0) / unit**2
