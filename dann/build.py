@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from dann.config import Config, DataSection
 from dann.data import DOMAINS, Domain, Pair, Split, Stream, Transform, derive
@@ -10,13 +11,15 @@ from dann.data.labels import counts
 from dann.data.prepare import prepared
 from dann.data.sampling import class_weights
 from dann.data.store import Moved, once
-from dann.data.stream import WEIGHTS
-from dann.device import chosen_dtype
+from dann.data.stream import STEP, WEIGHTS
+from dann.device import chosen_dtype, reseed
 from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS
 from dann.optimizers import OPTIMIZERS
+from dann.schedules import LEARNING_RATE_SCHEDULES, Schedule
+from dann.train import update
 
 
 def load_pair(data: DataSection) -> Pair:
@@ -49,35 +52,36 @@ class Setup:
 
     method: Method
     optimizer: torch.optim.Optimizer
+    schedule: Schedule
     stream: Stream
     splits: dict[str, Split]
+    seed: int
     dtype: torch.dtype
     device: torch.device
 
     @classmethod
-    def of(cls, config: Config, pair: Pair, seed: int, device: torch.device) -> "Setup":
-        """Networks, data and optimiser on ``device``; draws the initial weights from torch's generator."""
+    def of(cls, config: Config, pair: Pair, seed: int, device: torch.device, like: "Setup | None" = None) -> "Setup":
+        """Networks, data and optimiser on ``device``; draws the initial weights from torch's generator.
+
+        Args:
+            like: a setup of the same data section, whose examples and transforms are shared instead of made again.
+        """
         data = config.data
-        splits = _on_device(pair.splits, device)
-        transform = Transform(data.transform, pair.train).to(device)
-        own = data.target_transform.normalise == "domain"
-        other = transform
-        if own or data.target_transform != data.transform:
-            other = Transform(data.target_transform, pair.unlabelled if own else pair.train).to(device)
-        transforms = transform, other
-        shapes = [transform.output_shape(pair.input_shape) for transform in transforms]
-        if shapes[0] != shapes[1]:
-            raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")
+        if like is None:
+            splits = _on_device(pair.splits, device)
+            sides, transforms = (splits.pop("train"), splits.pop("unlabelled")), _transforms(data, pair, device)
+        else:
+            splits, transforms = like.splits, like.stream.transforms
+            sides = like.stream.source, like.stream.target
         torch.manual_seed(derive(seed, WEIGHTS))
-        network = config.network.build(NETWORKS, shapes[0], len(pair.classes))
+        network = config.network.build(NETWORKS, transforms[0].output_shape(pair.input_shape), len(pair.classes))
         method = config.method.build(METHODS, network)
         method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = config.optimizer.build(OPTIMIZERS, method.parameters())
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         stream = Stream(
-            splits.pop("train"),
-            splits.pop("unlabelled"),
+            *sides,
             transforms,
             batch_size=data.batch_size,
             seed=seed,
@@ -85,7 +89,27 @@ class Setup:
             weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),
             device=device,
         )
-        return cls(method, optimizer, stream, splits, chosen_dtype(config.train.precision, device), device)
+        schedule = LEARNING_RATE_SCHEDULES[config.optimizer.schedule]
+        dtype = chosen_dtype(config.train.precision, device)
+        return cls(method, optimizer, schedule, stream, splits, seed, dtype, device)
+
+    def train(self) -> None:
+        """Go into training mode."""
+        self.method.train()
+
+    def step(self, step: int, progress: float) -> dict[str, Tensor]:
+        """Make one step of all phases; returns the detached loss terms, shape ``(1,)`` each."""
+        set_rates(self.optimizer, self.schedule(progress))
+        batch = self.stream[step]
+        reseed(self.device, derive(self.seed, STEP, step))
+        terms: dict[str, Tensor] = {}
+        for phase in self.method.phases:
+            terms.update(update(self.method, batch, progress, phase, self.optimizer, self.dtype))
+        return {name: term.reshape(1) for name, term in terms.items()}
+
+    def rates(self) -> list[float]:
+        """The learning rate of the last step, of the first group."""
+        return [self.optimizer.param_groups[0]["lr"]]
 
     def transform(self, split: str) -> Transform:
         """The transform of the domain that the split called so is of."""
@@ -96,6 +120,24 @@ class Setup:
         return {
             name: evaluate(self.method, split, self.transform(name), self.dtype) for name, split in self.splits.items()
         }
+
+
+def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set the learning rate of each group to ``factor`` times its first."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+
+
+def _transforms(data: DataSection, pair: Pair, device: torch.device) -> tuple[Transform, Transform]:
+    """The transforms of the source's and of the target's examples; the same object if nothing differs."""
+    transform = Transform(data.transform, pair.train).to(device)
+    own = data.target_transform.normalise == "domain"
+    other = transform
+    if own or data.target_transform != data.transform:
+        other = Transform(data.target_transform, pair.unlabelled if own else pair.train).to(device)
+    if transform.output_shape(pair.input_shape) != other.output_shape(pair.input_shape):
+        raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")
+    return transform, other
 
 
 def _on_device(splits: dict[str, Split], device: torch.device) -> dict[str, Split]:

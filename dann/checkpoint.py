@@ -4,6 +4,8 @@ import io
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from dann.errors import BadInput
 from dann.files import write_whole
@@ -12,8 +14,9 @@ from dann.methods import Method
 
 def save(path: Path, method: Method, optimizer: torch.optim.Optimizer, step: int) -> None:
     """Write the state after ``step`` steps. Batches and dropout are functions of the step, so need no state here."""
+    state = {"step": step, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
     buffer = io.BytesIO()
-    torch.save({"step": step, "method": method.state_dict(), "optimizer": optimizer.state_dict()}, buffer)
+    torch.save(tree_map_only(Tensor, Tensor.clone, state), buffer)  # a view would be saved with all that it is part of
     write_whole(path, buffer.getvalue())
 
 

@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seeds", type=_seeds, metavar="0,1", help="seeds in place of the file's")
     run.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every run")
     run.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
+    run.add_argument(
+        "--jobs", type=_count, metavar="N", help="processes, one thread each (default: one per core, or one on a GPU)"
+    )
     run.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
 
     table = command("table", _table, "Print the tables of experiment files or of folders of runs.")
@@ -106,6 +109,12 @@ def _seeds(text: str) -> list[int]:
     return seeds
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("write a whole number from 1 on")
+    return int(text)
+
+
 def _run(options: argparse.Namespace) -> int:
     from dann.experiment import read_experiment
     from dann.plots import draw_all
@@ -116,11 +125,12 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.out / relative(options.file)
 
     from dann.device import chosen_device
-    from dann.launch import launch
+    from dann.launch import default_workers, launch
     from dann.show import Progress, show_table
 
+    device = chosen_device(options.device)
     with Progress(len(runs)) as progress:
-        launch(experiment, runs, folder, chosen_device(options.device), progress, options.file)
+        launch(experiment, runs, folder, device, progress, options.file, options.jobs or default_workers(device))
     show_table(experiment, folder)
     figures = draw_all(experiment, folder)
     print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")

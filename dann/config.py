@@ -7,9 +7,9 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SerializeAsAny, create_model
+from pydantic import Field, PlainValidator, SerializeAsAny, create_model
 
 from dann.data import DOMAINS, TransformOptions
 from dann.data.missing import Missing
@@ -99,6 +99,12 @@ class DataSection(Section):
         return self.source if isinstance(self.source, list) else [self.source]
 
 
+def _auto_or_count(value: Any) -> Any:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ValueError("should be auto or a whole number from 1 on")
+    return value
+
+
 class TrainSection(Section):
     """The training loop.
 
@@ -107,12 +113,15 @@ class TrainSection(Section):
         evaluate_every: steps between evaluations, each followed by a checkpoint; there is one after the last step.
         log_every: steps between readings of the losses.
         precision: ``bf16`` autocast, ``fp32``, or ``auto``: bf16 where the device has matrix units for it.
+        replicas: how many runs at most train together as one stacked model: seeds of a variant, and variants that
+            differ only in numbers of the method or in the optimiser. ``auto``: all, where that is faster.
     """
 
     steps: int = Field(ge=1)
     evaluate_every: int = Field(1000, ge=1)
     log_every: int = Field(50, ge=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    replicas: Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)] = 1
 
 
 class Config(Section):
@@ -123,6 +132,10 @@ class Config(Section):
     optimizer: SerializeAsAny[OptimizerSection]
     train: TrainSection
     method: SerializeAsAny[Component]
+
+    def __reduce__(self) -> Any:
+        """Sections are made from signatures, so that pickle cannot name their classes: they are made again."""
+        return resolve, (self.model_dump(), "a configuration that was valid before")
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change whenever a value does."""

@@ -28,9 +28,21 @@ COMPONENTS = 50  # principal components kept of them, the usual start of t-SNE (
 
 
 def finish(
-    run: Run, config: Config, pair: Pair, setup: Setup, journal: Journal, scores: dict[str, Scores], folder: Path
+    run: Run,
+    config: Config,
+    pair: Pair,
+    setup: Setup,
+    journal: Journal,
+    scores: dict[str, Scores],
+    folder: Path,
+    made: dict[str, Any],
 ) -> None:
-    """Write the record and the features into the run's folder and the last tabs of its TensorBoard."""
+    """Write the record and the features into the run's folder and the last tabs of its TensorBoard.
+
+    Args:
+        made: what the environment of this process does not tell: the commit when the command began, and how many runs
+            were trained together.
+    """
     resolved = config.model_dump(mode="json")
     record = Record(
         task=run.task,
@@ -44,7 +56,7 @@ def finish(
         evaluations=journal.evaluations(),
         losses=journal.losses(),
         confusion={split: scores[split].confusion.tolist() for split in scores if split.endswith("_test")},
-        environment=environment(setup.device, setup.dtype),
+        environment=environment(setup.device, setup.dtype) | made,
         seconds=round(journal.seconds(), 2),
     )
     _show_features(pair, setup, journal, folder, config.train.steps)

@@ -19,11 +19,16 @@ class _ReverseGradient(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, float | Tensor], output: Tensor) -> None:
-        ctx.weight = inputs[1]
+        ctx.number, weight = None, inputs[1]
+        if isinstance(weight, Tensor):
+            ctx.save_for_backward(weight)  # the only way in which vmap's rule sees that it differs between replicas
+        else:
+            ctx.number = weight
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return -ctx.weight * gradient, None
+        weight = ctx.saved_tensors[0] if ctx.number is None else ctx.number
+        return -weight * gradient, None
 
 
 def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:

@@ -24,15 +24,16 @@ class Journal:
     Args:
         folder: the unfinished run's own.
         start: steps done when the run is resumed; what an interrupted run logged after them is dropped.
+        share: of the time that counts as this run's; 1 / R in a stack of R.
     """
 
-    def __init__(self, folder: Path, start: int) -> None:
+    def __init__(self, folder: Path, start: int, share: float = 1.0) -> None:
         self.path = folder / METRICS
         self.entries = [entry for entry in _read_lines(self.path) if entry["step"] <= start]
         write_whole(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries).encode())
         self.board = Board(folder, start)
         self.seconds_before = max((entry.get("seconds", 0.0) for entry in self.entries), default=0.0)
-        self.began = time.perf_counter()
+        self.began, self.share = time.perf_counter(), share
 
     def log(self, step: int, learning_rate: float, coefficients: dict[str, float], terms: dict[str, float]) -> None:
         """Losses and schedules after ``step`` steps; a loss that is not finite is written as null."""
@@ -52,7 +53,7 @@ class Journal:
 
     def seconds(self) -> float:
         """Wall time of the run, without the steps lost to an interruption."""
-        return self.seconds_before + time.perf_counter() - self.began
+        return self.seconds_before + self.share * (time.perf_counter() - self.began)
 
     def _append(self, entry: dict[str, Any]) -> None:
         self.entries.append(entry)

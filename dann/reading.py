@@ -91,7 +91,12 @@ def _explain(model: type[BaseModel], error: Mapping[str, Any], at: str) -> str:
         return f"unknown key {path}{suggestion(place[-1], _known_keys(model, place[:-1]))}"
     if error["type"] == "missing":
         return f"{path} is missing"
-    message = error["msg"].removeprefix("Input ").replace("valid dictionary or instance of", "mapping of keys of")
+    message = (
+        error["msg"]
+        .removeprefix("Input ")
+        .removeprefix("Value error, ")
+        .replace("valid dictionary or instance of", "mapping of keys of")
+    )
     return f"{path}: {message}, not {error['input']!r}" if path else f"the content {message}"
 
 

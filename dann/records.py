@@ -27,8 +27,8 @@ class Record:
             (on the source's validation split where it has no test split).
         losses: ``step`` and each loss term at up to 200 steps.
         confusion: counts on each test split there is after the last step, a row per true class.
-        environment: commit, versions, device, precision, threads.
-        seconds: wall time of training and evaluation.
+        environment: commit, versions, device, precision, threads, and the number of runs trained together.
+        seconds: wall time of training and evaluation; of runs trained together, its share.
     """
 
     task: str | None

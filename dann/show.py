@@ -1,76 +1,133 @@
 """What ``dann run`` shows on the terminal."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from rich import progress
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Column
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from dann.experiment import Experiment, Run
 from dann.records import Record, source_accuracy
 from dann.tables import checked_records, make_table
 
+SHOWN, WIDTH = 8, 24  # how many bars at most, and how wide
+
 
 class Progress:
-    """A bar over the steps of the current run, and a line for each finished one.
+    """A bar over the steps of each run under way, and a line for each finished one.
 
     Args:
         runs: how many there are.
+        console: where to; standard output unless given.
     """
 
-    def __init__(self, runs: int) -> None:
-        self.console = Console()
-        self.runs, self.before = runs, 0
+    def __init__(self, runs: int, console: Console | None = None) -> None:
+        self.bars = _Bars(runs, console or Console())
+        self.tasks: dict[str, progress.TaskID] = {}
+        self.said: set[str] = set()
         self.diverged: set[str] = set()
-        columns = (
-            progress.TextColumn("{task.description}", markup=False),
-            progress.BarColumn(),
-            progress.TaskProgressColumn(),
-            progress.TimeRemainingColumn(elapsed_when_finished=True),
-            progress.TextColumn("{task.fields[losses]}"),
-        )
-        self.bar = progress.Progress(*columns, console=self.console, transient=True)
-        self.task = self.bar.add_task("loading", total=None, losses="")
 
     def __enter__(self) -> "Progress":
-        self.bar.start()
+        self.bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.stop()
+        self.bars.stop()
 
     def loaded(self, data: dict[str, Any]) -> None:
-        self._say(data_line(data))
+        line = data_line(data)
+        if line not in self.said:  # each worker process loads its own
+            self.said.add(line)
+            self._say(line)
 
     def started(self, run: Run, done: int, steps: int) -> None:
-        name = f"[{self.before + 1}/{self.runs}] {run.name}"
-        self.bar.reset(self.task, description=name, total=steps, completed=done, losses="")
+        self.tasks[run.name] = self.bars.begin(run.name, done, steps)
 
     def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
         losses = ", ".join(f"{name} loss {value:.3f}" for name, value in terms.items())
-        self.bar.update(self.task, completed=done, losses=losses)
+        self.bars.update(self.tasks[run.name], completed=done, losses=losses)
         if run.name not in self.diverged and not all(map(math.isfinite, terms.values())):
             self.diverged.add(run.name)
             self._say(f"{run.name}: the loss is not finite at step {done}; a lower learning rate may help")
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
-        self.before += 1
+        self.bars.end(self.tasks.pop(run.name, None))
         last = record.evaluations[-1]
         time = f"{record.seconds:.0f} s" if new else "already there"
         self._say(
-            f"[{self.before}/{self.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
+            f"[{self.bars.ended}/{self.bars.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
             f"source {100 * source_accuracy(last):.1f} %, {time}"
         )
 
     def _say(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+class _Bars(progress.Progress):
+    """A line for each of the first runs under way, and one for all runs unless a single one is under way."""
+
+    def __init__(self, runs: int, console: Console) -> None:
+        columns = (
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(WIDTH),
+            progress.TaskProgressColumn(),
+            progress.TimeRemainingColumn(elapsed_when_finished=True),
+            progress.TextColumn("{task.fields[losses]}", table_column=Column(ratio=1, no_wrap=True)),
+        )  # where it is narrow, the losses make way first, then the bar
+        self.runs, self.ended = runs, 0
+        self.since: float | None = None
+        self.given = 0.0  # what was there before, in runs: it says nothing of the speed
+        super().__init__(*columns, console=console, transient=True, expand=True)  # draws already
+
+    def begin(self, name: str, done: int, steps: int) -> progress.TaskID:
+        self.since = self.since or self.get_time()
+        self.given += done / steps
+        return self.add_task(name, total=steps, completed=done, name=name, losses="")
+
+    def end(self, task: progress.TaskID | None) -> None:
+        """Count a run as finished, one that was there before if it has no task."""
+        if task is None:
+            self.given += 1
+        else:
+            self.remove_task(task)
+        self.ended += 1
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        tasks = self.tasks  # a copy: a thread of its own draws
+        number = f"[{self.ended + 1}/{self.runs}] " if len(tasks) == 1 else ""  # several are counted on a line below
+        for task in tasks:
+            task.description = number + str(task.fields["name"])
+        table = self.make_tasks_table(tasks[:SHOWN])
+        if len(tasks) > SHOWN:
+            table.add_row(f"and {len(tasks) - SHOWN} more")
+        if len(tasks) != 1:
+            table.add_row(*self._all(tasks))
+        yield table
+
+    def _all(self, tasks: list[progress.Task]) -> list[RenderableType]:
+        """The cells of the line for all runs, each of which counts alike, whatever its steps."""
+        done = self.ended + sum(task.percentage for task in tasks) / 100
+        made, left = done - self.given, "-:--:--"
+        if self.since is not None and made > 1e-9:  # less is a rounding error
+            left = str(timedelta(seconds=int((self.get_time() - self.since) * (self.runs - done) / made)))
+        loading = not tasks and not self.ended
+        return [
+            "loading" if loading else f"{self.ended} of {self.runs} runs",
+            ProgressBar(self.runs, done, width=WIDTH, pulse=loading),
+            Text(f"{done / self.runs:4.0%}", "progress.percentage"),
+            Text(left, "progress.remaining"),
+        ]
 
 
 def data_line(data: Mapping[str, Any]) -> str:

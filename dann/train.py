@@ -1,64 +1,62 @@
 """The one training loop."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from dann.data import Batch, Stream, derive
-from dann.data.stream import STEP
-from dann.device import autocast, reseed
+from dann.data import Batch
+from dann.device import autocast
 from dann.methods import Method
-from dann.schedules import Schedule
 
-Log = Callable[[int, float, dict[str, float]], None]
+Log = Callable[[int, list[float], list[dict[str, float]]], None]
 Evaluate = Callable[[int], None]
 
 
+class Learner(Protocol):
+    """What the loop trains: one run (``dann.build.Setup``) or R replicas at once (``dann.stack.Stack``)."""
+
+    def train(self) -> None:
+        """Go into training mode."""
+
+    def step(self, step: int, progress: float) -> dict[str, Tensor]:
+        """Make one step, a function of the state and ``step`` alone; returns detached loss terms, ``(R,)`` each."""
+
+    def rates(self) -> list[float]:
+        """The learning rate of each replica's last step (of its first group)."""
+
+
 def train(
-    method: Method,
-    stream: Stream,
-    optimizer: torch.optim.Optimizer,
-    schedule: Schedule,
+    learner: Learner,
     *,
     steps: int,
-    seed: int,
     start: int = 0,
-    dtype: torch.dtype = torch.float32,
     log_every: int,
     log: Log,
     evaluate_every: int,
     evaluate: Evaluate,
 ) -> None:
-    """Train ``method`` in place from step ``start`` to ``steps``.
+    """Train ``learner`` in place from step ``start`` to ``steps``.
 
     What is random within a step (dropout, augmentation) is a function of seed and step alone: a resumed run draws
     what an unbroken one does, and evaluating more often changes nothing.
 
     Args:
-        schedule: maps progress to the factor on each parameter group's first learning rate.
-        dtype: of autocast; float32 for none.
-        log: called with the number of steps done, the last learning rate (of the first group) and loss terms, every
+        log: called with the number of steps done, and the last learning rate and loss terms of each replica, every
             ``log_every`` steps. Losses stay on the device until then.
         evaluate: called with the number of steps done, every ``evaluate_every`` steps and after the last.
     """
-    method.train()
+    learner.train()
     for step in range(start, steps):
-        progress = step / steps
-        for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * schedule(progress)
-        batch = stream[step]
-        reseed(batch.source_x.device, derive(seed, STEP, step))
-        terms: dict[str, Tensor] = {}
-        for phase in method.phases:
-            terms.update(update(method, batch, progress, phase, optimizer, dtype))
+        terms = learner.step(step, step / steps)
         done = step + 1
         if done % log_every == 0 or done == steps:
-            names, values = list(terms), torch.stack(list(terms.values())).tolist()
-            log(done, optimizer.param_groups[0]["lr"], dict(zip(names, values, strict=True)))
+            values = torch.stack(list(terms.values()), dim=1).tolist()
+            log(done, learner.rates(), [dict(zip(terms, row, strict=True)) for row in values])
         if done % evaluate_every == 0 or done == steps:
             evaluate(done)
-            method.train()
+            learner.train()
 
 
 def update(

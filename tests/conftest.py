@@ -17,6 +17,14 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def in_this_process() -> Iterator[None]:
+    """Runs execute in the tests' own process, which may have patched something, unless a test asks for others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dann.launch.default_workers", lambda device: 1)
+        yield
+
+
 @pytest.fixture
 def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty folder that DANN_DATA names."""

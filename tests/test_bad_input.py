@@ -186,7 +186,7 @@ def test_a_file_size_limit_is_reported_like_a_full_disk(tmp_path: Path) -> None:
         "import resource, sys; from dann.cli import main;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); sys.exit(main(sys.argv[1:]))"
     )
-    command = [sys.executable, "-c", script, "run", str(file), "--out", str(tmp_path / "runs")]
+    command = [sys.executable, "-c", script, "run", str(file), "--out", str(tmp_path / "runs"), "--jobs", "1"]
     finished = subprocess.run(command, capture_output=True, text=True)
     assert finished.returncode == 2, finished.stderr
     assert "Traceback" not in finished.stderr

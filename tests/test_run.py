@@ -11,7 +11,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import TINY, Silent, write_tiny
 
-from dann import checkpoint, launch
+from dann import checkpoint, execute, launch
 from dann.build import Setup, load_pair
 from dann.cli import main
 from dann.config import Config, resolve
@@ -78,11 +78,11 @@ def test_interrupted_before_the_first_checkpoint_starts_anew(tmp_path: Path) -> 
 
 def test_interrupted_after_the_last_step_still_finishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
-    finish = launch.finish
-    monkeypatch.setattr(launch, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    finish = execute.finish
+    monkeypatch.setattr(execute, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         launched(file, tmp_path / "runs", Silent(), only="DANN")
-    monkeypatch.setattr(launch, "finish", finish)
+    monkeypatch.setattr(execute, "finish", finish)
     assert launched(file, tmp_path / "runs", Silent(), only="DANN").starts == [12]
     launched(file, tmp_path / "whole", Silent(), only="DANN")
     one, other = (read_record(tmp_path / place / "dann/seed-0") for place in ("runs", "whole"))
@@ -93,7 +93,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(launch, "train", interrupted)
+    monkeypatch.setattr(execute, "train", interrupted)
     assert main(["run", str(write_tiny(tmp_path / "tiny.yaml")), "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "dann: stopped; the same command continues from the last checkpoint\n"
 

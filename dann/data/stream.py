@@ -72,7 +72,7 @@ class Stream:
 
     def __getitem__(self, step: int) -> Batch:
         source_x, target_x = self.reader[step]
-        rows = self._rows(SOURCE, step)
+        rows = self._batch(SOURCE, step)
         y = self.source.y[rows]
         return Batch(
             self._inputs(source_x, SOURCE, step),
@@ -82,14 +82,16 @@ class Stream:
             None if self.weights is None else self.weights[y].to(self.device),
         )
 
-    def _rows(self, side: int, step: int) -> Tensor:
-        """The examples of one side that batch ``step`` shows, as places in its split."""
-        first = step * self.batch_size
-        return self.orders[side].rows(first, self.batch_size, lambda epoch: derive(self.seed, side, epoch))
+    def rows(self, side: int, first: int, count: int) -> Tensor:
+        """``count`` examples of the endless order of one side, from place ``first`` on, as places in its split."""
+        return self.orders[side].rows(first, count, lambda epoch: derive(self.seed, side, epoch))
+
+    def _batch(self, side: int, step: int) -> Tensor:
+        return self.rows(side, step * self.batch_size, self.batch_size)
 
     def _stored(self, step: int) -> tuple[Tensor, Tensor]:
         """The same as rows of the two stores."""
-        return self.source.rows[self._rows(SOURCE, step)], self.target.rows[self._rows(TARGET, step)]
+        return self.source.rows[self._batch(SOURCE, step)], self.target.rows[self._batch(TARGET, step)]
 
     def _inputs(self, x: Tensor, side: int, step: int) -> Tensor:
         generator = torch.Generator().manual_seed(derive(self.seed, AUGMENTATION, side, step))

@@ -101,6 +101,12 @@ class Transform(nn.Module):
         side = self.options.crop
         return shape if side is None else (shape[0], side, side)
 
+    @property
+    def random(self) -> bool:
+        """Whether ``augmented`` draws anything."""
+        drawn = {"crop", "flip", "shift", "randaugment", "jitter", "erase", "mask"}
+        return any(getattr(self.options, name) for name in drawn)
+
     def forward(self, x: Tensor) -> Tensor:
         """Raw examples, shape ``(N, ...)``, to float32 inputs."""
         side = self.options.crop

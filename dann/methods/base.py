@@ -17,10 +17,13 @@ class Method(nn.Module):
     Attributes:
         phases: the updates of one step, in order.
         adversarial: whether there is a domain discriminator, and so ``domain_logits``.
+        reads_inputs: whether ``forward`` does more with the inputs than hand them to ``features`` or ``predict``, as
+            virtual adversarial training does; then no stack may put the outputs of a first layer in their place.
     """
 
     phases: tuple[str, ...] = ("all",)
     adversarial: bool = False
+    reads_inputs: bool = False
 
     def __init__(self, network: Network) -> None:
         super().__init__()

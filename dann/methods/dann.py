@@ -47,19 +47,18 @@ class Dann(Method):
         self.weight, self.schedule, self.together = weight, LAMBDA_SCHEDULES[schedule], together
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        source, target = self._features(batch)
-        weight = self.weight * self.schedule(progress)
-        source_logits, target_logits = (self.discriminator(reverse_gradient(x, weight)) for x in (source, target))
+        features, sources = self._features(batch), len(batch.source_x)
+        domain_logits = self.discriminator(reverse_gradient(features, self.weight * self.schedule(progress)))
         return {
-            "label": label_loss(self.classify(source), batch.source_y, batch.source_weight),
-            "domain": domain_loss(source_logits, target_logits),
+            "label": label_loss(self.classify(features[:sources]), batch.source_y, batch.source_weight),
+            "domain": domain_loss(domain_logits[:sources], domain_logits[sources:]),
         }
 
-    def _features(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        if not self.together:
-            return self.features(batch.source_x), self.features(batch.target_x)
-        both = self.features(torch.cat([batch.source_x, batch.target_x]))
-        return both[: len(batch.source_x)], both[len(batch.source_x) :]
+    def _features(self, batch: Batch) -> Tensor:
+        """The features of the source examples, then of the target ones."""
+        if self.together:
+            return self.features(torch.cat([batch.source_x, batch.target_x]))
+        return torch.cat([self.features(batch.source_x), self.features(batch.target_x)])
 
     def domain_logits(self, features: Tensor, class_logits: Tensor) -> Tensor:
         logits: Tensor = self.discriminator(features)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dann.errors import BadInput
 from dann.functional import reverse_gradient
+from dann.networks.dropout import Dropout
 
 
 class GradientReversal(nn.Module):
@@ -78,7 +79,7 @@ def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequentia
     layers: list[nn.Module] = []
     for width_in, width_out in pairwise(widths):
         layers += [nn.Linear(width_in, width_out), nn.ReLU()]
-        layers += [nn.Dropout(dropout)] if dropout else []
+        layers += [Dropout(dropout)] if dropout else []
     while not isinstance(layers[-1], nn.Linear):
         layers.pop()
     return nn.Sequential(*layers)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from dann.networks.base import Network, fully_connected, output_width
+from dann.networks.dropout import Dropout
 
 Shape = tuple[int, ...]
 
@@ -31,7 +32,7 @@ def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dro
 
     layers: list[nn.Module] = [nn.Conv2d(input_shape[0], 32, 5), *norm(32), nn.MaxPool2d(2), nn.ReLU()]
     layers += [nn.Conv2d(32, 48, 5), *norm(48), nn.MaxPool2d(2), nn.ReLU()]
-    layers += [nn.Dropout2d(dropout)] if dropout else []
+    layers += [Dropout(dropout, channels=True)] if dropout else []
     return _network("mnist", layers, input_shape, [100, 100, num_classes], [100], dropout)
 
 

@@ -4,6 +4,7 @@ from torch import nn
 
 from dann.errors import BadInput
 from dann.networks.base import Network
+from dann.networks.dropout import Dropout
 
 
 def cnn1d(
@@ -25,6 +26,6 @@ def cnn1d(
         convolution = nn.Conv1d(channels_in, channels, size, padding=size // 2, bias=False)
         return [convolution, nn.BatchNorm1d(channels), nn.ReLU(), nn.MaxPool1d(2, padding=1)]
 
-    layers = [*block(input_shape[0], width, kernel), nn.Dropout(dropout), *block(width, 2 * width, 8)]
+    layers = [*block(input_shape[0], width, kernel), Dropout(dropout), *block(width, 2 * width, 8)]
     layers += [*block(2 * width, 2 * width, 8), nn.AdaptiveAvgPool1d(1), nn.Flatten()]
     return Network(nn.Sequential(*layers), nn.Linear(2 * width, num_classes), 2 * width, (64, 64))

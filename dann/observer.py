@@ -1,0 +1,18 @@
+"""What is told of runs while they are made."""
+
+from typing import Any, Protocol
+
+from dann.experiment import Run
+from dann.records import Record
+
+
+class Observer(Protocol):
+    """Who watches the runs: the command line's progress bar, or a test."""
+
+    def loaded(self, data: dict[str, Any]) -> None: ...
+
+    def started(self, run: Run, done: int, steps: int) -> None: ...
+
+    def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None: ...
+
+    def finished(self, run: Run, record: Record, new: bool) -> None: ...

@@ -1,0 +1,326 @@
+"""Runs that train together give what they give one by one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from tiny import TINY, Silent, write_tiny
+from torch import nn
+
+from dann.build import Setup, load_pair
+from dann.config import Config, resolve
+from dann.data import Pair, Split, Transform
+from dann.errors import BadInput
+from dann.experiment import Run, merged, read_experiment
+from dann.functional import reverse_gradient
+from dann.launch import launch
+from dann.networks.dropout import Dropout, drawn_from
+from dann.records import Record, read_record
+from dann.replicas import Planned, differing, optimizer_key, pays, units
+from dann.stack import Stack
+
+CPU = torch.device("cpu")
+MOONS = TINY["base"]
+DIGITS: dict[str, Any] = {
+    "data": {"source": {"name": "digits", "size": 16}, "target": {"name": "digits_m", "size": 16}, "batch_size": 8},
+    "network": {"name": "mnist", "batch_norm": True, "dropout": 0.3},
+    "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "schedule": "inverse"},
+    "train": {"steps": 10},
+    "method": {"name": "dann"},
+}
+SGD = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.0}}
+
+
+def config_of(base: dict[str, Any], **changes: Any) -> Config:
+    return resolve(merged(base, changes), "test")
+
+
+def planned(configs: list[Config], seeds: list[int]) -> list[Planned]:
+    pairs = zip(configs, seeds, strict=True)
+    return [Planned(Run(None, str(number), seed, {}), config, Path(str(number)))
+            for number, (config, seed) in enumerate(pairs)]  # fmt: skip
+
+
+def in_both_ways(configs: list[Config], pair: Pair, steps: int, double: bool = True) -> tuple[Stack, list[Setup]]:
+    """A stack and separate setups after the same steps; asserts that they tell the same losses."""
+    seeds = list(range(3, 3 + len(configs)))
+
+    def setups() -> list[Setup]:
+        made = [Setup.of(config, pair, seed, CPU) for config, seed in zip(configs, seeds, strict=True)]
+        for setup in made:
+            setup.method.double() if double else None
+        return made
+
+    separate = setups()
+    stack = Stack(setups(), differing(planned(configs, seeds)), [optimizer_key(config) for config in configs])
+    for learner in (stack, *separate):
+        learner.train()
+    for step in range(steps):
+        together = stack.step(step, step / 10)
+        apart = [setup.step(step, step / 10) for setup in separate]
+        for name, values in together.items():
+            expected = torch.cat([terms[name] for terms in apart])
+            torch.testing.assert_close(values, expected, **close(double))
+        assert stack.rates() == [rate for setup in separate for rate in setup.rates()]
+    return stack, separate
+
+
+def close(double: bool) -> dict[str, float]:
+    return {"rtol": 0, "atol": 1e-10 if double else 1e-5}
+
+
+def assert_same_state(stack: Stack, separate: list[Setup], double: bool = True) -> None:
+    stack.hand_back()
+    for ours, theirs in zip(stack.setups, separate, strict=True):
+        one, other = ours.method.state_dict(), theirs.method.state_dict()
+        assert one.keys() == other.keys()
+        for name in one:
+            torch.testing.assert_close(one[name], other[name], **close(double))
+        states = ours.optimizer.state_dict()["state"], theirs.optimizer.state_dict()["state"]
+        assert states[0].keys() == states[1].keys()
+        for place, state in states[0].items():
+            assert state.keys() == states[1][place].keys()
+            for key, value in state.items():
+                torch.testing.assert_close(value, states[1][place][key], **close(double))
+
+
+@pytest.fixture
+def in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    augmented, forward = Transform.augmented, Transform.forward
+    monkeypatch.setattr(Transform, "augmented", lambda self, x, generator: augmented(self, x, generator).double())
+    monkeypatch.setattr(Transform, "forward", lambda self, x: forward(self, x).double())
+
+
+CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+    "seeds": (MOONS, [{}, {}, {}]),
+    "source only": (MOONS, [{"method": {"name": "source_only"}}] * 3),
+    "lambdas": (MOONS, [{"method": {"weight": weight}} for weight in (0.1, 0.5, 2.0)]),
+    "learning rates": (MOONS, [{"optimizer": {"lr": 0.01}}] * 2 + [{"optimizer": {"lr": 0.1, "weight_decay": 0.1}}]),
+    "optimisers": (MOONS, [{}, {"optimizer": {"name": "sgd", "lr": 0.1, "schedule": "inverse"}}]),
+    "class weights": (MOONS, [{"data": {"class_weights": "inverse"}}] * 2),
+    "augmentation": (MOONS, [{"data": {"transform": {"mask": 0.5}}}] * 2),
+    "domains apart": (MOONS, [{"method": {"together": False}}] * 2),
+    "convolutions, BatchNorm, dropout": (DIGITS, [{}, {"method": {"weight": 0.3}}]),
+    "random shifts": (DIGITS, [{"data": {"transform": {"shift": 2}}}] * 2),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None) -> None:
+    base, changes = CASES[case]
+    configs = [config_of(base, **change) for change in changes]
+    stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=4)
+    assert stack.sparse is None
+    assert_same_state(stack, separate)
+    weights = next(iter(stack.parameters.values()))
+    assert not torch.equal(weights[0], weights[1])
+
+
+def test_in_float32_it_does_so_to_rounding() -> None:
+    configs = [config_of(MOONS, method={"weight": weight}) for weight in (0.5, 1.0)]
+    stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=4, double=False)
+    assert_same_state(stack, separate, double=False)
+
+
+def bags(tmp_path: Path, rows: int = 40, words: int = 60) -> dict[str, Any]:
+    """Data of two domains with few words an example, some of them in all, as svmlight files."""
+    generator = torch.Generator().manual_seed(0)
+    for name in ("a", "b"):
+        lines = []
+        for row in range(rows):
+            chosen = sorted({1, *(int(i) for i in torch.randint(2, words + 1, (4,), generator=generator))})
+            lines.append(" ".join([str(row % 2), *(f"{word}:{1 + word % 3}" for word in chosen)]))
+        (tmp_path / f"{name}.svm").write_text("\n".join(lines) + "\n")
+    sides = {side: {"name": "svmlight", "path": str(tmp_path / f"{name}.svm"), "features": words}
+             for side, name in (("source", "a"), ("target", "b"))}  # fmt: skip
+    return {**sides, "batch_size": 2}
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+@pytest.mark.parametrize("method", ["dann", "source_only"])
+def test_sparse_inputs_change_nothing(batch_size: int, method: str, tmp_path: Path, in_double: None) -> None:
+    data = bags(tmp_path) | {"batch_size": batch_size}
+    base = merged(MOONS, SGD) | {"data": data, "method": {"name": method}}
+    rates = [{"optimizer": {"lr": 0.1}}, {"optimizer": {"lr": 0.1}}, {"optimizer": {"lr": 0.7, "schedule": "inverse"}}]
+    configs = [config_of(base, **change) for change in rates]
+    stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=6)
+    assert stack.sparse is not None
+    assert_same_state(stack, separate)
+
+
+def test_sparse_inputs_are_used_where_nothing_but_their_weights_changes(tmp_path: Path) -> None:
+    data = bags(tmp_path)
+    pair = load_pair(config_of(MOONS, data=data).data)
+    plain = merged(MOONS, SGD) | {"data": data}
+    for expected, change in [
+        (True, {}),
+        (False, {"optimizer": {"momentum": 0.9}}),
+        (False, {"optimizer": {"weight_decay": 0.1}}),
+        (False, {"optimizer": {"name": "adam"}}),
+        (False, {"data": {"transform": {"mask": 0.5}}}),
+        (False, {"data": {"transform": {"normalise": "standard"}}}),
+    ]:
+        config = config_of(plain, **change)
+        setups = [Setup.of(config, pair, seed, CPU) for seed in (0, 1)]
+        assert (Stack(setups, {}, ["", ""]).sparse is not None) == expected, change
+    setups[0].method.reads_inputs = True
+    config = config_of(plain)
+    setups = [Setup.of(config, pair, seed, CPU) for seed in (0, 1)]
+    setups[0].method.reads_inputs = True
+    assert Stack(setups, {}, ["", ""]).sparse is None
+
+
+def test_reversal_takes_a_weight_for_each_replica() -> None:
+    x, weight = torch.randn(3, 4, dtype=torch.float64, requires_grad=True), torch.tensor([0.1, 2.0, 0.0]).double()
+    torch.vmap(reverse_gradient)(x, weight).sum().backward()
+    torch.testing.assert_close(x.grad, (-weight)[:, None].expand(3, 4), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("channels", [False, True])
+def test_dropout_is_that_of_torch(channels: bool) -> None:
+    x = torch.rand(5, 6, 4, 3) + 1
+    ours, theirs = Dropout(0.4, channels), nn.Dropout2d(0.4) if channels else nn.Dropout(0.4)
+    outputs = []
+    for layer in (ours, theirs):
+        torch.manual_seed(7)
+        outputs.append((layer(x), layer(x)))
+    for one, other in zip(*outputs, strict=True):
+        assert torch.equal(one, other)
+    assert torch.equal(ours.eval()(x), x)
+
+
+def test_dropout_in_a_stack_draws_what_each_replica_draws() -> None:
+    x, layer = torch.ones(3, 5, 6), Dropout(0.5)
+    generators = [torch.Generator().manual_seed(seed) for seed in (1, 2, 3)]
+    with drawn_from(generators):
+        first, second = (torch.vmap(layer, randomness="different")(x) for _ in range(2))
+    for seed in (1, 2, 3):
+        torch.manual_seed(seed)
+        assert torch.equal(first[seed - 1], layer(x[0])) and torch.equal(second[seed - 1], layer(x[0]))
+
+
+# What is stacked
+
+
+def test_runs_that_differ_in_numbers_share_a_unit() -> None:
+    auto = {"train": {"replicas": "auto"}}
+    different = [
+        config_of(MOONS, **auto),
+        config_of(MOONS, **auto, method={"weight": 0.5}),
+        config_of(MOONS, **auto, optimizer={"lr": 0.5}),
+        config_of(MOONS, **auto, optimizer={"name": "sgd"}),
+        config_of(MOONS, **auto, method={"schedule": "constant"}),
+        config_of(MOONS, **auto, method={"name": "source_only"}),
+        config_of(MOONS, **auto, network={"hidden": 9}),
+        config_of(MOONS, **auto, data={"batch_size": 9}),
+        config_of(MOONS),
+        config_of(MOONS),
+    ]
+    made = planned(different, [0] * len(different))
+    parts = [sorted(int(each.run.variant) for each in unit) for unit in units(made, 1)]
+    assert parts == [[0, 1, 2, 3], [4], [5], [6], [7], [8], [9]]
+    shared = [len(unit) for unit in units(planned([config_of(MOONS, **auto)] * 7, list(range(7))), 2)]
+    assert shared == [4, 3]  # each worker has its part
+    at_most = config_of(MOONS, train={"replicas": 3})
+    assert [len(unit) for unit in units(planned([at_most] * 7, list(range(7))), 2)] == [3, 3, 1]
+
+
+def test_equal_optimisers_lie_side_by_side() -> None:
+    configs = [config_of(MOONS, train={"replicas": "auto"}, optimizer={"lr": rate}) for rate in (0.1, 0.2, 0.1, 0.2)]
+    (unit,) = units(planned(configs, [0, 0, 1, 1]), 1)
+    assert [each.config.optimizer.model_dump()["lr"] for each in unit] == [0.1, 0.1, 0.2, 0.2]
+
+
+def test_stacks_are_for_little_arithmetic_without_convolutions() -> None:
+    pair = load_pair(config_of(MOONS).data)
+    assert pays(Setup.of(config_of(MOONS), pair, 0, CPU))
+    assert not pays(Setup.of(config_of(MOONS, network={"hidden": 10**6}), pair, 0, CPU))
+    assert not pays(Setup.of(config_of(DIGITS), load_pair(config_of(DIGITS).data), 0, CPU))
+
+
+# In an experiment
+
+
+def launched(file: Path, folder: Path, observer: Silent, sets: list[str]) -> list[Record]:
+    experiment = read_experiment(file, sets)
+    runs = list(experiment.runs())
+    launch(experiment, runs, folder, CPU, observer, file)
+    return [read_record(folder / run.folder) for run in runs]
+
+
+@pytest.fixture
+def lambdas(tmp_path: Path) -> Path:
+    return write_tiny(tmp_path / "tiny.yaml", variants={"DANN, λ = 0.1": {"method": {"weight": 0.1}}})
+
+
+def test_stacked_runs_are_recorded_as_separate_ones(lambdas: Path, tmp_path: Path) -> None:
+    together = launched(lambdas, tmp_path / "together", Silent(), ["train.replicas=auto"])
+    apart = launched(lambdas, tmp_path / "apart", Silent(), [])
+    assert [record.environment["replicas"] for record in together] == [2, 2, 4, 4, 4, 4]
+    assert all(record.environment["replicas"] == 1 for record in apart)
+    for one, other in zip(together, apart, strict=True):
+        assert (one.variant, one.seed) == (other.variant, other.seed)
+        assert one.losses["step"] == other.losses["step"] and one.losses.keys() == other.losses.keys()
+        for name in one.losses:
+            assert one.losses[name] == pytest.approx(other.losses[name], abs=1e-3)
+        assert len(one.evaluations) == len(other.evaluations) == 3
+
+
+def test_a_checkpoint_holds_one_replica(lambdas: Path, tmp_path: Path) -> None:
+    sizes = {}
+    for name, replicas in (("together", "auto"), ("apart", "1")):
+        launched(lambdas, tmp_path / name, Silent(), [f"train.replicas={replicas}"])
+        sizes[name] = [path.stat().st_size for path in sorted((tmp_path / name).rglob("checkpoint.pt"))]
+    assert len(sizes["apart"]) == 6 and sizes["together"] == pytest.approx(sizes["apart"], rel=0.02)
+
+
+def test_an_interrupted_stack_ends_as_the_unbroken_one(lambdas: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        launched(lambdas, tmp_path / "broken", Silent(stop_at=10), ["train.replicas=auto"])
+    again = Silent()
+    broken = launched(lambdas, tmp_path / "broken", again, ["train.replicas=auto"])
+    assert again.starts == [8, 8, 0, 0, 0, 0]
+    whole = launched(lambdas, tmp_path / "whole", Silent(), ["train.replicas=auto"])
+    for one, other in zip(broken, whole, strict=True):
+        assert one.evaluations == other.evaluations and one.losses == other.losses
+
+
+def test_runs_begun_apart_go_on_together_from_where_each_is(lambdas: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        launched(lambdas, tmp_path / "runs", Silent(stop_at=10), ["train.replicas=3"])
+    (tmp_path / "runs/source-only/seed-1.unfinished/checkpoint.pt").unlink()
+    again = Silent()
+    records = launched(lambdas, tmp_path / "runs", again, ["train.replicas=3"])
+    assert sorted(again.starts[:2]) == [0, 8]
+    assert [record.evaluations[-1]["step"] for record in records] == [12] * 6
+
+
+def test_replicas_are_a_number_or_auto(tmp_path: Path) -> None:
+    for wrong in (0, "all", 1.5):
+        with pytest.raises(BadInput, match=r"train\.replicas: should be auto or a whole number from 1 on, not"):
+            config_of(MOONS, train={"replicas": wrong})
+
+
+def test_hyper_parameters_are_attributes_of_their_names() -> None:
+    """So that a stack can give each replica its own."""
+    from dann.methods import METHODS
+    from dann.networks.mlp import mlp
+
+    for name in METHODS:
+        config = config_of(yaml.safe_load(yaml.safe_dump(MOONS)), method={"name": name})
+        method = config.method.build(METHODS, mlp((4,), 2))
+        for key, value in config.method.options().items():
+            if isinstance(value, float):
+                assert getattr(method, key) == value, (name, key)
+
+
+def test_split_of_a_stack_is_shared(tmp_path: Path) -> None:
+    config = config_of(MOONS)
+    pair = load_pair(config.data)
+    first = Setup.of(config, pair, 0, CPU)
+    second = Setup.of(config, pair, 1, CPU, first)
+    assert isinstance(first.stream.source, Split) and second.stream.source is first.stream.source
+    assert second.stream.transforms is first.stream.transforms
+    assert not torch.equal(second.stream[0].source_x, first.stream[0].source_x)
