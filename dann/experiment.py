@@ -1,6 +1,7 @@
 """An experiment file: one table, as the runs it asks for. Imports no torch, so that tables are made at once."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -53,8 +54,9 @@ class Experiment(BaseModel):
             one_of(self.variants, only, "variant", "--only")
         for task in self.tasks or [None]:
             for variant in self.variants if only is None else [only]:
+                declared = self.declared(variant, task)
                 for seed in self.seeds if seeds is None else seeds:
-                    yield Run(task, variant, seed, self.declared(variant, task))
+                    yield Run(task, variant, seed, declared)
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,9 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
         one_of(experiment.variants, variant, "variant under published:", str(path))
         for task in given if isinstance(given, dict) else []:
             one_of(experiment.tasks, task, "task under published:", str(path))
-    folders = [run.folder for run in experiment.runs()]
-    shared = next((folder for folder in folders if folders.count(folder) > 1), None)
-    if shared:
-        raise BadInput(f"{path}: two runs would share the folder {shared}: rename a task or variant, or drop a seed")
+    folder, runs = Counter(run.folder for run in experiment.runs()).most_common(1)[0]
+    if runs > 1:
+        raise BadInput(f"{path}: two runs would share the folder {folder}: rename a task or variant, or drop a seed")
     return experiment
 
 
