@@ -43,12 +43,14 @@ def planned(configs: list[Config], seeds: list[int]) -> list[Planned]:
             for number, (config, seed) in enumerate(pairs)]  # fmt: skip
 
 
-def in_both_ways(configs: list[Config], pair: Pair, steps: int, double: bool = True) -> tuple[Stack, list[Setup]]:
+def in_both_ways(
+    configs: list[Config], pair: Pair, steps: int, double: bool = True, device: torch.device = CPU
+) -> tuple[Stack, list[Setup]]:
     """A stack and separate setups after the same steps; asserts that they tell the same losses."""
     seeds = list(range(3, 3 + len(configs)))
 
     def setups() -> list[Setup]:
-        made = [Setup.of(config, pair, seed, CPU) for config, seed in zip(configs, seeds, strict=True)]
+        made = [Setup.of(config, pair, seed, device) for config, seed in zip(configs, seeds, strict=True)]
         for setup in made:
             setup.method.double() if double else None
         return made
@@ -116,6 +118,28 @@ def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None) -> None:
     assert_same_state(stack, separate)
     weights = next(iter(stack.parameters.values()))
     assert not torch.equal(weights[0], weights[1])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+@pytest.mark.parametrize("case", CASES)
+def test_on_a_gpu_too(case: str, in_double: None) -> None:
+    base, changes = CASES[case]
+    configs = [config_of(base, **change) for change in changes]
+    stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=4, device=torch.device("cuda"))
+    assert_same_state(stack, separate)
+
+
+def test_bf16_stacks_stay_close_to_separate_runs() -> None:
+    configs = [config_of(DIGITS, method={"weight": weight}, train={"precision": "bf16"}) for weight in (0.5, 1.0)]
+    setups = [[Setup.of(config, load_pair(config.data), 0, CPU) for config in configs] for _ in range(2)]
+    stack = Stack(setups[0], differing(planned(configs, [0, 0])), ["", ""])
+    stack.train()
+    for setup in setups[1]:
+        setup.train()
+    together, apart = stack.step(0, 0.5), [setup.step(0, 0.5) for setup in setups[1]]
+    for name, values in together.items():
+        assert values.dtype is torch.float32
+        torch.testing.assert_close(values, torch.cat([terms[name] for terms in apart]), rtol=0.02, atol=0.02)
 
 
 def test_in_float32_it_does_so_to_rounding() -> None:

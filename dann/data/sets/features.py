@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import io, sparse
+from scipy import sparse
 
 from dann.data.disk import absent
 from dann.data.domain import Domain, Split
@@ -87,6 +87,8 @@ def _file(folder: Path, domain: str) -> tuple[Path, Mapping[str, Any]]:
 
 
 def _read(file: Path) -> Mapping[str, Any]:
+    from scipy.io import loadmat  # takes a tenth of a second
+
     try:
         with file.open("rb") as stream:
             if file.suffix.lower() == ".npz":
@@ -94,7 +96,7 @@ def _read(file: Path) -> Mapping[str, Any]:
                 return {key: held[key] for key in held.files}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of sparse matrices, which are made dense here
-                content: Mapping[str, Any] = io.loadmat(stream)
+                content: Mapping[str, Any] = loadmat(stream)
             return content
     except NotImplementedError as error:
         raise BadInput(f"{file}: a MATLAB 7.3 file, which is HDF5: save it with -v7") from error

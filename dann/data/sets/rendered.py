@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import matplotlib
 import numpy as np
 import PIL
 import torch
@@ -85,7 +85,7 @@ def rendered_digits(*, train: Count = 50_000, test: Count = 9_553, seed: Seed = 
 
 def _kept(part: str, count: int, seed: int, size: int) -> Pixels:
     """The images of a split, shape ``(N, 3, size, size)``, from the cache, or made and put there."""
-    made_with = f"v{VERSION}-pillow{PIL.__version__}-matplotlib{matplotlib.__version__}"
+    made_with = f"v{VERSION}-pillow{PIL.__version__}-matplotlib{version('matplotlib')}"
     path = cache_folder() / "rendered_digits" / f"{part}-{count}-{size}px-seed{seed}-{made_with}.npy"
     try:
         mapped: Callable[..., Pixels] = np.lib.format.open_memmap  # untyped in older NumPy
@@ -172,6 +172,8 @@ def _glyph(font: str, digit: int, edge: int, size: int) -> Glyph:
 
 @cache
 def _face(font: str, pixels: int) -> ImageFont.FreeTypeFont:
+    import matplotlib  # takes a fifth of a second
+
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
     try:
         return ImageFont.truetype(path, pixels, layout_engine=ImageFont.Layout.BASIC)
