@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import runpy
 import signal
 import sys
 import threading
@@ -96,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("names", nargs="*", metavar="NAME", help="mnist, pacs, pacs/photo, or an experiment file")
     data.add_argument("--set", action="append", default=[], metavar="a=b", help="an option of it, such as size=64")
     data.add_argument("--out", type=Path, default=Path("runs/data"), metavar="DIR", help="folder of the PNG grid")
+
+    bench = command("bench", _bench, "Measure what dann costs and write results/speed; in a clone of the repository.")
+    bench.add_argument("parts", nargs="*", metavar="PART", help="steps growth start replicas jobs data (default: all)")
+    bench.add_argument("--device", default="cpu", help="cpu, cuda, … (default: cpu)")
+    bench.add_argument("--out", default="results/speed", metavar="DIR", help="default: results/speed")
+    bench.add_argument("--peers", metavar="PYTHON", help="a Python with the peer libraries (default: installs them)")
     return parser
 
 
@@ -230,6 +237,16 @@ def _data(options: argparse.Namespace) -> int:
     if options.action == "show":
         print(f"figure: {draw(shown, ' '.join(Path(word).stem for word in options.names), options.out)}")
     return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    script = Path("experiments/speed/bench.py")
+    if not script.is_file():
+        raise BadInput(f"{script} is not here: run it in a clone of the repository")
+    peers = [] if options.peers is None else ["--peers", options.peers]
+    arguments = [*options.parts, "--device", options.device, "--out", options.out, *peers]
+    status: int = runpy.run_path(str(script), run_name="bench")["main"](arguments)
+    return status
 
 
 def _some(names: Sequence[str]) -> str:

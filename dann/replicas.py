@@ -10,6 +10,7 @@ from torch import nn
 from dann.build import Setup
 from dann.config import Config
 from dann.experiment import Run
+from dann.sparse import suits
 
 LIGHT = 1e8  # floating-point operations of a step, above which a processor gains nothing from stacking
 
@@ -79,5 +80,6 @@ def pays(setup: Setup) -> bool:
     modules = list(setup.method.modules())
     if any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in modules):
         return False
-    weights = sum(module.weight.numel() for module in modules if isinstance(module, nn.Linear))
+    layers = [module.weight.numel() for module in modules if isinstance(module, nn.Linear)]
+    weights = sum(layers[suits([setup]) :])
     return 6 * weights * 2 * setup.stream.batch_size < LIGHT  # a product forward, two backward, for both domains

@@ -11,10 +11,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dann.build import Setup
+from dann.data import Split, Transform
 
 SPARSE = 0.1  # largest share of values that are not zero
 FEW = 8  # inputs occurring in a step are few if they are less than one in so many
 EXAMINED = 200  # examples of each side from which that share is taken
+
+
+def suits(setups: Sequence[Setup]) -> bool:
+    """Whether a stack of the setups may have a ``SparseLayer``: network, method, optimisers and data permit it."""
+    method = setups[0].method
+    features = method.network.features
+    if not (isinstance(features, nn.Sequential) and isinstance(features[0], nn.Linear)):
+        return False
+    if method.reads_inputs or len(method.phases) > 1 or not features[0].weight.requires_grad:
+        return False
+    if setups[0].device.type != "cpu" or not torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return all(_plain(setup.optimizer) for setup in setups) and all(
+        not transform.random and _sparse(transform(side.spread(EXAMINED).x)) for side, transform in _sides(setups[0])
+    )
+
+
+def _plain(optimizer: torch.optim.Optimizer) -> bool:
+    groups = optimizer.param_groups
+    return isinstance(optimizer, torch.optim.SGD) and not any(at["momentum"] or at["weight_decay"] for at in groups)
+
+
+def _sparse(x: Tensor) -> bool:
+    return int((x != 0).sum()) <= SPARSE * x.numel()
+
+
+def _sides(setup: Setup) -> list[tuple[Split, Transform]]:
+    return list(zip((setup.stream.source, setup.stream.target), setup.stream.transforms, strict=True))
 
 
 class SparseLayer:
@@ -36,28 +65,10 @@ class SparseLayer:
         self.examples, self.sources = scipy.sparse.vstack(sides, format="csr"), sides[0].shape[0]
 
     @classmethod
-    def of(cls, setups: Sequence[Setup], weight: Tensor | None) -> "SparseLayer | None":
-        """For the setups' stacked weight ``network.features.0.weight``; None where it would not do, or not pay."""
-        method, device = setups[0].method, setups[0].device
-        features = method.network.features
-        if weight is None or not isinstance(features, nn.Sequential) or not isinstance(features[0], nn.Linear):
-            return None
-        groups = [(setup.optimizer, group) for setup in setups for group in setup.optimizer.param_groups]
-        plain = all(isinstance(optimizer, torch.optim.SGD) and not group["momentum"] and not group["weight_decay"]
-                    for optimizer, group in groups)  # fmt: skip
-        suits = len(method.phases) == 1 and not method.reads_inputs and device.type == "cpu"
-        if not (plain and suits and torch.backends.mkl.is_available()):  # type: ignore[no-untyped-call]
-            return None
-        stream = setups[0].stream
-        sides = list(zip((stream.source, stream.target), stream.transforms, strict=True))
-        if any(transform.random for _, transform in sides):
-            return None
-        seen = [transform(side.spread(EXAMINED).x) for side, transform in sides]
-        if any(int((x != 0).sum()) > SPARSE * x.numel() for x in seen):
-            return None
-        return cls(
-            weight, [scipy.sparse.csr_matrix(transform(side.x).to(weight.dtype).numpy()) for side, transform in sides]
-        )
+    def of(cls, setups: Sequence[Setup], weight: Tensor) -> "SparseLayer":
+        """The layer of setups that ``suits`` accepts, whose stacked weights are ``weight``."""
+        return cls(weight, [scipy.sparse.csr_matrix(transform(side.x).to(weight.dtype).numpy())
+                            for side, transform in _sides(setups[0])])  # fmt: skip
 
     def forward(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The layer's outputs before its bias for each replica's examples.

@@ -15,7 +15,7 @@ from dann.data.stream import STEP
 from dann.device import autocast, reseed
 from dann.networks.dropout import Dropout, drawn_from
 from dann.schedules import Schedule
-from dann.sparse import AddedBias, SparseLayer
+from dann.sparse import AddedBias, SparseLayer, suits
 
 
 class Part(NamedTuple):
@@ -47,8 +47,9 @@ class Stack:
     def __init__(self, setups: Sequence[Setup], numbers: dict[str, list[float]], optimizers: Sequence[str]) -> None:
         self.setups, self.template, self.device = setups, deepcopy(setups[0].method), setups[0].device
         self.parameters, self.buffers = stack_module_state([setup.method for setup in setups])
-        self.sparse = SparseLayer.of(setups, self.parameters.get("network.features.0.weight"))
-        if self.sparse is not None:
+        self.sparse: SparseLayer | None = None
+        if suits(setups):
+            self.sparse = SparseLayer.of(setups, self.parameters["network.features.0.weight"])
             AddedBias.replace_first(self.template.network.features)
         for replica, setup in enumerate(setups):
             for name, tensor in [*setup.method.named_parameters(), *setup.method.named_buffers()]:
