@@ -75,6 +75,8 @@ def pays(setup: Setup) -> bool:
     costs beside its arithmetic, some 10 µs, so it gains where there is little arithmetic; stacked convolutions become
     grouped ones, which are 2 to 8 times slower. The measurements are in experiments/speed/README.md.
     """
+    if any(side.store.streamed for side in (setup.stream.source, setup.stream.target)):
+        return False  # each run would read its files in processes of its own
     if setup.device.type != "cpu":
         return True
     modules = list(setup.method.modules())

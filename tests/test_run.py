@@ -17,7 +17,7 @@ from dann.cli import main
 from dann.config import Config, resolve
 from dann.evaluate import evaluate
 from dann.experiment import merged, read_experiment
-from dann.records import read_record
+from dann.records import read_record, read_records
 
 CPU = torch.device("cpu")
 
@@ -105,6 +105,20 @@ def test_running_twice_repeats_nothing(tmp_path: Path) -> None:
     assert launched(file, tmp_path / "runs", Silent()).new == 2  # seed 1 of both variants
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
     assert launched(file, tmp_path / "runs", Silent()).new == 0
+
+
+def test_worker_processes_change_no_result(tmp_path: Path) -> None:
+    file = write_tiny(tmp_path / "tiny.yaml", base={"train": {"replicas": 2}})
+    experiment = read_experiment(file)
+    runs = list(experiment.runs())
+    observer = Silent()
+    launch.launch(experiment, runs, tmp_path / "spread", CPU, observer, file, workers=2)
+    assert observer.new == 4 and observer.data["trained_on"] == 36
+    launch.launch(experiment, runs, tmp_path / "here", CPU, Silent(), file)
+    one, other = (read_records(experiment, tmp_path / place) for place in ("spread", "here"))
+    for ours, theirs in zip(one.values(), other.values(), strict=True):
+        assert ours.evaluations == theirs.evaluations and ours.losses == theirs.losses
+        assert ours.environment == theirs.environment and ours.environment["threads"] == 1
 
 
 def test_same_seed_same_weights_whatever_ran_before(tmp_path: Path) -> None:
