@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,18 +21,34 @@ def save(path: Path, method: Method, optimizer: torch.optim.Optimizer, step: int
     write_whole(path, buffer.getvalue())
 
 
+def steps_done(path: Path) -> int:
+    """The number of steps after which ``path`` was saved; 0 if there is none."""
+    return int(_read(path, torch.device("cpu"))["step"]) if path.is_file() else 0
+
+
 def load(path: Path, method: Method, optimizer: torch.optim.Optimizer | None = None) -> int:
     """Restore what ``save`` wrote; returns the number of steps done.
 
     Raises:
         BadInput: the file is damaged or of another network.
     """
+    state = _read(path, next(method.parameters()).device)
     try:
-        device = next(method.parameters()).device
-        state = torch.load(path, map_location=device, weights_only=True)
         method.load_state_dict(state["method"])
         if optimizer is not None:
             optimizer.load_state_dict(state["optimizer"])
-    except Exception as error:  # torch raises half a dozen types for damaged files
-        raise BadInput(f"{path}: cannot be restored; remove its folder to start this run anew") from error
+    except Exception as error:  # torch raises half a dozen types for another network's state
+        raise _damaged(path) from error
     return int(state["step"])
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        return {key: state[key] for key in ("step", "method", "optimizer")}
+    except Exception as error:  # torch raises half a dozen types for damaged files
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> BadInput:
+    return BadInput(f"{path}: cannot be restored; remove its folder to start this run anew")

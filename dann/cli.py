@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--out", type=Path, default=Path("runs/data"), metavar="DIR", help="folder of the PNG grid")
 
     bench = command("bench", _bench, "Measure what dann costs and write results/speed; in a clone of the repository.")
-    bench.add_argument("parts", nargs="*", metavar="PART", help="steps growth start replicas jobs data (default: all)")
+    bench.add_argument("parts", nargs="*", metavar="PART", help="steps roofline growth start replicas jobs data")
     bench.add_argument("--device", default="cpu", help="cpu, cuda, … (default: cpu)")
     bench.add_argument("--out", default="results/speed", metavar="DIR", help="default: results/speed")
     bench.add_argument("--peers", metavar="PYTHON", help="a Python with the peer libraries (default: installs them)")
@@ -245,7 +245,10 @@ def _bench(options: argparse.Namespace) -> int:
         raise BadInput(f"{script} is not here: run it in a clone of the repository")
     peers = [] if options.peers is None else ["--peers", options.peers]
     arguments = [*options.parts, "--device", options.device, "--out", options.out, *peers]
-    status: int = runpy.run_path(str(script), run_name="bench")["main"](arguments)
+    try:
+        status: int = runpy.run_path(str(script), run_name="bench")["main"](arguments)
+    except KeyboardInterrupt:
+        return _complain("stopped; parts that were finished are written", 130)
     return status
 
 

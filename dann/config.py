@@ -138,8 +138,8 @@ class Config(Section):
         return resolve, (self.model_dump(), "a configuration that was valid before")
 
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change whenever a value does."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        """16 hexadecimal digits that change whenever a value does, other than how many runs train together."""
+        text = json.dumps(self.model_dump(exclude={"train": {"replicas"}}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

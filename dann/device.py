@@ -60,12 +60,12 @@ def keep_memory() -> None:
     """Keep memory that is freed for the next step instead of giving it back to the system, where glibc allows it.
 
     The activations of a convolution are larger than what glibc keeps by default: each step would have the system map
-    and clear their pages anew, 5 to 10 % of the time of a digits step.
+    and clear their pages anew (experiments/speed/README.md has the cost).
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
         library.mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD
-        library.mallopt(ctypes.c_int(-3), ctypes.c_int(2**30))  # M_MMAP_THRESHOLD
+        library.mallopt(ctypes.c_int(-3), ctypes.c_int(2**28))  # M_MMAP_THRESHOLD: larger are data sets
 
 
 def described(device: torch.device) -> str:

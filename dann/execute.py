@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from dann.finish import commit, finish
 from dann.journal import Journal
 from dann.observer import Observer
 from dann.records import UNFINISHED, read_record
-from dann.replicas import Planned, Unit, differing, optimizer_key, pays
+from dann.replicas import Planned, Unit, differing, optimizer_key, stacked
 from dann.stack import Stack
 from dann.train import train
 
@@ -64,8 +63,7 @@ class Executor:
         pair = self._loaded(unit[0].config.data, observer)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             setup = Setup.of(unit[0].config, pair, unit[0].run.seed, self.device)
-            stacked = len(unit) > 1 and (unit[0].config.train.replicas != "auto" or pays(setup))
-            for part in [unit] if stacked else [[each] for each in unit]:
+            for part in [unit] if stacked(unit, setup) else [[each] for each in unit]:
                 _make(part, pair, setup, self.commit, observer)
 
     def _loaded(self, data: DataSection, observer: Observer) -> Pair:
@@ -76,23 +74,24 @@ class Executor:
 
 
 def _make(unit: Unit, pair: Pair, like: Setup, begun_at: str | None, observer: Observer) -> None:
-    actives = [_begun(each, pair, like, len(unit)) for each in unit]
-    try:
-        # Those of a stack that were interrupted are at the same step, unless some were begun in another one.
-        for _, members in groupby(sorted(actives, key=lambda active: active.start), key=lambda active: active.start):
-            group = list(members)
-            for active in group:
-                observer.started(active.planned.run, active.start, active.planned.config.train.steps)
-            _trained(group, observer)
-            for active in group:
+    """Make runs together; those that an interruption left at different steps of a stack, one group after another."""
+    done = {each.place: checkpoint.steps_done(unfinished(each.place) / CHECKPOINT) for each in unit}
+    for start in sorted(set(done.values())):
+        group = [each for each in unit if done[each.place] == start]
+        actives = [_begun(each, pair, like, len(group)) for each in group]
+        try:
+            for active in actives:
+                observer.started(active.planned.run, start, active.planned.config.train.steps)
+            _trained(actives, observer)
+            for active in actives:
                 run, config, place = active.planned
                 made = {"commit": begun_at, "replicas": len(group)}
                 finish(run, config, pair, active.setup, active.journal, active.scores, active.folder, made)
                 active.folder.rename(place)
                 observer.finished(run, read_record(place), True)
-    finally:
-        for active in actives:
-            active.setup.stream.reader.close()
+        finally:
+            for active in actives:
+                active.setup.stream.reader.close()
 
 
 def _begun(planned: Planned, pair: Pair, like: Setup, count: int) -> Active:

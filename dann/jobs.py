@@ -108,9 +108,10 @@ def _loss(process: BaseProcess) -> BaseException:
     if status == INTERRUPTED:
         return KeyboardInterrupt()
     reason = f"killed by signal {-status}" if status is not None and status < 0 else f"exit status {status}"
+    remedy = "the same command continues"
     if status == -signal.SIGKILL:
-        reason += ", perhaps for want of memory"
-    return BadInput(f"a worker process ended unexpectedly ({reason}): fewer --jobs; the same command continues")
+        reason, remedy = f"{reason}, perhaps for want of memory", f"try fewer --jobs; {remedy}"
+    return BadInput(f"a worker process ended unexpectedly ({reason}): {remedy}")
 
 
 def _dismiss(team: Team) -> None:
@@ -125,10 +126,14 @@ def _dismiss(team: Team) -> None:
         for process in team.values():
             process.kill()
             process.join()
+            if process.pid is not None and (process.exitcode or 0) < 0:  # what it had started it could not end
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _serve(pipe: Connection, work: Work[Any], folder: str, environment: dict[str, str]) -> None:
     """What a worker process does: a unit after another until the pipe is closed."""
+    os.setpgid(0, 0)  # so that its processes can be ended with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal, and one decides
     signal.signal(signal.SIGTERM, _interrupt)
     torch.set_num_threads(1)  # two that wait for each other beside other work lose tenfold

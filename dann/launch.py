@@ -61,7 +61,10 @@ def default_workers(device: torch.device) -> int:
     """One process per core that this one may use; on a GPU, which they would share, one."""
     if device.type != "cpu":
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = Path("/sys/fs/cgroup/cpu.max")  # of a container
+    share, period = (quota.read_text().split() if quota.is_file() else ["max", "1"])[:2]
+    return cores if share == "max" else max(1, min(cores, int(share) // int(period)))
 
 
 def _finished(place: Path) -> bool:

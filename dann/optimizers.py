@@ -17,8 +17,9 @@ def sgd(
     nesterov: bool = False,
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent; the paper's choice with its defaults here (Ganin et al. 2016, section 5.2.2)."""
+    # Not fused, which would save 1 %: it fails where only some of the stepped parameters have momentum yet.
     return torch.optim.SGD(
-        parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=True
+        parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, foreach=True
     )
 
 

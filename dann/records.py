@@ -12,6 +12,7 @@ from dann.files import write_whole
 
 RECORD, FEATURES = "record.json", "features.npz"
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
+EXECUTION = {"train.replicas"}  # keys of a configuration that say how its runs are made, not what they are
 Evaluation = dict[str, float]
 
 
@@ -82,10 +83,10 @@ def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
 
 
 def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """The first key in which two nested mappings differ, with both values, or None."""
+    """The first key in which two configurations differ, with both values, or None; how they execute does not count."""
     old, new = flattened(one), flattened(other)
     for key in [*old, *new]:
-        if old.get(key, _ABSENT) != new.get(key, _ABSENT):
+        if key not in EXECUTION and old.get(key, _ABSENT) != new.get(key, _ABSENT):
             return f"{key}: {_shown(old, key)} there, {_shown(new, key)} now"
     return None
 

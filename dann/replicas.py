@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from dann.build import Setup
 from dann.config import Config
 from dann.experiment import Run
 from dann.sparse import suits
 
-LIGHT = 1e8  # floating-point operations of a step, above which a processor gains nothing from stacking
+LIGHT, LIGHT_ON_GPU = 1e8, 1e10  # floating-point operations of a step, above which stacking gains nothing
 
 
 class Planned(NamedTuple):
@@ -68,20 +70,46 @@ def differing(unit: Unit) -> dict[str, list[float]]:
     return {name: [each[name] for each in values] for name in values[0] if len({each[name] for each in values}) > 1}
 
 
-def pays(setup: Setup) -> bool:
-    """Whether a stack of runs like ``setup`` takes less time than they do one after another.
+def stacked(unit: Unit, setup: Setup) -> bool:
+    """Whether the runs of ``unit`` train together; ``setup`` is the first one's.
 
-    It always does on a GPU, which a small network leaves idle. On a processor a stack saves what each operation
-    costs beside its arithmetic, some 10 µs, so it gains where there is little arithmetic; stacked convolutions become
-    grouped ones, which are 2 to 8 times slower. The measurements are in experiments/speed/README.md.
+    Not where examples are read from files as training goes: each run would read them in processes of its own.
     """
-    if any(side.store.streamed for side in (setup.stream.source, setup.stream.target)):
-        return False  # each run would read its files in processes of its own
+    streamed = setup.stream.source.store.streamed or setup.stream.target.store.streamed
+    wanted = unit[0].config.train.replicas != "auto" or pays(unit, setup)
+    return len(unit) > 1 and not streamed and wanted
+
+
+def pays(unit: Unit, setup: Setup) -> bool:
+    """Whether a stack takes less time than its runs one after another.
+
+    A stack saves what each operation costs beside its arithmetic, so it gains where there is little arithmetic. On a
+    processor stacked convolutions become grouped ones, which are slower. The measurements are in
+    experiments/speed/README.md; the bound for GPUs is an estimate.
+    """
+    layers = list(setup.method.modules())
+    work = _arithmetic(setup)
     if setup.device.type != "cpu":
-        return True
-    modules = list(setup.method.modules())
-    if any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in modules):
+        return work < LIGHT_ON_GPU
+    if any(isinstance(layer, nn.Conv1d | nn.Conv2d) for layer in layers):
         return False
-    layers = [module.weight.numel() for module in modules if isinstance(module, nn.Linear)]
-    weights = sum(layers[suits([setup]) :])
-    return 6 * weights * 2 * setup.stream.batch_size < LIGHT  # a product forward, two backward, for both domains
+    if suits([setup]) and all(_plain(each.config) for each in unit):
+        first = next(layer for layer in layers if isinstance(layer, nn.Linear))
+        work -= 3 * 2 * setup.stream.batch_size * 2 * first.weight.numel()
+    return work < LIGHT
+
+
+def _plain(config: Config) -> bool:
+    """Whether the optimiser is plain gradient descent, which a ``SparseLayer`` needs of all runs in its stack."""
+    options = config.optimizer.options()
+    return config.optimizer.name == "sgd" and not (options["momentum"] or options["weight_decay"])
+
+
+def _arithmetic(setup: Setup) -> float:
+    """Floating-point operations of a step, about: products forward, and twice as many backward, for both domains."""
+    side, transform = setup.stream.source, setup.stream.transforms[0]
+    training = setup.method.training
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        setup.method.eval().predict(transform(side.spread(1).x.to(setup.device)))
+    setup.method.train(training)
+    return 3.0 * 2 * setup.stream.batch_size * int(counter.get_total_flops())

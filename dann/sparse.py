@@ -34,8 +34,8 @@ def suits(setups: Sequence[Setup]) -> bool:
 
 
 def _plain(optimizer: torch.optim.Optimizer) -> bool:
-    groups = optimizer.param_groups
-    return isinstance(optimizer, torch.optim.SGD) and not any(at["momentum"] or at["weight_decay"] for at in groups)
+    options, *more = optimizer.param_groups
+    return isinstance(optimizer, torch.optim.SGD) and not (options["momentum"] or options["weight_decay"] or more)
 
 
 def _sparse(x: Tensor) -> bool:

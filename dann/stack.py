@@ -73,8 +73,8 @@ class Stack:
         for view, *owns in zip(*map(_parameters, [stacked, *optimizers]), strict=True):
             states = [optimizer.state.get(own, {}) for optimizer, own in zip(optimizers, owns, strict=True)]
             for key, value in states[0].items():
-                each = isinstance(value, Tensor) and value.ndim > 0  # a count of steps is the same for all
-                stacked.state[view][key] = torch.stack([state[key] for state in states]) if each else value
+                each = torch.stack([state[key] for state in states]) if _own(key, value) else value
+                stacked.state[view][key] = each
         return Part(first, last, views, stacked, self.setups[first].schedule)
 
     def train(self) -> None:
@@ -140,19 +140,21 @@ class Stack:
         for part in self.parts:
             for replica in range(part.first, part.last):
                 own = self.setups[replica].optimizer
-                for group, stacked in zip(own.param_groups, part.optimizer.param_groups, strict=True):
-                    group["lr"] = stacked["lr"]
                 for parameter, view in zip(_parameters(own), _parameters(part.optimizer), strict=True):
                     if state := part.optimizer.state.get(view):
-                        own.state[parameter] = {key: _at(value, replica - part.first) for key, value in state.items()}
+                        place = replica - part.first
+                        own.state[parameter] = {
+                            key: value[place] if _own(key, value) else value for key, value in state.items()
+                        }
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def _at(value: Any, place: int) -> Any:
-    return value[place] if isinstance(value, Tensor) and value.ndim > 0 else value
+def _own(key: str, value: Any) -> bool:
+    """Whether an entry of an optimiser's state is each replica's own; the count of steps is the same for all."""
+    return isinstance(value, Tensor) and key != "step"
 
 
 def _bounds(keys: Sequence[str]) -> list[tuple[int, int]]:

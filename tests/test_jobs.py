@@ -156,7 +156,7 @@ def test_killed_worker_is_told(tmp_path: Path) -> None:
         jobs.spread(range(3), partial(one_fails, folder=tmp_path, fail=die), 2, Heard())
     assert str(raised.value) == (
         "a worker process ended unexpectedly (killed by signal 9, perhaps for want of memory): "
-        "fewer --jobs; the same command continues"
+        "try fewer --jobs; the same command continues"
     )
     assert_all_ended(tmp_path)
 

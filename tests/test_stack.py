@@ -10,15 +10,19 @@ from tiny import TINY, Silent, write_tiny
 from torch import nn
 
 from dann.build import Setup, load_pair
+from dann.checkpoint import load, save
 from dann.config import Config, resolve
-from dann.data import Pair, Split, Transform
+from dann.data import Batch, Pair, Split, Transform
+from dann.data.store import Held
 from dann.errors import BadInput
 from dann.experiment import Run, merged, read_experiment
 from dann.functional import reverse_gradient
 from dann.launch import launch
+from dann.methods import METHODS, Dann
+from dann.networks import Network
 from dann.networks.dropout import Dropout, drawn_from
 from dann.records import Record, read_record
-from dann.replicas import Planned, differing, optimizer_key, pays, units
+from dann.replicas import Planned, differing, optimizer_key, pays, stacked, units
 from dann.stack import Stack
 
 CPU = torch.device("cpu")
@@ -142,6 +146,47 @@ def test_bf16_stacks_stay_close_to_separate_runs() -> None:
         torch.testing.assert_close(values, torch.cat([terms[name] for terms in apart]), rtol=0.02, atol=0.02)
 
 
+class InTurn(Dann):
+    """Steps the network, then the heads: phases whose parameters differ, one of which is never stepped."""
+
+    phases = ("network", "heads")
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.temperature = nn.Parameter(torch.tensor(1.5))
+        self.unused = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, torch.Tensor]:
+        terms = super().forward(batch, progress, phase)
+        return {f"{phase} {name}": term * self.temperature**2 + self.unused for name, term in terms.items()}
+
+    def phase_parameters(self, phase: str) -> list[nn.Parameter]:
+        return [*(self.network if phase == "network" else self.discriminator).parameters(), self.temperature]
+
+
+@pytest.mark.parametrize("optimizer", [{}, {"name": "sgd", "lr": 0.05, "momentum": 0.9}])
+def test_each_phase_steps_its_parameters(
+    optimizer: dict[str, Any], in_double: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(METHODS, "in_turn", InTurn)
+    configs = [config_of(MOONS, method={"name": "in_turn"}, optimizer=optimizer)] * 2
+    pair = load_pair(configs[0].data)
+    stack, separate = in_both_ways(configs, pair, steps=3)
+    assert_same_state(stack, separate)
+    assert stack.parameters["unused"].tolist() == [1.0, 1.0]
+    resumed = []
+    for number, setup in enumerate(stack.setups):  # the optimisers' states are stacked again, each replica's own
+        save(tmp_path / f"{number}.pt", setup.method, setup.optimizer, 3)
+        resumed.append(Setup.of(configs[number], pair, setup.seed, CPU))
+        resumed[-1].method.double()
+        assert load(tmp_path / f"{number}.pt", resumed[-1].method, resumed[-1].optimizer) == 3
+    again = Stack(resumed, {}, ["", ""])
+    for learner in (again, *separate):
+        learner.train()
+        learner.step(3, 0.3)
+    assert_same_state(again, separate)
+
+
 def test_in_float32_it_does_so_to_rounding() -> None:
     configs = [config_of(MOONS, method={"weight": weight}) for weight in (0.5, 1.0)]
     stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=4, double=False)
@@ -258,10 +303,34 @@ def test_equal_optimisers_lie_side_by_side() -> None:
 
 
 def test_stacks_are_for_little_arithmetic_without_convolutions() -> None:
-    pair = load_pair(config_of(MOONS).data)
-    assert pays(Setup.of(config_of(MOONS), pair, 0, CPU))
-    assert not pays(Setup.of(config_of(MOONS, network={"hidden": 10**6}), pair, 0, CPU))
-    assert not pays(Setup.of(config_of(DIGITS), load_pair(config_of(DIGITS).data), 0, CPU))
+    for expected, config in [
+        (True, config_of(MOONS)),
+        (False, config_of(MOONS, network={"hidden": 10**6})),
+        (False, config_of(DIGITS)),
+    ]:
+        setup = Setup.of(config, load_pair(config.data), 0, CPU)
+        setup.train()
+        assert pays(planned([config] * 2, [0, 1]), setup) == expected
+        assert setup.method.training
+
+
+def test_sparse_inputs_cost_a_stack_no_arithmetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dann.replicas.LIGHT", 10_000)  # 60 inputs × 8 units × 4 examples × 6 are more
+    config = config_of(merged(MOONS, SGD) | {"data": bags(tmp_path)})
+    adam = config_of(MOONS | {"data": bags(tmp_path)})
+    setup = Setup.of(config, load_pair(config.data), 0, CPU)
+    assert pays(planned([config, config], [0, 1]), setup)
+    assert not pays(planned([config, adam], [0, 1]), setup)
+
+
+@pytest.mark.parametrize(("replicas", "together"), [("auto", False), (3, False)])
+def test_streamed_examples_are_not_stacked(replicas: Any, together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of(MOONS, train={"replicas": replicas})
+    setup = Setup.of(config, load_pair(config.data), 0, CPU)
+    assert stacked(planned([config] * 2, [0, 1]), setup)
+    assert not stacked(planned([config], [0]), setup)
+    monkeypatch.setattr(Held, "streamed", True)
+    assert stacked(planned([config] * 2, [0, 1]), setup) == together
 
 
 # In an experiment
@@ -284,12 +353,31 @@ def test_stacked_runs_are_recorded_as_separate_ones(lambdas: Path, tmp_path: Pat
     apart = launched(lambdas, tmp_path / "apart", Silent(), [])
     assert [record.environment["replicas"] for record in together] == [2, 2, 4, 4, 4, 4]
     assert all(record.environment["replicas"] == 1 for record in apart)
+    assert {record.fingerprint for record in together} == {record.fingerprint for record in apart}
     for one, other in zip(together, apart, strict=True):
         assert (one.variant, one.seed) == (other.variant, other.seed)
         assert one.losses["step"] == other.losses["step"] and one.losses.keys() == other.losses.keys()
         for name in one.losses:
             assert one.losses[name] == pytest.approx(other.losses[name], abs=1e-3)
         assert len(one.evaluations) == len(other.evaluations) == 3
+
+
+def test_how_runs_execute_is_no_part_of_what_they_are(lambdas: Path, tmp_path: Path) -> None:
+    launched(lambdas, tmp_path / "runs", Silent(), ["train.replicas=auto"])
+    assert launched(lambdas, tmp_path / "runs", (again := Silent()), ["train.replicas=2"]) and again.new == 0
+
+
+def test_a_stack_shares_its_time_out(lambdas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("dann.journal.time.perf_counter", lambda: clock[0])
+
+    class Ticking(Silent):
+        def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
+            clock[0] += 8
+
+    for replicas in ("auto", "1"):
+        records = launched(lambdas, tmp_path / replicas, Ticking(), [f"train.replicas={replicas}"])
+        assert [record.seconds for record in records] == [48.0] * 6  # 6 logs of a run
 
 
 def test_a_checkpoint_holds_one_replica(lambdas: Path, tmp_path: Path) -> None:
@@ -329,7 +417,6 @@ def test_replicas_are_a_number_or_auto(tmp_path: Path) -> None:
 
 def test_hyper_parameters_are_attributes_of_their_names() -> None:
     """So that a stack can give each replica its own."""
-    from dann.methods import METHODS
     from dann.networks.mlp import mlp
 
     for name in METHODS:

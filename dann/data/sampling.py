@@ -40,7 +40,7 @@ class Order:
             self.draw = lambda generator: _shuffled(torch.cat(_drawn(places, largest, generator)), generator)
             if resample == "balanced":
                 self.draw = lambda generator: _in_rounds(torch.stack(_drawn(places, largest, generator)), generator)
-        self.epoch = lru_cache(maxsize=4)(self._epoch)  # a pure function: the cache spares drawing it at each batch
+        self.epoch = lru_cache(maxsize=2)(self._epoch)  # a pure function: the cache spares drawing it at each batch
 
     def _epoch(self, seed: int) -> Tensor:
         return self.draw(torch.Generator().manual_seed(seed))

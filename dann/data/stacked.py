@@ -23,9 +23,7 @@ class StackedStream:
     def __init__(self, streams: Sequence[Stream], layer: Layer | None = None) -> None:
         self.streams, self.first = streams, streams[0]
         self.layer = self._inputs if layer is None else layer
-        # What a transform draws is each run's own, and what lies in files is read ahead for one stream at a time.
-        splits, transforms = (self.first.source, self.first.target), self.first.transforms
-        self.apart = any(part.store.streamed for part in splits) or any(part.random for part in transforms)
+        self.apart = any(transform.random for transform in self.first.transforms)  # what they draw is each run's own
         self.block = lru_cache(maxsize=4)(self._block)
 
     def __getitem__(self, step: int) -> Batch:

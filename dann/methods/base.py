@@ -12,7 +12,8 @@ class Method(nn.Module):
     """A network and the losses that train it; owns no optimiser, no counter and no schedule of time.
 
     Sub-classes take their hyper-parameters as keyword-only arguments with the paper's defaults: the signature is the
-    schema of the method's part of an experiment file.
+    schema of the method's part of an experiment file. A number among them is an attribute of its name, and ``forward``
+    computes with it but does not branch on it; buffers change in place: so several runs can be stacked.
 
     Attributes:
         phases: the updates of one step, in order.

@@ -1,10 +1,11 @@
 """What data costs: the wait in a training step, a first and a second start, and memory, beside a DataLoader's.
 
-    python experiments/speed/data.py        # about ten minutes on two cores; DANN_DATA must hold MNIST, MNIST-M, PACS
+    python experiments/speed/data.py [DIR]  # about ten minutes on two cores; DANN_DATA must hold MNIST, MNIST-M, PACS
 
-Writes results/speed/data.json and data.md. Both ways feed the very same DANN update, on the same processors, in
-rounds one after the other, so that the figures of one run compare. The other way is what scripts of the field do:
-torchvision's ImageFolder, or a Dataset of images in memory, transformed one by one in 2 workers for each domain.
+Writes data.json and data.md to DIR, else to results/speed. Both ways feed the very same DANN update, on the same
+processors, in rounds one after the other, so that the figures of one run compare. The other way is what scripts of the
+field do: torchvision's ImageFolder, or a Dataset of images in memory, transformed one by one in 2 workers for each
+domain.
 """
 
 import json
@@ -233,7 +234,7 @@ def report(figures: dict[str, Any]) -> str:
     lines = [
         "# What data costs",
         "",
-        "`python experiments/speed/data.py` makes this page: the same DANN update, fed in either way.",
+        "`dann bench data` makes this page: the same DANN update, fed in either way.",
         "",
         "| task | way | wait for data, ms | update, ms | step, ms (mean) | waiting |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
@@ -269,6 +270,7 @@ def main() -> None:
     if sys.argv[1:] == ["memory"]:
         print(json.dumps(memory()))
         return
+    results = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS
     apart = subprocess.run([sys.executable, __file__, "memory"], check=True, capture_output=True)
     figures: dict[str, Any] = {
         "starts": starts(),
@@ -276,9 +278,9 @@ def main() -> None:
         "waits": {"MNIST → MNIST-M, 64 + 64": digits_waits(), "PACS 128 px, ResNet-18, 32 + 32": pacs_waits()},
         "environment": environment(CPU, torch.float32),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "data.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (RESULTS / "data.md").write_text(report(figures), encoding="utf-8")
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "data.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (results / "data.md").write_text(report(figures), encoding="utf-8")
     print(report(figures))
 
 

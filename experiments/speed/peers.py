@@ -6,7 +6,8 @@
 
 DATA.npz holds source_x and target_x, images (N, C, H, W) uint8 or vectors (N, D) float32, source_y int64, and the JSON
 string settings: network (mnist, mlp, resnet18, or features: the mlp on features made before), batch_size (a domain),
-lr, momentum, classes, mean (of images: of each channel, in [0, 1]), threads; perhaps hidden (of the mlp; 50).
+lr, momentum, classes, mean (of images: of each channel, in [0, 1]), threads; perhaps hidden (of the mlp; 50) and
+workers (of each loader).
 
 Prints "ready {versions, repairs}", then for every line N on standard input the seconds of N steps; {"broken": why} and
 exit status 3 if the peer cannot do the task. Network, loss, batch, learning rate and momentum are dann's; data path,
@@ -45,7 +46,8 @@ class Task(NamedTuple):
 
     def workers(self) -> int:
         """Of a loader: 2 for images, as in both examples; none for vectors, which is faster than to send batches."""
-        return 2 if self.source_x.ndim == 4 else 0
+        workers: int = self.settings.get("workers", 2 if self.source_x.ndim == 4 else 0)
+        return workers
 
 
 def build(task: Task) -> tuple[nn.Module, nn.Module, nn.Sequential]:

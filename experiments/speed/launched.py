@@ -1,0 +1,92 @@
+"""`dann run` without its table and figures, in a process of its own that tells when what happened.
+
+python experiments/speed/launched.py FILE JOBS DEVICE OUT SEEDS [a.b=c …]     # SEEDS: 0,1,… or "all"
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from report import Plan
+from rounds import Child, Ended
+
+from dann.errors import BadInput
+
+
+class Clock:
+    """An observer that keeps when training began and when it last went on."""
+
+    def __init__(self) -> None:
+        self.moments: dict[str, float] = {}
+
+    def loaded(self, data: dict[str, Any]) -> None:
+        pass
+
+    def started(self, run: Any, done: int, steps: int) -> None:
+        self.moments.setdefault("started", time.time())
+
+    def advanced(self, run: Any, done: int, terms: dict[str, float]) -> None:
+        self.moments["trained"] = time.time()
+
+    def finished(self, run: Any, record: Any, new: bool) -> None:
+        pass
+
+
+def seconds(
+    plan: Plan, content: dict[str, Any], jobs: int, seeds: str = "all", sets: Sequence[str] = ()
+) -> dict[str, float]:
+    """Seconds that the runs of an experiment take: ``start`` until the first step, ``training`` from then until the
+    last, ``whole`` for the process; with one job they take all threads, with more one each.
+
+    Raises:
+        BadInput: they cannot be made; why.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file, out = Path(folder) / "experiment.yaml", Path(folder) / "runs"
+        file.write_text(json.dumps(content), encoding="utf-8")  # YAML holds JSON
+        command = [sys.executable, __file__, str(file), str(jobs), plan.device, str(out), seeds, *sets]
+        began = time.time()
+        child = Child(command, plan.threads)
+        try:
+            at = child.ready()
+            child.process.wait()
+            ended = time.time()
+        except Ended as error:
+            raise BadInput(str(error)) from None
+        finally:
+            child.close()
+    return {
+        "start": at["started"] - began,
+        "training": at["trained"] - at["started"],
+        "whole": ended - began,
+        "after the start": ended - at["started"],
+    }
+
+
+def experiment(title: str, base: dict[str, Any], seeds: int, variants: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The content of an experiment file."""
+    return {"title": title, "seeds": list(range(seeds)), "base": base, "variants": variants or {"DANN": {}}}
+
+
+def main() -> None:
+    file, jobs, device, out, seeds, *sets = sys.argv[1:]
+    from dann.device import chosen_device
+    from dann.experiment import read_experiment
+    from dann.launch import launch
+
+    read = read_experiment(Path(file), sets)
+    runs = list(read.runs(seeds=None if seeds == "all" else [int(seed) for seed in seeds.split(",")]))
+    clock = Clock()
+    try:
+        launch(read, runs, Path(out), chosen_device(device), clock, Path(file), int(jobs))
+    except BadInput as error:
+        sys.exit(str(error))
+    print("ready", json.dumps(clock.moments), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A stack of replicas, or one separate run, that steps when it is asked to.
+
+    python experiments/speed/stacks.py CONFIGS SEEDS THREADS DEVICE WAY     # CONFIGS: a JSON list; WAY: stack, separate
+
+The replicas are all configurations with all seeds 0 to SEEDS − 1; the separate run is the first of them. Prints
+"ready {…}", whether the rule in dann/replicas.py would stack them, then for every line N the seconds of N steps.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from dann.build import Setup, load_pair
+from dann.config import resolve
+from dann.data import Pair
+from dann.device import chosen_device, keep_memory
+from dann.errors import BadInput
+from dann.experiment import Run
+from dann.replicas import Planned, differing, optimizer_key, pays
+from dann.stack import Stack
+from dann.train import Learner
+
+
+def stack_of(planned: list[Planned], pair: Pair, first: Setup) -> Stack:
+    setups = [Setup.of(each.config, pair, each.run.seed, first.device, first) for each in planned]
+    return Stack(setups, differing(planned), [optimizer_key(each.config) for each in planned])
+
+
+def serve(learner: Learner, device: torch.device) -> None:
+    learner.train()
+    done = 0
+    for line in sys.stdin:
+        began = time.perf_counter()
+        for step in range(done, done + int(line)):
+            learner.step(step, 0.5)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        print(time.perf_counter() - began, flush=True)
+        done += int(line)
+
+
+def main() -> None:
+    texts, seeds, threads, name, way = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    keep_memory()
+    try:
+        configs, device = [resolve(entry, "bench") for entry in json.loads(texts)], chosen_device(name)
+        pair = load_pair(configs[0].data)
+        first = Setup.of(configs[0], pair, 0, device)
+        planned = [Planned(Run(None, "DANN", seed, {}), config, Path())
+                   for seed in range(int(seeds)) for config in configs]  # fmt: skip
+        learner = first if way == "separate" else stack_of(planned, pair, first)
+    except BadInput as error:
+        print(json.dumps({"broken": str(error)}), flush=True)
+        sys.exit(3)
+    print("ready", json.dumps({"replicas": len(planned), "pays": pays(planned, first)}), flush=True)
+    serve(learner, device)
+
+
+if __name__ == "__main__":
+    main()
