@@ -17,10 +17,13 @@ def sgd(
     nesterov: bool = False,
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent; the paper's choice with its defaults here (Ganin et al. 2016, section 5.2.2)."""
-    # Not fused, which would save 1 %: it fails where only some of the stepped parameters have momentum yet.
-    return torch.optim.SGD(
-        parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, foreach=True
+    optimizer = torch.optim.SGD(
+        parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=True
     )
+    for parameter in optimizer.param_groups[0]["params"] if momentum else []:
+        # Made at the first step, the fused optimiser would fail where a phase steps some of them for the first time.
+        optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
 
 
 def adam(parameters: Parameters, *, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:

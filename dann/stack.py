@@ -100,9 +100,10 @@ class Stack:
         for tensor in self.parameters.values():
             tensor.grad = None
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        stepped = {id(parameter) for parameter in self.template.phase_parameters(phase)}
+        stepped = self.template.phase_parameters(phase)
+        kept = None if stepped is None else {id(parameter) for parameter in stepped}
         for name, own in self.template.named_parameters():
-            gradient = self.parameters[name].grad if id(own) in stepped else None
+            gradient = self.parameters[name].grad if kept is None or id(own) in kept else None
             for part in self.parts:
                 part.views[name].grad = None if gradient is None else gradient[part.first : part.last]
         if self.sparse is not None:

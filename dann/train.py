@@ -72,9 +72,10 @@ def update(
         terms: dict[str, Tensor] = method(batch, progress, phase)
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-    stepped = {id(parameter) for parameter in method.phase_parameters(phase)}
-    for parameter in method.parameters():
-        if id(parameter) not in stepped:
-            parameter.grad = None  # optimisers leave a parameter without a gradient as it is
+    if (stepped := method.phase_parameters(phase)) is not None:
+        kept = {id(parameter) for parameter in stepped}
+        for parameter in method.parameters():
+            if id(parameter) not in kept:
+                parameter.grad = None  # optimisers leave a parameter without a gradient as it is
     optimizer.step()
     return {name: term.detach() for name, term in terms.items()}

@@ -55,8 +55,8 @@ def in_both_ways(
 
     def setups() -> list[Setup]:
         made = [Setup.of(config, pair, seed, device) for config, seed in zip(configs, seeds, strict=True)]
-        for setup in made:
-            setup.method.double() if double else None
+        for setup in made if double else []:
+            in_double_precision(setup)
         return made
 
     separate = setups()
@@ -71,6 +71,12 @@ def in_both_ways(
             torch.testing.assert_close(values, expected, **close(double))
         assert stack.rates() == [rate for setup in separate for rate in setup.rates()]
     return stack, separate
+
+
+def in_double_precision(setup: Setup) -> None:
+    setup.method.double()
+    for state in setup.optimizer.state.values():
+        state.update({key: value.double() for key, value in state.items()})
 
 
 def close(double: bool) -> dict[str, float]:
@@ -178,7 +184,7 @@ def test_each_phase_steps_its_parameters(
     for number, setup in enumerate(stack.setups):  # the optimisers' states are stacked again, each replica's own
         save(tmp_path / f"{number}.pt", setup.method, setup.optimizer, 3)
         resumed.append(Setup.of(configs[number], pair, setup.seed, CPU))
-        resumed[-1].method.double()
+        in_double_precision(resumed[-1])
         assert load(tmp_path / f"{number}.pt", resumed[-1].method, resumed[-1].optimizer) == 3
     again = Stack(resumed, {}, ["", ""])
     for learner in (again, *separate):

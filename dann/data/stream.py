@@ -1,5 +1,6 @@
 """The stateless stream of batches: batch i is a pure function of the domains, the seed and i."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -94,10 +95,13 @@ class Stream:
         return self.source.rows[self._batch(SOURCE, step)], self.target.rows[self._batch(TARGET, step)]
 
     def _inputs(self, x: Tensor, side: int, step: int) -> Tensor:
-        generator = torch.Generator().manual_seed(derive(self.seed, AUGMENTATION, side, step))
-        return self.transforms[side].augmented(x.to(self.device), generator)
+        transform, generator = self.transforms[side], torch.Generator()
+        if transform.random:
+            generator.manual_seed(derive(self.seed, AUGMENTATION, side, step))
+        return transform.augmented(x.to(self.device), generator)
 
 
+@lru_cache(maxsize=256)  # an epoch's seed is asked for at each of its batches
 def derive(seed: int, *purpose: int) -> int:
     """A well-mixed 63-bit seed for one purpose, the same for the same arguments on every machine."""
     return int(np.random.SeedSequence([seed, *purpose]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -68,8 +68,14 @@ class TransformOptions(Section):
     mask: Share = 0.0
 
 
+DRAWN = ("crop", "flip", "shift", "randaugment", "jitter", "erase", "mask")  # options that draw something
+
+
 class Transform(nn.Module):
     """The transform of one domain: ``forward`` as in evaluation, ``augmented`` as in training.
+
+    Attributes:
+        random: whether ``augmented`` draws anything.
 
     Args:
         options: what to do.
@@ -85,7 +91,7 @@ class Transform(nn.Module):
     def __init__(self, options: TransformOptions, reference: Split) -> None:
         super().__init__()
         self.options, shape = options, reference.store.shape
-        self.images = len(shape) == 3
+        self.images, self.random = len(shape) == 3, any(getattr(options, name) for name in DRAWN)
         _check(options, shape)
         mean, deviation = _statistics(options.normalise, reference, self.images)
         scale, offset = 1 / (deviation * (255 if self.images else 1)), -mean / deviation
@@ -100,12 +106,6 @@ class Transform(nn.Module):
         """The shape of a network's input, for raw examples of ``shape``."""
         side = self.options.crop
         return shape if side is None else (shape[0], side, side)
-
-    @property
-    def random(self) -> bool:
-        """Whether ``augmented`` draws anything."""
-        drawn = {"crop", "flip", "shift", "randaugment", "jitter", "erase", "mask"}
-        return any(getattr(self.options, name) for name in drawn)
 
     def forward(self, x: Tensor) -> Tensor:
         """Raw examples, shape ``(N, ...)``, to float32 inputs."""

@@ -39,9 +39,9 @@ class Method(nn.Module):
         """
         raise NotImplementedError
 
-    def phase_parameters(self, phase: str) -> Sequence[nn.Parameter]:
-        """The parameters that the update ``phase`` steps; by default all."""
-        return list(self.parameters())
+    def phase_parameters(self, phase: str) -> Sequence[nn.Parameter] | None:
+        """The parameters that the update ``phase`` steps; None, as by default, for all."""
+        return None
 
     def features(self, x: Tensor) -> Tensor:
         """The features of inputs, shape ``(N, D)``."""

@@ -137,7 +137,7 @@ def others(setup: Setup, batch: Batch, plan: Plan, rounds: int, steps: int) -> d
         AS_IT_IS: updating(method, optimizer, batch),
         "bf16 autocast": lambda: update(method, batch, 0.5, "all", optimizer, torch.bfloat16),
         "channels first, as PyTorch's default": updating(first, sgd(first), rows),
-        "SGD fused": updating(method, sgd(method, fused=True), batch),
+        "SGD not fused": updating(method, sgd(method, foreach=True), batch),
         "the features of 32 examples at a time, which fit a second-level cache": updating(small, sgd(small), batch),
     }
     if not plan.tiny:
@@ -148,7 +148,7 @@ def others(setup: Setup, batch: Batch, plan: Plan, rounds: int, steps: int) -> d
 
 
 def sgd(method: nn.Module, **how: bool) -> torch.optim.Optimizer:
-    return torch.optim.SGD(method.parameters(), lr=0.01, momentum=0.9, **(how or {"foreach": True}))
+    return torch.optim.SGD(method.parameters(), lr=0.01, momentum=0.9, **(how or {"fused": True}))
 
 
 def repeated(action: Callable[[], object], count: int, device: torch.device) -> float:
