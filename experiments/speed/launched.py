@@ -37,10 +37,15 @@ class Clock:
 
 
 def seconds(
-    plan: Plan, content: dict[str, Any], jobs: int, seeds: str = "all", sets: Sequence[str] = ()
+    plan: Plan,
+    content: dict[str, Any],
+    jobs: int,
+    seeds: str = "all",
+    sets: Sequence[str] = (),
+    threads: int | None = None,
 ) -> dict[str, float]:
     """Seconds that the runs of an experiment take: ``start`` until the first step, ``training`` from then until the
-    last, ``whole`` for the process; with one job they take all threads, with more one each.
+    last, ``whole`` for the process; with one job they take ``threads``, all by default, with more one each.
 
     Raises:
         BadInput: they cannot be made; why.
@@ -50,7 +55,7 @@ def seconds(
         file.write_text(json.dumps(content), encoding="utf-8")  # YAML holds JSON
         command = [sys.executable, __file__, str(file), str(jobs), plan.device, str(out), seeds, *sets]
         began = time.time()
-        child = Child(command, plan.threads)
+        child = Child(command, threads or plan.threads)
         try:
             at = child.ready()
             child.process.wait()
