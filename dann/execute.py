@@ -62,9 +62,11 @@ class Executor:
         keep_memory()
         pair = self._loaded(unit[0].config.data, observer)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            setup = Setup.of(unit[0].config, pair, unit[0].run.seed, self.device)
-            for part in [unit] if stacked(unit, setup) else [[each] for each in unit]:
-                _make(part, pair, setup, self.commit, observer)
+            # Of several runs the first is set up beforehand: to judge whether a stack pays, and to share its data.
+            like = Setup.of(unit[0].config, pair, unit[0].run.seed, self.device) if len(unit) > 1 else None
+            together = like is not None and stacked(unit, like)
+            for part in [unit] if together else [[each] for each in unit]:
+                self._make(part, pair, like, observer)
 
     def _loaded(self, data: DataSection, observer: Observer) -> Pair:
         if self.pair is None or data != self.data:
@@ -72,46 +74,44 @@ class Executor:
             observer.loaded(self.pair.reported())
         return self.pair
 
+    def _make(self, unit: Unit, pair: Pair, like: Setup | None, observer: Observer) -> None:
+        """Make runs together; those that an interruption left at different steps, one group after another."""
+        done = {each.place: checkpoint.steps_done(unfinished(each.place) / CHECKPOINT) for each in unit}
+        for start in sorted(set(done.values())):
+            group = [each for each in unit if done[each.place] == start]
+            actives = [self._begun(each, pair, like, len(group)) for each in group]
+            try:
+                for active in actives:
+                    observer.started(active.planned.run, start, active.planned.config.train.steps)
+                _trained(actives, observer)
+                for active in actives:
+                    run, config, place = active.planned
+                    made = {"commit": self.commit, "replicas": len(group)}
+                    finish(run, config, pair, active.setup, active.journal, active.scores, active.folder, made)
+                    active.folder.rename(place)
+                    observer.finished(run, read_record(place), True)
+            finally:
+                for active in actives:
+                    active.setup.stream.reader.close()
 
-def _make(unit: Unit, pair: Pair, like: Setup, begun_at: str | None, observer: Observer) -> None:
-    """Make runs together; those that an interruption left at different steps of a stack, one group after another."""
-    done = {each.place: checkpoint.steps_done(unfinished(each.place) / CHECKPOINT) for each in unit}
-    for start in sorted(set(done.values())):
-        group = [each for each in unit if done[each.place] == start]
-        actives = [_begun(each, pair, like, len(group)) for each in group]
-        try:
-            for active in actives:
-                observer.started(active.planned.run, start, active.planned.config.train.steps)
-            _trained(actives, observer)
-            for active in actives:
-                run, config, place = active.planned
-                made = {"commit": begun_at, "replicas": len(group)}
-                finish(run, config, pair, active.setup, active.journal, active.scores, active.folder, made)
-                active.folder.rename(place)
-                observer.finished(run, read_record(place), True)
-        finally:
-            for active in actives:
-                active.setup.stream.reader.close()
+    def _begun(self, planned: Planned, pair: Pair, like: Setup | None, count: int) -> Active:
+        """A run as it begins, or goes on from its last checkpoint.
 
-
-def _begun(planned: Planned, pair: Pair, like: Setup, count: int) -> Active:
-    """A run as it begins, or goes on from its last checkpoint.
-
-    Args:
-        like: a setup of the same data section.
-        count: of runs in the stack.
-    """
-    run, config, place = planned
-    folder = unfinished(place)
-    write_whole(folder / CONFIGURATION, config.model_dump_json().encode())
-    _check_data(pair, folder)
-    setup = Setup.of(config, pair, run.seed, like.device, like)
-    saved = folder / CHECKPOINT
-    start = checkpoint.load(saved, setup.method, setup.optimizer) if saved.is_file() else 0
-    journal = Journal(folder, start, share=1 / count)
-    if start == 0:
-        journal.board.images(pair)
-    return Active(planned, setup, start, journal, setup.scores() if start == config.train.steps else {})
+        Args:
+            like: a setup of the same data section, if there is one.
+            count: of runs in the stack.
+        """
+        run, config, place = planned
+        folder = unfinished(place)
+        write_whole(folder / CONFIGURATION, config.model_dump_json().encode())
+        _check_data(pair, folder)
+        setup = Setup.of(config, pair, run.seed, self.device, like)
+        saved = folder / CHECKPOINT
+        start = checkpoint.load(saved, setup.method, setup.optimizer) if saved.is_file() else 0
+        journal = Journal(folder, start, share=1 / count)
+        if start == 0:
+            journal.board.images(pair)
+        return Active(planned, setup, start, journal, setup.scores() if start == config.train.steps else {})
 
 
 def _check_data(pair: Pair, folder: Path) -> None:
