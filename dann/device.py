@@ -60,7 +60,7 @@ def keep_memory() -> None:
     """Keep memory that is freed for the next step instead of giving it back to the system, where glibc allows it.
 
     The activations of a convolution are larger than what glibc keeps by default: at each step the system would map and
-    clear pages anew. It spares a third of the page faults; what that gains in time depends on the machine.
+    clear pages anew. What that gains in time depends on the machine.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
