@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from dann.config import Config, DataSection
-from dann.data import DOMAINS, Domain, Pair, Split, Stream, Transform, derive
+from dann.data import DOMAINS, Domain, Pair, Split, Stream, Survey, Transform, derive
 from dann.data.labels import counts
 from dann.data.prepare import prepared
 from dann.data.sampling import class_weights
 from dann.data.store import Moved, once
 from dann.data.stream import STEP, WEIGHTS
-from dann.device import chosen_dtype, reseed
+from dann.device import autocast, chosen_dtype, reseed
 from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
 from dann.methods import METHODS, Method
@@ -46,6 +46,9 @@ def load_pair(data: DataSection) -> Pair:
     return prepared(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
 
 
+Transforms = tuple[Transform, Transform]
+
+
 @dataclass(frozen=True)
 class Setup:
     """All that one run trains and evaluates with, built from its configuration and seed."""
@@ -69,15 +72,17 @@ class Setup:
         data = config.data
         if like is None:
             splits = _on_device(pair.splits, device)
-            sides, transforms = (splits.pop("train"), splits.pop("unlabelled")), _transforms(data, pair, device)
+            sides = splits.pop("train"), splits.pop("unlabelled")
+            transforms, view = _transforms(data, pair, device)
         else:
-            splits, transforms = like.splits, like.stream.transforms
+            splits, transforms, view = like.splits, like.stream.transforms, like.stream.view
             sides = like.stream.source, like.stream.target
         torch.manual_seed(derive(seed, WEIGHTS))
         network = config.network.build(NETWORKS, transforms[0].output_shape(pair.input_shape), len(pair.classes))
         method = config.method.build(METHODS, network)
+        _check(method, config)
         method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = config.optimizer.build(OPTIMIZERS, method.parameters())
+        optimizer = config.optimizer.build(OPTIMIZERS, [each for each in method.parameters() if each.requires_grad])
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
         stream = Stream(
@@ -87,6 +92,7 @@ class Setup:
             seed=seed,
             resample=data.resample,
             weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),
+            view=view if method.second_view else None,
             device=device,
         )
         schedule = LEARNING_RATE_SCHEDULES[config.optimizer.schedule]
@@ -103,9 +109,19 @@ class Setup:
         batch = self.stream[step]
         reseed(self.device, derive(self.seed, STEP, step))
         terms: dict[str, Tensor] = {}
-        for phase in self.method.phases:
+        for phase in self.method.phases(progress):
             terms.update(update(self.method, batch, progress, phase, self.optimizer, self.dtype))
         return {name: term.reshape(1) for name, term in terms.items()}
+
+    def refresh(self, before: float, progress: float, evaluating: bool) -> None:
+        """Let the method take in what whole splits tell, in evaluation mode and without gradients, where it is due."""
+        if not self.method.due(before, progress, evaluating):
+            return
+        stream, training = self.stream, self.method.training
+        survey = Survey(stream.source, self.splits["source_validation"], stream.target, stream.transforms, self.device)
+        with torch.no_grad(), autocast(self.device, self.dtype):
+            self.method.eval().refresh(survey, progress)
+        self.method.train(training)
 
     def rates(self) -> list[float]:
         """The learning rate of the last step, of the first group."""
@@ -128,16 +144,25 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
-def _transforms(data: DataSection, pair: Pair, device: torch.device) -> tuple[Transform, Transform]:
-    """The transforms of the source's and of the target's examples; the same object if nothing differs."""
+def _check(method: Method, config: Config) -> None:
+    """Refuse data without what the method needs."""
+    if method.second_view and config.data.target_view is None:
+        raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
+    if method.sources not in (None, given := len(config.data.sources)):
+        raise BadInput(f"method.sources: {method.sources}, but data.source names {given} domain(s): set it to {given}")
+
+
+def _transforms(data: DataSection, pair: Pair, device: torch.device) -> tuple[Transforms, Transform | None]:
+    """The transforms of source and target, the same object if nothing differs, and that of the second view."""
     transform = Transform(data.transform, pair.train).to(device)
     own = data.target_transform.normalise == "domain"
-    other = transform
+    other, reference = transform, pair.unlabelled if own else pair.train
     if own or data.target_transform != data.transform:
-        other = Transform(data.target_transform, pair.unlabelled if own else pair.train).to(device)
+        other = Transform(data.target_transform, reference).to(device)
     if transform.output_shape(pair.input_shape) != other.output_shape(pair.input_shape):
         raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")
-    return transform, other
+    view = None if data.target_view is None else Transform(data.target_view, reference).to(device)
+    return (transform, other), view
 
 
 def _on_device(splits: dict[str, Split], device: torch.device) -> dict[str, Split]:

@@ -75,6 +75,7 @@ class DataSection(Section):
         beta: β of the effective number.
         transform: of both domains' examples.
         target_transform: what differs from it for the target's.
+        target_view: what differs from that for a second view of the target's examples, for methods that compare two.
     """
 
     source: SerializeAsAny[Component] | list[SerializeAsAny[Component]]
@@ -93,6 +94,7 @@ class DataSection(Section):
     beta: float = Field(0.999, ge=0, lt=1)
     transform: TransformOptions = TransformOptions()
     target_transform: TransformOptions = TransformOptions()
+    target_view: TransformOptions | None = None
 
     @property
     def sources(self) -> list[Component]:
@@ -162,6 +164,8 @@ def resolve(declared: Mapping[str, Any], where: str) -> Config:
     data["target"] = component(data.get("target", {}), "data.target", DOMAINS, "data set", where)
     shared = _mapping(data.get("transform", {}), "data.transform", where)
     data["target_transform"] = {**shared, **_mapping(data.get("target_transform", {}), "data.target_transform", where)}
+    if (view := data.get("target_view")) is not None:
+        data["target_view"] = {**data["target_transform"], **_mapping(view, "data.target_view transform", where)}
     built = {
         "data": data,
         "network": component(declared.get("network", {}), "network", NETWORKS, "network", where),

@@ -1,6 +1,5 @@
 """Predictions → metrics."""
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,13 +8,11 @@ import torch
 from torch import Tensor
 
 from dann.data import Split
-from dann.data.prefetch import chunks
+from dann.data.prefetch import chunk_size, chunks
 from dann.device import autocast
 from dann.methods import Method
 
 Transform = Callable[[Tensor], Tensor]
-CHUNK = 1000  # examples forwarded at once; their number changes nothing, because BatchNorm is in evaluation mode
-VALUES = 2**24  # of the examples forwarded at once, so that photos take no gigabytes
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,12 @@ def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dt
     predicted, as_target = [], []
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
-        for x in chunks(split, _chunk(split.store.shape)):
-            x = x.to(device)
-            features = method.features(transform(x))
-            logits = method.classify(features)
-            predicted.append(logits.argmax(dim=1))
+        for x in chunks(split):
+            outputs = method.outputs(transform(x.to(device)))
+            predicted.append(outputs["logits"].argmax(dim=1))
             if method.adversarial:
-                as_target.append(method.domain_logits(features, logits) > 0)
-        classes = logits.shape[1]
+                as_target.append(method.domain_logits(outputs) > 0)
+        classes = outputs["logits"].shape[1]
         pairs = split.y * classes + torch.cat(predicted).cpu()
         confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
         accuracy = int(confusion.diagonal().sum()) / len(split)
@@ -56,12 +51,9 @@ def embed(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = 
     """The features of raw examples, float32 of shape ``(N, D)``, on the CPU."""
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
-        parts = [method.features(transform(part.to(device))) for part in torch.split(x, _chunk(tuple(x.shape[1:])))]
+        parts = [method.outputs(transform(part.to(device)))["features"]
+                 for part in torch.split(x, chunk_size(tuple(x.shape[1:])))]  # fmt: skip
         return torch.cat(parts).float().cpu()
-
-
-def _chunk(shape: tuple[int, ...]) -> int:
-    return max(1, min(CHUNK, VALUES // math.prod(shape)))
 
 
 @contextmanager

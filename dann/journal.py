@@ -68,11 +68,11 @@ class Journal:
         ]
 
     def losses(self) -> dict[str, list[float | None]]:
-        """``step`` and each loss term at up to ``CURVE_POINTS`` logged steps, five significant digits."""
+        """``step`` and each loss term at up to ``CURVE_POINTS`` logged steps, five significant digits; None without."""
         logged = [entry for entry in self.entries if not entry.get("evaluation")]
         rows = np.unique(np.linspace(0, len(logged) - 1, min(CURVE_POINTS, len(logged))).round().astype(int))
-        names = [key for key in logged[-1] if key.startswith("loss_")]
-        curves = {name.removeprefix("loss_"): [_digits(logged[row][name]) for row in rows] for name in names}
+        names = dict.fromkeys(key for row in rows for key in logged[row] if key.startswith("loss_"))
+        curves = {name.removeprefix("loss_"): [_digits(logged[row].get(name)) for row in rows] for name in names}
         return {"step": [logged[row]["step"] for row in rows], **curves}
 
 

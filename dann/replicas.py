@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from dann.build import Setup
 from dann.config import Config
 from dann.experiment import Run
+from dann.methods import METHODS
 from dann.sparse import suits
 
 LIGHT, LIGHT_ON_GPU = 1e8, 1e10  # floating-point operations of a step, above which stacking gains nothing
@@ -61,7 +62,10 @@ def optimizer_key(config: Config) -> str:
 
 
 def _numbers(config: Config) -> dict[str, float]:
-    return {key: value for key, value in config.method.options().items() if isinstance(value, float)}
+    """The numbers of the method in which the runs of a stack may differ."""
+    fixed = METHODS[config.method.name].branches
+    options = config.method.options().items()
+    return {key: value for key, value in options if isinstance(value, float) and key not in fixed}
 
 
 def differing(unit: Unit) -> dict[str, list[float]]:
@@ -77,7 +81,7 @@ def stacked(unit: Unit, setup: Setup) -> bool:
     """
     streamed = setup.stream.source.store.streamed or setup.stream.target.store.streamed
     wanted = unit[0].config.train.replicas != "auto" or pays(unit, setup)
-    return len(unit) > 1 and not streamed and wanted
+    return len(unit) > 1 and setup.method.stackable and not streamed and wanted
 
 
 def pays(unit: Unit, setup: Setup) -> bool:

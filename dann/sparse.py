@@ -24,7 +24,7 @@ def suits(setups: Sequence[Setup]) -> bool:
     features = method.network.features
     if not (isinstance(features, nn.Sequential) and isinstance(features[0], nn.Linear)):
         return False
-    if method.reads_inputs or len(method.phases) > 1 or not features[0].weight.requires_grad:
+    if method.reads_inputs or method.second_view or len(method.phases(0.0)) > 1 or not features[0].weight.requires_grad:
         return False
     if setups[0].device.type != "cpu" or not torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
         return False

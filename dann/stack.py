@@ -90,7 +90,7 @@ class Stack:
         reseed(self.device, seeds[0])  # for random operations other than Dropout
         terms: dict[str, Tensor] = {}
         with drawn_from([torch.Generator(self.device).manual_seed(seed) for seed in seeds]):
-            for phase in self.template.phases:
+            for phase in self.template.phases(progress):
                 terms.update(self._update(batch, progress, phase))
         return terms
 
@@ -131,6 +131,11 @@ class Stack:
             for name, number in fixed.items():
                 setattr(self.template, name, number)
         return terms
+
+    def refresh(self, before: float, progress: float, evaluating: bool) -> None:
+        """Let each replica's method take in what whole splits tell, where it is due."""
+        for setup in self.setups:
+            setup.refresh(before, progress, evaluating)
 
     def rates(self) -> list[float]:
         """The learning rate of each replica's last step, of the first group."""

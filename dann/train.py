@@ -23,6 +23,9 @@ class Learner(Protocol):
     def step(self, step: int, progress: float) -> dict[str, Tensor]:
         """Make one step, a function of the state and ``step`` alone; returns detached loss terms, ``(R,)`` each."""
 
+    def refresh(self, before: float, progress: float, evaluating: bool) -> None:
+        """Let methods take in what whole splits tell after a step, where it is due: see ``Method.due``."""
+
     def rates(self) -> list[float]:
         """The learning rate of each replica's last step (of its first group)."""
 
@@ -51,10 +54,12 @@ def train(
     for step in range(start, steps):
         terms = learner.step(step, step / steps)
         done = step + 1
+        evaluating = done % evaluate_every == 0 or done == steps
+        learner.refresh(step / steps, done / steps, evaluating)
         if done % log_every == 0 or done == steps:
             values = torch.stack(list(terms.values()), dim=1).tolist()
             log(done, learner.rates(), [dict(zip(terms, row, strict=True)) for row in values])
-        if done % evaluate_every == 0 or done == steps:
+        if evaluating:
             evaluate(done)
             learner.train()
 

@@ -155,7 +155,7 @@ def test_every_method_trains_predicts_and_repeats_itself(name: str, network: str
         torch.manual_seed(1)
         method = METHODS[name](NETWORKS[network](INPUTS[network], 5))
         optimizer = torch.optim.SGD(method.parameters(), lr=0.01)
-        for phase in method.phases:
+        for phase in method.phases(0.5):
             terms = update(method, batch_of(INPUTS[network]), 0.5, phase, optimizer)
             assert terms and all(torch.isfinite(term) and term.ndim == 0 for term in terms.values())
         return method
@@ -170,21 +170,22 @@ def test_every_method_trains_predicts_and_repeats_itself(name: str, network: str
     assert method.predict(x).shape == (6, 5)
     assert method.adversarial == (type(method).domain_logits is not Method.domain_logits)
     if method.adversarial:
-        features = method.features(x)
-        assert method.domain_logits(features, method.classify(features)).shape == (6,)
+        assert method.domain_logits(method.outputs(x)).shape == (6,)
 
 
 class _Parts(SourceOnly):
     """A phase steps the part of the network that it is called."""
 
-    phases = ("features", "classifier")
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return "features", "classifier"
 
     def phase_parameters(self, phase: str) -> list[torch.nn.Parameter]:
         return list(getattr(self.network, phase).parameters())
 
 
 class _Probe(_Parts):
-    phases = ("classifier",)
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return ("classifier",)
 
 
 @pytest.mark.parametrize(("kind", "phase"), [(_Parts, "features"), (_Parts, "classifier"), (_Probe, "classifier")])

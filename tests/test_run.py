@@ -158,7 +158,7 @@ def test_chunks_of_an_evaluation_do_not_matter(monkeypatch: pytest.MonkeyPatch) 
     split = setup.splits["target_test"]
     scores = []
     for chunk in (1000, 7):
-        monkeypatch.setattr("dann.evaluate.CHUNK", chunk)
+        monkeypatch.setattr("dann.data.prefetch.CHUNK", chunk)
         scores.append(evaluate(setup.method, split, setup.transform("target_test")))
     assert scores[0].accuracy == scores[1].accuracy and scores[0].as_target == scores[1].as_target
     assert torch.equal(scores[0].confusion, scores[1].confusion)

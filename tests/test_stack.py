@@ -155,12 +155,13 @@ def test_bf16_stacks_stay_close_to_separate_runs() -> None:
 class InTurn(Dann):
     """Steps the network, then the heads: phases whose parameters differ, one of which is never stepped."""
 
-    phases = ("network", "heads")
-
     def __init__(self, network: Network) -> None:
         super().__init__(network)
         self.temperature = nn.Parameter(torch.tensor(1.5))
         self.unused = nn.Parameter(torch.tensor(1.0))
+
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return "network", "heads"
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, torch.Tensor]:
         terms = super().forward(batch, progress, phase)

@@ -39,7 +39,7 @@ def equal(one: Batch, other: Batch) -> bool:
 
 
 def test_batch_has_no_place_for_target_labels() -> None:
-    assert Batch._fields == ("source_x", "source_y", "target_x", "source_domain", "source_weight")
+    assert Batch._fields == ("source_x", "source_y", "target_x", "source_domain", "source_weight", "target_view")
     batch = stream_of()[0]
     assert (batch.source_x < 100).all() and (batch.target_x >= 100).all()
     assert torch.equal(batch.source_x.flatten().long(), batch.source_y)

@@ -5,8 +5,10 @@ from dann.data.pair import Pair
 from dann.data.sets import DOMAINS
 from dann.data.sets.tables import from_arrays
 from dann.data.stream import Batch, Stream, derive
+from dann.data.survey import Survey
 from dann.data.transforms import Transform, TransformOptions
 
 __all__ = [
-    "DOMAINS", "Batch", "Domain", "Pair", "Split", "Stream", "Transform", "TransformOptions", "derive", "from_arrays",
+    "DOMAINS", "Batch", "Domain", "Pair", "Split", "Stream", "Survey", "Transform", "TransformOptions", "derive",
+    "from_arrays",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Reading what lies in files ahead of its use, in worker processes."""
 
 import itertools
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -14,6 +15,8 @@ from dann.data.store import Store
 from dann.errors import BadInput
 
 WORKERS = min(8, os.cpu_count() or 1)
+CHUNK = 1000  # examples at once
+VALUES = 2**24  # of the examples at once, so that photos take no gigabytes
 Rows = tuple[Tensor, ...]
 
 
@@ -98,7 +101,12 @@ class ReadAhead:
         self.coming, self.next = iter(()), -1
 
 
-def chunks(split: Split, size: int) -> Iterator[Tensor]:
-    """The raw examples of a split in order, ``size`` at a time."""
-    places = ((rows,) for rows in torch.split(split.rows, size))
+def chunk_size(shape: tuple[int, ...]) -> int:
+    """How many examples of ``shape`` are forwarded at once where nothing depends on their number."""
+    return max(1, min(CHUNK, VALUES // math.prod(shape)))
+
+
+def chunks(split: Split, size: int | None = None) -> Iterator[Tensor]:
+    """The raw examples of a split in order, ``size`` at a time, by default ``chunk_size`` of them."""
+    places = ((rows,) for rows in torch.split(split.rows, size or chunk_size(split.store.shape)))
     return (x for (x,) in _loaded((split.store,), places))

@@ -23,7 +23,9 @@ class StackedStream:
     def __init__(self, streams: Sequence[Stream], layer: Layer | None = None) -> None:
         self.streams, self.first = streams, streams[0]
         self.layer = self._inputs if layer is None else layer
-        self.apart = any(transform.random for transform in self.first.transforms)  # what they draw is each run's own
+        transforms = [*self.first.transforms, self.first.view]
+        # What transforms draw is each run's own; a second view is made from the examples before either.
+        self.apart = self.first.view is not None or any(each is not None and each.random for each in transforms)
         self.block = lru_cache(maxsize=4)(self._block)
 
     def __getitem__(self, step: int) -> Batch:

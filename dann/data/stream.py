@@ -13,7 +13,7 @@ from dann.data.sampling import Order, Resample
 from dann.data.transforms import Transform
 from dann.errors import BadInput
 
-SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION = range(5)  # what a derived seed is for
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW = range(6)  # what a derived seed is for
 
 
 class Batch(NamedTuple):
@@ -26,6 +26,8 @@ class Batch(NamedTuple):
         source_domain: which source each labelled example is of, shape ``(B,)``: 0 to S − 1, and S for a labelled
             example of the target.
         source_weight: of each labelled example in the label loss, shape ``(B,)``; None if all weigh the same.
+        target_view: another, differently augmented view of the same target examples, shape ``(B, ...)``; None if there
+            is none.
     """
 
     source_x: Tensor
@@ -33,6 +35,7 @@ class Batch(NamedTuple):
     target_x: Tensor
     source_domain: Tensor
     source_weight: Tensor | None = None
+    target_view: Tensor | None = None
 
 
 class Stream:
@@ -48,6 +51,7 @@ class Stream:
         batch_size: examples of each side in a batch.
         resample: how the source's order treats class imbalance.
         weights: of each class in the label loss, shape ``(K,)``.
+        view: makes the second view of the target's examples, if one is wanted.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Stream:
         seed: int,
         resample: Resample = "none",
         weights: Tensor | None = None,
+        view: Transform | None = None,
         device: torch.device | None = None,
     ) -> None:
         if len(source) == 0 or len(target) == 0:
@@ -68,7 +73,7 @@ class Stream:
         self.batch_size, self.seed = batch_size, seed
         self.device = torch.device("cpu") if device is None else device
         self.orders = Order(source.y, resample), Order(torch.zeros(len(target), dtype=torch.int64))
-        self.weights = weights
+        self.weights, self.view = weights, view
         self.reader = ReadAhead((source.store, target.store), self._stored)
 
     def __getitem__(self, step: int) -> Batch:
@@ -76,11 +81,12 @@ class Stream:
         rows = self._batch(SOURCE, step)
         y = self.source.y[rows]
         return Batch(
-            self._inputs(source_x, SOURCE, step),
+            self._inputs(source_x, self.transforms[0], SOURCE, step),
             y.to(self.device),
-            self._inputs(target_x, TARGET, step),
+            self._inputs(target_x, self.transforms[1], TARGET, step),
             self.source.domain[rows].to(self.device),
             None if self.weights is None else self.weights[y].to(self.device),
+            None if self.view is None else self._inputs(target_x, self.view, VIEW, step),
         )
 
     def rows(self, side: int, first: int, count: int) -> Tensor:
@@ -94,10 +100,10 @@ class Stream:
         """The same as rows of the two stores."""
         return self.source.rows[self._batch(SOURCE, step)], self.target.rows[self._batch(TARGET, step)]
 
-    def _inputs(self, x: Tensor, side: int, step: int) -> Tensor:
-        transform, generator = self.transforms[side], torch.Generator()
+    def _inputs(self, x: Tensor, transform: Transform, purpose: int, step: int) -> Tensor:
+        generator = torch.Generator()
         if transform.random:
-            generator.manual_seed(derive(self.seed, AUGMENTATION, side, step))
+            generator.manual_seed(derive(self.seed, AUGMENTATION, purpose, step))
         return transform.augmented(x.to(self.device), generator)
 
 

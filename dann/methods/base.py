@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from dann.data import Batch
-from dann.networks import Network
+from dann.data import Batch, Survey
+from dann.networks import Network, Outputs
 
 
 class Method(nn.Module):
@@ -16,26 +17,40 @@ class Method(nn.Module):
     computes with it but does not branch on it; buffers change in place: so several runs can be stacked.
 
     Attributes:
-        phases: the updates of one step, in order.
         adversarial: whether there is a domain discriminator, and so ``domain_logits``.
-        reads_inputs: whether ``forward`` does more with the inputs than hand them to ``features`` or ``predict``, as
+        layers: what ``outputs`` gives, as ``Network.outputs`` names it.
+        sources: how many source domains it is made for; None for any number, which count as one.
+        branches: its numbers that ``forward`` branches on: runs that differ in them are not stacked.
+        milestones: shares of training after which ``refresh`` is called.
+        reads_inputs: whether ``forward`` does more with the inputs than hand them to ``outputs`` or ``both``, as
             virtual adversarial training does; then no stack may put the outputs of a first layer in their place.
+        second_view: whether it needs ``Batch.target_view``.
+        stackable: whether runs can train as one stack, which ``torch.autograd.grad`` within ``forward`` rules out.
     """
 
-    phases: tuple[str, ...] = ("all",)
     adversarial: bool = False
+    layers: tuple[str, ...] = ("features", "logits")
+    sources: int | None = None
+    branches: tuple[str, ...] = ()
+    milestones: tuple[float, ...] = ()
     reads_inputs: bool = False
+    second_view: bool = False
+    stackable: bool = True
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
+
+    def phases(self, progress: float) -> tuple[str, ...]:
+        """The updates of one step, in order; one may come several times."""
+        return ("all",)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         """The weighted loss terms of one update; the loop minimises their sum.
 
         Args:
             progress: the share of training done, in [0, 1).
-            phase: one of ``phases``.
+            phase: one of ``phases(progress)``.
         """
         raise NotImplementedError
 
@@ -43,21 +58,41 @@ class Method(nn.Module):
         """The parameters that the update ``phase`` steps; None, as by default, for all."""
         return None
 
-    def features(self, x: Tensor) -> Tensor:
-        """The features of inputs, shape ``(N, D)``."""
-        features: Tensor = self.network.features(x)
-        return features
+    def due(self, before: float, progress: float, evaluating: bool) -> bool:
+        """Whether ``refresh`` is called after a step.
 
-    def classify(self, features: Tensor) -> Tensor:
-        """Logits of the classes, shape ``(N, K)``."""
-        logits: Tensor = self.network.classifier(features)
-        return logits
+        Args:
+            before: progress before the step.
+            progress: after it.
+            evaluating: whether an evaluation follows.
+        """
+        return any(before < milestone <= progress for milestone in self.milestones)
+
+    def refresh(self, survey: Survey, progress: float) -> None:
+        """Take in what whole splits tell, between steps and without gradients; changes buffers in place."""
+
+    def outputs(self, x: Tensor) -> Outputs:
+        """What the layers give for inputs: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and the method's others."""
+        return self.network.outputs(x, self.layers)
 
     def predict(self, x: Tensor) -> Tensor:
         """Logits of the classes of inputs, shape ``(N, K)``."""
-        return self.classify(self.features(x))
+        return self.outputs(x)["logits"]
 
-    def domain_logits(self, features: Tensor, class_logits: Tensor) -> Tensor:
+    def both(self, batch: Batch, layers: Sequence[str], together: bool = True) -> tuple[Outputs, Outputs]:
+        """What ``layers`` give for the source and for the target examples.
+
+        Args:
+            together: forward them as one batch, so that BatchNorm normalises over both domains; else one after the
+                other, each normalised by its own statistics. Without BatchNorm the two are the same.
+        """
+        if not together:
+            return self.network.outputs(batch.source_x, layers), self.network.outputs(batch.target_x, layers)
+        outputs = self.network.outputs(torch.cat([batch.source_x, batch.target_x]), layers)
+        n = len(batch.source_x)
+        return {name: of[:n] for name, of in outputs.items()}, {name: of[n:] for name, of in outputs.items()}
+
+    def domain_logits(self, outputs: Outputs) -> Tensor:
         """The discriminator's logits of "this is a target example", shape ``(N,)``."""
         raise NotImplementedError
 

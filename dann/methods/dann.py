@@ -9,7 +9,7 @@ from torch import Tensor
 from dann.data import Batch
 from dann.functional import domain_loss, label_loss, reverse_gradient
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network
+from dann.networks import DomainDiscriminator, Network, Outputs
 from dann.schedules import LAMBDA_SCHEDULES
 
 Width = Annotated[int, Field(ge=1)]
@@ -47,21 +47,18 @@ class Dann(Method):
         self.weight, self.schedule, self.together = weight, LAMBDA_SCHEDULES[schedule], together
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        features, sources = self._features(batch), len(batch.source_x)
-        domain_logits = self.discriminator(reverse_gradient(features, self.weight * self.schedule(progress)))
+        source, target = self.both(batch, ("features",), self.together)
+        lam = self.weight * self.schedule(progress)
+        features = torch.cat([source["features"], target["features"]])
+        n = len(batch.source_x)
+        domain_logits = self.discriminator(reverse_gradient(features, lam))
         return {
-            "label": label_loss(self.classify(features[:sources]), batch.source_y, batch.source_weight),
-            "domain": domain_loss(domain_logits[:sources], domain_logits[sources:]),
+            "label": label_loss(self.network.classifier(source["features"]), batch.source_y, batch.source_weight),
+            "domain": domain_loss(domain_logits[:n], domain_logits[n:]),
         }
 
-    def _features(self, batch: Batch) -> Tensor:
-        """The features of the source examples, then of the target ones."""
-        if self.together:
-            return self.features(torch.cat([batch.source_x, batch.target_x]))
-        return torch.cat([self.features(batch.source_x), self.features(batch.target_x)])
-
-    def domain_logits(self, features: Tensor, class_logits: Tensor) -> Tensor:
-        logits: Tensor = self.discriminator(features)
+    def domain_logits(self, outputs: Outputs) -> Tensor:
+        logits: Tensor = self.discriminator(outputs["features"])
         return logits
 
     def coefficients(self, progress: float) -> dict[str, float]:

@@ -1,7 +1,9 @@
 """What a network is to the methods, and the two modules of adversarial training."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,8 @@ from torch import Tensor, nn
 from dann.errors import BadInput
 from dann.functional import reverse_gradient
 from dann.networks.dropout import Dropout
+
+Outputs = dict[str, Tensor]  # of layers, by name: "features" (N, D), "logits" (N, K), and others that were asked for
 
 
 class GradientReversal(nn.Module):
@@ -54,7 +58,7 @@ class Network(nn.Module):
     Args:
         features: maps ``(N, *input_shape)`` to ``(N, D)``.
         classifier: maps ``(N, D)`` to logits ``(N, K)``.
-        feature_dim: D.
+        input_shape: of one example.
         discriminator_widths: hidden widths of the domain discriminator that the paper puts on these features.
     """
 
@@ -62,16 +66,102 @@ class Network(nn.Module):
         self,
         features: nn.Module,
         classifier: nn.Module,
-        feature_dim: int,
+        input_shape: Sequence[int],
         discriminator_widths: Sequence[int],
     ) -> None:
         super().__init__()
         self.features, self.classifier = features, classifier
-        self.feature_dim, self.discriminator_widths = feature_dim, tuple(discriminator_widths)
+        self.input_shape, self.discriminator_widths = tuple(input_shape), tuple(discriminator_widths)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(self.features(x))
-        return logits
+        return self.outputs(x, ("logits",))["logits"]
+
+    def outputs(self, x: Tensor, layers: Sequence[str] = ("features", "logits")) -> Outputs:
+        """What some layers give for the inputs ``x``, by name, each of shape ``(N, its width)``.
+
+        Args:
+            layers: ``features``, ``logits``, or a module of this network by its dotted name, such as ``classifier.0``,
+                whose output is flattened. The features are always among the outputs; the classifier is run if needed.
+        """
+        found: Outputs = {}
+
+        def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+            return lambda module, inputs, output: found.update({name: output.flatten(1)})
+
+        inner = [name for name in layers if name not in ("features", "logits")]
+        hooks = [self.get_submodule(name).register_forward_hook(keep(name)) for name in inner]
+        try:
+            found["features"] = self.features(x)
+            if any(name == "logits" or name.startswith("classifier") for name in layers):
+                found["logits"] = self.classifier(found["features"])
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+    def width(self, layer: str) -> int:
+        """The width of a layer's output, found by passing a blank example through.
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        training, device = self.training, next(self.parameters()).device
+        try:
+            with torch.no_grad():
+                blank = torch.zeros(1, *self.input_shape, device=device)
+                return self.eval().outputs(blank, (layer,))[layer].shape[1]
+        except (AttributeError, KeyError) as error:
+            inner = ", ".join(name for name, _ in self.named_modules() if "." in name)
+            raise ValueError(f"no layer {layer!r}: choose features, logits, or one of {inner}") from error
+        finally:
+            self.train(training)
+
+    @property
+    def feature_dim(self) -> int:
+        """D."""
+        return self.width("features")
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return self.width("logits")
+
+
+class Frozen(nn.Module):
+    """A copy of a module that no optimiser steps and that is always in evaluation mode.
+
+    Args:
+        module: what is copied, now and whenever ``take`` is called.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = deepcopy(module).requires_grad_(False).eval()
+
+    def take(self, module: nn.Module) -> None:
+        """Become a copy of ``module`` as it is now; in place, so that stacked runs keep their places."""
+        with torch.no_grad():
+            for own, given in zip(_state(self.module), _state(module), strict=True):
+                own.copy_(given)
+
+    def train(self, mode: bool = True) -> "Frozen":
+        return super().train(False)
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.module(*inputs)
+
+
+def fresh(module: nn.Module) -> nn.Module:
+    """A copy of ``module`` with initial weights of its own, as a second classifier has."""
+    copy = deepcopy(module)
+    for part in copy.modules():
+        if callable(reset := getattr(part, "reset_parameters", None)):
+            reset()
+    return copy
+
+
+def _state(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
 
 
 def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:

@@ -67,4 +67,4 @@ def _network(
 ) -> Network:
     features = nn.Sequential(*layers, nn.Flatten())
     width = output_width(features, input_shape, name)
-    return Network(features, fully_connected([width, *head], dropout), width, discriminator)
+    return Network(features, fully_connected([width, *head], dropout), input_shape, discriminator)

@@ -26,4 +26,4 @@ def mlp(
         raise BadInput(f"network: mlp takes vectors, not inputs of shape {input_shape}: choose a network for images")
     nonlinearity = nn.Sigmoid() if activation == "sigmoid" else nn.ReLU()
     features = nn.Sequential(nn.Linear(input_shape[0], hidden), nonlinearity)
-    return Network(features, nn.Linear(hidden, num_classes), hidden, ())
+    return Network(features, nn.Linear(hidden, num_classes), input_shape, ())

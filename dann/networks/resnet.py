@@ -15,4 +15,4 @@ def resnet18(input_shape: tuple[int, ...], num_classes: int) -> Network:
     features = backbone(weights=None)
     features.fc = nn.Identity()
     width = output_width(features, input_shape, "resnet18")
-    return Network(features, nn.Linear(width, num_classes), width, (1024, 1024))
+    return Network(features, nn.Linear(width, num_classes), input_shape, (1024, 1024))

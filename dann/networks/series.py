@@ -28,4 +28,4 @@ def cnn1d(
 
     layers = [*block(input_shape[0], width, kernel), Dropout(dropout), *block(width, 2 * width, 8)]
     layers += [*block(2 * width, 2 * width, 8), nn.AdaptiveAvgPool1d(1), nn.Flatten()]
-    return Network(nn.Sequential(*layers), nn.Linear(2 * width, num_classes), 2 * width, (64, 64))
+    return Network(nn.Sequential(*layers), nn.Linear(2 * width, num_classes), input_shape, (64, 64))
