@@ -7,12 +7,13 @@ from pydantic import Field
 from torch import Tensor
 
 from dann.data import Batch
-from dann.functional import domain_loss, label_loss, reverse_gradient
+from dann.functional import domain_adversarial_loss, domain_loss, label_loss
 from dann.methods.base import Method
 from dann.networks import DomainDiscriminator, Network, Outputs
 from dann.schedules import LAMBDA_SCHEDULES
 
 Width = Annotated[int, Field(ge=1)]
+LARGEST = 10.0  # of an adaptive λ: a discriminator at chance has next to no gradient, and the ratio no bound
 
 
 class Dann(Method):
@@ -23,7 +24,12 @@ class Dann(Method):
 
     Args:
         weight: λ at the end of training.
-        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1 (section 5.2.2); ``constant`` keeps it.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1 (section 5.2.2); ``constant`` keeps it;
+            ``adaptive`` makes it ``weight`` times the norm of the label loss's gradient at the layer over the domain
+            loss's, at most 10 (as Esser et al. 2021, equation 7, balance another pair of losses).
+        horizon: the share of training after which the ramp has reached its end; less than 1 makes a warm start. The
+            caffe code of the paper's authors has 10 000 of 50 000 steps there: 0.2.
+        layer: what the discriminator sees: ``features``, ``logits``, or a module by its dotted name (``features.3``).
         discriminator: hidden widths of the discriminator; by default what the paper puts on the network's features.
         together: forward source and target as one batch, as the paper does, so that BatchNorm normalises over both
             domains in training; else one after the other, each normalised by its own statistics. Without BatchNorm
@@ -31,35 +37,54 @@ class Dann(Method):
     """
 
     adversarial = True
+    branches = ("horizon",)
+    ratio: Tensor
 
     def __init__(
         self,
         network: Network,
         *,
         weight: float = 1.0,
-        schedule: Literal["ramp", "constant"] = "ramp",
+        schedule: Literal["ramp", "constant", "adaptive"] = "ramp",
+        horizon: Annotated[float, Field(gt=0, le=1)] = 1.0,
+        layer: str = "features",
         discriminator: list[Width] | None = None,
         together: bool = True,
     ) -> None:
         super().__init__(network)
         widths = network.discriminator_widths if discriminator is None else discriminator
-        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
-        self.weight, self.schedule, self.together = weight, LAMBDA_SCHEDULES[schedule], together
+        self.discriminator = DomainDiscriminator(network.width(layer), widths)
+        self.weight, self.schedule, self.horizon = weight, schedule, horizon
+        self.layer, self.together, self.layers = layer, together, ("features", "logits", layer)
+        self.stackable = schedule != "adaptive"
+        self.register_buffer("ratio", torch.ones(()), persistent=False)
+        if schedule == "adaptive" and layer not in {"features", "logits"}:
+            raise ValueError("an adaptive λ needs layer: features or logits")
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        source, target = self.both(batch, ("features",), self.together)
-        lam = self.weight * self.schedule(progress)
-        features = torch.cat([source["features"], target["features"]])
-        n = len(batch.source_x)
-        domain_logits = self.discriminator(reverse_gradient(features, lam))
-        return {
-            "label": label_loss(self.network.classifier(source["features"]), batch.source_y, batch.source_weight),
-            "domain": domain_loss(domain_logits[:n], domain_logits[n:]),
-        }
+        # With the discriminator on the features nobody asks for the target's logits: heads may be large.
+        layers = ("features",) if self.layer == "features" else self.layers
+        source, target = self.both(batch, layers, self.together)
+        logits = source["logits"] if "logits" in source else self.network.classifier(source["features"])
+        label = label_loss(logits, batch.source_y, batch.source_weight)
+        seen = source[self.layer], target[self.layer]
+        weight = self.weight * (self._ratio(label, *seen) if self.schedule == "adaptive" else self._share(progress))
+        return {"label": label, "domain": domain_adversarial_loss(self.discriminator, *seen, weight)}
+
+    def _share(self, progress: float) -> float:
+        return LAMBDA_SCHEDULES[self.schedule](min(1.0, progress / self.horizon))
+
+    def _ratio(self, label: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """The norm of the label loss's gradient at the discriminator's layer over that of the domain loss's."""
+        domain = domain_loss(self.discriminator(source), self.discriminator(target))
+        (of_label,) = torch.autograd.grad(label, source, retain_graph=True)
+        of_domain = torch.cat(torch.autograd.grad(domain, (source, target)))
+        return self.ratio.copy_((of_label.norm() / of_domain.norm()).clamp(max=LARGEST))
 
     def domain_logits(self, outputs: Outputs) -> Tensor:
-        logits: Tensor = self.discriminator(outputs["features"])
+        logits: Tensor = self.discriminator(outputs[self.layer])
         return logits
 
     def coefficients(self, progress: float) -> dict[str, float]:
-        return {"lambda": self.weight * self.schedule(progress)}
+        factor = float(self.ratio) if self.schedule == "adaptive" else self._share(progress)
+        return {"lambda": self.weight * factor}

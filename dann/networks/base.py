@@ -85,8 +85,9 @@ class Network(nn.Module):
         """
         found: Outputs = {}
 
+        # A copy, because a ReLU that works in place may follow.
         def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-            return lambda module, inputs, output: found.update({name: output.flatten(1)})
+            return lambda module, inputs, output: found.update({name: output.flatten(1).clone()})
 
         inner = [name for name in layers if name not in ("features", "logits")]
         hooks = [self.get_submodule(name).register_forward_hook(keep(name)) for name in inner]

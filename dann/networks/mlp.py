@@ -15,15 +15,20 @@ def mlp(
     *,
     hidden: Annotated[int, Field(ge=1)] = 50,
     activation: Literal["sigmoid", "relu"] = "sigmoid",
+    batch_norm: bool = False,
+    discriminator: list[Annotated[int, Field(ge=1)]] | None = None,
 ) -> Network:
     """For vectors: one hidden layer, a linear head, a logistic regression as discriminator (Ganin et al. 2016, 4.1).
 
     Args:
         hidden: D, the width of the hidden layer: 50 for Amazon reviews, 15 for the moons (sections 5.1.1, 5.1.2).
         activation: of the hidden layer; sigmoid in the paper.
+        batch_norm: normalise before the activation, as the usual bottleneck on pretrained features does.
+        discriminator: hidden widths of the discriminator that methods put on this network; none in the paper.
     """
     if len(input_shape) != 1:
         raise BadInput(f"network: mlp takes vectors, not inputs of shape {input_shape}: choose a network for images")
     nonlinearity = nn.Sigmoid() if activation == "sigmoid" else nn.ReLU()
-    features = nn.Sequential(nn.Linear(input_shape[0], hidden), nonlinearity)
-    return Network(features, nn.Linear(hidden, num_classes), input_shape, ())
+    norm = [nn.BatchNorm1d(hidden)] if batch_norm else []
+    features = nn.Sequential(nn.Linear(input_shape[0], hidden), *norm, nonlinearity)
+    return Network(features, nn.Linear(hidden, num_classes), input_shape, discriminator or ())

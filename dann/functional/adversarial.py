@@ -1,0 +1,152 @@
+"""The gradient reversal, the losses of a domain discriminator, and what CDAN gives it to see."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dann.functional.precision import precise, product
+
+
+class _ReverseGradient(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, weight: float | Tensor) -> Tensor:
+        return x.view_as(x)  # a view, not x itself: autograd needs a new output to hang the reversal on
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float | Tensor], output: Tensor) -> None:
+        ctx.number, weight = None, inputs[1]
+        if isinstance(weight, Tensor):
+            ctx.save_for_backward(weight)  # the only way in which vmap's rule sees that it differs between replicas
+        else:
+            ctx.number = weight
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        weight = ctx.saved_tensors[0] if ctx.number is None else ctx.number
+        return -weight * gradient, None
+
+
+def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:
+    """The identity whose backward pass multiplies the gradient by −λ.
+
+    Ganin et al. 2016, section 4.2, equations (16) and (17): R(x) = x, dR/dx = −λI.
+
+    Args:
+        x: any shape.
+        weight: λ, a number or a tensor that broadcasts against ``x``; it receives no gradient itself.
+    """
+    result: Tensor = _ReverseGradient.apply(x, weight)
+    return result
+
+
+def domain_loss(
+    source_logits: Tensor,
+    target_logits: Tensor,
+    source_weight: Tensor | None = None,
+    target_weight: Tensor | None = None,
+) -> Tensor:
+    """The mean binary cross-entropy of the domain labels over the examples of both domains, in nats.
+
+    Ganin et al. 2016, equation (9) with d = 0 for source and d = 1 for target: a discriminator at chance costs
+    ln 2 = 0.693. Some libraries add the two domains' means instead, which doubles the loss and so the trade-off.
+
+    Args:
+        source_logits: shape ``(N,)``, the logit of "this is a target example" for each source example.
+        target_logits: shape ``(M,)``, the same for the target examples.
+        source_weight: of each source example, shape ``(N,)``, by default 1. The loss is Σ wᵢ lᵢ / (N + M): the weights
+            are not normalised.
+        target_weight: of each target example, shape ``(M,)``, by default 1.
+    """
+    logits = precise(torch.cat([source_logits, target_logits]))
+    labels = torch.cat([logits.new_zeros(len(source_logits)), logits.new_ones(len(target_logits))])
+    if source_weight is None and target_weight is None:
+        return F.binary_cross_entropy_with_logits(logits, labels)
+    source_weight = logits.new_ones(len(source_logits)) if source_weight is None else source_weight
+    target_weight = logits.new_ones(len(target_logits)) if target_weight is None else target_weight
+    losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    return (torch.cat([source_weight, target_weight]) * losses).mean()
+
+
+def domain_adversarial_loss(
+    discriminator: Callable[[Tensor], Tensor],
+    source: Tensor,
+    target: Tensor,
+    weight: float | Tensor,
+    source_weight: Tensor | None = None,
+    target_weight: Tensor | None = None,
+) -> Tensor:
+    """The domain loss, which the discriminator descends and the features ascend, λ times as strongly.
+
+    Ganin et al. 2016, equation (18). Both domains go through the discriminator as one batch.
+
+    Args:
+        discriminator: maps ``(N + M, D)`` to the logits of "this is a target example", ``(N + M,)``.
+        source: shape ``(N, D)``.
+        target: shape ``(M, D)``.
+        weight: λ.
+        source_weight: as in ``domain_loss``.
+        target_weight: as in ``domain_loss``.
+    """
+    logits = discriminator(reverse_gradient(torch.cat([source, target]), weight))
+    return domain_loss(logits[: len(source)], logits[len(source) :], source_weight, target_weight)
+
+
+def confusion_loss(logits: Tensor) -> Tensor:
+    """The mean cross-entropy of a discriminator's output with the uniform label, in nats.
+
+    Tzeng et al. 2015, equation (6): −½ log σ(z) − ½ log σ(−z), at least ln 2, which it is at z = 0.
+
+    Args:
+        logits: of the examples of both domains, shape ``(N,)``.
+    """
+    logits = precise(logits)
+    return -(F.logsigmoid(logits) + F.logsigmoid(-logits)).mean() / 2
+
+
+def multilinear_map(features: Tensor, probabilities: Tensor) -> Tensor:
+    """The outer product of each example's features and class probabilities, shape ``(N, K·D)``.
+
+    Long et al. 2018 (CDAN), equations (4) and (5). Class by class: entry k·D + d is p_k f_d.
+
+    Args:
+        features: shape ``(N, D)``.
+        probabilities: shape ``(N, K)``.
+    """
+    return (precise(probabilities)[:, :, None] * precise(features)[:, None, :]).flatten(1)
+
+
+def randomized_map(features: Tensor, probabilities: Tensor, feature_matrix: Tensor, class_matrix: Tensor) -> Tensor:
+    """A random projection of the multilinear map, shape ``(N, d)``.
+
+    Long et al. 2018 (CDAN), equation (6): (f R_f) ⊙ (p R_g) / √d. With independent standard normal entries in the
+    matrices its inner products are those of the multilinear map in expectation.
+
+    Args:
+        features: shape ``(N, D)``.
+        probabilities: shape ``(N, K)``.
+        feature_matrix: R_f, shape ``(D, d)``.
+        class_matrix: R_g, shape ``(K, d)``.
+    """
+    projected_features = product(precise(features), precise(feature_matrix))
+    projected_classes = product(precise(probabilities), precise(class_matrix))
+    return projected_features * projected_classes / math.sqrt(feature_matrix.shape[1])
+
+
+def entropy_weight(logits: Tensor) -> Tensor:
+    """The weight 1 + exp(−H) of each example, shape ``(N,)``, H the entropy of its prediction in nats.
+
+    Long et al. 2018 (CDAN), equation (8). It is 2 for a certain prediction and 1 + 1/K for a uniform one.
+    The gradient flows through it: detach it where the weights are to be held fixed.
+
+    Args:
+        logits: shape ``(N, K)``.
+    """
+    log_probabilities = precise(logits).log_softmax(1)
+    negative_entropies = (log_probabilities.exp() * log_probabilities).sum(1)
+    return negative_entropies.exp() + 1

@@ -1,0 +1,49 @@
+"""Adaptive feature norms (Xu et al. 2019)."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import hard_feature_norm, label_loss, stepwise_feature_norm
+from dann.methods.base import Method
+from dann.networks import Network
+
+
+class Afn(Method):
+    """AFN: a classifier of the source whose features have large norms in both domains.
+
+    Xu et al. 2019, "Larger norm more transferable". One update descends the label loss plus the weight times the
+    penalty on the norms, in the whole network. Both domains are forwarded together, as one batch. Equation (6) takes
+    one mean over the examples of both domains; the authors' code adds up the two domains' means, which is twice as
+    much, and so does this. Their dropout that keeps the norm and their entropy term are left out.
+
+    Args:
+        mode: ``stepwise`` (SAFN, equation 6) raises every norm by steps, so that the penalty's value never changes;
+            ``hard`` (HAFN, equation 4) draws each domain's mean norm to the radius.
+        weight: λ of the penalty.
+        step: Δr of ``stepwise``.
+        radius: R of ``hard``.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        mode: Literal["stepwise", "hard"] = "stepwise",
+        weight: float = 0.05,
+        step: float = 1.0,
+        radius: float = 25.0,
+    ) -> None:
+        super().__init__(network)
+        self.mode, self.weight, self.step, self.radius = mode, weight, step, radius
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, self.layers)
+        label = label_loss(source["logits"], batch.source_y, batch.source_weight)
+        return {"label": label, "norm": self.weight * self._penalty(source["features"], target["features"])}
+
+    def _penalty(self, source: Tensor, target: Tensor) -> Tensor:
+        if self.mode == "hard":
+            return hard_feature_norm(source, target, self.radius)
+        return stepwise_feature_norm(source, self.step) + stepwise_feature_norm(target, self.step)

@@ -1,0 +1,31 @@
+"""Batch nuclear-norm maximisation (Cui et al. 2020)."""
+
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import label_loss, nuclear_norm
+from dann.methods.base import Method
+from dann.networks import Network
+
+
+class Bnm(Method):
+    """BNM: predictions on the target that are certain and spread over the classes, by their matrix's nuclear norm.
+
+    Cui et al. 2020, equation (9). One update descends the label loss and minus the nuclear norm of the target's
+    predictions, divided by their number, in features and classifier. Source and target are forwarded together, as one
+    batch.
+
+    Args:
+        weight: of the nuclear norm (λ).
+    """
+
+    def __init__(self, network: Network, *, weight: float = 1.0) -> None:
+        super().__init__(network)
+        self.weight = weight
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, ("logits",))
+        return {
+            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "nuclear_norm": self.weight * nuclear_norm(target["logits"]),
+        }

@@ -1,0 +1,64 @@
+"""Batch spectral penalisation (Chen et al. 2019)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import domain_adversarial_loss, label_loss, spectral_penalty
+from dann.methods.base import Method
+from dann.methods.dann import Width
+from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.schedules import LAMBDA_SCHEDULES
+
+
+class Bsp(Method):
+    """BSP: DANN whose features are kept from having a few directions much stronger than the rest.
+
+    Chen et al. 2019, section 4, equation (8), with DANN as the adversarial method. One update is that of DANN and
+    descends the penalty, on the squares of the largest singular values of each domain's features, in the features.
+    Both domains are forwarded together, as one batch.
+
+    Args:
+        penalty: β of the penalty; 0 makes it DANN.
+        k: how many singular values are penalised in each domain, the largest first.
+        weight: λ of the domain loss at the end of training.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
+        discriminator: hidden widths of the discriminator; by default what the network's paper puts on its features.
+    """
+
+    adversarial = True
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        penalty: float = 1e-4,
+        k: Annotated[int, Field(ge=1)] = 1,
+        weight: float = 1.0,
+        schedule: Literal["ramp", "constant"] = "ramp",
+        discriminator: list[Width] | None = None,
+    ) -> None:
+        super().__init__(network)
+        widths = network.discriminator_widths if discriminator is None else discriminator
+        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.penalty, self.k, self.weight, self.schedule = penalty, k, weight, LAMBDA_SCHEDULES[schedule]
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        outputs = self.both(batch, ("features",))
+        source, target = (of["features"] for of in outputs)
+        weight = self.weight * self.schedule(progress)
+        singular = spectral_penalty(source, self.k) + spectral_penalty(target, self.k)
+        return {
+            "label": label_loss(self.network.classifier(source), batch.source_y, batch.source_weight),
+            "domain": domain_adversarial_loss(self.discriminator, source, target, weight),
+            "spectral": self.penalty * singular,
+        }
+
+    def domain_logits(self, outputs: Outputs) -> Tensor:
+        logits: Tensor = self.discriminator(outputs["features"])
+        return logits
+
+    def coefficients(self, progress: float) -> dict[str, float]:
+        return {"lambda": self.weight * self.schedule(progress)}

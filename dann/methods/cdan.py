@@ -1,0 +1,105 @@
+"""Conditional adversarial domain adaptation (Long et al. 2018)."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import (
+    domain_adversarial_loss,
+    entropy_weight,
+    label_loss,
+    multilinear_map,
+    randomized_map,
+    reverse_gradient,
+)
+from dann.methods.base import Method
+from dann.methods.dann import Width
+from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.schedules import LAMBDA_SCHEDULES
+
+LARGEST = 4096  # width of the map, above which it is randomized: equation (7)
+
+
+class Cdan(Method):
+    """CDAN: DANN whose discriminator sees the products of features and class probabilities, not the features alone.
+
+    Long et al. 2018, section 3. One update descends the label loss in features and classifier, the domain loss in the
+    discriminator, and −λ times the domain loss in the network, λ acting inside the reversal of the map. Both domains
+    are forwarded together, as one batch. The domain loss is the mean over both domains, half of the paper's sum of two
+    means, as for DANN. A term ``weighted_domain`` stands for ``domain`` where the weights do not have mean 1.
+
+    Args:
+        entropy: weigh each example by 1 + exp(−H), H the entropy of its prediction (CDAN+E, equation 8). The network
+            ascends the loss through the weights too, as strongly as through the map.
+        normalised: divide the weights by their mean over the domain's batch, held fixed, as the authors' code does and
+            equation (8) does not.
+        detach: hold the class probabilities in the map fixed, as the authors' code does; the paper does not say.
+        randomized: project the map to fewer dimensions at random (equation 6) ``always``, ``never``, or (``auto``)
+            where features times classes are more than 4096 (equation 7).
+        random_dim: d, the width of the random projection.
+        weight: λ at the end of training.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
+        discriminator: hidden widths of the discriminator; by default what the network's paper puts on its features.
+    """
+
+    adversarial = True
+    feature_matrix: Tensor | None
+    class_matrix: Tensor | None
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        entropy: bool = False,
+        normalised: bool = False,
+        detach: bool = True,
+        randomized: Literal["auto", "always", "never"] = "auto",
+        random_dim: Annotated[int, Field(ge=1)] = 1024,
+        weight: float = 1.0,
+        schedule: Literal["ramp", "constant"] = "ramp",
+        discriminator: list[Width] | None = None,
+    ) -> None:
+        super().__init__(network)
+        features, classes = network.feature_dim, network.num_classes
+        random = randomized == "always" or (randomized == "auto" and features * classes > LARGEST)
+        widths = network.discriminator_widths if discriminator is None else discriminator
+        self.discriminator = DomainDiscriminator(random_dim if random else features * classes, widths)
+        for name, size in (("feature_matrix", features), ("class_matrix", classes)):
+            self.register_buffer(name, torch.randn(size, random_dim) if random else None)
+        self.entropy, self.normalised, self.detach = entropy, normalised, detach
+        self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, self.layers)
+        lam = self.weight * self.schedule(progress)
+        weights = [self._weights(of["logits"], lam) for of in (source, target)]
+        name = "weighted_domain" if self.entropy and not self.normalised else "domain"
+        return {
+            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            name: domain_adversarial_loss(self.discriminator, self._map(source), self._map(target), lam, *weights),
+        }
+
+    def _weights(self, logits: Tensor, lam: float) -> Tensor | None:
+        """The entropy weights of one domain's examples, the gradient through them reversed."""
+        if not self.entropy:
+            return None
+        weights = entropy_weight(reverse_gradient(logits, lam))
+        return weights / weights.mean().detach() if self.normalised else weights
+
+    def _map(self, outputs: Outputs) -> Tensor:
+        """What the discriminator sees, shape ``(N, K·D)`` or ``(N, d)``."""
+        features, probabilities = outputs["features"], outputs["logits"].softmax(1)
+        probabilities = probabilities.detach() if self.detach else probabilities
+        if self.feature_matrix is None or self.class_matrix is None:
+            return multilinear_map(features, probabilities)
+        return randomized_map(features, probabilities, self.feature_matrix, self.class_matrix)
+
+    def domain_logits(self, outputs: Outputs) -> Tensor:
+        logits: Tensor = self.discriminator(self._map(outputs))
+        return logits
+
+    def coefficients(self, progress: float) -> dict[str, float]:
+        return {"lambda": self.weight * self.schedule(progress)}

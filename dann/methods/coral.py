@@ -1,0 +1,33 @@
+"""Correlation alignment for deep networks (Sun and Saenko 2016)."""
+
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import coral, label_loss
+from dann.methods.base import Method
+from dann.networks import Network
+
+
+class DeepCoral(Method):
+    """Deep CORAL: a classifier of the source in one layer of which the two domains have the same covariance.
+
+    Sun and Saenko 2016, section 3, equations (1) to (6). One update descends the label loss plus the weight times the
+    CORAL loss, in the whole network. Both domains are forwarded together, as one batch.
+
+    Args:
+        weight: λ of the CORAL loss. The paper sets it so that both losses are about the same at the end of training
+            (section 4.1), which depends on the data; the default is no value of the paper's.
+        layer: ``features``, ``logits`` (the last layer, as in section 4), or a module by its dotted name.
+    """
+
+    def __init__(self, network: Network, *, weight: float = 1.0, layer: str = "logits") -> None:
+        super().__init__(network)
+        network.width(layer)  # refuses a layer that there is not
+        self.weight, self.layer, self.layers = weight, layer, ("features", "logits", layer)
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, self.layers)
+        return {
+            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "coral": self.weight * coral(source[self.layer], target[self.layer]),
+        }

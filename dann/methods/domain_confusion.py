@@ -1,0 +1,64 @@
+"""Domain confusion (Tzeng et al. 2015)."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dann.data import Batch
+from dann.functional import confusion_loss, domain_loss, label_loss
+from dann.methods.base import Method
+from dann.networks import DomainDiscriminator, Network, Outputs
+
+Width = Annotated[int, Field(ge=1)]
+
+
+class DomainConfusion(Method):
+    """Domain confusion: features on which a discriminator, trained in turn with them, is as unsure as can be.
+
+    Tzeng et al. 2015, "Simultaneous deep transfer across domains and tasks", section 3.1, equations (3) to (6). Each
+    step makes two updates: the discriminator descends the domain loss on features that are held fixed; then features
+    and classifier descend the label loss plus λ times the confusion loss, the cross-entropy of the discriminator's
+    output with the uniform distribution over the domains, while the discriminator stays as it is. Both updates
+    forward the domains together, as one batch.
+
+    The paper's loss of soft labels, for labelled target examples, is left out.
+
+    Args:
+        weight: λ, constant.
+        discriminator: hidden widths of the discriminator; by default what the DANN paper puts on the network's
+            features.
+    """
+
+    adversarial = True
+
+    def __init__(self, network: Network, *, weight: float = 0.01, discriminator: list[Width] | None = None) -> None:
+        super().__init__(network)
+        widths = network.discriminator_widths if discriminator is None else discriminator
+        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.weight = weight
+
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return "discriminator", "network"
+
+    def phase_parameters(self, phase: str) -> Sequence[nn.Parameter]:
+        return list((self.discriminator if phase == "discriminator" else self.network).parameters())
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        with torch.set_grad_enabled(phase == "network"):
+            source, target = self.both(batch, ("features",))
+        logits = self.discriminator(torch.cat([source["features"], target["features"]]))
+        if phase == "discriminator":
+            n = len(batch.source_x)
+            return {"domain": domain_loss(logits[:n], logits[n:])}
+        classes = self.network.classifier(source["features"])
+        return {
+            "label": label_loss(classes, batch.source_y, batch.source_weight),
+            "confusion": self.weight * confusion_loss(logits),
+        }
+
+    def domain_logits(self, outputs: Outputs) -> Tensor:
+        logits: Tensor = self.discriminator(outputs["features"])
+        return logits

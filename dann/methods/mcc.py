@@ -1,0 +1,37 @@
+"""Minimum class confusion (Jin et al. 2020)."""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import class_confusion, label_loss
+from dann.methods.base import Method
+from dann.networks import Network
+
+
+class Mcc(Method):
+    """MCC: a classifier that seldom takes two classes for likely at once on the target.
+
+    Jin et al. 2020, equation (8), with the loss of equations (2) to (7). One update descends the label loss and the
+    class confusion of the target's predictions in features and classifier. Source and target are forwarded together,
+    as one batch.
+
+    Args:
+        weight: of the class confusion (μ).
+        temperature: T, by which the target's logits are divided.
+    """
+
+    def __init__(
+        self, network: Network, *, weight: float = 1.0, temperature: Annotated[float, Field(gt=0)] = 2.5
+    ) -> None:
+        super().__init__(network)
+        self.weight, self.temperature = weight, temperature
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, ("logits",))
+        return {
+            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "confusion": self.weight * class_confusion(target["logits"], self.temperature),
+        }

@@ -1,0 +1,94 @@
+"""Multi-source domain adversarial networks (Zhao et al. 2018)."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dann.data import Batch
+from dann.functional import domain_loss, label_loss, reverse_gradient
+from dann.methods.base import Method
+from dann.methods.dann import Width
+from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.schedules import LAMBDA_SCHEDULES
+
+TINY, LARGE = 1e-12, 1e6
+
+
+class Mdan(Method):
+    """MDAN: DANN with several sources, each with a discriminator of its own against the target.
+
+    Zhao et al. 2018, equations (4) and (5). Source i has the label loss Lᵢ and the domain loss Dᵢ over its own examples
+    and the target's. One update descends Σᵢ αᵢ (Lᵢ + Dᵢ), Dᵢ reversed in the features as in DANN. ``hard`` puts all
+    weight α on the source with the largest bound Lᵢ − Dᵢ; ``soft`` has α = softmax(γ (Lᵢ − Dᵢ)), the gradient of the
+    log-sum-exp in the paper's smoothed objective; ``mean`` has α = 1 / S. All examples are forwarded as one batch;
+    labelled target examples are in every source's label loss and in no domain loss.
+
+    Args:
+        sources: S, the number of source domains.
+        aggregate: how the sources are weighed.
+        score: ``bound`` weighs by Lᵢ − Dᵢ as the paper's bound does, ``sum`` by Lᵢ + Dᵢ as its authors' code.
+        gamma: γ of the soft maximum.
+        weight: λ at the end of training.
+        schedule: of λ, as in ``Dann``; the paper has a constant one.
+        discriminator: hidden widths of each discriminator, as in ``Dann``.
+    """
+
+    adversarial = True
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        sources: Annotated[int, Field(ge=1)] = 2,
+        aggregate: Literal["soft", "hard", "mean"] = "soft",
+        score: Literal["bound", "sum"] = "bound",
+        gamma: float = 10.0,
+        weight: float = 1.0,
+        schedule: Literal["ramp", "constant"] = "constant",
+        discriminator: list[Width] | None = None,
+    ) -> None:
+        super().__init__(network)
+        widths = network.discriminator_widths if discriminator is None else discriminator
+        made = [DomainDiscriminator(network.feature_dim, widths) for _ in range(sources)]
+        self.discriminators = nn.ModuleList(made)
+        self.sources, self.aggregate, self.score, self.gamma = sources, aggregate, score, gamma
+        self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, ("features",))
+        logits = self.network.classifier(source["features"])
+        weight = self.weight * self.schedule(progress)
+        reversed_source, reversed_target = (reverse_gradient(side["features"], weight) for side in (source, target))
+        labels, domains, present = [], [], []
+        for number, discriminator in enumerate(self.discriminators):
+            own = (batch.source_domain == number).to(logits.dtype)
+            labelled = own + (batch.source_domain == self.sources)
+            given = labelled if batch.source_weight is None else labelled * batch.source_weight
+            # A source of which the batch has no example gets any loss, and no weight below.
+            labels.append(label_loss(logits, batch.source_y, given.clamp_min(TINY)))
+            share = own / own.mean().clamp_min(TINY)
+            domains.append(domain_loss(discriminator(reversed_source), discriminator(reversed_target), share))
+            present.append(own.amax())
+        label, domain = torch.stack(labels), torch.stack(domains)
+        alpha = self._alpha(label.detach(), domain.detach(), torch.stack(present))
+        return {"label": (alpha * label).sum(), "domain": (alpha * domain).sum()}
+
+    def _alpha(self, label: Tensor, domain: Tensor, present: Tensor) -> Tensor:
+        """The weight of each source, shape ``(S,)``, summing to 1."""
+        score = label - domain if self.score == "bound" else label + domain
+        score = score.where(present > 0, -LARGE)
+        if self.aggregate == "soft":
+            return (self.gamma * score).softmax(0)
+        if self.aggregate == "hard":
+            return F.one_hot(score.argmax(), len(score)).to(score.dtype)
+        return present / present.sum().clamp_min(1)
+
+    def domain_logits(self, outputs: Outputs) -> Tensor:
+        logits = [discriminator(outputs["features"]) for discriminator in self.discriminators]
+        return torch.stack(logits).mean(0)
+
+    def coefficients(self, progress: float) -> dict[str, float]:
+        return {"lambda": self.weight * self.schedule(progress)}

@@ -1,0 +1,84 @@
+"""Deep domain confusion (Tzeng et al. 2014) and deep adaptation networks (Long et al. 2015)."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import Bandwidth, Estimator, label_loss, mean_distance, mk_mmd
+from dann.methods.base import Method
+from dann.networks import Network
+
+Multiplier = Annotated[float, Field(gt=0)]
+
+
+class Ddc(Method):
+    """DDC: a classifier of the source in one layer of which the two domains have the same mean.
+
+    Tzeng et al. 2014, section 3.1, equations (1) to (3). One update descends the label loss plus the weight times the
+    squared distance of the two means, in the whole network. Both domains are forwarded together, as one batch. The
+    paper puts a bottleneck of 256 units behind AlexNet's fc7 and matches the means there; here it is a layer that the
+    network has already.
+
+    Args:
+        weight: λ of the distance.
+        layer: ``features``, ``logits``, or a module by its dotted name.
+    """
+
+    def __init__(self, network: Network, *, weight: float = 0.25, layer: str = "features") -> None:
+        super().__init__(network)
+        network.width(layer)  # refuses a layer that there is not
+        self.weight, self.layer, self.layers = weight, layer, ("features", "logits", layer)
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, self.layers)
+        return {
+            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "mmd": self.weight * mean_distance(source[self.layer], target[self.layer]),
+        }
+
+
+class Dan(Method):
+    """DAN: a classifier of the source in several layers of which the two domains have the same distribution.
+
+    Long et al. 2015, section 3. One update descends the label loss plus the weight times the sum, over the layers, of
+    the squared maximum mean discrepancies, each with several Gaussian kernels at once. Both domains are forwarded
+    together, as one batch. The paper learns the weights of the kernels; here all weigh the same, as in the code that
+    its authors published later.
+
+    Args:
+        weight: λ of the sum; the paper gives no one value.
+        layers: what is matched, each ``features``, ``logits``, or a module by its dotted name.
+        estimator: of each discrepancy: ``linear`` over disjoint pairs of examples (section 3.2); the authors' later
+            code takes all pairs, as ``biased`` and ``unbiased`` do.
+        bandwidth: of the kernels: the ``median`` or ``mean`` squared distance of the batch's examples.
+        multipliers: of the bandwidth, one for each kernel.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        weight: float = 1.0,
+        layers: Annotated[Sequence[str], Field(min_length=1)] = ["features", "logits"],
+        estimator: Estimator = "linear",
+        bandwidth: Bandwidth = "median",
+        multipliers: Annotated[Sequence[Multiplier], Field(min_length=1)] = [0.25, 0.5, 1.0, 2.0, 4.0],
+    ) -> None:
+        super().__init__(network)
+        for layer in layers:
+            network.width(layer)  # refuses a layer that there is not
+        self.weight, self.matched, self.layers = weight, tuple(layers), ("features", "logits", *layers)
+        self.distance = partial(mk_mmd, estimator=estimator, bandwidth=bandwidth, multipliers=multipliers)
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, self.layers)
+        distances = [self.distance(source[layer], target[layer]) for layer in self.matched]
+        return {
+            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "mmd": self.weight * torch.stack(distances).sum(),
+        }

@@ -1,0 +1,79 @@
+"""Source hypothesis transfer (Liang et al. 2020)."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dann.data import Batch, Survey
+from dann.functional import centroids, entropy, label_loss, marginal_entropy, nearest_centroid
+from dann.methods.base import Method
+from dann.networks import Frozen, Network
+
+
+class Shot(Method):
+    """SHOT: a source model whose features are then trained on the target alone, its classifier held fixed.
+
+    Liang et al. 2020. For the share ``pretrain`` of training it descends the label loss with smoothed labels (equation
+    1) on source examples. From then on no source example is read: the features descend the entropy of each target
+    prediction, less the entropy of the mean one (equations 2 and 3), plus ``weight`` times the cross-entropy of pseudo
+    labels (equation 6). These are the classes of the nearest of the centroids (equations 4 and 5) in the features of
+    the network as it was when they were last computed, ``refreshes`` times in all; examples are not augmented for
+    them in the paper, here they are as the batch is. Each domain is forwarded alone. The paper's bottleneck with
+    BatchNorm, weight-normalised classifier and lower learning rate of the backbone are the network's and the
+    optimiser's affair and not set here.
+
+    Args:
+        pretrain: the share of training on the source; the paper trains the source model to its end first.
+        weight: β of the pseudo labels.
+        smoothing: of the source's labels.
+        refreshes: how often the centroids are computed; the paper does so each of 15 epochs.
+    """
+
+    reads_inputs = True
+    branches = ("pretrain", "smoothing")
+    centroids: Tensor
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        pretrain: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        weight: float = 0.3,
+        smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        refreshes: Annotated[int, Field(ge=1)] = 15,
+    ) -> None:
+        super().__init__(network)
+        self.pretrain, self.weight, self.smoothing = pretrain, weight, smoothing
+        self.milestones = tuple(pretrain + (1 - pretrain) * number / refreshes for number in range(refreshes))
+        self.labeller = Frozen(network.features)
+        self.register_buffer("centroids", torch.zeros(network.num_classes, network.feature_dim + 1))
+
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return ("source",) if progress < self.pretrain else ("target",)
+
+    def phase_parameters(self, phase: str) -> list[nn.Parameter] | None:
+        return None if phase == "source" else list(self.network.features.parameters())
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        if phase == "source":
+            logits = self.predict(batch.source_x)
+            return {"label": label_loss(logits, batch.source_y, batch.source_weight, self.smoothing)}
+        logits = self.predict(batch.target_x)
+        with torch.no_grad():
+            labels = nearest_centroid(self.labeller(batch.target_x), self.centroids)
+        return {
+            "entropy": entropy(logits),
+            "diversity": -marginal_entropy(logits),
+            "pseudo label": self.weight * label_loss(logits, labels),
+        }
+
+    def refresh(self, survey: Survey, progress: float) -> None:
+        outputs = [self.outputs(x) for x in survey.target()]
+        features = torch.cat([each["features"] for each in outputs])
+        probabilities = torch.cat([each["logits"] for each in outputs]).softmax(1)
+        labels = nearest_centroid(features, centroids(features, probabilities))
+        self.centroids.copy_(centroids(features, F.one_hot(labels, probabilities.shape[1])))
+        self.labeller.take(self.network.features)

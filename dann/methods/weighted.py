@@ -1,0 +1,102 @@
+"""DANN whose source classes weigh as the target needs them: under label shift, and where the target lacks classes."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dann.data import Batch, Survey
+from dann.functional import bbse, confusion, domain_adversarial_loss, label_loss, mlls, precise
+from dann.methods.base import Method
+from dann.methods.dann import Width
+from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.schedules import LAMBDA_SCHEDULES
+
+SMALLEST = 1e-3  # of a weight: a batch whose weights are all 0 would have no loss
+
+
+class WeightedDann(Method):
+    """DANN in which a source example of class y weighs w(y), in the label loss and in the domain loss.
+
+    All else is as in ``Dann``; both domains are forwarded as one batch. The weights are 1 until they are first
+    estimated, ``refreshes`` times evenly over training, from predictions for the target's training examples:
+
+    ``bbse`` and ``mlls`` estimate w(y) = q(y) / p(y), the class's share in the target over that in the source, as
+    black-box shift estimation (Lipton et al. 2018) from the confusion of held-out source examples, or by maximum
+    likelihood (Saerens et al. 2002), to which the predictions count as calibrated. Weighting DANN so is proposed by
+    Tachet des Combes et al. 2020 (IWDAN). ``pada`` takes the mean probabilities of the classes, divided by the largest
+    of them, so that classes the target lacks fade out (Cao et al. 2018, PADA, equations 4 and 5).
+
+    Held-out source labels enter training through ``bbse``, so there the source validation accuracy is not quite
+    independent of training.
+
+    Args:
+        estimate: what the weights are.
+        normalised: make the weights of a batch average 1, as PADA's authors' code does and its paper does not.
+        refreshes: how often they are estimated.
+        weight: λ at the end of training.
+        schedule: of λ, as in ``Dann``.
+        discriminator: hidden widths of the discriminator, as in ``Dann``.
+    """
+
+    adversarial = True
+    class_weight: Tensor
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        estimate: Literal["bbse", "mlls", "pada"],
+        normalised: bool = False,
+        refreshes: Annotated[int, Field(ge=1)] = 20,
+        weight: float = 1.0,
+        schedule: Literal["ramp", "constant"] = "ramp",
+        discriminator: list[Width] | None = None,
+    ) -> None:
+        super().__init__(network)
+        widths = network.discriminator_widths if discriminator is None else discriminator
+        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.estimate, self.normalised = estimate, normalised
+        self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
+        self.milestones = tuple(number / refreshes for number in range(1, refreshes))
+        self.register_buffer("class_weight", torch.ones(network.num_classes))
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        source, target = self.both(batch, ("features",))
+        weight = self.class_weight[batch.source_y]
+        weight = weight / weight.mean().clamp_min(1e-6) if self.normalised else weight
+        given = weight if batch.source_weight is None else weight * batch.source_weight
+        label = label_loss(self.network.classifier(source["features"]), batch.source_y, given)
+        lam, seen = self.weight * self.schedule(progress), (source["features"], target["features"])
+        return {
+            "label": label * weight.mean(),  # the mean of the weighted losses, not their weighted mean
+            "domain": domain_adversarial_loss(self.discriminator, *seen, lam, source_weight=weight),
+        }
+
+    def refresh(self, survey: Survey, progress: float) -> None:
+        probabilities = torch.cat([precise(self.predict(x)).softmax(1) for x in survey.target()])
+        if self.estimate == "pada":
+            shares = probabilities.mean(0)
+            estimated = shares / shares.max()
+        else:
+            estimated = self._ratios(probabilities, survey)
+        self.class_weight.copy_(estimated.clamp_min(SMALLEST))
+
+    def _ratios(self, probabilities: Tensor, survey: Survey) -> Tensor:
+        """The ratios of target to source class shares by one of the two estimators of label shift."""
+        classes = probabilities.shape[1]
+        held_out = [(self.predict(x).argmax(1), y) for x, y in survey.held_out()]
+        predicted, labels = (torch.cat(parts) for parts in zip(*held_out, strict=True))
+        if self.estimate == "mlls":
+            prior = torch.bincount(labels, minlength=classes).clamp_min(1).to(probabilities.dtype)
+            return mlls(probabilities, prior / prior.sum())
+        shares = torch.bincount(probabilities.argmax(1), minlength=classes) / len(probabilities)
+        return bbse(confusion(labels, predicted, classes), shares)
+
+    def domain_logits(self, outputs: Outputs) -> Tensor:
+        logits: Tensor = self.discriminator(outputs["features"])
+        return logits
+
+    def coefficients(self, progress: float) -> dict[str, float]:
+        return {"lambda": self.weight * self.schedule(progress)}
