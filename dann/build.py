@@ -146,6 +146,8 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 def _check(method: Method, config: Config) -> None:
     """Refuse data without what the method needs."""
+    if config.data.batch_size < (least := method.smallest_batch):
+        raise BadInput(f"data.batch_size: {config.method.name} compares examples of a batch: set it to {least} or more")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
     if method.sources not in (None, given := len(config.data.sources)):

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from dann.data import Batch, Survey
 from dann.functional import domain_loss, label_loss
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Frozen, Network, Outputs
-
-Width = Annotated[int, Field(ge=1)]
+from dann.networks import DomainDiscriminator, Frozen, Network, Outputs, Width
 
 
 class Adda(Method):

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from dann.data import Batch
@@ -14,13 +15,13 @@ class Afn(Method):
     """AFN: a classifier of the source whose features have large norms in both domains.
 
     Xu et al. 2019, "Larger norm more transferable". One update descends the label loss plus the weight times the
-    penalty on the norms, in the whole network. Both domains are forwarded together, as one batch. Equation (6) takes
-    one mean over the examples of both domains; the authors' code adds up the two domains' means, which is twice as
-    much, and so does this. Their dropout that keeps the norm and their entropy term are left out.
+    penalty on the norms, in the whole network. Both domains are forwarded together, as one batch. The stepwise
+    penalty is one mean over the examples of both domains; the authors' code adds up the two domains' means, so that its
+    weight of 0.05 is 0.1 here. Their dropout that keeps the norm and their entropy term are left out.
 
     Args:
-        mode: ``stepwise`` (SAFN, equation 6) raises every norm by steps, so that the penalty's value never changes;
-            ``hard`` (HAFN, equation 4) draws each domain's mean norm to the radius.
+        mode: ``stepwise`` (SAFN) raises every norm by steps, so that the penalty's value never changes;
+            ``hard`` (HAFN) draws each domain's mean norm to the radius.
         weight: λ of the penalty.
         step: Δr of ``stepwise``.
         radius: R of ``hard``.
@@ -46,4 +47,4 @@ class Afn(Method):
     def _penalty(self, source: Tensor, target: Tensor) -> Tensor:
         if self.mode == "hard":
             return hard_feature_norm(source, target, self.radius)
-        return stepwise_feature_norm(source, self.step) + stepwise_feature_norm(target, self.step)
+        return stepwise_feature_norm(torch.cat([source, target]), self.step)

@@ -24,6 +24,7 @@ class Method(nn.Module):
         milestones: shares of training after which ``refresh`` is called.
         reads_inputs: whether ``forward`` does more with the inputs than hand them to ``outputs`` or ``both``, as
             virtual adversarial training does; then no stack may put the outputs of a first layer in their place.
+        smallest_batch: how many examples of each domain its losses need.
         second_view: whether it needs ``Batch.target_view``.
         stackable: whether runs can train as one stack, which ``torch.autograd.grad`` within ``forward`` rules out.
     """
@@ -34,6 +35,7 @@ class Method(nn.Module):
     branches: tuple[str, ...] = ()
     milestones: tuple[float, ...] = ()
     reads_inputs: bool = False
+    smallest_batch: int = 1
     second_view: bool = False
     stackable: bool = True
 

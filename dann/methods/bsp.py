@@ -8,8 +8,7 @@ from torch import Tensor
 from dann.data import Batch
 from dann.functional import domain_adversarial_loss, label_loss, spectral_penalty
 from dann.methods.base import Method
-from dann.methods.dann import Width
-from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.networks import DomainDiscriminator, Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 

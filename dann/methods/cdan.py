@@ -16,8 +16,7 @@ from dann.functional import (
     reverse_gradient,
 )
 from dann.methods.base import Method
-from dann.methods.dann import Width
-from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.networks import DomainDiscriminator, Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 LARGEST = 4096  # width of the map, above which it is randomized: equation (7)

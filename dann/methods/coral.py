@@ -20,6 +20,8 @@ class DeepCoral(Method):
         layer: ``features``, ``logits`` (the last layer, as in section 4), or a module by its dotted name.
     """
 
+    smallest_batch = 2
+
     def __init__(self, network: Network, *, weight: float = 1.0, layer: str = "logits") -> None:
         super().__init__(network)
         network.width(layer)  # refuses a layer that there is not

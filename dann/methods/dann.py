@@ -9,10 +9,9 @@ from torch import Tensor
 from dann.data import Batch
 from dann.functional import domain_adversarial_loss, domain_loss, label_loss
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.networks import DomainDiscriminator, Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
-Width = Annotated[int, Field(ge=1)]
 LARGEST = 10.0  # of an adaptive λ: a discriminator at chance has next to no gradient, and the ratio no bound
 
 

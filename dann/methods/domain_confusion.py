@@ -1,18 +1,14 @@
 """Domain confusion (Tzeng et al. 2015)."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from dann.data import Batch
 from dann.functional import confusion_loss, domain_loss, label_loss
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs
-
-Width = Annotated[int, Field(ge=1)]
+from dann.networks import DomainDiscriminator, Network, Outputs, Width
 
 
 class DomainConfusion(Method):

@@ -33,6 +33,8 @@ class Jan(Method):
             five on the features and one of fixed bandwidth 1.68 on the probabilities; here both have the same.
     """
 
+    smallest_batch = 2
+
     def __init__(
         self,
         network: Network,

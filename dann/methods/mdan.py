@@ -10,8 +10,7 @@ from torch.nn import functional as F
 from dann.data import Batch
 from dann.functional import domain_loss, label_loss, reverse_gradient
 from dann.methods.base import Method
-from dann.methods.dann import Width
-from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.networks import DomainDiscriminator, Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 TINY, LARGE = 1e-12, 1e6

@@ -59,6 +59,8 @@ class Dan(Method):
         multipliers: of the bandwidth, one for each kernel.
     """
 
+    smallest_batch = 2
+
     def __init__(
         self,
         network: Network,

@@ -12,8 +12,7 @@ from torch.nn import functional as F
 from dann.data import Batch
 from dann.functional import domain_adversarial_loss, entropy, kl_divergence, label_loss
 from dann.methods.base import Method
-from dann.methods.dann import Width
-from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.networks import DomainDiscriminator, Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 

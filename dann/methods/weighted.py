@@ -9,8 +9,7 @@ from torch import Tensor
 from dann.data import Batch, Survey
 from dann.functional import bbse, confusion, domain_adversarial_loss, label_loss, mlls, precise
 from dann.methods.base import Method
-from dann.methods.dann import Width
-from dann.networks import DomainDiscriminator, Network, Outputs
+from dann.networks import DomainDiscriminator, Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 SMALLEST = 1e-3  # of a weight: a batch whose weights are all 0 would have no loss

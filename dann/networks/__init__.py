@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from dann.networks import digits, mlp, resnet, series
-from dann.networks.base import DomainDiscriminator, Frozen, GradientReversal, Network, Outputs, fresh
+from dann.networks.base import DomainDiscriminator, Frozen, GradientReversal, Network, Outputs, Width, fresh
 
 NETWORKS: dict[str, Callable[..., Network]] = {
     "mnist": digits.mnist,
@@ -14,4 +14,4 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "resnet18": resnet.resnet18,
 }
 
-__all__ = ["NETWORKS", "DomainDiscriminator", "Frozen", "GradientReversal", "Network", "Outputs", "fresh"]
+__all__ = ["NETWORKS", "DomainDiscriminator", "Frozen", "GradientReversal", "Network", "Outputs", "Width", "fresh"]

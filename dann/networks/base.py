@@ -3,15 +3,17 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from dann.errors import BadInput
 from dann.functional import reverse_gradient
 from dann.networks.dropout import Dropout
 
+Width = Annotated[int, Field(ge=1)]  # of a hidden layer
 Outputs = dict[str, Tensor]  # of layers, by name: "features" (N, D), "logits" (N, K), and others that were asked for
 
 

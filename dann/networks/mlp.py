@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import nn
 
 from dann.errors import BadInput
-from dann.networks.base import Network
+from dann.networks.base import Network, Width
 
 
 def mlp(
@@ -16,7 +16,7 @@ def mlp(
     hidden: Annotated[int, Field(ge=1)] = 50,
     activation: Literal["sigmoid", "relu"] = "sigmoid",
     batch_norm: bool = False,
-    discriminator: list[Annotated[int, Field(ge=1)]] | None = None,
+    discriminator: list[Width] | None = None,
 ) -> Network:
     """For vectors: one hidden layer, a linear head, a logistic regression as discriminator (Ganin et al. 2016, 4.1).
 
