@@ -11,9 +11,10 @@ from dann.data.transforms import Transform
 
 
 class Survey:
-    """What a method may read between steps: whole splits as the network sees them, in order, without augmentation.
+    """What a method may read between steps: whole splits as the network sees them, without augmentation.
 
-    There is no way to the target's labels, and none to its test examples.
+    They come in an order drawn once, so that a part is a sample of the whole where files are sorted by class. There is
+    no way to the target's labels, and none to its test examples.
 
     Args:
         source: the labelled training examples.
@@ -31,9 +32,9 @@ class Survey:
         device: torch.device,
     ) -> None:
         self._splits: Mapping[str, tuple[Split, Transform]] = {
-            "source": (source, transforms[0]),
-            "held_out": (held_out, transforms[0]),
-            "target": (target, transforms[1]),
+            "source": (_mixed(source), transforms[0]),
+            "held_out": (_mixed(held_out), transforms[0]),
+            "target": (_mixed(target), transforms[1]),
         }
         self.device = device
 
@@ -58,3 +59,7 @@ class Survey:
     def _inputs(self, name: str) -> Iterator[Tensor]:
         split, transform = self._splits[name]
         return (transform(x.to(self.device)) for x in chunks(split))
+
+
+def _mixed(split: Split) -> Split:
+    return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(0)))

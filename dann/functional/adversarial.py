@@ -100,7 +100,8 @@ def domain_adversarial_loss(
 def confusion_loss(logits: Tensor) -> Tensor:
     """The mean cross-entropy of a discriminator's output with the uniform label, in nats.
 
-    Tzeng et al. 2015, equation (6): −½ log σ(z) − ½ log σ(−z), at least ln 2, which it is at z = 0.
+    Tzeng et al. 2015, also equation (8) of Tzeng et al. 2017 (ADDA), which adds up the two domains' means:
+    −½ log σ(z) − ½ log σ(−z), at least ln 2, which it is at z = 0.
 
     Args:
         logits: of the examples of both domains, shape ``(N,)``.
@@ -112,7 +113,7 @@ def confusion_loss(logits: Tensor) -> Tensor:
 def multilinear_map(features: Tensor, probabilities: Tensor) -> Tensor:
     """The outer product of each example's features and class probabilities, shape ``(N, K·D)``.
 
-    Long et al. 2018 (CDAN), equations (4) and (5). Class by class: entry k·D + d is p_k f_d.
+    Long et al. 2018 (CDAN). Class by class: entry k·D + d is p_k f_d.
 
     Args:
         features: shape ``(N, D)``.
@@ -124,8 +125,8 @@ def multilinear_map(features: Tensor, probabilities: Tensor) -> Tensor:
 def randomized_map(features: Tensor, probabilities: Tensor, feature_matrix: Tensor, class_matrix: Tensor) -> Tensor:
     """A random projection of the multilinear map, shape ``(N, d)``.
 
-    Long et al. 2018 (CDAN), equation (6): (f R_f) ⊙ (p R_g) / √d. With independent standard normal entries in the
-    matrices its inner products are those of the multilinear map in expectation.
+    Long et al. 2018 (CDAN): (f R_f) ⊙ (p R_g) / √d. With independent standard normal entries in the matrices its inner
+    products are those of the multilinear map in expectation.
 
     Args:
         features: shape ``(N, D)``.
@@ -141,8 +142,8 @@ def randomized_map(features: Tensor, probabilities: Tensor, feature_matrix: Tens
 def entropy_weight(logits: Tensor) -> Tensor:
     """The weight 1 + exp(−H) of each example, shape ``(N,)``, H the entropy of its prediction in nats.
 
-    Long et al. 2018 (CDAN), equation (8). It is 2 for a certain prediction and 1 + 1/K for a uniform one.
-    The gradient flows through it: detach it where the weights are to be held fixed.
+    Long et al. 2018 (CDAN). It is 2 for a certain prediction and 1 + 1/K for a uniform one. The gradient flows through
+    it: detach it where the weights are to be held fixed.
 
     Args:
         logits: shape ``(N, K)``.

@@ -10,8 +10,8 @@ from dann.functional.precision import precise, product
 def centroids(features: Tensor, probabilities: Tensor) -> Tensor:
     """The mean feature of each class, shape ``(K, D + 1)``, every example weighted by its probability of the class.
 
-    Liang et al. 2020 (SHOT), equation (4), on the features with a 1 appended and scaled to unit length. The centroid
-    of a class without any probability is 0.
+    Liang et al. 2020 (SHOT), on the features with a 1 appended and scaled to unit length. The centroid of a class
+    without any probability is 0.
 
     Args:
         features: shape ``(N, D)``.
@@ -25,7 +25,7 @@ def centroids(features: Tensor, probabilities: Tensor) -> Tensor:
 def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:
     """The class whose centroid has the largest cosine similarity to each example, shape ``(N,)``.
 
-    Liang et al. 2020 (SHOT), equation (5). A centroid of 0 is nobody's nearest.
+    Liang et al. 2020 (SHOT). A centroid of 0 is nobody's nearest.
 
     Args:
         features: shape ``(N, D)``.

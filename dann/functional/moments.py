@@ -17,7 +17,7 @@ ROUNDING = 100  # units in the last place by which distances of equal examples m
 def mean_distance(source: Tensor, target: Tensor) -> Tensor:
     """The squared Euclidean distance of the two means: the squared MMD with a linear kernel.
 
-    Tzeng et al. 2014 (DDC), equations (1) and (2).
+    Tzeng et al. 2014 (DDC), equation (1), squared.
 
     Args:
         source: shape ``(N, D)``.
@@ -79,8 +79,8 @@ def jmmd(
 ) -> Tensor:
     """The squared maximum mean discrepancy of the joint distributions of several layers.
 
-    Long et al. 2017 (JAN), equations (8) to (10): the kernel is the product of the layers' kernels, each with its own
-    bandwidth. With one layer it is ``mk_mmd``.
+    Long et al. 2017 (JAN), equations (8) and (9), the ``linear`` estimator (11): the kernel is the product of the
+    layers' kernels, each with its own bandwidth. With one layer it is ``mk_mmd``.
 
     Args:
         sources: of each layer, shape ``(N, D_l)``.

@@ -9,7 +9,7 @@ from dann.functional.precision import precise
 def hard_feature_norm(source: Tensor, target: Tensor, radius: float = 25.0) -> Tensor:
     """The squared distance of each domain's mean feature norm from a radius, summed over the two domains.
 
-    Xu et al. 2019 (AFN), equation (4), the hard variant.
+    Xu et al. 2019 (AFN), equation (7), the hard variant.
 
     Args:
         source: shape ``(N, D)``.
@@ -22,7 +22,7 @@ def hard_feature_norm(source: Tensor, target: Tensor, radius: float = 25.0) -> T
 def stepwise_feature_norm(features: Tensor, step: float = 1.0) -> Tensor:
     """The mean squared distance of each feature norm from itself plus a step: its gradient raises the norms.
 
-    Xu et al. 2019 (AFN), equation (6), the stepwise variant: (‖f‖ + Δr − ‖f‖)² with the first norm held fixed, so that
+    Xu et al. 2019 (AFN), equation (9), the stepwise variant: (‖f‖ + Δr − ‖f‖)² with the first norm held fixed, so that
     the value is always Δr².
 
     Args:
@@ -36,7 +36,7 @@ def stepwise_feature_norm(features: Tensor, step: float = 1.0) -> Tensor:
 def spectral_penalty(features: Tensor, k: int = 1) -> Tensor:
     """The sum of the k largest squared singular values of the features of one domain.
 
-    Chen et al. 2019 (BSP), equation (8), which adds it up over the two domains.
+    Chen et al. 2019 (BSP), who add it up over the two domains.
 
     Args:
         features: shape ``(N, D)``.

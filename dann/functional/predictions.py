@@ -55,7 +55,7 @@ def _entropies(log_probabilities: Tensor) -> Tensor:
 def class_confusion(logits: Tensor, temperature: float = 2.5) -> Tensor:
     """The minimum class confusion loss: how often two classes are predicted together, between 0 and 1 − 1/K.
 
-    Jin et al. 2020 (MCC), equations (2) to (7): C = Yᵀ W Y with Y the softmax of logits / T and W diagonal with
+    Jin et al. 2020 (MCC), equations (1) to (7): C = Yᵀ W Y with Y the softmax of logits / T and W diagonal with
     wᵢ ∝ 1 + exp(−H(yᵢ)), held fixed; the rows of C are normalised to sum to 1; the loss is the sum of what is off the
     diagonal, over K.
 
@@ -75,7 +75,7 @@ def class_confusion(logits: Tensor, temperature: float = 2.5) -> Tensor:
 def nuclear_norm(logits: Tensor) -> Tensor:
     """Minus the nuclear norm of the predictions over N: low where they are certain and diverse.
 
-    Cui et al. 2020 (BNM), equation (9).
+    Cui et al. 2020 (BNM).
 
     Args:
         logits: shape ``(N, K)``.
@@ -87,7 +87,7 @@ def nuclear_norm(logits: Tensor) -> Tensor:
 def classifier_discrepancy(logits: Tensor, other: Tensor) -> Tensor:
     """The mean absolute difference of two classifiers' probabilities, over examples and classes.
 
-    Saito et al. 2018 (MCD), equation (9).
+    Saito et al. 2018 (MCD).
 
     Args:
         logits: shape ``(N, K)``.
@@ -105,8 +105,8 @@ def margin_disparity(
 ) -> Tensor:
     """What the adversarial classifier of MDD descends: to agree with the classifier on source and not on target.
 
-    Zhang et al. 2019 (MDD), equations (29) and (30): γ times the mean of −log σ_y(adversary) over the source plus the
-    mean of −log(1 − σ_y(adversary)) over the target, y the class that the classifier predicts.
+    Zhang et al. 2019 (MDD), equation (30): γ times the mean of −log σ_y(adversary) over the source plus the mean of
+    −log(1 − σ_y(adversary)) over the target, y the class that the classifier predicts.
 
     Args:
         source_logits: of the classifier, shape ``(N, K)``; no gradient flows through them.

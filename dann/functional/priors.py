@@ -24,7 +24,7 @@ def confusion(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:
 def bbse(confusion: Tensor, predicted_shares: Tensor) -> Tensor:
     """Black-box shift estimation of the ratios q(y) / p(y) of target to source class shares, shape ``(K,)``.
 
-    Lipton et al. 2018, proposition 2 and equation (6): w = C⁻¹ μ, the shortest least-squares solution where C is
+    Lipton et al. 2018, equation (1) and proposition 2: w = C⁻¹ μ, the shortest least-squares solution where C is
     singular; what is negative becomes 0.
 
     Args:

@@ -16,11 +16,11 @@ from dann.networks import DomainDiscriminator, Frozen, Network, Outputs, Width
 class Adda(Method):
     """ADDA: a target encoder that starts as the trained source encoder and learns to give features like its own.
 
-    Tzeng et al. 2017, "Adversarial discriminative domain adaptation", section 4, equation (9). First features and
-    classifier descend the label loss, on the source alone. Then the source encoder, a copy of the features in
-    evaluation mode, and the classifier stay fixed, and each step makes two updates: the discriminator descends the
-    domain loss between the source encoder's features of the source and the target encoder's of the target; the target
-    encoder descends the cross-entropy of the discriminator's output with the inverted label "source".
+    Tzeng et al. 2017, "Adversarial discriminative domain adaptation", equation (9). First features and classifier
+    descend the label loss, on the source alone. Then the source encoder, a copy of the features in evaluation mode, and
+    the classifier stay fixed, and each step makes two updates: the discriminator descends the domain loss between the
+    source encoder's features of the source and the target encoder's of the target; the target encoder descends the
+    cross-entropy of the discriminator's output with the inverted label "source".
 
     The domains are forwarded apart: the target encoder sees the target alone. Predictions, features and the
     discriminator's accuracy come from the target encoder for both domains; so the source's scores are no longer those

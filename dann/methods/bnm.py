@@ -11,9 +11,8 @@ from dann.networks import Network
 class Bnm(Method):
     """BNM: predictions on the target that are certain and spread over the classes, by their matrix's nuclear norm.
 
-    Cui et al. 2020, equation (9). One update descends the label loss and minus the nuclear norm of the target's
-    predictions, divided by their number, in features and classifier. Source and target are forwarded together, as one
-    batch.
+    Cui et al. 2020. One update descends the label loss and minus the nuclear norm of the target's predictions, divided
+    by their number, in features and classifier. Source and target are forwarded together, as one batch.
 
     Args:
         weight: of the nuclear norm (λ).

@@ -15,9 +15,9 @@ from dann.schedules import LAMBDA_SCHEDULES
 class Bsp(Method):
     """BSP: DANN whose features are kept from having a few directions much stronger than the rest.
 
-    Chen et al. 2019, section 4, equation (8), with DANN as the adversarial method. One update is that of DANN and
-    descends the penalty, on the squares of the largest singular values of each domain's features, in the features.
-    Both domains are forwarded together, as one batch.
+    Chen et al. 2019, with DANN as the adversarial method. One update is that of DANN and descends the penalty, on the
+    squares of the largest singular values of each domain's features, in the features. Both domains are forwarded
+    together, as one batch.
 
     Args:
         penalty: β of the penalty; 0 makes it DANN.

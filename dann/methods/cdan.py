@@ -19,25 +19,25 @@ from dann.methods.base import Method
 from dann.networks import DomainDiscriminator, Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
-LARGEST = 4096  # width of the map, above which it is randomized: equation (7)
+LARGEST = 4096  # width of the map, above which the paper randomizes it
 
 
 class Cdan(Method):
     """CDAN: DANN whose discriminator sees the products of features and class probabilities, not the features alone.
 
-    Long et al. 2018, section 3. One update descends the label loss in features and classifier, the domain loss in the
+    Long et al. 2018. One update descends the label loss in features and classifier, the domain loss in the
     discriminator, and −λ times the domain loss in the network, λ acting inside the reversal of the map. Both domains
     are forwarded together, as one batch. The domain loss is the mean over both domains, half of the paper's sum of two
     means, as for DANN. A term ``weighted_domain`` stands for ``domain`` where the weights do not have mean 1.
 
     Args:
-        entropy: weigh each example by 1 + exp(−H), H the entropy of its prediction (CDAN+E, equation 8). The network
-            ascends the loss through the weights too, as strongly as through the map.
+        entropy: weigh each example by 1 + exp(−H), H the entropy of its prediction (CDAN+E). The network ascends the
+            loss through the weights too, as strongly as through the map.
         normalised: divide the weights by their mean over the domain's batch, held fixed, as the authors' code does and
-            equation (8) does not.
+            the paper does not.
         detach: hold the class probabilities in the map fixed, as the authors' code does; the paper does not say.
-        randomized: project the map to fewer dimensions at random (equation 6) ``always``, ``never``, or (``auto``)
-            where features times classes are more than 4096 (equation 7).
+        randomized: project the map to fewer dimensions at random ``always``, ``never``, or (``auto``) where features
+            times classes are more than 4096, as in the paper.
         random_dim: d, the width of the random projection.
         weight: λ at the end of training.
         schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.

@@ -16,7 +16,7 @@ class DeepCoral(Method):
 
     Args:
         weight: λ of the CORAL loss. The paper sets it so that both losses are about the same at the end of training
-            (section 4.1), which depends on the data; the default is no value of the paper's.
+            (section 4), which depends on the data; the default is no value of the paper's.
         layer: ``features``, ``logits`` (the last layer, as in section 4), or a module by its dotted name.
     """
 

@@ -14,11 +14,11 @@ from dann.networks import DomainDiscriminator, Network, Outputs, Width
 class DomainConfusion(Method):
     """Domain confusion: features on which a discriminator, trained in turn with them, is as unsure as can be.
 
-    Tzeng et al. 2015, "Simultaneous deep transfer across domains and tasks", section 3.1, equations (3) to (6). Each
-    step makes two updates: the discriminator descends the domain loss on features that are held fixed; then features
-    and classifier descend the label loss plus λ times the confusion loss, the cross-entropy of the discriminator's
-    output with the uniform distribution over the domains, while the discriminator stays as it is. Both updates
-    forward the domains together, as one batch.
+    Tzeng et al. 2015, "Simultaneous deep transfer across domains and tasks". Each step makes two updates: the
+    discriminator descends the domain loss on features that are held fixed; then features and classifier descend the
+    label loss plus λ times the confusion loss, the cross-entropy of the discriminator's output with the uniform
+    distribution over the domains, while the discriminator stays as it is. Both updates forward the domains together, as
+    one batch.
 
     The paper's loss of soft labels, for labelled target examples, is left out.
 

@@ -18,16 +18,16 @@ from dann.schedules import LAMBDA_SCHEDULES
 class Jan(Method):
     """JAN: a classifier of the source whose features and predictions have one joint distribution in both domains.
 
-    Long et al. 2017, section 4.2. One update descends the label loss plus λ times the squared joint maximum mean
+    Long et al. 2017, equation (10). One update descends the label loss plus λ times the squared joint maximum mean
     discrepancy of features and class probabilities, in the whole network. Both domains are forwarded together, as one
     batch. The paper takes the median bandwidth from the training data; here it is the batch's. JAN-A, which makes the
     discrepancy larger by adversarial layers before it is descended, is left out.
 
     Args:
         weight: λ at the end of training.
-        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1 (section 5.1); ``constant`` keeps it.
-        estimator: of the discrepancy: ``linear`` over disjoint pairs of examples, as the paper trains; the authors'
-            later code takes all pairs, as ``biased`` and ``unbiased`` do.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
+        estimator: of the discrepancy: ``linear`` over disjoint pairs of examples, as the paper trains (equation 11);
+            its authors' later code takes neighbouring pairs, others take all, as ``biased`` and ``unbiased`` do.
         bandwidth: of each layer's kernel: the ``median`` or ``mean`` squared distance of the batch's examples.
         multipliers: of the bandwidth, one for each Gaussian kernel: a single one in the paper. The authors' code has
             five on the features and one of fixed bandwidth 1.68 on the probabilities; here both have the same.

@@ -14,9 +14,9 @@ from dann.networks import Network
 class Mcc(Method):
     """MCC: a classifier that seldom takes two classes for likely at once on the target.
 
-    Jin et al. 2020, equation (8), with the loss of equations (2) to (7). One update descends the label loss and the
-    class confusion of the target's predictions in features and classifier. Source and target are forwarded together,
-    as one batch.
+    Jin et al. 2020, equation (8), with the loss of equations (1) to (7). One update descends the label loss and the
+    class confusion of the target's predictions in features and classifier. Source and target are forwarded together, as
+    one batch.
 
     Args:
         weight: of the class confusion (μ).

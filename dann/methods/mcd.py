@@ -16,11 +16,11 @@ from dann.networks import Network, Outputs, fresh
 class Mcd(Method):
     """MCD: two classifiers that differ as much as they can on the target, and features on which they agree.
 
-    Saito et al. 2018, "Maximum classifier discrepancy for unsupervised domain adaptation", section 3.3. Each step
-    makes 2 + ``num_k`` updates. A: everything descends the label losses of both classifiers. B: the classifiers
-    descend the label losses minus the discrepancy on the target, the features held fixed. C, ``num_k`` times: the
-    features descend the discrepancy on the target, the classifiers held fixed. The label term is the sum of both
-    classifiers' losses. The log has the last of each step: the label losses of B and the discrepancy of the last C.
+    Saito et al. 2018, "Maximum classifier discrepancy for unsupervised domain adaptation". Each step makes
+    2 + ``num_k`` updates. A: everything descends the label losses of both classifiers. B: the classifiers descend the
+    label losses minus the discrepancy on the target, the features held fixed. C, ``num_k`` times: the features descend
+    the discrepancy on the target, the classifiers held fixed. The label term is the sum of both classifiers' losses.
+    The log has the last of each step: the label losses of B and the discrepancy of the last C.
 
     The domains are forwarded apart, each as a batch of its own, as in the authors' code: the source in A and B, the
     target in B and every time in C. The prediction is the mean of both classifiers' logits.

@@ -19,18 +19,18 @@ TINY, LARGE = 1e-12, 1e6
 class Mdan(Method):
     """MDAN: DANN with several sources, each with a discriminator of its own against the target.
 
-    Zhao et al. 2018, equations (4) and (5). Source i has the label loss Lᵢ and the domain loss Dᵢ over its own examples
-    and the target's. One update descends Σᵢ αᵢ (Lᵢ + Dᵢ), Dᵢ reversed in the features as in DANN. ``hard`` puts all
-    weight α on the source with the largest bound Lᵢ − Dᵢ; ``soft`` has α = softmax(γ (Lᵢ − Dᵢ)), the gradient of the
-    log-sum-exp in the paper's smoothed objective; ``mean`` has α = 1 / S. All examples are forwarded as one batch;
-    labelled target examples are in every source's label loss and in no domain loss.
+    Zhao et al. 2018. Source i has the label loss Lᵢ and the domain loss Dᵢ over its own examples and the target's. One
+    update descends Σᵢ αᵢ (Lᵢ + Dᵢ), Dᵢ reversed in the features as in DANN. ``hard`` puts all weight α on the source
+    with the largest bound Lᵢ − Dᵢ; ``soft`` has α = softmax(γ (Lᵢ − Dᵢ)), the gradient of the log-sum-exp in the
+    paper's smoothed objective; ``mean`` has α = 1 / S. All examples are forwarded as one batch; labelled target
+    examples are in every source's label loss and in no domain loss.
 
     Args:
         sources: S, the number of source domains.
         aggregate: how the sources are weighed.
         score: ``bound`` weighs by Lᵢ − Dᵢ as the paper's bound does, ``sum`` by Lᵢ + Dᵢ as its authors' code.
         gamma: γ of the soft maximum.
-        weight: λ at the end of training.
+        weight: λ at the end of training; the authors' code has 0.01.
         schedule: of λ, as in ``Dann``; the paper has a constant one.
         discriminator: hidden widths of each discriminator, as in ``Dann``.
     """

@@ -16,10 +16,10 @@ from dann.schedules import LAMBDA_SCHEDULES
 class Mdd(Method):
     """MDD: features on which no second classifier can agree with the first on source and differ from it on target.
 
-    Zhang et al. 2019, "Bridging theory and algorithm for domain adaptation", equations (29) and (30). One update
-    descends the label loss in features and classifier, the margin disparity in the second, adversarial classifier, and
-    −η times the margin disparity in the features, η acting inside a gradient reversal. The classes that the classifier
-    predicts are fixed labels in it. The domains are forwarded together, as one batch, as in the authors' code.
+    Zhang et al. 2019, "Bridging theory and algorithm for domain adaptation". One update descends the label loss in
+    features and classifier, the margin disparity in the second, adversarial classifier, and −η times the margin
+    disparity in the features, η acting inside a gradient reversal. The classes that the classifier predicts are fixed
+    labels in it. The domains are forwarded together, as one batch, as in the authors' code.
 
     The authors' code raises η with the number of steps, as 2 / (1 + exp(−i / 1000)) − 1; here the share of training
     counts.

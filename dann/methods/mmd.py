@@ -19,10 +19,10 @@ Multiplier = Annotated[float, Field(gt=0)]
 class Ddc(Method):
     """DDC: a classifier of the source in one layer of which the two domains have the same mean.
 
-    Tzeng et al. 2014, section 3.1, equations (1) to (3). One update descends the label loss plus the weight times the
-    squared distance of the two means, in the whole network. Both domains are forwarded together, as one batch. The
-    paper puts a bottleneck of 256 units behind AlexNet's fc7 and matches the means there; here it is a layer that the
-    network has already.
+    Tzeng et al. 2014, equations (1) and (2). One update descends the label loss plus the weight times the squared
+    distance of the two means, in the whole network. Both domains are forwarded together, as one batch. The paper puts a
+    bottleneck of 256 units behind AlexNet's fc7 and matches the means there; here it is a layer that the network has
+    already.
 
     Args:
         weight: λ of the distance.
@@ -45,16 +45,16 @@ class Ddc(Method):
 class Dan(Method):
     """DAN: a classifier of the source in several layers of which the two domains have the same distribution.
 
-    Long et al. 2015, section 3. One update descends the label loss plus the weight times the sum, over the layers, of
-    the squared maximum mean discrepancies, each with several Gaussian kernels at once. Both domains are forwarded
+    Long et al. 2015, equation (4). One update descends the label loss plus the weight times the sum, over the layers,
+    of the squared maximum mean discrepancies, each with several Gaussian kernels at once. Both domains are forwarded
     together, as one batch. The paper learns the weights of the kernels; here all weigh the same, as in the code that
     its authors published later.
 
     Args:
         weight: λ of the sum; the paper gives no one value.
         layers: what is matched, each ``features``, ``logits``, or a module by its dotted name.
-        estimator: of each discrepancy: ``linear`` over disjoint pairs of examples (section 3.2); the authors' later
-            code takes all pairs, as ``biased`` and ``unbiased`` do.
+        estimator: of each discrepancy: ``linear`` over disjoint pairs of examples, as the paper trains; its
+            authors' later code takes neighbouring pairs, others take all, as ``biased`` and ``unbiased`` do.
         bandwidth: of the kernels: the ``median`` or ``mean`` squared distance of the batch's examples.
         multipliers: of the bandwidth, one for each kernel.
     """

@@ -18,10 +18,10 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 class PseudoLabel(Method):
     """Pseudo-labels: the class that the network finds likeliest is the label of a target example if it is certain.
 
-    Lee 2013, equations (14) and (15). One update descends the label loss and the cross-entropy of the target's
-    predictions with their own likeliest classes in features and classifier; the mean is over all target examples, those
-    without a label counting 0. Source and target are forwarded together, as one batch. The paper labels every example
-    (``threshold`` 0) and raises the weight linearly, to 3.
+    Lee 2013. One update descends the label loss and the cross-entropy of the target's predictions with their own
+    likeliest classes in features and classifier; the mean is over all target examples, those without a label
+    counting 0. Source and target are forwarded together, as one batch. The paper labels every example (``threshold``
+    0) and raises the weight linearly, to 3.
 
     Args:
         weight: of the target's cross-entropy at the end of training.

@@ -16,14 +16,13 @@ from dann.networks import Frozen, Network
 class Shot(Method):
     """SHOT: a source model whose features are then trained on the target alone, its classifier held fixed.
 
-    Liang et al. 2020. For the share ``pretrain`` of training it descends the label loss with smoothed labels (equation
-    1) on source examples. From then on no source example is read: the features descend the entropy of each target
-    prediction, less the entropy of the mean one (equations 2 and 3), plus ``weight`` times the cross-entropy of pseudo
-    labels (equation 6). These are the classes of the nearest of the centroids (equations 4 and 5) in the features of
-    the network as it was when they were last computed, ``refreshes`` times in all; examples are not augmented for
-    them in the paper, here they are as the batch is. Each domain is forwarded alone. The paper's bottleneck with
-    BatchNorm, weight-normalised classifier and lower learning rate of the backbone are the network's and the
-    optimiser's affair and not set here.
+    Liang et al. 2020. For the share ``pretrain`` of training it descends the label loss with smoothed labels on source
+    examples. From then on no source example is read: the features descend the entropy of each target prediction, less
+    the entropy of the mean one, plus ``weight`` times the cross-entropy of pseudo labels. These are the classes of the
+    nearest of the centroids in the features of the network as it was when they were last computed, ``refreshes`` times
+    in all; examples are not augmented for them in the paper, here they are as the batch is. Each domain is forwarded
+    alone. The paper's bottleneck with BatchNorm, weight-normalised classifier and lower learning rate of the backbone
+    are the network's and the optimiser's affair and not set here.
 
     Args:
         pretrain: the share of training on the source; the paper trains the source model to its end first.

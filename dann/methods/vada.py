@@ -19,13 +19,13 @@ from dann.schedules import LAMBDA_SCHEDULES
 class Vada(Method):
     """VADA: DANN whose decision boundaries keep away from the examples, by virtual adversarial training and entropy.
 
-    Shu et al. 2018, "A DIRT-T approach to unsupervised domain adaptation". One update descends, in features and
-    classifier, the label loss, λ_s times the virtual adversarial loss (Miyato et al. 2018, equation 5) of the source,
+    Shu et al. 2018, "A DIRT-T approach to unsupervised domain adaptation", equation (8). One update descends, in
+    features and classifier, the label loss, λ_s times the virtual adversarial loss (Miyato et al. 2018) of the source,
     λ_t times that of the target, and λ_t times the entropy of the target's predictions; in the discriminator the domain
     loss; and in the features −λ_d times the domain loss. The authors' code flips the labels of the domain loss in an
-    update of its own instead of reversing its gradient, and forwards the domains apart. Here both are forwarded
-    together, as one batch, and so are their perturbed inputs, which do not move the running statistics of BatchNorm.
-    Dropout draws new masks in each pass.
+    update of its own instead of reversing its gradient, and forwards the domains apart; its domain loss is a mean over
+    both domains, as here, the paper's a sum. Here both are forwarded together, as one batch, and so are their perturbed
+    inputs, which do not move the running statistics of BatchNorm. Dropout draws new masks in each pass.
 
     Args:
         weight: λ_d at the end of training.
@@ -90,8 +90,8 @@ class Vada(Method):
 def adversarial_perturbation(network: Callable[[Tensor], Tensor], x: Tensor, logits: Tensor, radius: float) -> Tensor:
     """The perturbation of each input that moves its prediction most, about: one step of the power method.
 
-    Miyato et al. 2018, equations (10) to (12): radius · g / ‖g‖ with g the gradient of KL(p(x) ‖ p(x + ξ d)) with
-    respect to d, a random unit vector.
+    Miyato et al. 2018: radius · g / ‖g‖ with g the gradient of KL(p(x) ‖ p(x + ξ d)) with respect to d, a random unit
+    vector.
 
     Args:
         network: maps inputs to logits.

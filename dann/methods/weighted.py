@@ -25,7 +25,7 @@ class WeightedDann(Method):
     black-box shift estimation (Lipton et al. 2018) from the confusion of held-out source examples, or by maximum
     likelihood (Saerens et al. 2002), to which the predictions count as calibrated. Weighting DANN so is proposed by
     Tachet des Combes et al. 2020 (IWDAN). ``pada`` takes the mean probabilities of the classes, divided by the largest
-    of them, so that classes the target lacks fade out (Cao et al. 2018, PADA, equations 4 and 5).
+    of them, so that classes the target lacks fade out (Cao et al. 2018, PADA).
 
     Held-out source labels enter training through ``bbse``, so there the source validation accuracy is not quite
     independent of training.

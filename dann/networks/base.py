@@ -108,10 +108,10 @@ class Network(nn.Module):
         Raises:
             ValueError: there is no such layer.
         """
-        training, device = self.training, next(self.parameters()).device
+        training, like = self.training, next(self.parameters())
         try:
             with torch.no_grad():
-                blank = torch.zeros(1, *self.input_shape, device=device)
+                blank = like.new_zeros(1, *self.input_shape)
                 return self.eval().outputs(blank, (layer,))[layer].shape[1]
         except (AttributeError, KeyError) as error:
             inner = ", ".join(name for name, _ in self.named_modules() if "." in name)
