@@ -20,6 +20,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
 
 
+class Shown(BaseModel):
+    """The rows and columns that curves, confusion matrices and t-SNE show; all where none are named."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    variants: list[str] = Field([], min_length=1)
+    tasks: list[str] = Field([], min_length=1)
+
+
 class Experiment(BaseModel):
     """The content of an experiment file.
 
@@ -28,6 +37,7 @@ class Experiment(BaseModel):
         variants: the rows, each as what differs from the base.
         tasks: the columns, likewise; without any there is one column.
         published: what a paper reports per variant, or per variant and task, as a share of 1.
+        shown: the variants and tasks whose runs are drawn one by one; table and bars are of all.
         finding: what the runs showed, for the page in results/.
         overrides: laid over every run last; what ``--set`` writes.
     """
@@ -40,6 +50,7 @@ class Experiment(BaseModel):
     variants: dict[str, Mapped] = Field(min_length=1)
     tasks: dict[str, Mapped] = {}
     published: dict[str, Share | dict[str, Share]] = {}
+    shown: Shown = Shown()
     finding: str = ""
     overrides: Mapped = {}
 
@@ -47,6 +58,11 @@ class Experiment(BaseModel):
         """The merged, unresolved configuration of one variant and task."""
         result = merged(self.base, self.tasks[task]) if task is not None else self.base
         return _spelled_out(merged(merged(result, self.variants[variant]), self.overrides))
+
+    def shows(self, variant: str, task: str | None = None) -> bool:
+        """Whether curves, confusion matrices and t-SNE are drawn of a variant, and of a task where one is given."""
+        named = not self.shown.variants or variant in self.shown.variants
+        return named and (task is None or not self.shown.tasks or task in self.shown.tasks)
 
     def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
         """All runs, or those of one variant or of other seeds than the file's."""
@@ -94,14 +110,23 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
     for assignment in sets or []:
         overrides = merged(experiment.overrides, _assignment(assignment))
         experiment = experiment.model_copy(update={"overrides": overrides})
-    for variant, given in experiment.published.items():
-        one_of(experiment.variants, variant, "variant under published:", str(path))
-        for task in given if isinstance(given, dict) else []:
-            one_of(experiment.tasks, task, "task under published:", str(path))
+    _check_names(experiment, str(path))
     folder, runs = Counter(run.folder for run in experiment.runs()).most_common(1)[0]
     if runs > 1:
         raise BadInput(f"{path}: two runs would share the folder {folder}: rename a task or variant, or drop a seed")
     return experiment
+
+
+def _check_names(experiment: Experiment, where: str) -> None:
+    """Hold the names under ``published`` and ``shown`` against the variants and tasks."""
+    for variant, given in experiment.published.items():
+        one_of(experiment.variants, variant, "variant under published:", where)
+        for task in given if isinstance(given, dict) else []:
+            one_of(experiment.tasks, task, "task under published:", where)
+    for variant in experiment.shown.variants:
+        one_of(experiment.variants, variant, "variant under shown:", where)
+    for task in experiment.shown.tasks:
+        one_of(experiment.tasks, task, "task under shown:", where)
 
 
 def write_experiment(experiment: Experiment, path: Path) -> None:

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
+from dann.bars import bars, new_axes
 from dann.experiment import Experiment, slug
 from dann.records import FEATURES, Record, read_records
-from dann.tables import Cell, make_table
 
 CHANCE = float(np.log(2))
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
@@ -20,13 +19,17 @@ Runs = dict[Path, Record]
 
 
 def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
-    """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records."""
+    """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
+
+    The bars are of all runs, the others of those that the experiment shows.
+    """
     records = read_records(experiment, folder)
     if not records:
         return []
     figures = {"bars": bars(experiment, list(records.values()))}
+    shown = {place: record for place, record in records.items() if experiment.shows(record.variant, record.task)}
     for task in experiment.tasks or [None]:
-        runs = {place: record for place, record in records.items() if record.task == task}
+        runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""
         if runs:
             figures[f"curves{end}"] = curves(experiment, list(runs.values()))
@@ -37,40 +40,10 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
     return [folder / f"{name}.png" for name in figures]
 
 
-def bars(experiment: Experiment, records: list[Record]) -> Figure:
-    """The table as bars: target accuracy of each variant, per task; a dashed line is the published number."""
-    table = make_table(experiment, records)
-    shown = len(table.columns) if experiment.tasks else len(table.columns) - 1  # the source accuracy is no bar
-    columns = [i for i in range(shown) if not any(cells[i].published for cells in table.rows.values())]
-    figure, (axes,) = _axes(1, 1, 2.5 + len(table.rows) * (0.6 + 0.35 * len(columns)), 3.6)
-    width = 0.8 / len(columns)
-    for offset, column in enumerate(columns):
-        for position, cells in enumerate(table.rows.values()):
-            x = position + (offset - (len(columns) - 1) / 2) * width
-            _bar(axes, x, 0.9 * width, cells[column], f"C{offset}", table.columns[column] if position == 0 else "")
-            if table.columns[column + 1 : column + 2] and cells[column + 1].published and cells[column + 1].values:
-                axes.hlines(100 * cells[column + 1].mean, x - width / 2, x + width / 2, color="grey", linestyle="--")
-    axes.set_xticks(range(len(table.rows)), list(table.rows), rotation=15 if len(table.rows) > 4 else 0)
-    axes.set_ylabel("target test accuracy, %")
-    axes.set_title(experiment.title, fontsize=10)
-    if len(columns) > 1:
-        axes.legend(fontsize=7)
-    return figure
-
-
-def _bar(axes: Axes, x: float, width: float, cell: Cell, colour: str, name: str) -> None:
-    """A cell's mean as a bar, its standard deviation as a whisker and each run as a dot."""
-    if cell.values:
-        values = [100 * value for value in cell.values]
-        axes.bar(x, 100 * cell.mean, width, color=colour, alpha=0.75, label=name or None)
-        axes.errorbar(x, 100 * cell.mean, 100 * (cell.deviation or 0), color="black", capsize=3)
-        axes.plot([x] * len(values), values, ".", color="black", markersize=4)
-
-
 def curves(experiment: Experiment, records: list[Record]) -> Figure:
     """Label loss, domain loss with its line at chance, and accuracies over the steps: mean and range over seeds."""
-    figure, (label, domain, target, discriminator) = _axes(1, 4, 16, 3.6)
-    for number, variant in enumerate(experiment.variants):
+    figure, (label, domain, target, discriminator) = new_axes(4, 16, 3.6)
+    for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
         runs = [record for record in records if record.variant == variant]
         colour = f"C{number}"
         _band(label, [(run.losses["step"], run.losses.get("label")) for run in runs], variant, colour)
@@ -97,7 +70,7 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
 def confusion(experiment: Experiment, runs: Runs) -> Figure:
     """Target confusion matrices after the last step, summed over seeds, each row as shares of its true class."""
     variants = _present(experiment, runs)
-    figure, every = _axes(1, len(variants), 3.4 * len(variants) + 0.6, 3.6)
+    figure, every = new_axes(len(variants), 3.4 * len(variants) + 0.6, 3.6)
     for axes, variant in zip(every, variants, strict=True):
         chosen = [record for record in runs.values() if record.variant == variant]
         counts = np.sum([record.confusion["target_test"] for record in chosen], axis=0)
@@ -124,7 +97,7 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
         if (place / FEATURES).is_file() and record.data["source"]["name"] != record.data["target"]["name"]
     }
     variants = _present(experiment, kept)
-    figure, every = _axes(1, max(len(variants), 1), 3.6 * max(len(variants), 1), 3.9)
+    figure, every = new_axes(max(len(variants), 1), 3.6 * max(len(variants), 1), 3.9)
     for axes, variant in zip(every, variants, strict=False):
         place = next(place for place, record in kept.items() if record.variant == variant)
         with np.load(place / FEATURES) as stored:
@@ -145,12 +118,6 @@ def _plane(features: NDArray[np.float32]) -> NDArray[np.float32]:
     plane = np.zeros((len(features), 2), np.float32)
     plane[:, : min(2, features.shape[1])] = features[:, :2]
     return plane / max(float(plane.std()), 1e-6) * 1e-4
-
-
-def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, list(np.atleast_1d(figure.subplots(rows, columns)).flat)
 
 
 def _present(experiment: Experiment, runs: Runs) -> list[str]:

@@ -1,13 +1,13 @@
 """Committed results: copied from finished runs, written into the README, and held against both. Imports no torch."""
 
-import re
 import shutil
 from pathlib import Path
 
 from dann.errors import BadInput
 from dann.experiment import EXPERIMENT, Experiment, read_experiment
 from dann.files import write_whole
-from dann.records import FEATURES, RECORD
+from dann.readme import with_tables
+from dann.records import FEATURES, Record, pack_records
 from dann.tables import checked_records, make_table
 
 README = Path("README.md")
@@ -40,9 +40,9 @@ def located(path: Path) -> list[tuple[Experiment, Path]]:
 
 
 def publish(file: Path, runs: Path) -> Path:
-    """Copy the compact records of an experiment's finished runs from ``runs`` to results/, with table and figures.
+    """Pack the records of an experiment's finished runs in ``runs`` into results/, with table and figures.
 
-    Features are kept for the first seed alone, to draw the t-SNE from.
+    Features are kept for the first seed alone, of the variants and tasks shown, to draw the t-SNE from.
 
     Returns:
         The Markdown page.
@@ -51,33 +51,33 @@ def publish(file: Path, runs: Path) -> Path:
         BadInput: a planned run is missing, or was made with another configuration.
     """
     experiment = read_experiment(file)
-    checked_records(experiment, runs)
-    missing = [run.name for run in experiment.runs() if not (runs / run.folder / RECORD).is_file()]
+    records = {(record.task, record.variant, record.seed): record for record in checked_records(experiment, runs)}
+    planned = {(run.task, run.variant, run.seed): run.name for run in experiment.runs()}
+    missing = [name for key, name in planned.items() if key not in records]
     if missing:
         raise BadInput(f"{runs}: {len(missing)} runs of {file} are missing, the first {missing[0]}: dann run {file}")
     if (EXPERIMENTS / relative(file)).is_dir():
         raise BadInput(f"{file}: has the name of a folder of experiments, whose results lie there: rename one")
     folder = RESULTS / relative(file)
-    _copy(file, experiment, runs, folder)
+    _copy(file, experiment, [records[key] for key in planned], runs, folder)
     page = folder.with_suffix(".md")
-    write_whole(page, _page(file, experiment, folder).encode())
+    write_whole(page, _page(file, experiment, checked_records(experiment, folder)).encode())
     if README.is_file():
-        write_whole(README, _with_tables(README.read_text(encoding="utf-8"), page).encode())
+        write_whole(README, with_tables(README.read_text(encoding="utf-8"), README, page).encode())
     return page
 
 
-def _copy(file: Path, experiment: Experiment, runs: Path, folder: Path) -> None:
-    """Put the records, first features and figures of an experiment from ``runs`` in ``folder``, in place of the old."""
+def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path, folder: Path) -> None:
+    """Put an experiment's records, first features from ``runs`` and figures in ``folder``, in place of the old."""
     from dann.plots import draw_all  # here, because matplotlib takes a second that `dann table` need not wait
 
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    for run in experiment.runs():
-        place = new / run.folder
-        place.mkdir(parents=True)
-        shutil.copy2(runs / run.folder / RECORD, place)
-        if run.seed == experiment.seeds[0]:
-            shutil.copy2(runs / run.folder / FEATURES, place)
+    pack_records(records, new)
+    for run in experiment.runs(seeds=experiment.seeds[:1]):
+        if experiment.shows(run.variant, run.task):
+            (new / run.folder).mkdir(parents=True)
+            shutil.copy2(runs / run.folder / FEATURES, new / run.folder)
     shutil.copy2(file, new / EXPERIMENT)
     draw_all(experiment, new)
     shutil.rmtree(folder, ignore_errors=True)  # only now that its successor is complete
@@ -93,11 +93,12 @@ def stale(file: Path) -> list[str]:
         return []
     experiment = read_experiment(file)
     lines = []
-    recorded = {(record.task, record.variant, record.seed) for record in checked_records(experiment, folder)}
+    records = checked_records(experiment, folder)
+    recorded = {(record.task, record.variant, record.seed) for record in records}
     planned = {(run.task, run.variant, run.seed) for run in experiment.runs()}
     if recorded != planned:
         lines.append(f"{folder}: not the runs that {file} plans: {remedy}")
-    if not page.is_file() or page.read_text(encoding="utf-8") != _page(file, experiment, folder):
+    if not page.is_file() or page.read_text(encoding="utf-8") != _page(file, experiment, records):
         lines.append(f"{page}: not what its records give: {remedy}")
     return lines
 
@@ -112,38 +113,15 @@ def orphans() -> list[str]:
 def stale_readme() -> list[str]:
     """A line if a table in the README is not the one in results/."""
     text = README.read_text(encoding="utf-8") if README.is_file() else ""
-    return [] if text == _with_tables(text) else [f"{README}: a table differs from its page in results/: dann publish"]
+    if text == with_tables(text, README):
+        return []
+    return [f"{README}: a table differs from its page or records in results/: dann publish"]
 
 
-def _page(file: Path, experiment: Experiment, folder: Path) -> str:
-    table = make_table(experiment, checked_records(experiment, folder))
+def _page(file: Path, experiment: Experiment, records: list[Record]) -> str:
+    table = make_table(experiment, records)
     path = relative(file)
     regenerate = f"`dann run experiments/{path}.yaml` makes the runs; `dann publish experiments/{path}.yaml` this page."
-    figures = [f"![{name.stem}]({path.name}/{name.name})" for name in sorted(folder.glob("*.png"))]
+    figures = [f"![{name.stem}]({path.name}/{name.name})" for name in sorted((RESULTS / path).glob("*.png"))]
     finding = [experiment.finding.strip()] if experiment.finding else []
     return "\n\n".join([f"# {experiment.title}", table.markdown().strip(), *finding, *figures, regenerate]) + "\n"
-
-
-def _with_tables(readme: str, only: Path | None = None) -> str:
-    """``readme`` with the table of each page between its markers, ``<!-- table results/x.md -->`` and ``<!-- end -->``.
-
-    Args:
-        only: the one page whose table is written; by default all.
-
-    Raises:
-        BadInput: a marker names a page that does not exist.
-    """
-
-    def current(match: re.Match[str]) -> str:
-        page = Path(match["page"])
-        if only is not None and page != only:
-            return match[0]
-        if not page.is_file():
-            raise BadInput(f"{README}: {page} does not exist: dann publish its experiment")
-        blocks = page.read_text(encoding="utf-8").split("\n\n")
-        return f"<!-- table {page} -->\n" + "\n\n".join(blocks[1:3]) + "\n<!-- end -->"
-
-    pattern = r"<!-- table (?P<page>\S+) -->\n.*?<!-- end -->"
-    if readme.count("<!-- table") != len(re.findall(pattern, readme, flags=re.DOTALL)):
-        raise BadInput(f"{README}: a table's markers are not <!-- table results/x.md --> and <!-- end -->, a line each")
-    return re.sub(pattern, current, readme, flags=re.DOTALL)

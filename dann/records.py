@@ -1,8 +1,11 @@
-"""A folder per finished run, holding one record. Imports no torch."""
+"""Records of finished runs: one in each run's folder, or all of an experiment packed. Imports no torch."""
 
+import gzip
+import io
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from dann.errors import BadInput
 from dann.experiment import Experiment, Run, flattened
 from dann.files import write_whole
 
-RECORD, FEATURES = "record.json", "features.npz"
+RECORD, PACKED, FEATURES = "record.json", "records.jsonl.gz", "features.npz"
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
 EXECUTION = {"train.replicas"}  # keys of a configuration that say how its runs are made, not what they are
 Evaluation = dict[str, float]
@@ -54,8 +57,20 @@ def source_accuracy(evaluation: Evaluation) -> float:
 
 def write_record(record: Record, folder: Path) -> None:
     """Write ``record`` into its run's folder."""
-    text = json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    write_whole(folder / RECORD, (text + "\n").encode())
+    write_whole(folder / RECORD, _line(record))
+
+
+def pack_records(records: Iterable[Record], folder: Path) -> None:
+    """Write ``records`` as one file in their experiment's folder: a line each, compressed to the same bytes always."""
+    packed = io.BytesIO()
+    with gzip.GzipFile("", "wb", compresslevel=9, fileobj=packed, mtime=0) as file:
+        file.writelines(map(_line, records))
+    write_whole(folder / PACKED, packed.getvalue())
+
+
+def _line(record: Record) -> bytes:
+    text = json.dumps(vars(record), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return (text + "\n").encode()
 
 
 def read_record(folder: Path) -> Record:
@@ -72,7 +87,29 @@ def read_record(folder: Path) -> Record:
 
 
 def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
-    """The records of an experiment's finished runs under ``folder``, by the run's folder, in the order of its rows."""
+    """The records of an experiment's finished runs under ``folder``, by the run's folder, in the order of its rows.
+
+    They are those of the packed file, or else those in the folders of the runs.
+
+    Raises:
+        BadInput: a file is damaged or of another version of the project.
+    """
+    return _unpacked(experiment, folder) if (folder / PACKED).is_file() else _gathered(experiment, folder)
+
+
+def _unpacked(experiment: Experiment, folder: Path) -> dict[Path, Record]:
+    rows = {(run.task, run.variant): number for number, run in enumerate(experiment.runs(seeds=[0]))}
+    try:
+        lines = gzip.decompress((folder / PACKED).read_bytes()).splitlines()
+        every = [Record(**json.loads(line)) for line in lines]
+        known = [record for record in every if (record.task, record.variant) in rows]
+        known.sort(key=lambda record: (rows[record.task, record.variant], record.seed))
+    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+        raise BadInput(f"{folder / PACKED}: not records of this version: publish the experiment again") from error
+    return {folder / Run(record.task, record.variant, record.seed, {}).folder: record for record in known}
+
+
+def _gathered(experiment: Experiment, folder: Path) -> dict[Path, Record]:
     found = {}
     for run in experiment.runs(seeds=[0]):
         places = [path.parent for path in (folder / run.folder.parent).glob(f"seed-*/{RECORD}")]

@@ -1,10 +1,14 @@
 """Tables and selection from records made by hand, without torch; figures; publishing and its check."""
 
+import gzip
 import json
 import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,10 @@ import pytest
 from tiny import TINY, write_tiny
 
 from dann.cli import main
+from dann.errors import BadInput
 from dann.experiment import Experiment, flattened, merged, read_experiment, slug, write_experiment
-from dann.records import Record, write_record
+from dann.readme import with_tables
+from dann.records import PACKED, RECORD, Record, pack_records, read_records, write_record
 from dann.selection import RULES
 from dann.tables import FORMATS, make_table
 
@@ -32,7 +38,7 @@ def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = N
         variant=variant,
         seed=seed,
         fingerprint="f",
-        declared=Experiment(**TINY).declared(variant, None) if task is None else {},
+        declared=Experiment(**TINY).declared(variant, None) if task is None and variant in TINY["variants"] else {},
         config={},
         classes=["a", "b"],
         data={
@@ -120,6 +126,110 @@ def test_formats() -> None:
     assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|") == 5
 
 
+# Records, in a folder each or packed
+
+
+def tasked(seeds: list[int], variants: int = 2, tasks: int = 2) -> tuple[Experiment, list[Record]]:
+    """An experiment with tasks, and records of all its runs in order."""
+    names = {"variants": {f"row {v}": {} for v in range(variants)}, "tasks": {f"task {t}": {} for t in range(tasks)}}
+    experiment = Experiment(**{**TINY, **names, "seeds": seeds, "published": {}})
+    return experiment, [record_of(run.variant, run.seed, 0.5 + 0.01 * at, run.task)
+                        for at, run in enumerate(experiment.runs())]  # fmt: skip
+
+
+def test_packed_records_are_those_of_the_folders(tmp_path: Path) -> None:
+    experiment, records = tasked([10, 2])
+    for record, run in zip(records, experiment.runs(), strict=True):
+        write_record(record, tmp_path / "folders" / run.folder)
+    stranger = record_of("a row that was removed", 2, task="task 0")
+    pack_records([*records, stranger], tmp_path / "packed")
+    folders, packed = (read_records(experiment, tmp_path / name) for name in ("folders", "packed"))
+    assert list(packed.values()) == list(folders.values()) and len(packed) == 8
+    assert [place.relative_to(tmp_path / "packed") for place in packed] == [
+        place.relative_to(tmp_path / "folders") for place in folders
+    ]
+    assert [record.seed for record in packed.values()][:4] == [2, 10, 2, 10]
+    assert make_table(experiment, list(packed.values())) == make_table(experiment, list(folders.values()))
+
+
+def test_packed_records_are_the_same_bytes_whenever_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, records = tasked([0, 1])
+    pack_records(records, tmp_path / "a")
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    pack_records(records, tmp_path / "b")
+    first, second = ((tmp_path / name / PACKED).read_bytes() for name in "ab")
+    assert first == second and first[3:8] == bytes(5)  # neither a file name nor a time
+    lines = gzip.decompress(first).splitlines(keepends=True)
+    for record, line in zip(records, lines, strict=True):
+        write_record(record, tmp_path / "one")
+        assert (tmp_path / "one" / RECORD).read_bytes() == line
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-20],
+        lambda content: content[:20] + bytes(20) + content[40:],
+        lambda content: b"no gzip" + content,
+        lambda content: gzip.compress(gzip.decompress(content)[:-20]),
+        lambda content: gzip.compress(b"[1, 2]\n"),
+        lambda content: gzip.compress(gzip.decompress(content).replace(b'"losses"', b'"loss"')),
+        lambda content: gzip.compress(gzip.decompress(content).replace(b'"seed":1', b'"seed":"1"')),
+    ],
+)
+def test_a_damaged_file_of_records_is_named(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    experiment, records = tasked([0, 1])
+    pack_records(records, tmp_path)
+    assert len(read_records(experiment, tmp_path)) == 8
+    (tmp_path / PACKED).write_bytes(damage((tmp_path / PACKED).read_bytes()))
+    with pytest.raises(BadInput, match=r"records\.jsonl\.gz: not records of this version"):
+        read_records(experiment, tmp_path)
+
+
+# Bars
+
+
+@pytest.mark.parametrize(
+    ("variants", "tasks", "lying", "columns"),
+    [(12, 4, False, 5), (12, 5, False, 1), (13, 4, True, 5), (33, 12, True, 1), (13, 0, True, 1)],
+)
+def test_many_bars_lie_and_many_tasks_are_averaged(variants: int, tasks: int, lying: bool, columns: int) -> None:
+    from dann.bars import bars
+
+    experiment, records = tasked([0, 1], variants, tasks)
+    figure = bars(experiment, records)
+    (axes,) = figure.axes
+    rows, lengths = (
+        (axes.get_yticklabels(), [bar.get_width() for bar in axes.patches])
+        if lying
+        else (axes.get_xticklabels(), [bar.get_height() for bar in axes.patches])
+    )
+    assert [row.get_text() for row in rows] == list(experiment.variants) and len(lengths) == variants * columns
+    table = make_table(experiment, records)
+    last = [cells[-1 if tasks else 0].mean for cells in table.rows.values()]
+    assert lengths[-variants:] == pytest.approx([100 * mean for mean in last])
+    assert (f"average of {tasks} tasks" in axes.get_xlabel() + axes.get_ylabel()) == (tasks > 4)
+    figure.canvas.draw()
+    if lying:
+        boxes = [row.get_window_extent() for row in rows]
+        assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
+        assert figure.get_figwidth() == 8 and figure.get_figheight() < 12
+    assert len([*figure.legends, axes.get_legend()]) - (axes.get_legend() is None) == (columns > 1)
+
+
+def test_a_published_number_is_a_line_across_its_bar() -> None:
+    from dann.bars import bars
+
+    for variants, axis in ((2, 1), (13, 0)):
+        experiment, records = tasked([0], variants, 0)
+        experiment = experiment.model_copy(update={"published": {"row 1": 0.9}})
+        (axes,) = bars(experiment, records).axes
+        lines = [path.vertices for line in axes.collections for path in line.get_paths() if line.get_linestyle()[0][1]]
+        ((start, end),) = lines
+        assert start[axis] == end[axis] == pytest.approx(90)
+        assert (start[1 - axis] + end[1 - axis]) / 2 == pytest.approx(1)
+
+
 # Experiment files
 
 
@@ -158,6 +268,35 @@ def test_experiment_file_keeps_its_meaning_when_copied(tmp_path: Path) -> None:
     assert read_experiment(tmp_path / "b.yaml") == experiment
 
 
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        ({"variants": ["DAN"]}, "unknown variant under shown: 'DAN'; did you mean DANN?"),
+        ({"tasks": ["turn"]}, "unknown task under shown: 'turn'; did you mean a turn?"),
+        ({"variants": []}, "shown.variants: "),
+        ({"rows": ["DANN"]}, "unknown key shown.rows"),
+    ],
+)
+def test_shown_names_are_checked(shown: dict[str, Any], message: str, tmp_path: Path) -> None:
+    file = write_tiny(tmp_path / "a.yaml", tasks={"a turn": {}}, shown=shown)
+    with pytest.raises(BadInput) as caught:
+        read_experiment(file)
+    assert str(caught.value).startswith(f"{file}: ") and message in str(caught.value)
+
+
+def test_all_is_shown_that_is_not_said_otherwise(tmp_path: Path) -> None:
+    for shown, expected in (
+        ({}, [True, True, True, True]),
+        ({"variants": ["DANN"]}, [False, False, True, True]),
+        ({"tasks": ["a"]}, [True, False, True, False]),
+        ({"variants": ["DANN"], "tasks": ["a"]}, [False, False, True, False]),
+    ):
+        experiment = read_experiment(write_tiny(tmp_path / "a.yaml", tasks={"a": {}, "b": {}}, shown=shown))
+        assert [experiment.shows(v, t) for v in ("source only", "DANN") for t in "ab"] == expected
+        write_experiment(experiment, tmp_path / "b.yaml")
+        assert read_experiment(tmp_path / "b.yaml").shown == experiment.shown
+
+
 # Commands on folders of runs
 
 
@@ -180,6 +319,91 @@ def test_figures_are_drawn(project: Path, capsys: Any) -> None:
     assert len(printed) == 4 and all(path.stat().st_size > 5000 for path in printed)
 
 
+TURNS = {
+    "title": "Turns",
+    "seeds": [0],
+    "tasks": {f"{degrees:.0f}°": {"data": {"target": {"degrees": degrees}}} for degrees in (10.0, 30.0)},
+    "variants": {"DANN, weak": {"method": {"weight": 0.1}}},
+}
+
+
+def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    file, folder = "experiments/theme/turns.yaml", project / "results/theme/turns"
+    write_tiny(project / file, **TURNS, shown={"variants": ["DANN", "DANN, weak"], "tasks": ["30°"]})
+    assert main(["run", file]) == 0
+    saved, save = {}, Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **rest: [saved.update({path.name: figure}),
+                                                                         save(figure, path, **rest)])  # fmt: skip
+    assert main(["publish", file]) == 0
+    assert sorted(saved) == ["bars.png", "confusion-30.png", "curves-30.png", "tsne-30.png"]
+    assert [row.get_text() for row in saved["bars.png"].axes[0].get_xticklabels()] == [*TINY["variants"], "DANN, weak"]
+    assert len(saved["bars.png"].axes[0].patches) == 3 * 3
+    panels = [axes.get_title() for axes in saved["confusion-30.png"].axes if axes.get_title()]
+    assert panels == ["DANN", "DANN, weak"]
+    assert [axes.get_title() for axes in saved["tsne-30.png"].axes] == ["DANN, seed 0", "DANN, weak, seed 0"]
+    label = saved["curves-30.png"].axes[0]
+    assert [text.get_text() for text in label.get_legend().get_texts()] == ["DANN", "DANN, weak"]
+    assert [line.get_color() for line in label.lines] == ["C0", "C1"]
+    features = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.npz"))
+    assert features == ["30/dann-weak/seed-0/features.npz", "30/dann/seed-0/features.npz"]
+    assert len(gzip.decompress((folder / PACKED).read_bytes()).splitlines()) == 6
+    assert main(["table", "experiments", "--check"]) == 0
+
+
+def cells_of(markdown: str) -> dict[str, list[str]]:
+    """The rows of the first table in a text, the header's under the empty name."""
+    lines = [line.strip("|").split("|") for line in markdown.splitlines() if line.startswith("|")]
+    return {name.strip(): [cell.strip() for cell in cells] for name, *cells in lines}
+
+
+def test_averages_of_several_pages(project: Path, capsys: Any) -> None:
+    write_tiny(project / "experiments/theme/turns.yaml", **TURNS)
+    assert main(["run", "experiments/theme/turns.yaml"]) == 0
+    readme, marker = project / "README.md", "<!-- averages results/theme/tiny.md results/theme/turns.md -->"
+    readme.write_text(f"Before.\n\n{marker}\nold\n<!-- end -->\n\nAfter.\n")
+    assert main(["publish", "experiments/theme/tiny.yaml"]) == 0
+    assert "\nold\n" in readme.read_text()
+    capsys.readouterr()
+    assert main(["table", "experiments", "--check"]) == 2
+    assert "README.md: results/theme/turns.md does not exist" in capsys.readouterr().err
+
+    assert main(["publish", "experiments/theme/turns.yaml"]) == 0
+    text = readme.read_text()
+    assert text.startswith(f"Before.\n\n{marker}\n|") and text.endswith("\n<!-- end -->\n\nAfter.\n")
+    tiny, turns = (cells_of((project / f"results/theme/{name}.md").read_text()) for name in ("tiny", "turns"))
+    assert turns[""][-1] == "average" and tiny[""][0] == "target accuracy, %"
+    averages = cells_of(text)
+    assert averages.pop("") == ["Tiny moons", "Turns"] and averages.pop("---") == ["---:", "---:"]
+    assert averages == {
+        "source only": [tiny["source only"][0], turns["source only"][-1]],
+        "DANN": [tiny["DANN"][0], turns["DANN"][-1]],
+        "DANN, weak": ["—", turns["DANN, weak"][-1]],
+    }
+    assert list(averages) == ["source only", "DANN", "DANN, weak"] and "± " in averages["DANN"][0]
+    note = text.split("\n\n")[2].splitlines()[0]
+    assert "[Tiny moons](results/theme/tiny.md), [Turns](results/theme/turns.md)" in note
+    assert "mean ± standard deviation over seeds, after the last step" in note
+    assert main(["table", "experiments", "--check"]) == 0
+
+    stale = text.replace("| DANN | ", "| DANN | 9")
+    readme.write_text(stale)
+    assert with_tables(stale, readme, Path("results/theme/other.md")) == stale
+    capsys.readouterr()
+    assert main(["table", "experiments", "--check"]) == 1
+    assert "README.md: a table differs" in capsys.readouterr().out
+    assert main(["publish", "experiments/theme/tiny.yaml"]) == 0 and readme.read_text() == text
+    readme.write_text(text.replace("<!-- end -->", ""))
+    assert main(["table", "experiments", "--check"]) == 2
+
+
+def repack(folder: Path, change: Callable[[list[str]], list[str]]) -> None:
+    """Change the lines of a packed file."""
+    lines = gzip.decompress((folder / PACKED).read_bytes()).decode().splitlines(keepends=True)
+    (folder / PACKED).write_bytes(gzip.compress("".join(change(lines)).encode()))
+
+
 def test_publish_and_check(project: Path, capsys: Any) -> None:
     file = "experiments/theme/tiny.yaml"
     readme = project / "README.md"
@@ -189,7 +413,12 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     table = page.read_text().split("\n\n")[1]
     assert "| DANN | " in table and table in readme.read_text() and readme.read_text().endswith("\n\nAfter.\n")
     assert (project / "results/theme/tiny/dann/seed-0/features.npz").is_file()
-    assert not (project / "results/theme/tiny/dann/seed-1/features.npz").is_file()
+    assert not (project / "results/theme/tiny/dann/seed-1").exists() and not list(page.parent.rglob(RECORD))
+    packed = page.with_suffix("") / PACKED
+    lines = [
+        (project / "runs/theme/tiny" / run.folder / RECORD).read_text() for run in read_experiment(Path(file)).runs()
+    ]
+    assert gzip.decompress(packed.read_bytes()).decode() == "".join(lines)
     assert main(["table", "experiments", "--check"]) == 0
     assert main(["table", "results"]) == 0
 
@@ -202,13 +431,14 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     assert main(["table", "experiments", "--check"]) == 1
     assert "README.md: a table differs" in capsys.readouterr().out
     assert main(["publish", file]) == 0
-    record = project / "results/theme/tiny/dann/seed-0/record.json"
-    record.write_text(record.read_text().replace('"target_test":0.', '"target_test":0.0'))
+    whole = packed.read_bytes()
+    repack(packed.parent, lambda lines: [line.replace('"target_test":0.', '"target_test":0.0') for line in lines])
     assert main(["table", "experiments", "--check"]) == 1
-    record.unlink()
+    repack(packed.parent, lambda lines: lines[1:])
     assert main(["table", "experiments", "--check"]) == 1
     assert "not the runs that" in capsys.readouterr().out
-    assert main(["publish", file]) == 0
+    assert main(["publish", file]) == 0 and packed.read_bytes() == whole
+    assert main(["publish", file, "--out", "results"]) == 0 and packed.read_bytes() == whole
     readme.write_text(readme.read_text().replace("<!-- end -->", "<!-- fin -->"))
     assert main(["table", "experiments", "--check"]) == 2
     (project / file).rename(project / "experiments/theme/renamed.yaml")

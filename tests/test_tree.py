@@ -31,14 +31,15 @@ LAYERS = [
     {"methods", "records"},
     {"train", "evaluate", "checkpoint", "config", "selection", "tensorboard", "observer"},
     {"build", "journal", "tables", "gallery", "jobs"},
-    {"finish", "plots", "catalogue", "sparse"},
-    {"stack", "replicas"},
+    {"finish", "bars", "readme", "catalogue", "sparse"},
+    {"stack", "replicas", "plots"},
     {"execute"},
     {"launch", "publish"},
     {"show"},
     {"cli"},
 ]
-TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "tables", "plots", "publish", "show"}
+TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "tables", "bars", "readme", "plots",
+              "publish", "show"}  # fmt: skip
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:

@@ -29,6 +29,8 @@ class Adda(Method):
 
     Args:
         pretrain: the share of training that descends the label loss.
+        weight: of the encoder's loss. Nothing else holds the encoder back, so it is to be slow: the paper trains it
+            with Adam at 0.0002; where gradient descent has one learning rate for all, lower the weight instead.
         discriminator: hidden widths of the discriminator, ``[500, 500]`` in the paper's experiments on digits; by
             default what the DANN paper puts on the network's features.
     """
@@ -42,13 +44,14 @@ class Adda(Method):
         network: Network,
         *,
         pretrain: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        weight: float = 1.0,
         discriminator: list[Width] | None = None,
     ) -> None:
         super().__init__(network)
         widths = network.discriminator_widths if discriminator is None else discriminator
         self.discriminator = DomainDiscriminator(network.feature_dim, widths)
         self.source_encoder = Frozen(network.features)
-        self.pretrain, self.milestones = pretrain, (pretrain,)
+        self.pretrain, self.weight, self.milestones = pretrain, weight, (pretrain,)
 
     def phases(self, progress: float) -> tuple[str, ...]:
         return ("label",) if progress < self.pretrain else ("discriminator", "encoder")
@@ -68,7 +71,7 @@ class Adda(Method):
                 source, target = self.source_encoder(batch.source_x), self.network.features(batch.target_x)
             return {"domain": domain_loss(self.discriminator(source), self.discriminator(target))}
         logits = self.discriminator(self.network.features(batch.target_x))
-        return {"encoder": domain_loss(logits, logits[:0])}  # all of them labelled as source
+        return {"encoder": self.weight * domain_loss(logits, logits[:0])}  # all of them labelled as source
 
     def domain_logits(self, outputs: Outputs) -> Tensor:
         logits: Tensor = self.discriminator(outputs["features"])

@@ -25,6 +25,7 @@ class Afn(Method):
         weight: λ of the penalty.
         step: Δr of ``stepwise``.
         radius: R of ``hard``.
+        layer: whose norms; the paper's is the last hidden one: ``features``, or a module by its dotted name.
     """
 
     def __init__(
@@ -35,14 +36,17 @@ class Afn(Method):
         weight: float = 0.05,
         step: float = 1.0,
         radius: float = 25.0,
+        layer: str = "features",
     ) -> None:
         super().__init__(network)
+        network.width(layer)  # refuses a layer that there is not
+        self.layer, self.layers = layer, ("features", "logits", layer)
         self.mode, self.weight, self.step, self.radius = mode, weight, step, radius
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         source, target = self.both(batch, self.layers)
         label = label_loss(source["logits"], batch.source_y, batch.source_weight)
-        return {"label": label, "norm": self.weight * self._penalty(source["features"], target["features"])}
+        return {"label": label, "norm": self.weight * self._penalty(source[self.layer], target[self.layer])}
 
     def _penalty(self, source: Tensor, target: Tensor) -> Tensor:
         if self.mode == "hard":

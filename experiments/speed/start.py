@@ -17,9 +17,9 @@ from tasks import TASKS
 
 from dann.errors import BadInput
 from dann.experiment import EXPERIMENT, Experiment, merged, read_experiment, write_experiment
-from dann.records import RECORD
+from dann.records import RECORD, read_records
 
-RECORDED = Path("results/quickstart/digits-over-photos/dann/seed-0") / RECORD
+RECORDED = Path("results/quickstart")
 QUICKSTART = Path("experiments/quickstart.yaml")
 HELP, TABLE, MOONS, DIGITS = "dann --help", "dann table", "dann run, moons", "dann run, MNIST → MNIST-M"
 LIMITS = {HELP: 0.3, TABLE: 1.0}
@@ -114,9 +114,10 @@ def first_step(base: dict[str, Any], folder: Path, plan: Plan) -> float:
 
 def write_records(folder: Path, count: int) -> None:
     """An experiment of ``count`` runs, with records copied from a real one: rows and seeds differ."""
-    if not RECORDED.is_file():
+    if not RECORDED.is_dir():
         raise BadInput(f"{RECORDED} is not here: run it in a clone of the repository")
-    record = json.loads(RECORDED.read_text(encoding="utf-8"))
+    records = read_records(read_experiment(RECORDED / EXPERIMENT), RECORDED)
+    record = vars(records[RECORDED / "digits-over-photos/dann/seed-0"])
     seeds = min(count, 100)
     variants = {f"lr = 0.00{row + 1}": {"optimizer": {"lr": (row + 1) / 1000}} for row in range(count // seeds)}
     experiment = Experiment(title="Many records", seeds=list(range(seeds)), base=record["declared"], variants=variants)
