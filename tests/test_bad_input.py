@@ -36,7 +36,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
             {"base": {"optimizer": {"name": "sgdd"}}},
             ["optimizer.name", "unknown optimizer 'sgdd'", "did you mean sgd?"],
         ),
-        ({"base": {"method": {"name": "dan"}}}, ["unknown method 'dan'", "did you mean dann?", "source_only"]),
+        ({"base": {"method": {"name": "dannn"}}}, ["unknown method 'dannn'", "did you mean dann?", "source_only"]),
         ({"base": {"network": {"name": "minst"}}}, ["unknown network 'minst'", "did you mean mnist?"]),
         ({"base": {"network": "mlp"}}, ["network should be a mapping with a name"]),
         ({"base": {"data": {"source": "moon"}}}, ["unknown data set 'moon'", "did you mean moons?"]),

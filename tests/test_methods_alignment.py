@@ -366,7 +366,7 @@ def test_the_stepwise_penalty_raises_every_norm_at_one_rate() -> None:
     x = torch.cat([batch.source_x, batch.target_x])
     method(batch, 0.5, "all")["norm"].backward()
     units = nn.functional.normalize(method.network.features(x).detach(), dim=1)
-    # d/df of 0.5 times the mean of (‖f‖ + 1.5 − ‖f‖)² over 14 examples, the first norm fixed: −0.5 · 2 · 1.5 / 14 · f/‖f‖
+    # d/df of half the mean of (‖f‖ + 1.5 − ‖f‖)² over 14 examples, the first norm fixed: −0.5 · 2 · 1.5 / 14 · f/‖f‖
     torch.testing.assert_close(method.network.features.bias.grad, -1.5 / 14 * units.sum(0), rtol=1e-10, atol=1e-12)
     before = method.network.features(x).norm(dim=1)
     torch.optim.SGD(method.network.features.parameters(), lr=0.01).step()

@@ -192,8 +192,8 @@ def test_record_tells_all(tmp_path: Path) -> None:
     counts = np.array(record.confusion["target_test"])
     assert counts.trace() / counts.sum() == pytest.approx(record.evaluations[-1]["target_test"])
     assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 607
-    assert record.config["method"] == {"name": "dann", "weight": 1.0, "schedule": "ramp", "discriminator": None,
-                                       "together": True}  # fmt: skip
+    assert record.config["method"] == {"name": "dann", "weight": 1.0, "schedule": "ramp", "horizon": 1.0,
+                                       "layer": "features", "discriminator": None, "together": True}  # fmt: skip
     assert {"commit", "torch", "numpy", "device", "precision", "threads"} <= set(record.environment)
     assert record.seconds > 0
     assert resolve(record.declared, "record").fingerprint() == record.fingerprint

@@ -19,7 +19,7 @@ from dann.experiment import Run, merged, read_experiment
 from dann.functional import reverse_gradient
 from dann.launch import launch
 from dann.methods import METHODS, Dann
-from dann.networks import Network
+from dann.networks import NETWORKS, Network
 from dann.networks.dropout import Dropout, drawn_from
 from dann.records import Record, read_record
 from dann.replicas import Planned, differing, optimizer_key, pays, stacked, units
@@ -424,11 +424,11 @@ def test_replicas_are_a_number_or_auto(tmp_path: Path) -> None:
 
 def test_hyper_parameters_are_attributes_of_their_names() -> None:
     """So that a stack can give each replica its own."""
-    from dann.networks.mlp import mlp
+    from test_methods import OPTIONS
 
     for name in METHODS:
-        config = config_of(yaml.safe_load(yaml.safe_dump(MOONS)), method={"name": name})
-        method = config.method.build(METHODS, mlp((4,), 2))
+        config = config_of(yaml.safe_load(yaml.safe_dump(MOONS)), method={"name": name} | OPTIONS.get(name, {}))
+        method = config.method.build(METHODS, NETWORKS["mnist"]((1, 16, 16), 2, batch_norm=True))
         for key, value in config.method.options().items():
             if isinstance(value, float):
                 assert getattr(method, key) == value, (name, key)

@@ -147,9 +147,12 @@ def test_one_step_of_every_variant_of_every_experiment(
     monkeypatch.setitem(DOMAINS, "mnist_m", tiny_domain("mnist_m", (3, 28, 28)))
     monkeypatch.setitem(DOMAINS, "uci_har", tiny_persons)
     experiment = read_experiment(path, ["train.steps=1"])
-    runs = list(experiment.runs(seeds=[0]))
+    planned = list(experiment.runs(seeds=[0]))
+    assert len(planned) == len(experiment.variants) * max(1, len(experiment.tasks))
+    for run in planned:
+        resolve(run.declared, run.name)
+    # All runs, or of many those of the first task.
+    runs = planned if len(planned) < 20 else [run for run in planned if run.task == planned[0].task]
     launch(experiment, runs, tmp_path, torch.device("cpu"), Silent(), path)
-    assert (
-        len(read_records(experiment, tmp_path)) == len(runs) == len(experiment.variants) * max(1, len(experiment.tasks))
-    )
+    assert len(read_records(experiment, tmp_path)) == len(runs)
     assert any("source only" in variant for variant in experiment.variants)
