@@ -1,8 +1,10 @@
 """The shape of the project, held by reading it."""
 
 import ast
+import inspect
 import re
 import subprocess
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from tiny import TINY, Silent
 
 from dann.config import DataSection, component, resolve
 from dann.data import DOMAINS, Domain, Split
-from dann.experiment import read_experiment
+from dann.errors import BadInput
+from dann.experiment import merged, read_experiment
 from dann.launch import launch
+from dann.methods import METHODS, Method
 from dann.reading import parse_yaml
 from dann.records import read_records
 
@@ -99,7 +103,7 @@ def test_experiments_that_are_named_exist(page: str) -> None:
     assert named and all((ROOT / path).is_file() for path in named)
 
 
-def test_examples_of_the_readme_work(tmp_path: Path) -> None:
+def test_examples_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "README.md").read_text()
     example, own_data, options = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     (tmp_path / "example.yaml").write_text(example)
@@ -114,10 +118,29 @@ def test_examples_of_the_readme_work(tmp_path: Path) -> None:
         assert [source.name for source in data.sources] == ["pacs", "pacs"] and data.target.domain == "sketch"
         given = {"source": data.source, "target": data.target}  # all else is as the default
         assert data == DataSection.model_validate(given)
-    (program,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    own_method, program = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     names: dict[str, Any] = {}
     exec(program, names)
     assert names["loss"].isfinite() and names["source"].grad.abs().sum() > 0
+    exec(own_method, names)
+    _run_own_method(names["MeanMatching"], tmp_path, monkeypatch)
+
+
+def _run_own_method(method: type[Method], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of the README's method as its text says: listed in METHODS, with its option, from a file to a record."""
+    monkeypatch.setitem(METHODS, "mean_matching", method)
+    base = TINY["base"] | {"method": {"name": "mean_matching", "weight": 0.5}}
+    variants = {"source only": {"method": {"name": "source_only"}}, "mean matching": {}}
+    file = folder / "own.yaml"
+    file.write_text(yaml.safe_dump(TINY | {"base": base, "variants": variants, "published": {}}))
+    experiment = read_experiment(file)
+    runs = list(experiment.runs("mean matching", [0]))
+    launch(experiment, runs, folder / "own", torch.device("cpu"), Silent(), file)
+    (record,) = read_records(experiment, folder / "own").values()
+    assert record.config["method"] == {"name": "mean_matching", "weight": 0.5}
+    assert set(record.losses) == {"step", "label", "distance"} and record.losses["distance"][-1] < 1
+    with pytest.raises(BadInput, match="heft"):
+        resolve(merged(runs[0].declared, {"method": {"heft": 1}}), "own")
 
 
 def tiny_domain(name: str, shape: tuple[int, ...]) -> Callable[..., Domain]:
@@ -156,3 +179,13 @@ def test_one_step_of_every_variant_of_every_experiment(
     launch(experiment, runs, tmp_path, torch.device("cpu"), Silent(), path)
     assert len(read_records(experiment, tmp_path)) == len(runs)
     assert any("source only" in variant for variant in experiment.variants)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_short(name: str) -> None:
+    """At most 60 lines of code, without docstring, and all of its own in a file named after the paper or method."""
+    source = textwrap.dedent(inspect.getsource(METHODS[name]))
+    (tree,) = ast.parse(source).body
+    first = tree.body[1] if ast.get_docstring(tree) else tree.body[0]
+    lines = [line for line in source.splitlines()[first.lineno - 1 :] if line.strip()]
+    assert len(lines) <= 60, len(lines)
