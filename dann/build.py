@@ -119,9 +119,11 @@ class Setup:
             return
         stream, training = self.stream, self.method.training
         survey = Survey(stream.source, self.splits["source_validation"], stream.target, stream.transforms, self.device)
-        with torch.no_grad(), autocast(self.device, self.dtype):
-            self.method.eval().refresh(survey, progress)
-        self.method.train(training)
+        try:
+            with torch.no_grad(), autocast(self.device, self.dtype):
+                self.method.eval().refresh(survey, progress)
+        finally:
+            self.method.train(training)
 
     def rates(self) -> list[float]:
         """The learning rate of the last step, of the first group."""
@@ -150,6 +152,8 @@ def _check(method: Method, config: Config) -> None:
         raise BadInput(f"data.batch_size: {config.method.name} compares examples of a batch: set it to {least} or more")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
+    if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
+        raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
     if method.sources not in (None, given := len(config.data.sources)):
         raise BadInput(f"method.sources: {method.sources}, but data.source names {given} domain(s): set it to {given}")
 

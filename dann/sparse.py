@@ -24,8 +24,12 @@ def suits(setups: Sequence[Setup]) -> bool:
     features = method.network.features
     if not (isinstance(features, nn.Sequential) and isinstance(features[0], nn.Linear)):
         return False
-    if method.reads_inputs or method.second_view or len(method.phases(0.0)) > 1 or not features[0].weight.requires_grad:
+    if method.reads_inputs or method.second_view or not features[0].weight.requires_grad:
         return False
+    if any(
+        len(phases) > 1 or method.phase_parameters(phases[0]) is not None for phases in map(method.phases, (0.0, 1.0))
+    ):
+        return False  # the layer is stepped once in each step, whatever the phase
     if setups[0].device.type != "cpu" or not torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
         return False
     return all(_plain(setup.optimizer) for setup in setups) and all(

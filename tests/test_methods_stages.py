@@ -102,7 +102,7 @@ def test_adaptive_lambda_is_the_ratio_of_the_two_gradients(layer: str) -> None:
     (label,) = torch.autograd.grad(label_loss(logits, batch.source_y), seen)
     d = method.discriminator(seen)
     (domain,) = torch.autograd.grad(domain_loss(d[:6], d[6:]), seen)
-    ratio = float(label.norm() / domain.norm())
+    ratio = float(label.norm() / (domain.norm() + 1e-6))
     method(batch, 0.5, "all")
     assert method.coefficients(0.5)["lambda"] == pytest.approx(0.3 * min(ratio, 10.0), rel=1e-6)
     reference = Dann(method.network, weight=0.3 * min(ratio, 10.0), schedule="constant", layer=layer, discriminator=[5])
@@ -114,6 +114,16 @@ def test_adaptive_lambda_is_the_ratio_of_the_two_gradients(layer: str) -> None:
         gradients.append([parameter.grad.clone() for parameter in made.parameters()])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-10)
+
+
+def test_adaptive_lambda_is_a_number_where_nothing_has_a_gradient() -> None:
+    method = Dann(mlp((4,), 3), schedule="adaptive")
+    for layer in (method.discriminator.layers[0], method.network.classifier):
+        nn.init.zeros_(layer.weight)
+    batch = batch_of((4,), classes=3)
+    sum(method(batch, 0.5, "all").values()).backward()
+    assert method.coefficients(0.5) == {"lambda": 0.0}
+    assert all(parameter.grad.isfinite().all() for parameter in method.parameters())
 
 
 def test_adaptive_lambda_is_bounded_and_needs_a_layer_that_the_label_loss_reads() -> None:
@@ -233,7 +243,7 @@ def test_shot_losses_are_those_of_the_paper() -> None:
     expected = {
         "entropy": -(q * np.log(q)).sum(1).mean(),
         "diversity": (mean * np.log(mean)).sum(),
-        "pseudo label": -0.3 * np.log(q[np.arange(12), labels]).mean(),
+        "pseudo_label": -0.3 * np.log(q[np.arange(12), labels]).mean(),
     }
     terms = method(batch, 0.6, "target")
     assert {name: term.item() for name, term in terms.items()} == pytest.approx(expected, rel=1e-10)
@@ -253,15 +263,14 @@ def softmax(z: np.ndarray) -> np.ndarray:
 
 
 def test_weights_of_one_make_plain_dann() -> None:
-    batch, states = batch_of((6,)), []
-    for make in (Dann, lambda network: WeightedDann(network, estimate="bbse", refreshes=1)):
+    states = []
+    for make in (Dann, lambda network: WeightedDann(network, estimate="bbse", normalised=True)):
         torch.manual_seed(0)
         method = make(mlp((6,), 5)).double()
-        assert not method.milestones
         states.append(trained(method, batch_of((6,), dtype=torch.float64)).state_dict())
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=1e-10, atol=1e-12)
-    assert len(batch.source_y) == 6
+    assert WeightedDann(mlp((6,), 5), estimate="pada", refreshes=3).milestones == (0.25, 0.5, 0.75)
 
 
 @pytest.mark.parametrize("normalised", [False, True])
@@ -279,7 +288,8 @@ def test_class_weights_weigh_the_source_in_both_losses(normalised: bool) -> None
     domain = ((w * np.log1p(np.exp(zs))).sum() + np.log1p(np.exp(-zt)).sum()) / 10
     terms = method(batch, 0.5, "all")
     assert terms["label"].item() == pytest.approx(-(w * logp).sum() / 5, rel=1e-10)
-    assert terms["domain"].item() == pytest.approx(domain, rel=1e-10)
+    name = "domain" if normalised else "weighted_domain"
+    assert terms[name].item() == pytest.approx(domain, rel=1e-10)
 
 
 @pytest.mark.parametrize("estimate", ["bbse", "mlls", "pada"])
@@ -303,6 +313,38 @@ def test_class_weights_are_estimated_from_predictions(estimate: str) -> None:
         method.refresh(survey_of(batch, target), 0.5)
     truth = shifted / prior if estimate != "pada" else shifted / shifted.max()
     np.testing.assert_allclose(method.class_weight.numpy(), truth, atol=0.1)
+
+
+@pytest.mark.parametrize("estimate", ["bbse", "mlls"])
+def test_class_weights_estimated_again_and_again_stay_where_they_are(estimate: Any) -> None:
+    """The classifier is trained with the weights so far, on classes that overlap: the shift must not count twice."""
+    torch.manual_seed(0)
+    random, truth = np.random.default_rng(0), np.array([0.2, 1.8])
+
+    def drawn(shares: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+        y = random.choice(2, 4000, p=shares)
+        return torch.from_numpy(random.normal(size=(4000, 2)) + 1.5 * y[:, None]).float(), torch.from_numpy(y)
+
+    (x, y), (target, _) = drawn([0.5, 0.5]), drawn([0.1, 0.9])
+    method = WeightedDann(Network(nn.Identity(), nn.Linear(2, 2), (2,), ()), estimate=estimate, weight=0.0)
+    batch, optimizer = Batch(x, y, target, torch.zeros_like(y)), torch.optim.SGD(method.network.parameters(), lr=0.5)
+    for _ in range(4):
+        for _ in range(200):
+            update(method, batch, 0.5, "all", optimizer)
+        with torch.no_grad():
+            method.refresh(survey_of(batch, target), 0.5)
+        np.testing.assert_allclose(method.class_weight.numpy(), truth, atol=0.12)
+
+
+def test_a_class_that_is_not_held_out_keeps_its_weight() -> None:
+    method = WeightedDann(Network(nn.Identity(), nn.Linear(3, 3), (3,), ()), estimate="bbse")
+    with torch.no_grad():
+        method.network.classifier.weight.copy_(9 * torch.eye(3))
+    y, target = torch.tensor([0, 0, 1, 1]), torch.eye(3)[[0, 1, 1, 1]]
+    batch = Batch(torch.eye(3)[y], y, target, torch.zeros_like(y))
+    with torch.no_grad():
+        method.refresh(survey_of(batch, target), 0.5)
+    np.testing.assert_allclose(method.class_weight.numpy(), [0.5, 1.5, 1.0], atol=1e-5)
 
 
 def test_one_source_makes_mdan_dann() -> None:
@@ -355,15 +397,15 @@ def test_mdan_weighs_its_sources_by_their_bounds(aggregate: Any, score: Any) -> 
 
 
 def test_soft_mdan_descends_the_log_sum_exp() -> None:
-    """λ = −1 undoes the reversal; the gradient is then that of (1/γ) log Σ exp(γ (L + D)), weighed as its code does."""
-    method = Mdan(mlp((6,), 3), sources=3, score="sum", gamma=3.0, weight=-1.0).double()
+    """In the classifier, which no reversal reaches: (1/γ) log Σ exp(γ (L + λD)), weighed as its code does."""
+    method = Mdan(mlp((6,), 3), sources=3, score="sum", gamma=3.0, weight=0.4).double()
     batch = mdan_batch()
     sum(method(batch, 0.5, "all").values()).backward()
     weight = method.network.classifier.weight
 
     def objective() -> float:
         label, domain = bounds(method, batch)
-        return float(np.log(np.exp(3 * (label + domain)[:2]).sum()) / 3)
+        return float(np.log(np.exp(3 * (label + 0.4 * domain)[:2]).sum()) / 3)
 
     for place in ((0, 0), (2, 5)):
         with torch.no_grad():
@@ -379,6 +421,7 @@ def test_soft_mdan_descends_the_log_sum_exp() -> None:
     ("changes", "message"),
     [
         ({"method": {"name": "mdan", "sources": 2}}, "method.sources: 2, but data.source names 1"),
+        ({"method": {"name": "weighted_dann", "estimate": "pada"}, "data": {"resample": "over"}}, "weighs the classes"),
         ({"method": {"name": "fixmatch"}}, "set data.target_view"),
         ({"method": {"name": "deep_coral"}, "data": {"batch_size": 1}}, "data.batch_size: .* 2 or more"),
         ({"method": {"name": "adabn"}}, "batch_norm: true"),

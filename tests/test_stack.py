@@ -18,7 +18,7 @@ from dann.errors import BadInput
 from dann.experiment import Run, merged, read_experiment
 from dann.functional import reverse_gradient
 from dann.launch import launch
-from dann.methods import METHODS, Dann
+from dann.methods import METHODS, Dann, SourceOnly
 from dann.networks import NETWORKS, Network
 from dann.networks.dropout import Dropout, drawn_from
 from dann.records import Record, read_record
@@ -246,6 +246,23 @@ def test_sparse_inputs_are_used_where_nothing_but_their_weights_changes(tmp_path
     setups = [Setup.of(config, pair, seed, CPU) for seed in (0, 1)]
     setups[0].method.reads_inputs = True
     assert Stack(setups, {}, ["", ""]).sparse is None
+
+
+class Probe(SourceOnly):
+    """Steps the classifier alone."""
+
+    def phase_parameters(self, phase: str) -> list[nn.Parameter]:
+        return list(self.network.classifier.parameters())
+
+
+def test_a_layer_that_no_phase_steps_is_not_made_sparse(
+    tmp_path: Path, in_double: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METHODS, "probe", Probe)
+    config = config_of(merged(MOONS, SGD) | {"data": bags(tmp_path)}, method={"name": "probe"})
+    stack, separate = in_both_ways([config] * 2, load_pair(config.data), steps=3)
+    assert stack.sparse is None
+    assert_same_state(stack, separate)
 
 
 def test_reversal_takes_a_weight_for_each_replica() -> None:

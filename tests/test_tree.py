@@ -16,6 +16,7 @@ from tiny import TINY, Silent
 
 from dann.config import DataSection, component, resolve
 from dann.data import DOMAINS, Domain, Split
+from dann.data.sets.photos import OFFICE_CALTECH10
 from dann.errors import BadInput
 from dann.experiment import merged, read_experiment
 from dann.launch import launch
@@ -143,9 +144,21 @@ def _run_own_method(method: type[Method], folder: Path, monkeypatch: pytest.Monk
         resolve(merged(runs[0].declared, {"method": {"heft": 1}}), "own")
 
 
-def tiny_domain(name: str, shape: tuple[int, ...]) -> Callable[..., Domain]:
-    split = Split.of(torch.randint(0, 256, (30, *shape), dtype=torch.uint8), torch.arange(30) % 10)
-    return lambda **_: Domain(name, split, split, tuple("0123456789"), "made for a test")
+def tiny_domain(name: str, channels: int) -> Callable[..., Domain]:
+    def domain(*, size: int = 28) -> Domain:
+        x = torch.randint(0, 256, (30, channels, size, size), dtype=torch.uint8)
+        split = Split.of(x, torch.arange(30) % 10)
+        return Domain(name, split, split, tuple("0123456789"), "made for a test")
+
+    return domain
+
+
+def tiny_vectors(*, domain: str, kind: str = "") -> Domain:
+    """Ten classes of which those of Office-Caltech10 are named, or the two of the reviews."""
+    random, name = torch.Generator().manual_seed(len(domain)), f"{kind}/{domain}"
+    classes = OFFICE_CALTECH10.classes if kind else ("negative", "positive")
+    made = Split.of(torch.rand(80, 12, generator=random), torch.arange(80) % len(classes))
+    return Domain(name, made, None if kind else made, classes, "made for a test")
 
 
 def tiny_persons(*, domain: int) -> Domain:
@@ -166,9 +179,12 @@ def test_uci_har_is_run_on_the_pairs_of_adatime() -> None:
 def test_one_step_of_every_variant_of_every_experiment(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DOMAINS, "mnist", tiny_domain("mnist", (1, 28, 28)))
-    monkeypatch.setitem(DOMAINS, "mnist_m", tiny_domain("mnist_m", (3, 28, 28)))
+    monkeypatch.setitem(DOMAINS, "mnist", tiny_domain("mnist", 1))
+    monkeypatch.setitem(DOMAINS, "mnist_m", tiny_domain("mnist_m", 3))
+    monkeypatch.setitem(DOMAINS, "usps", tiny_domain("usps", 1))
     monkeypatch.setitem(DOMAINS, "uci_har", tiny_persons)
+    for name in ("amazon_reviews", "office_caltech10_features"):
+        monkeypatch.setitem(DOMAINS, name, tiny_vectors)
     experiment = read_experiment(path, ["train.steps=1"])
     planned = list(experiment.runs(seeds=[0]))
     assert len(planned) == len(experiment.variants) * max(1, len(experiment.tasks))

@@ -50,6 +50,11 @@ class Survey:
         """Inputs ``(C, ...)`` of the target's training examples, some C at a time."""
         return self._inputs("target")
 
+    def class_shares(self, num_classes: int) -> Tensor:
+        """The share of each class among the labelled training examples, shape ``(K,)``."""
+        counts = torch.bincount(self._splits["source"][0].y, minlength=num_classes)
+        return (counts / counts.sum()).to(self.device)
+
     def _labelled(self, name: str) -> Iterator[tuple[Tensor, Tensor]]:
         first = 0
         for x in self._inputs(name):

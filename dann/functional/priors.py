@@ -7,7 +7,7 @@ from dann.functional.precision import precise, product
 
 
 def confusion(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:
-    """The joint shares of predictions and labels, shape ``(K, K)``, in float64; all of them sum to 1.
+    """The joint shares of predictions and labels, shape ``(K, K)``; all of them sum to 1.
 
     Entry (i, j) is the share of the examples that are predicted i and labelled j.
 
@@ -17,7 +17,7 @@ def confusion(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:
         num_classes: K.
     """
     classes = torch.arange(num_classes, device=labels.device)
-    rows, columns = (predicted[:, None] == classes).double(), (labels[:, None] == classes).double()
+    rows, columns = (predicted[:, None] == classes).float(), (labels[:, None] == classes).float()
     return product(rows.T, columns) / len(labels)
 
 

@@ -39,14 +39,16 @@ class AdaBN(Method):
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.train()
-        for x in survey.target():
-            seen += len(x)
-            for norm in norms:
-                norm.momentum = len(x) / seen  # so that the running statistics are the mean over all examples so far
-            if len(x) > 1:
-                self.network.features(x)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        try:
+            for x in survey.target():
+                seen += len(x)
+                for norm in norms:
+                    norm.momentum = len(x) / seen  # so that the running statistics are the mean over all so far
+                if len(x) > 1:
+                    self.network.features(x)
+        finally:
+            for norm, momentum in zip(norms, momenta, strict=True):
+                norm.momentum = momentum
 
     def _norms(self) -> list[Norm]:
         return [module for module in self.network.modules() if isinstance(module, Norm)]

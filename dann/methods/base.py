@@ -14,11 +14,14 @@ class Method(nn.Module):
 
     Sub-classes take their hyper-parameters as keyword-only arguments with the paper's defaults: the signature is the
     schema of the method's part of an experiment file. A number among them is an attribute of its name, and ``forward``
-    computes with it but does not branch on it; buffers change in place: so several runs can be stacked.
+    computes with it but does not branch on it; buffers change in place: so several runs can be stacked. Labelled target
+    examples (``data.target_labelled``) are on the batch's source side, where ``source_domain`` tells which they are:
+    unless a docstring says otherwise they count as source examples.
 
     Attributes:
         adversarial: whether there is a domain discriminator, and so ``domain_logits``.
         layers: what ``outputs`` gives, as ``Network.outputs`` names it.
+        weighs_classes: whether it weighs the source's classes, so that the data layer may not do so too.
         sources: how many source domains it is made for; None for any number, which count as one.
         branches: its numbers that ``forward`` branches on: runs that differ in them are not stacked.
         milestones: shares of training after which ``refresh`` is called.
@@ -26,11 +29,13 @@ class Method(nn.Module):
             virtual adversarial training does; then no stack may put the outputs of a first layer in their place.
         smallest_batch: how many examples of each domain its losses need.
         second_view: whether it needs ``Batch.target_view``.
-        stackable: whether runs can train as one stack, which ``torch.autograd.grad`` within ``forward`` rules out.
+        stackable: whether runs can train as one stack, which ``torch.autograd.grad`` within ``forward`` rules out; and
+            random numbers drawn there are others in a stack, but for those of ``dann.networks.dropout``.
     """
 
     adversarial: bool = False
     layers: tuple[str, ...] = ("features", "logits")
+    weighs_classes: bool = False
     sources: int | None = None
     branches: tuple[str, ...] = ()
     milestones: tuple[float, ...] = ()

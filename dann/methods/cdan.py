@@ -12,6 +12,7 @@ from dann.functional import (
     entropy_weight,
     label_loss,
     multilinear_map,
+    precise,
     randomized_map,
     reverse_gradient,
 )
@@ -90,7 +91,7 @@ class Cdan(Method):
 
     def _map(self, outputs: Outputs) -> Tensor:
         """What the discriminator sees, shape ``(N, K·D)`` or ``(N, d)``."""
-        features, probabilities = outputs["features"], outputs["logits"].softmax(1)
+        features, probabilities = outputs["features"], precise(outputs["logits"]).softmax(1)
         probabilities = probabilities.detach() if self.detach else probabilities
         if self.feature_matrix is None or self.class_matrix is None:
             return multilinear_map(features, probabilities)

@@ -12,6 +12,7 @@ from dann.methods.base import Method
 from dann.networks import DomainDiscriminator, Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
+DELTA = 1e-6  # so that there is a λ where neither loss has a gradient
 LARGEST = 10.0  # of an adaptive λ: a discriminator at chance has next to no gradient, and the ratio no bound
 
 
@@ -78,7 +79,7 @@ class Dann(Method):
         domain = domain_loss(self.discriminator(source), self.discriminator(target))
         (of_label,) = torch.autograd.grad(label, source, retain_graph=True)
         of_domain = torch.cat(torch.autograd.grad(domain, (source, target)))
-        return self.ratio.copy_((of_label.norm() / of_domain.norm()).clamp(max=LARGEST))
+        return self.ratio.copy_((of_label.norm() / (of_domain.norm() + DELTA)).clamp(max=LARGEST))
 
     def domain_logits(self, outputs: Outputs) -> Tensor:
         logits: Tensor = self.discriminator(outputs[self.layer])

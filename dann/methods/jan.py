@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dann.data import Batch
-from dann.functional import Bandwidth, Estimator, jmmd, label_loss
+from dann.functional import Bandwidth, Estimator, jmmd, label_loss, precise
 from dann.methods.base import Method
 from dann.methods.mmd import Multiplier
 from dann.networks import Network, Outputs
@@ -62,4 +62,4 @@ class Jan(Method):
 
 
 def _joint(outputs: Outputs) -> list[Tensor]:
-    return [outputs["features"], outputs["logits"].softmax(1)]
+    return [outputs["features"], precise(outputs["logits"]).softmax(1)]

@@ -28,9 +28,10 @@ class Mdan(Method):
     Args:
         sources: S, the number of source domains.
         aggregate: how the sources are weighed.
-        score: ``bound`` weighs by Lᵢ − Dᵢ as the paper's bound does, ``sum`` by Lᵢ + Dᵢ as its authors' code.
+        score: ``bound`` weighs by Lᵢ − Dᵢ as the paper's bound does, ``sum`` by Lᵢ + λDᵢ as its authors' code does in
+            its soft variant; its hard one takes the largest Lᵢ and the smallest Dᵢ, of one source or of two.
         gamma: γ of the soft maximum.
-        weight: λ at the end of training; the authors' code has 0.01.
+        weight: λ at the end of training. The authors' code has 0.01 on the sum of both domains' means: 0.02 here.
         schedule: of λ, as in ``Dann``; the paper has a constant one.
         discriminator: hidden widths of each discriminator, as in ``Dann``.
     """
@@ -72,12 +73,12 @@ class Mdan(Method):
             domains.append(domain_loss(discriminator(reversed_source), discriminator(reversed_target), share))
             present.append(own.amax())
         label, domain = torch.stack(labels), torch.stack(domains)
-        alpha = self._alpha(label.detach(), domain.detach(), torch.stack(present))
+        alpha = self._alpha(label.detach(), domain.detach(), weight, torch.stack(present))
         return {"label": (alpha * label).sum(), "domain": (alpha * domain).sum()}
 
-    def _alpha(self, label: Tensor, domain: Tensor, present: Tensor) -> Tensor:
+    def _alpha(self, label: Tensor, domain: Tensor, weight: float, present: Tensor) -> Tensor:
         """The weight of each source, shape ``(S,)``, summing to 1."""
-        score = label - domain if self.score == "bound" else label + domain
+        score = label - domain if self.score == "bound" else label + weight * domain
         score = score.where(present > 0, -LARGE)
         if self.aggregate == "soft":
             return (self.gamma * score).softmax(0)

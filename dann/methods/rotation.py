@@ -29,6 +29,7 @@ class Rotation(Method):
     """
 
     reads_inputs = True
+    smallest_batch = TURNS
 
     def __init__(self, network: Network, *, weight: float = 0.7) -> None:
         super().__init__(network)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dann.data import Batch, Survey
-from dann.functional import centroids, entropy, label_loss, marginal_entropy, nearest_centroid
+from dann.functional import centroids, entropy, label_loss, marginal_entropy, nearest_centroid, precise
 from dann.methods.base import Method
 from dann.networks import Frozen, Network
 
@@ -21,8 +21,8 @@ class Shot(Method):
     the entropy of the mean one, plus ``weight`` times the cross-entropy of pseudo labels. These are the classes of the
     nearest of the centroids in the features of the network as it was when they were last computed, ``refreshes`` times
     in all; examples are not augmented for them in the paper, here they are as the batch is. Each domain is forwarded
-    alone. The paper's bottleneck with BatchNorm, weight-normalised classifier and lower learning rate of the backbone
-    are the network's and the optimiser's affair and not set here.
+    alone. Dropout in the classifier stays active. The paper's bottleneck with BatchNorm, weight-normalised classifier
+    and lower learning rate of the backbone are the network's and the optimiser's affair and not set here.
 
     Args:
         pretrain: the share of training on the source; the paper trains the source model to its end first.
@@ -66,13 +66,13 @@ class Shot(Method):
         return {
             "entropy": entropy(logits),
             "diversity": -marginal_entropy(logits),
-            "pseudo label": self.weight * label_loss(logits, labels),
+            "pseudo_label": self.weight * label_loss(logits, labels),
         }
 
     def refresh(self, survey: Survey, progress: float) -> None:
         outputs = [self.outputs(x) for x in survey.target()]
         features = torch.cat([each["features"] for each in outputs])
-        probabilities = torch.cat([each["logits"] for each in outputs]).softmax(1)
+        probabilities = precise(torch.cat([each["logits"] for each in outputs])).softmax(1)
         labels = nearest_centroid(features, centroids(features, probabilities))
         self.centroids.copy_(centroids(features, F.one_hot(labels, probabilities.shape[1])))
         self.labeller.take(self.network.features)

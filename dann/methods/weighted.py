@@ -28,7 +28,8 @@ class WeightedDann(Method):
     of them, so that classes the target lacks fade out (Cao et al. 2018, PADA).
 
     Held-out source labels enter training through ``bbse``, so there the source validation accuracy is not quite
-    independent of training.
+    independent of training, and the weight of a class of which no example is held out stays 1. Where the weights do not
+    average 1 in a batch, the domain loss at chance is not ln 2: the term is then ``weighted_domain``.
 
     Args:
         estimate: what the weights are.
@@ -40,6 +41,7 @@ class WeightedDann(Method):
     """
 
     adversarial = True
+    weighs_classes = True
     class_weight: Tensor
 
     def __init__(
@@ -58,7 +60,7 @@ class WeightedDann(Method):
         self.discriminator = DomainDiscriminator(network.feature_dim, widths)
         self.estimate, self.normalised = estimate, normalised
         self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
-        self.milestones = tuple(number / refreshes for number in range(1, refreshes))
+        self.milestones = tuple(number / (refreshes + 1) for number in range(1, refreshes + 1))
         self.register_buffer("class_weight", torch.ones(network.num_classes))
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
@@ -68,9 +70,10 @@ class WeightedDann(Method):
         given = weight if batch.source_weight is None else weight * batch.source_weight
         label = label_loss(self.network.classifier(source["features"]), batch.source_y, given)
         lam, seen = self.weight * self.schedule(progress), (source["features"], target["features"])
+        domain = domain_adversarial_loss(self.discriminator, *seen, lam, source_weight=weight)
         return {
             "label": label * weight.mean(),  # the mean of the weighted losses, not their weighted mean
-            "domain": domain_adversarial_loss(self.discriminator, *seen, lam, source_weight=weight),
+            "domain" if self.normalised else "weighted_domain": domain,
         }
 
     def refresh(self, survey: Survey, progress: float) -> None:
@@ -84,14 +87,16 @@ class WeightedDann(Method):
 
     def _ratios(self, probabilities: Tensor, survey: Survey) -> Tensor:
         """The ratios of target to source class shares by one of the two estimators of label shift."""
-        classes = probabilities.shape[1]
+        prior = survey.class_shares(probabilities.shape[1])
+        if self.estimate == "mlls":
+            # What the classifier has been shown is the source as weighted so far: its predictions assume those shares.
+            shown = prior * self.class_weight / (prior * self.class_weight).sum()
+            return mlls(probabilities, shown) * shown / prior
         held_out = [(self.predict(x).argmax(1), y) for x, y in survey.held_out()]
         predicted, labels = (torch.cat(parts) for parts in zip(*held_out, strict=True))
-        if self.estimate == "mlls":
-            prior = torch.bincount(labels, minlength=classes).clamp_min(1).to(probabilities.dtype)
-            return mlls(probabilities, prior / prior.sum())
-        shares = torch.bincount(probabilities.argmax(1), minlength=classes) / len(probabilities)
-        return bbse(confusion(labels, predicted, classes), shares)
+        joint = confusion(labels, predicted, len(prior))
+        shares = torch.bincount(probabilities.argmax(1), minlength=len(prior)) / len(probabilities)
+        return bbse(joint, shares).where(joint.sum(0) > 0, 1.0)  # nothing is known of a class that is not held out
 
     def domain_logits(self, outputs: Outputs) -> Tensor:
         logits: Tensor = self.discriminator(outputs["features"])

@@ -54,6 +54,9 @@ class Paced:
         self.left -= 1
         return self.setup.step(step, progress)
 
+    def refresh(self, before: float, progress: float, evaluating: bool) -> None:
+        self.setup.refresh(before, progress, evaluating)
+
     def rates(self) -> list[float]:
         return self.setup.rates()
 
