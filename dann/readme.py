@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dann.errors import BadInput
 from dann.experiment import EXPERIMENT, read_experiment
-from dann.tables import Cell, Table, checked_records, make_table
+from dann.tables import Cell, Table, checked_records, make_table, tested_on
 
 MARKER = r"<!-- (?P<kind>table|averages) (?P<pages>\S+(?: \S+)*) -->\n.*?<!-- end -->"
 
@@ -53,14 +53,15 @@ def averages(pages: list[Path]) -> Table:
     for page in pages:
         folder = page.with_suffix("")
         experiment = read_experiment(folder / EXPERIMENT)
-        rows = make_table(experiment, checked_records(experiment, folder)).rows
+        records = checked_records(experiment, folder)
+        rows = make_table(experiment, records).rows
         columns.append({name: cells[-1 if experiment.tasks else 0] for name, cells in rows.items()})
         titles.append(experiment.title)
-        links.append(f"[{experiment.title}]({page})")
+        links.append(f"[{experiment.title}]({page}), on {tested_on(records)}")
     names = dict.fromkeys(name for column in columns for name in column)
     notes = [
-        f"Averages over the tasks of {', '.join(links)}:",
-        "target test accuracy, %, mean ± standard deviation over seeds, after the last step; nothing is selected.",
+        "Target accuracy, %, averaged over tasks, mean ± standard deviation over seeds, after the last step; nothing",
+        f"is selected. {'; '.join(links)}.",
     ]
     return Table(
         "Averages", titles, {name: [column.get(name, Cell([])) for column in columns] for name in names}, notes

@@ -170,11 +170,7 @@ def _notes(records: list[Record], rule: str) -> list[str]:
     tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
     made = sorted({_made(record.environment) for record in records})
     minutes = sum(record.seconds for record in records) / 60
-    transductive = [record for record in records if record.data.get("protocol", "").startswith("transductive")]
-    seen = "the target examples trained on without labels (transductive)"
-    if len(transductive) < len(records):
-        rows = ", ".join(dict.fromkeys(record.variant for record in transductive))
-        seen = "test splits that training never sees" + (f" or, of {rows}, {seen}" if rows else "")
+    seen = tested_on(records)
     validated = all("source_test" not in record.evaluations[-1] for record in records)
     source = " Source accuracy is that of its validation split." if validated else ""
     return [
@@ -182,6 +178,20 @@ def _notes(records: list[Record], rule: str) -> list[str]:
         f"{REPORTED[rule]}. Target test examples: {', '.join(tests)}.{source}",
         f"{len(records)} runs, {minutes:.0f} minutes in all; {'; '.join(made)}.",
     ]
+
+
+def tested_on(records: list[Record]) -> str:
+    """On which target examples the accuracies of ``records`` are, naming the rows that differ from most."""
+    kinds = {False: "test splits that training never sees",
+             True: "the target examples trained on without labels (transductive)"}  # fmt: skip
+    rows = {kind: [record.variant for record in records if _transductive(record) == kind] for kind in kinds}
+    most = len(rows[True]) > len(rows[False])
+    others = ", ".join(dict.fromkeys(rows[not most]))
+    return kinds[most] + (f" or, of {others}, {kinds[not most]}" if others else "")
+
+
+def _transductive(record: Record) -> bool:
+    return bool(record.data.get("protocol", "").startswith("transductive"))
 
 
 def _made(environment: dict[str, Any]) -> str:

@@ -383,7 +383,8 @@ def test_averages_of_several_pages(project: Path, capsys: Any) -> None:
     }
     assert list(averages) == ["source only", "DANN", "DANN, weak"] and "± " in averages["DANN"][0]
     note = text.split("\n\n")[2].splitlines()[0]
-    assert "[Tiny moons](results/theme/tiny.md), [Turns](results/theme/turns.md)" in note
+    seen = "on test splits that training never sees"
+    assert f"[Tiny moons](results/theme/tiny.md), {seen}; [Turns](results/theme/turns.md), {seen}." in note
     assert "mean ± standard deviation over seeds, after the last step" in note
     assert main(["table", "experiments", "--check"]) == 0
 
