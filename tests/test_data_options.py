@@ -187,7 +187,7 @@ def test_augmentation_differs_from_step_to_step_and_from_side_to_side() -> None:
     images = {"source": {"name": "digits"}, "target": {"name": "digits"}, "transform": {"erase": 1.0}}
     stream = Setup.of(config_of_images(images), load_pair(config_of_images(images).data), 0, CPU).stream
     x = stream.source.x[:8]
-    seen = [stream._inputs(x, side, step) for side in (0, 1) for step in (0, 1)]
+    seen = [stream._inputs(x, stream.transforms[side], side, step) for side in (0, 1) for step in (0, 1)]
     assert all(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
     assert torch.equal(stream._inputs(x, 1, 1), seen[3])
 
