@@ -189,7 +189,24 @@ def test_augmentation_differs_from_step_to_step_and_from_side_to_side() -> None:
     x = stream.source.x[:8]
     seen = [stream._inputs(x, stream.transforms[side], side, step) for side in (0, 1) for step in (0, 1)]
     assert all(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
-    assert torch.equal(stream._inputs(x, 1, 1), seen[3])
+    assert torch.equal(stream._inputs(x, stream.transforms[1], 1, 1), seen[3])
+
+
+def test_a_second_view_shows_the_same_target_examples_otherwise() -> None:
+    data = {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "target_transform": {"normalise": "half"}}
+    declared = config_of_images(data).model_dump()
+    declared["data"]["target_view"] = {"erase": 1.0}
+    config = resolve(declared | {"method": {"name": "fixmatch"}}, "test")
+    pair = load_pair(config.data)
+    stream = Setup.of(config, pair, 0, CPU).stream
+    batch = stream[3]
+    view = batch.target_view
+    assert view is not None and torch.equal(view, stream[3].target_view)
+    assert not torch.equal(view, stream[4].target_view)
+    changed = view != batch.target_x
+    assert changed.flatten(1).any(dim=1).all() and (view[changed] == 0).all()  # what is not given is the target's
+    without = Setup.of(resolve(declared, "test"), pair, 0, CPU).stream[3]  # a method that asks for none gets none
+    assert without.target_view is None and torch.equal(without.target_x, batch.target_x)
 
 
 def config_of_images(data: dict[str, Any]) -> Any:
