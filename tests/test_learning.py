@@ -18,8 +18,8 @@ from dann.networks import NETWORKS, Network
 from dann.train import train
 
 SEEDS = (0, 1, 2)
-# Of accuracy, above source only and, where that is the claim, above DANN. In the mean of ten seeds each method gains that
-# much too, though at some an adversary or pseudo-labels settle on wrong classes.
+# Of accuracy, above source only and, where that is the claim, above DANN. A method may fail at a single seed, where an
+# adversary or pseudo-labels settle on wrong classes.
 MARGIN, OVER_DANN = 0.10, 0.05
 CENTRES = np.array([[4.5, 2.5], [-2.0, -3.0], [-2.0, 0.5]])
 
