@@ -205,7 +205,7 @@ def _list(options: argparse.Namespace) -> int:
     ):  # fmt: skip
         print(title)
         for name, entry in registry.items():
-            print(f"  {name:14} {(entry.__doc__ or '').strip().splitlines()[0]}")
+            print(f"  {name:16} {(entry.__doc__ or '').strip().splitlines()[0]}")
     return 0
 
 
