@@ -66,6 +66,7 @@ def _bar(axes: Axes, at: float, width: float, cell: Cell, colour: str, name: str
         axes.barh(at, mean, width, color=colour, alpha=0.75, label=name or None)
         axes.errorbar(mean, at, xerr=deviation, color="black", capsize=3)
         axes.plot(values, [at] * len(values), ".", color="black", markersize=4)
+        axes.text(1, at, f"{mean:.1f}", color="white", fontsize=7, va="center")  # many bars differ by little
     else:
         axes.bar(at, mean, width, color=colour, alpha=0.75, label=name or None)
         axes.errorbar(at, mean, deviation, color="black", capsize=3)
