@@ -246,9 +246,12 @@ def test_every_method_trains_predicts_checkpoints_and_resumes(
         assert any(not torch.equal(value, initial[key]) for key, value in state.items() if key.startswith(part))
     method, x = unbroken.method.eval(), unbroken.transform("target_test")(unbroken.splits["target_test"].x)
     assert method.predict(x).shape == (len(x), 5)
-    assert method.adversarial == (type(method).domain_logits is not Method.domain_logits)
     if method.adversarial:
         assert method.domain_logits(method.outputs(x)).shape == (len(x),)
+    else:
+        assert not any("discriminator" in key for key in state)
+        with pytest.raises(NotImplementedError):
+            method.domain_logits(method.outputs(x))
 
 
 class _Parts(SourceOnly):

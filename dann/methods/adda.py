@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dann.data import Batch, Survey
 from dann.functional import domain_loss, label_loss
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Frozen, Network, Outputs, Width
+from dann.networks import Frozen, Network, Width
 
 
 class Adda(Method):
@@ -48,8 +48,7 @@ class Adda(Method):
         discriminator: list[Width] | None = None,
     ) -> None:
         super().__init__(network)
-        widths = network.discriminator_widths if discriminator is None else discriminator
-        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.discriminator = network.discriminator(discriminator)
         self.source_encoder = Frozen(network.features)
         self.pretrain, self.weight, self.milestones = pretrain, weight, (pretrain,)
 
@@ -72,7 +71,3 @@ class Adda(Method):
             return {"domain": domain_loss(self.discriminator(source), self.discriminator(target))}
         logits = self.discriminator(self.network.features(batch.target_x))
         return {"encoder": self.weight * domain_loss(logits, logits[:0])}  # all of them labelled as source
-
-    def domain_logits(self, outputs: Outputs) -> Tensor:
-        logits: Tensor = self.discriminator(outputs["features"])
-        return logits

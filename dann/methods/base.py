@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dann.data import Batch, Survey
-from dann.networks import Network, Outputs
+from dann.networks import DomainDiscriminator, Network, Outputs
 
 
 class Method(nn.Module):
@@ -19,7 +19,7 @@ class Method(nn.Module):
     unless a docstring says otherwise they count as source examples.
 
     Attributes:
-        adversarial: whether there is a domain discriminator, and so ``domain_logits``.
+        adversarial: whether there is a domain discriminator, ``discriminator``, and so ``domain_logits``.
         layers: what ``outputs`` gives, as ``Network.outputs`` names it.
         weighs_classes: whether it weighs the source's classes, so that the data layer may not do so too.
         sources: how many source domains it is made for; None for any number, which count as one.
@@ -43,6 +43,7 @@ class Method(nn.Module):
     smallest_batch: int = 1
     second_view: bool = False
     stackable: bool = True
+    discriminator: DomainDiscriminator
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -100,8 +101,11 @@ class Method(nn.Module):
         return {name: of[:n] for name, of in outputs.items()}, {name: of[n:] for name, of in outputs.items()}
 
     def domain_logits(self, outputs: Outputs) -> Tensor:
-        """The discriminator's logits of "this is a target example", shape ``(N,)``."""
-        raise NotImplementedError
+        """The discriminator's logits of "this is a target example", shape ``(N,)``; by default it sees the features."""
+        if not self.adversarial:
+            raise NotImplementedError
+        logits: Tensor = self.discriminator(outputs["features"])
+        return logits
 
     def coefficients(self, progress: float) -> dict[str, float]:
         """What the method varies with progress, by name, for the log."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from dann.data import Batch
 from dann.functional import domain_adversarial_loss, label_loss, spectral_penalty
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs, Width
+from dann.networks import Network, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 
@@ -40,8 +40,7 @@ class Bsp(Method):
         discriminator: list[Width] | None = None,
     ) -> None:
         super().__init__(network)
-        widths = network.discriminator_widths if discriminator is None else discriminator
-        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.discriminator = network.discriminator(discriminator)
         self.penalty, self.k, self.weight, self.schedule = penalty, k, weight, LAMBDA_SCHEDULES[schedule]
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
@@ -54,10 +53,6 @@ class Bsp(Method):
             "domain": domain_adversarial_loss(self.discriminator, source, target, weight),
             "spectral": self.penalty * singular,
         }
-
-    def domain_logits(self, outputs: Outputs) -> Tensor:
-        logits: Tensor = self.discriminator(outputs["features"])
-        return logits
 
     def coefficients(self, progress: float) -> dict[str, float]:
         return {"lambda": self.weight * self.schedule(progress)}

@@ -17,7 +17,7 @@ from dann.functional import (
     reverse_gradient,
 )
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs, Width
+from dann.networks import Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 LARGEST = 4096  # width of the map, above which the paper randomizes it
@@ -65,8 +65,7 @@ class Cdan(Method):
         super().__init__(network)
         features, classes = network.feature_dim, network.num_classes
         random = randomized == "always" or (randomized == "auto" and features * classes > LARGEST)
-        widths = network.discriminator_widths if discriminator is None else discriminator
-        self.discriminator = DomainDiscriminator(random_dim if random else features * classes, widths)
+        self.discriminator = network.discriminator(discriminator, random_dim if random else features * classes)
         for name, size in (("feature_matrix", features), ("class_matrix", classes)):
             self.register_buffer(name, torch.randn(size, random_dim) if random else None)
         self.entropy, self.normalised, self.detach = entropy, normalised, detach

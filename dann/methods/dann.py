@@ -9,7 +9,7 @@ from torch import Tensor
 from dann.data import Batch
 from dann.functional import domain_adversarial_loss, domain_loss, label_loss
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs, Width
+from dann.networks import Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 DELTA = 1e-6  # so that there is a λ where neither loss has a gradient
@@ -52,8 +52,7 @@ class Dann(Method):
         together: bool = True,
     ) -> None:
         super().__init__(network)
-        widths = network.discriminator_widths if discriminator is None else discriminator
-        self.discriminator = DomainDiscriminator(network.width(layer), widths)
+        self.discriminator = network.discriminator(discriminator, network.width(layer))
         self.weight, self.schedule, self.horizon = weight, schedule, horizon
         self.layer, self.together, self.layers = layer, together, ("features", "logits", layer)
         self.stackable = schedule != "adaptive"

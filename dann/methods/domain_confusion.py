@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from dann.data import Batch
 from dann.functional import confusion_loss, domain_loss, label_loss
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs, Width
+from dann.networks import Network, Width
 
 
 class DomainConfusion(Method):
@@ -32,8 +32,7 @@ class DomainConfusion(Method):
 
     def __init__(self, network: Network, *, weight: float = 0.01, discriminator: list[Width] | None = None) -> None:
         super().__init__(network)
-        widths = network.discriminator_widths if discriminator is None else discriminator
-        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.discriminator = network.discriminator(discriminator)
         self.weight = weight
 
     def phases(self, progress: float) -> tuple[str, ...]:
@@ -54,7 +53,3 @@ class DomainConfusion(Method):
             "label": label_loss(classes, batch.source_y, batch.source_weight),
             "confusion": self.weight * confusion_loss(logits),
         }
-
-    def domain_logits(self, outputs: Outputs) -> Tensor:
-        logits: Tensor = self.discriminator(outputs["features"])
-        return logits

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dann.data import Batch
 from dann.functional import domain_loss, label_loss, reverse_gradient
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs, Width
+from dann.networks import Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 TINY, LARGE = 1e-12, 1e6
@@ -51,8 +51,7 @@ class Mdan(Method):
         discriminator: list[Width] | None = None,
     ) -> None:
         super().__init__(network)
-        widths = network.discriminator_widths if discriminator is None else discriminator
-        made = [DomainDiscriminator(network.feature_dim, widths) for _ in range(sources)]
+        made = [network.discriminator(discriminator) for _ in range(sources)]
         self.discriminators = nn.ModuleList(made)
         self.sources, self.aggregate, self.score, self.gamma = sources, aggregate, score, gamma
         self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from dann.data import Batch
 from dann.functional import domain_adversarial_loss, entropy, kl_divergence, label_loss
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs, Width
+from dann.networks import Network, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 
@@ -53,8 +53,7 @@ class Vada(Method):
         discriminator: list[Width] | None = None,
     ) -> None:
         super().__init__(network)
-        widths = network.discriminator_widths if discriminator is None else discriminator
-        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.discriminator = network.discriminator(discriminator)
         self.weight, self.schedule, self.radius = weight, LAMBDA_SCHEDULES[schedule], radius
         self.source_weight, self.target_weight = source_weight, target_weight
 
@@ -77,10 +76,6 @@ class Vada(Method):
         """The logits ``(N, K)`` of inputs that leave no trace in the running statistics of BatchNorm."""
         copies = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
         logits: Tensor = functional_call(self.network, copies, (x,))
-        return logits
-
-    def domain_logits(self, outputs: Outputs) -> Tensor:
-        logits: Tensor = self.discriminator(outputs["features"])
         return logits
 
     def coefficients(self, progress: float) -> dict[str, float]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from dann.data import Batch, Survey
 from dann.functional import bbse, confusion, domain_adversarial_loss, label_loss, mlls, precise
 from dann.methods.base import Method
-from dann.networks import DomainDiscriminator, Network, Outputs, Width
+from dann.networks import Network, Width
 from dann.schedules import LAMBDA_SCHEDULES
 
 SMALLEST = 1e-3  # of a weight: a batch whose weights are all 0 would have no loss
@@ -56,8 +56,7 @@ class WeightedDann(Method):
         discriminator: list[Width] | None = None,
     ) -> None:
         super().__init__(network)
-        widths = network.discriminator_widths if discriminator is None else discriminator
-        self.discriminator = DomainDiscriminator(network.feature_dim, widths)
+        self.discriminator = network.discriminator(discriminator)
         self.estimate, self.normalised = estimate, normalised
         self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
         self.milestones = tuple(number / (refreshes + 1) for number in range(1, refreshes + 1))
@@ -97,10 +96,6 @@ class WeightedDann(Method):
         joint = confusion(labels, predicted, len(prior))
         shares = torch.bincount(probabilities.argmax(1), minlength=len(prior)) / len(probabilities)
         return bbse(joint, shares).where(joint.sum(0) > 0, 1.0)  # nothing is known of a class that is not held out
-
-    def domain_logits(self, outputs: Outputs) -> Tensor:
-        logits: Tensor = self.discriminator(outputs["features"])
-        return logits
 
     def coefficients(self, progress: float) -> dict[str, float]:
         return {"lambda": self.weight * self.schedule(progress)}

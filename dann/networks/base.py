@@ -119,6 +119,17 @@ class Network(nn.Module):
         finally:
             self.train(training)
 
+    def discriminator(self, widths: Sequence[int] | None = None, in_features: int | None = None) -> DomainDiscriminator:
+        """A new domain discriminator.
+
+        Args:
+            widths: of its hidden layers; by default ``discriminator_widths``.
+            in_features: of what it sees; by default D, for the features.
+        """
+        return DomainDiscriminator(
+            in_features or self.feature_dim, self.discriminator_widths if widths is None else widths
+        )
+
     @property
     def feature_dim(self) -> int:
         """D."""
