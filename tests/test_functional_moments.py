@@ -1,5 +1,6 @@
 """Differences of moments and of kernel means, against oracles in float64 NumPy that loop as the papers' sums do."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,9 +10,9 @@ import pytest
 import torch
 from test_functional import leaf, numerical_gradient
 
-from dann.functional import coral, jmmd, mean_distance, mk_mmd
+from dann.functional import Kernels, coral, jmmd, mean_distance, mk_mmd
 
-ESTIMATORS = ["unbiased", "biased", "linear"]
+ESTIMATORS = ["unbiased", "biased", "linear", "neighbours"]
 FIVE = (0.25, 0.5, 1.0, 2.0, 4.0)
 SIZES = [(5, 6), (7, 3), (7, 7)]  # an odd number of pairs each, so that their median is one of them
 
@@ -28,7 +29,10 @@ def value(function: Callable[..., torch.Tensor], *inputs: np.ndarray, **options:
 
 
 def joint(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], **options: Any) -> float:
-    result = jmmd([torch.from_numpy(x) for x in sources], [torch.from_numpy(x) for x in targets], **options)
+    given = {"estimator": options.pop("estimator")} if "estimator" in options else {}
+    kernels = [Kernels(**options)] * len(sources) if options else None
+    layers = ([torch.from_numpy(x) for x in domain] for domain in (sources, targets))
+    result = jmmd(*layers, kernels=kernels, **given)
     assert result.shape == ()
     return result.item()
 
@@ -88,13 +92,13 @@ def oracle_mmd(
             product *= sum(math.exp(-distance / (c * bandwidths[layer])) for c in multipliers) / len(multipliers)
         return product
 
-    if estimator == "linear":
-        half = min(n, m) // 2
-        total = 0.0
-        for i in range(half):
-            x1, x2, y1, y2 = x[2 * i], x[2 * i + 1], y[2 * i], y[2 * i + 1]
-            total += k(x1, x2) + k(y1, y2) - k(x1, y2) - k(x2, y1)
-        return total / half
+    if estimator in {"linear", "neighbours"}:
+        even = min(n, m) - min(n, m) % 2
+        pairs = [(i, i + 1) for i in range(0, even, 2)]
+        if estimator == "neighbours":
+            pairs = [(i, (i + 1) % even) for i in range(even)]
+        terms = [k(x[i], x[j]) + k(y[i], y[j]) - k(x[i], y[j]) - k(x[j], y[i]) for i, j in pairs]
+        return sum(terms) / len(terms)
     across = sum(k(x[i], y[j]) for i in range(n) for j in range(m)) / (n * m)
     if estimator == "biased":
         within_x = sum(k(x[i], x[j]) for i in range(n) for j in range(n)) / n**2
@@ -188,6 +192,30 @@ def test_jmmd_defaults_to_one_kernel_and_the_biased_estimator() -> None:
     sources, targets = zip(*layers, strict=True)
     expected = oracle_mmd(sources, targets, "biased", (1.0,), [oracle_bandwidth(*layer) for layer in layers])
     assert joint(sources, targets) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_the_layers_of_jmmd_have_kernels_of_their_own(estimator: str) -> None:
+    """As in the code of JAN's authors: five kernels on features, one of fixed bandwidth on class probabilities."""
+    layers = [domains(6, 6, d, d) for d in (4, 3)]
+    sources, targets = ([torch.from_numpy(x) for x in domain] for domain in zip(*layers, strict=True))
+    result = jmmd(sources, targets, estimator=estimator, kernels=[Kernels(FIVE, "mean"), Kernels((1.0,), 1.68)])
+
+    def k(i: int, a: int, j: int, b: int) -> float:  # examples i, j of the domains a, b, which are 0 and 1
+        distances = [squared_distance(layer[a][i], layer[b][j]) for layer in layers]
+        width = oracle_bandwidth(*layers[0], "mean")
+        return sum(math.exp(-distances[0] / (c * width)) for c in FIVE) / 5 * math.exp(-distances[1] / 1.68)
+
+    pairs = {
+        "linear": [(0, 1), (2, 3), (4, 5)],
+        "neighbours": [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0)],
+        "biased": list(itertools.product(range(6), repeat=2)),
+        "unbiased": [(i, j) for i in range(6) for j in range(6) if i != j],
+    }[estimator]
+    within = np.mean([k(i, a, j, a) for i, j in pairs for a in (0, 1)]) * 2
+    across = pairs if estimator in {"linear", "neighbours"} else list(itertools.product(range(6), repeat=2))
+    expected = within - 2 * np.mean([(k(i, 0, j, 1) + k(j, 0, i, 1)) / 2 for i, j in across])
+    assert result.item() == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -311,7 +339,9 @@ def test_mmd_of_equal_points_is_zero_with_a_finite_gradient(
     source = torch.full((4, 3), fill, dtype=dtype, requires_grad=True)
     target = torch.full((5, 3), fill, dtype=dtype, requires_grad=True)
     options = {"estimator": estimator, "bandwidth": bandwidth, "multipliers": (1e-3, 1.0)}
-    for loss in (mk_mmd(source, target, **options), jmmd([source, source], [target, target], **options)):
+    kernels = [Kernels((1e-3, 1.0), bandwidth)] * 2
+    joint_loss = jmmd([source, source], [target, target], estimator=estimator, kernels=kernels)
+    for loss in (mk_mmd(source, target, **options), joint_loss):
         assert loss.item() == pytest.approx(0, abs=1e-6)
         for gradient in torch.autograd.grad(loss, (source, target)):
             assert torch.isfinite(gradient).all()
@@ -329,6 +359,7 @@ def test_mmd_stays_finite_where_most_points_are_equal(estimator: str, dtype: tor
         "biased": 1 + (16 + 1) / 25 - 2 * 20 / 25,
         "unbiased": 1 + 12 / 20 - 2 * 20 / 25,
         "linear": (1 + 0 - 0 - 1 + 1 + 1 - 1 - 1) / 2,
+        "neighbours": (1 + 0 - 0 - 1 + 1 + 0 - 1 - 0 + 1 + 1 - 1 - 1 + 1 + 1 - 1 - 1) / 4,
     }
     assert loss.item() == pytest.approx(kernel_of_equals[estimator], abs=1e-6)
     for gradient in torch.autograd.grad(loss, (source, target)):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -301,8 +302,9 @@ FEATURES = [(5, D), (6, D)]
 LOGITS = [(5, K), (5, K)]
 
 
-def layered(loss: Callable[..., Tensor], **options: object) -> Callable[..., Tensor]:
-    return lambda a, b, c, d: loss([a, b], [c, d], **options)
+def layered(loss: Callable[..., Tensor], estimator: str, bandwidth: Any) -> Callable[..., Tensor]:
+    kernels = [L.Kernels(bandwidth=bandwidth)] * 2
+    return lambda a, b, c, d: loss([a, b], [c, d], estimator=estimator, kernels=kernels)
 
 
 LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
@@ -321,7 +323,7 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
             wrap(loss, estimator=estimator, bandwidth=bandwidth),
             shapes,
         )
-        for estimator, bandwidth in itertools.product(["unbiased", "biased", "linear"], ["median", "mean"])
+        for estimator, bandwidth in itertools.product(get_args(L.Estimator), ["median", "mean", 1.68])
         for name, wrap, loss, shapes in (
             ("mmd", partial, L.mk_mmd, FEATURES),
             ("joint mmd", layered, L.jmmd, [(5, D), (5, K), (6, D), (6, K)]),

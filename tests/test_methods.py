@@ -152,11 +152,14 @@ CASES = [(name, OPTIONS.get(name, {}), network) for name in METHODS for network 
         ("dann", {"layer": "features.0", "horizon": 0.2}),
         ("cdan", {"entropy": True}),
         ("cdan", {"randomized": "always", "normalised": True, "entropy": True}),
-        ("afn", {"mode": "hard"}),
+        ("afn", {"mode": "hard", "entropy": 0.1}),
+        ("jan", {"estimator": "neighbours", "class_bandwidth": 1.68}),
+        ("mdd", {"horizon": 0.2}),
+        ("vada", {"flipped": True}),
         ("dan", {"estimator": "unbiased", "layers": ["features.0", "logits"]}),
         ("weighted_dann", {"estimate": "bbse"}),
         ("weighted_dann", {"estimate": "pada"}),
-        ("mdan", {"aggregate": "hard", "score": "sum"}),
+        ("mdan", {"aggregate": "hard", "score": "apart"}),
     ]
 ]
 IN_ORDER = {"rotation": "turns an image by its place", "vada": "draws its directions"}

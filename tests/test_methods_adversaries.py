@@ -1,5 +1,6 @@
 """Domain confusion, ADDA, MCD and MDD: what each update descends, steps and forwards."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -253,6 +254,9 @@ def test_mdd_holds_the_predicted_classes_fixed() -> None:
     assert method.network.features.weight.grad.abs().max() > 1e-3
     assert method.coefficients(0.5) == {"lambda": 0.4 * ramp(0.5)}
     assert Mdd(mlp((20,), 5), schedule="constant").coefficients(0.0) == {"lambda": 0.1}
+    steps = Mdd(mlp((20,), 5), horizon=0.5)  # of 20 000: the authors' 2 / (1 + exp(−i / 1000)) − 1, at step 3000
+    assert steps.coefficients(3 / 20)["lambda"] == pytest.approx(0.1 * (2 / (1 + math.exp(-3)) - 1))
+    assert steps.coefficients(0.9) == steps.coefficients(0.5)
 
 
 FORWARDED = {

@@ -80,17 +80,22 @@ def label_term(p: Arrays, batch: Batch) -> float:
     return float(-np.log(probabilities[np.arange(len(probabilities)), batch.source_y.numpy()]).mean())
 
 
-def kernels(source: np.ndarray, target: np.ndarray, multipliers: list[float]) -> Callable[..., float]:
-    """k(x, y) of one layer, with the median squared distance of the pooled examples as its bandwidth."""
+def kernels(source: np.ndarray, target: np.ndarray, multipliers: list[float], width: float | None) -> Any:
+    """k(x, y) of one layer; without a width its bandwidth is the median squared distance of the pooled examples."""
     pooled = np.concatenate([source, target])
     pairs = [(pooled[i] - pooled[j]) @ (pooled[i] - pooled[j]) for i in range(len(pooled)) for j in range(i)]
-    b = np.median(pairs)
+    b = np.median(pairs) if width is None else width
     return lambda x, y: float(np.mean([np.exp(-((x - y) @ (x - y)) / (c * b)) for c in multipliers]))
 
 
-def discrepancy(layers: list[tuple[np.ndarray, np.ndarray]], multipliers: list[float], estimator: str) -> float:
+def discrepancy(
+    layers: list[tuple[np.ndarray, np.ndarray]],
+    multipliers: list[list[float]],
+    estimator: str,
+    widths: tuple[float | None, ...] = (None, None),
+) -> float:
     """The squared MMD whose kernel is the product over the layers; each layer is (source, target)."""
-    each = [kernels(*layer, multipliers) for layer in layers]
+    each = [kernels(*layer, of, width) for layer, of, width in zip(layers, multipliers, widths, strict=False)]
     n = len(layers[0][0])
 
     def k(a: str, i: int, b: str, j: int) -> float:
@@ -127,18 +132,25 @@ BY_HAND: dict[str, tuple[Callable[..., Method], Expected]] = {
         partial(Ddc, layer="logits", weight=2.0),
         lambda p, f, z: {"mmd": 2 * ((z[0].mean(0) - z[1].mean(0)) ** 2).sum()},
     ),
-    "dan": (Dan, lambda p, f, z: {"mmd": discrepancy([f], FIVE, "linear") + discrepancy([z], FIVE, "linear")}),
+    "dan": (Dan, lambda p, f, z: {"mmd": discrepancy([f], [FIVE], "linear") + discrepancy([z], [FIVE], "linear")}),
     "dan, quadratic": (
         partial(Dan, layers=["features"], estimator="unbiased", multipliers=[0.5, 3.0], weight=0.4),
-        lambda p, f, z: {"mmd": 0.4 * discrepancy([f], [0.5, 3.0], "unbiased")},
+        lambda p, f, z: {"mmd": 0.4 * discrepancy([f], [[0.5, 3.0]], "unbiased")},
     ),
     "jan": (
         Jan,
-        lambda p, f, z: {"jmmd": LAMBDA * discrepancy([f, (softmax(z[0]), softmax(z[1]))], [1.0], "linear")},
+        lambda p, f, z: {"jmmd": LAMBDA * discrepancy([f, (softmax(z[0]), softmax(z[1]))], [[1.0]] * 2, "linear")},
     ),
     "jan, quadratic": (
         partial(Jan, schedule="constant", estimator="biased", weight=0.4),
-        lambda p, f, z: {"jmmd": 0.4 * discrepancy([f, (softmax(z[0]), softmax(z[1]))], [1.0], "biased")},
+        lambda p, f, z: {"jmmd": 0.4 * discrepancy([f, (softmax(z[0]), softmax(z[1]))], [[1.0]] * 2, "biased")},
+    ),
+    "jan, as its authors' code": (
+        partial(Jan, estimator="unbiased", multipliers=[0.5, 2.0], class_bandwidth=1.68),
+        lambda p, f, z: {
+            "jmmd": LAMBDA
+            * discrepancy([f, (softmax(z[0]), softmax(z[1]))], [[0.5, 2.0], [1.0]], "unbiased", (None, 1.68))
+        },
     ),
     "coral": (DeepCoral, lambda p, f, z: {"coral": covariance_distance(*z)}),
     "coral on features": (
@@ -146,6 +158,10 @@ BY_HAND: dict[str, tuple[Callable[..., Method], Expected]] = {
         lambda p, f, z: {"coral": 3 * covariance_distance(*f)},
     ),
     "safn": (partial(Afn, step=1.5), lambda p, f, z: {"norm": 0.05 * 1.5**2}),
+    "safn with entropy": (
+        partial(Afn, entropy=0.3),
+        lambda p, f, z: {"norm": 0.05, "entropy": -0.3 * (softmax(z[1]) * np.log(softmax(z[1]))).sum(1).mean()},
+    ),
     "hafn": (
         partial(Afn, mode="hard"),
         lambda p, f, z: {"norm": 0.05 * sum((np.linalg.norm(of, axis=1).mean() - 25) ** 2 for of in f)},
@@ -453,6 +469,8 @@ def test_configurations_hold_the_defaults(kind: type[Method], monkeypatch: pytes
         (Dan, {"layers": "features"}),
         (Dan, {"multipliers": [0.0]}),
         (Jan, {"multipliers": []}),
+        (Jan, {"class_bandwidth": 0.0}),
+        (Jan, {"class_bandwidth": "wide"}),
         (Bsp, {"k": 0}),
         (Cdan, {"random_dim": 0}),
         (Cdan, {"randomized": False}),

@@ -470,6 +470,21 @@ def test_vada_reverses_the_domain_gradient_in_the_features_alone() -> None:
     assert Vada(mlp((7,), 3), schedule="ramp").coefficients(0.1) == {"lambda": 0.01 * ramp(0.1)}
 
 
+def test_flipped_vada_exchanges_the_labels_in_an_update_of_the_network() -> None:
+    method = Vada(linear(), weight=0.3, flipped=True).double()
+    batch = batch_of((5,), classes=4, count=7, dtype=torch.float64)
+    layer = method.discriminator.layers[0]
+    s, t = ((x @ layer.weight[0] + layer.bias).detach().numpy() for x in (batch.source_x, batch.target_x))
+    right, wrong = (np.log1p(np.exp(sign * np.concatenate([s, -t]))).mean() for sign in (1, -1))
+    assert method.phases(0.5) == ("discriminator", "network")
+    first, second = (method(batch, 0.5, phase) for phase in method.phases(0.5))
+    assert {name: term.item() for name, term in first.items()} == {"domain": pytest.approx(right, rel=1e-12)}
+    assert second.pop("confusion").item() == pytest.approx(0.3 * wrong, rel=1e-12)
+    assert set(second) == {"label", "source_smoothness", "target_smoothness", "entropy"}
+    stepped = [set(method.phase_parameters(phase) or ()) for phase in method.phases(0.5)]
+    assert stepped == [set(method.discriminator.parameters()), set(method.network.parameters())]
+
+
 def test_the_second_pass_is_normalised_by_its_own_batch() -> None:
     """Perturbed inputs go through BatchNorm in training mode, though its running statistics stay."""
     torch.manual_seed(0)

@@ -377,21 +377,26 @@ def bounds(method: Mdan, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     return np.array(label), np.array(domain)
 
 
-@pytest.mark.parametrize("score", ["bound", "sum"])
+@pytest.mark.parametrize("score", ["bound", "sum", "apart"])
 @pytest.mark.parametrize("aggregate", ["soft", "hard", "mean"])
 def test_mdan_weighs_its_sources_by_their_bounds(aggregate: Any, score: Any) -> None:
+    if score == "apart" and aggregate != "hard":
+        with pytest.raises(ValueError, match="score: apart needs aggregate: hard"):
+            Mdan(mlp((6,), 3), aggregate=aggregate, score=score)
+        return
     method = Mdan(mlp((6,), 3), sources=3, aggregate=aggregate, score=score, gamma=3.0).double()
     batch = mdan_batch()
     label, domain = bounds(method, batch)
-    value = (label - domain if score == "bound" else label + domain)[:2]  # of the third source there is no example
+    value = {"bound": label - domain, "sum": label + domain, "apart": label}[score][:2]  # the third has no example
     alpha = {
         "soft": np.exp(3 * value) / np.exp(3 * value).sum(),
         "hard": value == value.max(),
         "mean": np.array([0.5, 0.5]),
     }
+    of_domain = domain[:2] == domain[:2].min() if score == "apart" else alpha[aggregate]
     terms = method(batch, 0.5, "all")
     assert terms["label"].item() == pytest.approx((alpha[aggregate] * label[:2]).sum(), rel=1e-9)
-    assert terms["domain"].item() == pytest.approx((alpha[aggregate] * domain[:2]).sum(), rel=1e-9)
+    assert terms["domain"].item() == pytest.approx((of_domain * domain[:2]).sum(), rel=1e-9)
     (terms["label"] + terms["domain"]).backward()
     assert method.discriminators[2].layers[0].weight.grad.abs().sum() == 0
 

@@ -14,7 +14,7 @@ from dann.functional.adversarial import (
     reverse_gradient,
 )
 from dann.functional.centroids import centroids, nearest_centroid
-from dann.functional.moments import Bandwidth, Estimator, coral, jmmd, mean_distance, mk_mmd
+from dann.functional.moments import Bandwidth, Estimator, Kernels, coral, jmmd, mean_distance, mk_mmd
 from dann.functional.norms import hard_feature_norm, spectral_penalty, stepwise_feature_norm
 from dann.functional.precision import precise
 from dann.functional.predictions import (
@@ -33,6 +33,7 @@ from dann.functional.priors import bbse, confusion, mlls
 __all__ = [
     "Bandwidth",
     "Estimator",
+    "Kernels",
     "bbse",
     "centroids",
     "class_confusion",

@@ -2,16 +2,29 @@
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dann.functional.precision import precise, product
 
-Estimator = Literal["unbiased", "biased", "linear"]
+Estimator = Literal["unbiased", "biased", "linear", "neighbours"]
 Bandwidth = Literal["median", "mean"]
 ROUNDING = 100  # units in the last place by which distances of equal examples may differ from 0
+
+
+class Kernels(NamedTuple):
+    """A mean of Gaussian kernels: k(x, y) = mean over the multipliers c of exp(−‖x − y‖² / (c b)).
+
+    Attributes:
+        multipliers: c.
+        bandwidth: b, a number, or the median or the mean of the squared distances of all pairs of the N + M examples.
+            No gradient flows through it.
+    """
+
+    multipliers: Sequence[float] = (1.0,)
+    bandwidth: Bandwidth | float = "median"
 
 
 def mean_distance(source: Tensor, target: Tensor) -> Tensor:
@@ -49,24 +62,23 @@ def mk_mmd(
     *,
     estimator: Estimator = "unbiased",
     multipliers: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
-    bandwidth: Bandwidth = "median",
+    bandwidth: Bandwidth | float = "median",
 ) -> Tensor:
     """An estimate of the squared maximum mean discrepancy with a mean of Gaussian kernels.
 
-    k(x, y) = mean over the multipliers c of exp(−‖x − y‖² / (c b)). Gretton et al. 2012; as a loss on features, with
-    many kernels at once, Long et al. 2015 (DAN).
+    Gretton et al. 2012; as a loss on features, with many kernels at once, Long et al. 2015 (DAN).
 
     Args:
         source: shape ``(N, D)``.
         target: shape ``(M, D)``.
         estimator: ``unbiased`` is Gretton's equation (3), a U-statistic that can be negative and needs two examples of
             each domain; ``biased`` is equation (5), over all pairs, i = j too; ``linear`` is equation (14), over
-            disjoint pairs of examples: only as many of them as the smaller domain has, and an even number.
-        multipliers: c, of the bandwidth.
-        bandwidth: b, the median or the mean of the squared distances of all pairs of the N + M examples. No gradient
-            flows through it.
+            disjoint pairs of examples: only as many of them as the smaller domain has, and an even number;
+            ``neighbours`` is the same over the pairs of each of these examples with the next, the last with the first.
+        multipliers: of the bandwidth, as in ``Kernels``.
+        bandwidth: as in ``Kernels``.
     """
-    return jmmd([source], [target], estimator=estimator, multipliers=multipliers, bandwidth=bandwidth)
+    return jmmd([source], [target], estimator=estimator, kernels=[Kernels(multipliers, bandwidth)])
 
 
 def jmmd(
@@ -74,29 +86,28 @@ def jmmd(
     targets: Sequence[Tensor],
     *,
     estimator: Estimator = "biased",
-    multipliers: Sequence[float] = (1.0,),
-    bandwidth: Bandwidth = "median",
+    kernels: Sequence[Kernels] | None = None,
 ) -> Tensor:
     """The squared maximum mean discrepancy of the joint distributions of several layers.
 
     Long et al. 2017 (JAN), equations (8) and (9), the ``linear`` estimator (11): the kernel is the product of the
-    layers' kernels, each with its own bandwidth. With one layer it is ``mk_mmd``.
+    layers' kernels. With one layer it is ``mk_mmd``.
 
     Args:
         sources: of each layer, shape ``(N, D_l)``.
         targets: of each layer, shape ``(M, D_l)``.
         estimator: as in ``mk_mmd``.
-        multipliers: as in ``mk_mmd``, the same for every layer.
-        bandwidth: as in ``mk_mmd``.
+        kernels: of each layer; by default one Gaussian kernel, its bandwidth the layer's own median.
     """
+    kernels = [Kernels() for _ in sources] if kernels is None else kernels
     layers = [(precise(source), precise(target)) for source, target in zip(sources, targets, strict=True)]
-    if estimator == "linear":
-        return _linear(layers, multipliers, bandwidth)
-    kernels = []
-    for source, target in layers:
+    if estimator in {"linear", "neighbours"}:
+        return _linear(layers, kernels, neighbours=estimator == "neighbours")
+    of_layers = []
+    for (source, target), kernel in zip(layers, kernels, strict=True):
         distances = _pooled_distances(source, target)
-        kernels.append(_kernel(distances, _bandwidth(distances, bandwidth), multipliers))
-    return _quadratic(reduce(torch.mul, kernels), len(sources[0]), estimator)
+        of_layers.append(_evaluate(kernel, distances, distances))
+    return _quadratic(reduce(torch.mul, of_layers), len(sources[0]), estimator)
 
 
 def _quadratic(kernel: Tensor, sources: int, estimator: Estimator) -> Tensor:
@@ -111,16 +122,18 @@ def _mean_of_distinct(kernel: Tensor) -> Tensor:
     return (kernel.sum() - kernel.diagonal().sum()) / (len(kernel) * (len(kernel) - 1))
 
 
-def _linear(layers: Sequence[tuple[Tensor, Tensor]], multipliers: Sequence[float], bandwidth: Bandwidth) -> Tensor:
+def _linear(layers: Sequence[tuple[Tensor, Tensor]], kernels: Sequence[Kernels], neighbours: bool) -> Tensor:
     """Gretton et al. 2012, equation (14): the mean of k(x, x′) + k(y, y′) − k(x, y′) − k(x′, y), pair by pair."""
-    kernels = []
-    for source, target in layers:
+    of_layers = []
+    for (source, target), kernel in zip(layers, kernels, strict=True):
         even = min(len(source), len(target)) // 2 * 2
         x, x_next, y, y_next = source[0:even:2], source[1:even:2], target[0:even:2], target[1:even:2]
+        if neighbours:
+            x, x_next, y, y_next = source[:even], source[:even].roll(-1, 0), target[:even], target[:even].roll(-1, 0)
         differences = torch.stack([x - x_next, y - y_next, x - y_next, x_next - y])
-        width = _bandwidth(_pooled_distances(source.detach(), target.detach()), bandwidth)
-        kernels.append(_kernel(differences.square().sum(-1), width, multipliers))
-    within_source, within_target, cross, cross_next = reduce(torch.mul, kernels).unbind()
+        pooled = _pooled_distances(source.detach(), target.detach())
+        of_layers.append(_evaluate(kernel, differences.square().sum(-1), pooled))
+    within_source, within_target, cross, cross_next = reduce(torch.mul, of_layers).unbind()
     return (within_source + within_target - cross - cross_next).mean()
 
 
@@ -136,6 +149,13 @@ def _pooled_distances(source: Tensor, target: Tensor) -> Tensor:
     return distances.masked_fill(own, 0).clamp_min(0)  # rounding leaves other values, less than 0 too
 
 
+def _evaluate(kernels: Kernels, distances: Tensor, pooled: Tensor) -> Tensor:
+    """The kernels' mean at squared distances; ``pooled`` are those of all examples, for the bandwidth."""
+    given = kernels.bandwidth
+    bandwidth = _bandwidth(pooled, given) if isinstance(given, str) else given
+    return torch.stack([torch.exp(-distances / (c * bandwidth)) for c in kernels.multipliers]).mean(0)
+
+
 def _bandwidth(distances: Tensor, bandwidth: Bandwidth) -> Tensor:
     """The median or mean of the distances of the pairs i < j, above 0 by so much that it is no rounding error."""
     row, column = torch.triu_indices(len(distances), len(distances), offset=1, device=distances.device)
@@ -148,7 +168,3 @@ def _bandwidth(distances: Tensor, bandwidth: Bandwidth) -> Tensor:
     # Where most examples are equal, as with dead features, all that their distances hold is rounding.
     smallest = ROUNDING * torch.finfo(width.dtype).eps * pairs.amax() + torch.finfo(width.dtype).tiny ** 0.5
     return width.maximum(smallest)
-
-
-def _kernel(distances: Tensor, bandwidth: Tensor, multipliers: Sequence[float]) -> Tensor:
-    return torch.stack([torch.exp(-distances / (multiplier * bandwidth)) for multiplier in multipliers]).mean(0)

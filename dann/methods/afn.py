@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dann.data import Batch
-from dann.functional import hard_feature_norm, label_loss, stepwise_feature_norm
+from dann.functional import entropy, hard_feature_norm, label_loss, stepwise_feature_norm
 from dann.methods.base import Method
 from dann.networks import Network
 
@@ -17,7 +17,7 @@ class Afn(Method):
     Xu et al. 2019, "Larger norm more transferable". One update descends the label loss plus the weight times the
     penalty on the norms, in the whole network. Both domains are forwarded together, as one batch. The stepwise
     penalty is one mean over the examples of both domains; the authors' code adds up the two domains' means, so that its
-    weight of 0.05 is 0.1 here. Their dropout that keeps the norm and their entropy term are left out.
+    weight of 0.05 is 0.1 here. Their dropout that keeps the norm is left out.
 
     Args:
         mode: ``stepwise`` (SAFN) raises every norm by steps, so that the penalty's value never changes;
@@ -25,8 +25,11 @@ class Afn(Method):
         weight: λ of the penalty.
         step: Δr of ``stepwise``.
         radius: R of ``hard``.
+        entropy: weight of the entropy of the target's predictions, which some of the authors' experiments have.
         layer: whose norms; the paper's is the last hidden one: ``features``, or a module by its dotted name.
     """
+
+    branches = ("entropy",)
 
     def __init__(
         self,
@@ -36,17 +39,20 @@ class Afn(Method):
         weight: float = 0.05,
         step: float = 1.0,
         radius: float = 25.0,
+        entropy: float = 0.0,
         layer: str = "features",
     ) -> None:
         super().__init__(network)
         network.width(layer)  # refuses a layer that there is not
         self.layer, self.layers = layer, ("features", "logits", layer)
         self.mode, self.weight, self.step, self.radius = mode, weight, step, radius
+        self.entropy = entropy
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         source, target = self.both(batch, self.layers)
         label = label_loss(source["logits"], batch.source_y, batch.source_weight)
-        return {"label": label, "norm": self.weight * self._penalty(source[self.layer], target[self.layer])}
+        terms = {"label": label, "norm": self.weight * self._penalty(source[self.layer], target[self.layer])}
+        return terms | {"entropy": self.entropy * entropy(target["logits"])} if self.entropy else terms
 
     def _penalty(self, source: Tensor, target: Tensor) -> Tensor:
         if self.mode == "hard":

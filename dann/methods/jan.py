@@ -1,16 +1,15 @@
 """Joint adaptation networks (Long et al. 2017)."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor
 
 from dann.data import Batch
-from dann.functional import Bandwidth, Estimator, jmmd, label_loss, precise
+from dann.functional import Bandwidth, Estimator, Kernels, jmmd, label_loss, precise
 from dann.methods.base import Method
-from dann.methods.mmd import Multiplier
+from dann.methods.mmd import Positive
 from dann.networks import Network, Outputs
 from dann.schedules import LAMBDA_SCHEDULES
 
@@ -27,10 +26,13 @@ class Jan(Method):
         weight: λ at the end of training.
         schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
         estimator: of the discrepancy: ``linear`` over disjoint pairs of examples, as the paper trains (equation 11);
-            its authors' later code takes neighbouring pairs, others take all, as ``biased`` and ``unbiased`` do.
-        bandwidth: of each layer's kernel: the ``median`` or ``mean`` squared distance of the batch's examples.
-        multipliers: of the bandwidth, one for each Gaussian kernel: a single one in the paper. The authors' code has
-            five on the features and one of fixed bandwidth 1.68 on the probabilities; here both have the same.
+            its authors' later code takes all, ``unbiased``, or the pairs of ``neighbours``.
+        bandwidth: of the kernel of the features: the ``median`` or ``mean`` squared distance of the batch's examples,
+            or a number.
+        multipliers: of that bandwidth, one for each Gaussian kernel: a single one in the paper; 0.25, 0.5, 1, 2 and 4
+            of the mean in the authors' code.
+        class_bandwidth: of the kernel of the class probabilities; 1.68 in the authors' code.
+        class_multipliers: of that bandwidth.
     """
 
     smallest_batch = 2
@@ -42,19 +44,23 @@ class Jan(Method):
         weight: float = 1.0,
         schedule: Literal["ramp", "constant"] = "ramp",
         estimator: Estimator = "linear",
-        bandwidth: Bandwidth = "median",
-        multipliers: Annotated[Sequence[Multiplier], Field(min_length=1)] = [1.0],
+        bandwidth: Bandwidth | Positive = "median",
+        multipliers: Annotated[Sequence[Positive], Field(min_length=1)] = [1.0],
+        class_bandwidth: Bandwidth | Positive = "median",
+        class_multipliers: Annotated[Sequence[Positive], Field(min_length=1)] = [1.0],
     ) -> None:
         super().__init__(network)
         self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
-        self.distance = partial(jmmd, estimator=estimator, bandwidth=bandwidth, multipliers=multipliers)
+        self.estimator: Estimator = estimator
+        self.kernels = [Kernels(multipliers, bandwidth), Kernels(class_multipliers, class_bandwidth)]
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         source, target = self.both(batch, self.layers)
         weight = self.weight * self.schedule(progress)
+        discrepancy = jmmd(_joint(source), _joint(target), estimator=self.estimator, kernels=self.kernels)
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
-            "jmmd": weight * self.distance(_joint(source), _joint(target)),
+            "jmmd": weight * discrepancy,
         }
 
     def coefficients(self, progress: float) -> dict[str, float]:

@@ -21,14 +21,15 @@ class Mdd(Method):
     disparity in the features, η acting inside a gradient reversal. The classes that the classifier predicts are fixed
     labels in it. The domains are forwarded together, as one batch, as in the authors' code.
 
-    The authors' code raises η with the number of steps, as 2 / (1 + exp(−i / 1000)) − 1; here the share of training
-    counts.
-
     Args:
         weight: η at the end of training.
         margin: γ, the weight of the source in the margin disparity; by default 3 in the authors' code.
         schedule: ``ramp`` raises η from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
+        horizon: the share of training after which the ramp has reached its end. The authors' code raises η with the
+            number of steps, as 2 / (1 + exp(−i / 1000)) − 1: there it is 10 000 over the number of steps.
     """
+
+    branches = ("horizon",)
 
     def __init__(
         self,
@@ -37,15 +38,16 @@ class Mdd(Method):
         weight: float = 0.1,
         margin: Annotated[float, Field(gt=0)] = 4.0,
         schedule: Literal["ramp", "constant"] = "ramp",
+        horizon: Annotated[float, Field(gt=0, le=1)] = 1.0,
     ) -> None:
         super().__init__(network)
         self.adversary = fresh(network.classifier)
-        self.weight, self.margin, self.schedule = weight, margin, LAMBDA_SCHEDULES[schedule]
+        self.weight, self.margin, self.schedule, self.horizon = weight, margin, LAMBDA_SCHEDULES[schedule], horizon
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         source, target = self.both(batch, self.layers)
         features = torch.cat([source["features"], target["features"]])
-        adversary = self.adversary(reverse_gradient(features, self.weight * self.schedule(progress)))
+        adversary = self.adversary(reverse_gradient(features, self._eta(progress)))
         n = len(batch.source_x)
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
@@ -54,5 +56,8 @@ class Mdd(Method):
             ),
         }
 
+    def _eta(self, progress: float) -> float:
+        return self.weight * self.schedule(min(1.0, progress / self.horizon))
+
     def coefficients(self, progress: float) -> dict[str, float]:
-        return {"lambda": self.weight * self.schedule(progress)}
+        return {"lambda": self._eta(progress)}

@@ -13,7 +13,7 @@ from dann.functional import Bandwidth, Estimator, label_loss, mean_distance, mk_
 from dann.methods.base import Method
 from dann.networks import Network
 
-Multiplier = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Ddc(Method):
@@ -54,8 +54,8 @@ class Dan(Method):
         weight: λ of the sum; the paper gives no one value.
         layers: what is matched, each ``features``, ``logits``, or a module by its dotted name.
         estimator: of each discrepancy: ``linear`` over disjoint pairs of examples, as the paper trains; its
-            authors' later code takes neighbouring pairs, others take all, as ``biased`` and ``unbiased`` do.
-        bandwidth: of the kernels: the ``median`` or ``mean`` squared distance of the batch's examples.
+            authors' later code takes all, ``unbiased``, or the pairs of ``neighbours``.
+        bandwidth: of the kernels: the ``median`` or ``mean`` squared distance of the batch's examples, or a number.
         multipliers: of the bandwidth, one for each kernel.
     """
 
@@ -68,8 +68,8 @@ class Dan(Method):
         weight: float = 1.0,
         layers: Annotated[Sequence[str], Field(min_length=1)] = ["features", "logits"],
         estimator: Estimator = "linear",
-        bandwidth: Bandwidth = "median",
-        multipliers: Annotated[Sequence[Multiplier], Field(min_length=1)] = [0.25, 0.5, 1.0, 2.0, 4.0],
+        bandwidth: Bandwidth | Positive = "median",
+        multipliers: Annotated[Sequence[Positive], Field(min_length=1)] = [0.25, 0.5, 1.0, 2.0, 4.0],
     ) -> None:
         super().__init__(network)
         for layer in layers:

@@ -1,16 +1,16 @@
 """Virtual adversarial domain adaptation (Shu et al. 2018)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
 from dann.data import Batch
-from dann.functional import domain_adversarial_loss, entropy, kl_divergence, label_loss
+from dann.functional import domain_adversarial_loss, domain_loss, entropy, kl_divergence, label_loss
 from dann.methods.base import Method
 from dann.networks import Network, Width
 from dann.schedules import LAMBDA_SCHEDULES
@@ -22,10 +22,9 @@ class Vada(Method):
     Shu et al. 2018, "A DIRT-T approach to unsupervised domain adaptation", equation (8). One update descends, in
     features and classifier, the label loss, λ_s times the virtual adversarial loss (Miyato et al. 2018) of the source,
     λ_t times that of the target, and λ_t times the entropy of the target's predictions; in the discriminator the domain
-    loss; and in the features −λ_d times the domain loss. The authors' code flips the labels of the domain loss in an
-    update of its own instead of reversing its gradient, and forwards the domains apart; its domain loss is a mean over
-    both domains, as here, the paper's a sum. Here both are forwarded together, as one batch, and so are their perturbed
-    inputs, which do not move the running statistics of BatchNorm. Dropout draws new masks in each pass.
+    loss; and in the features −λ_d times the domain loss, which is a mean over both domains, the paper's a sum. Both
+    are forwarded together, as one batch, and so are their perturbed inputs, which do not move the running statistics of
+    BatchNorm. Dropout draws new masks in each pass.
 
     Args:
         weight: λ_d at the end of training.
@@ -35,6 +34,9 @@ class Vada(Method):
             the authors' code, for images of 3 × 32 × 32 in [−1, 1]; the smaller the inputs, the smaller it should be.
         schedule: ``constant`` keeps λ_d, as the paper does; ``ramp`` raises it from 0 as 2 / (1 + exp(−10p)) − 1.
         discriminator: hidden widths of the discriminator; by default what DANN's paper puts on the network's features.
+        flipped: step the discriminator first, in an update of its own, and have the features descend λ_d times the
+            domain loss with its labels exchanged instead of ascending it, as the authors' code does. It forwards the
+            domains apart too, which only BatchNorm could tell.
     """
 
     adversarial = True
@@ -51,26 +53,42 @@ class Vada(Method):
         radius: Annotated[float, Field(gt=0)] = 3.5,
         schedule: Literal["ramp", "constant"] = "constant",
         discriminator: list[Width] | None = None,
+        flipped: bool = False,
     ) -> None:
         super().__init__(network)
-        self.discriminator = network.discriminator(discriminator)
+        self.discriminator, self.flipped = network.discriminator(discriminator), flipped
         self.weight, self.schedule, self.radius = weight, LAMBDA_SCHEDULES[schedule], radius
         self.source_weight, self.target_weight = source_weight, target_weight
 
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return ("discriminator", "network") if self.flipped else ("all",)
+
+    def phase_parameters(self, phase: str) -> Sequence[nn.Parameter] | None:
+        stepped = {"discriminator": self.discriminator, "network": self.network}
+        return list(stepped[phase].parameters()) if phase in stepped else None
+
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        if phase == "discriminator":
+            with torch.no_grad():
+                source, target = self.both(batch, ("features",))
+            return {"domain": domain_loss(*(self.discriminator(of["features"]) for of in (source, target)))}
         source, target = self.both(batch, self.layers)
         x, n = torch.cat([batch.source_x, batch.target_x]), len(batch.source_x)
         held = torch.cat([source["logits"], target["logits"]]).detach()
         r = adversarial_perturbation(self.perturbed_logits, x, held, self.radius)
         perturbed = self.perturbed_logits(x + r)
-        lam = self.weight * self.schedule(progress)
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
-            "domain": domain_adversarial_loss(self.discriminator, source["features"], target["features"], lam),
+            **self._domain(source["features"], target["features"], self.weight * self.schedule(progress)),
             "source_smoothness": self.source_weight * kl_divergence(held[:n], perturbed[:n]),
             "target_smoothness": self.target_weight * kl_divergence(held[n:], perturbed[n:]),
             "entropy": self.target_weight * entropy(target["logits"]),
         }
+
+    def _domain(self, source: Tensor, target: Tensor, lam: float) -> dict[str, Tensor]:
+        if self.flipped:
+            return {"confusion": lam * domain_loss(self.discriminator(target), self.discriminator(source))}
+        return {"domain": domain_adversarial_loss(self.discriminator, source, target, lam)}
 
     def perturbed_logits(self, x: Tensor) -> Tensor:
         """The logits ``(N, K)`` of inputs that leave no trace in the running statistics of BatchNorm."""
