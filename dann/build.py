@@ -1,6 +1,6 @@
 """A resolved configuration → the objects that train."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,13 +10,14 @@ from dann.data import DOMAINS, Domain, Pair, Split, Stream, Survey, Transform, d
 from dann.data.labels import counts
 from dann.data.prepare import prepared
 from dann.data.sampling import class_weights
-from dann.data.store import Moved, once
 from dann.data.stream import STEP, WEIGHTS
 from dann.device import autocast, chosen_dtype, reseed
 from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
+from dann.finetune import FineTuning, parameter_groups, prepared_trunk
+from dann.inputs import Inputs
 from dann.methods import METHODS, Method
-from dann.networks import NETWORKS
+from dann.networks import NETWORKS, Trunk
 from dann.optimizers import OPTIMIZERS
 from dann.schedules import LEARNING_RATE_SCHEDULES, Schedule
 from dann.train import update
@@ -46,9 +47,6 @@ def load_pair(data: DataSection) -> Pair:
     return prepared(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
 
 
-Transforms = tuple[Transform, Transform]
-
-
 @dataclass(frozen=True)
 class Setup:
     """All that one run trains and evaluates with, built from its configuration and seed."""
@@ -58,6 +56,8 @@ class Setup:
     schedule: Schedule
     stream: Stream
     splits: dict[str, Split]
+    inputs: Inputs
+    finetune: FineTuning | None
     seed: int
     dtype: torch.dtype
     device: torch.device
@@ -70,34 +70,33 @@ class Setup:
             like: a setup of the same data section, whose examples and transforms are shared instead of made again.
         """
         data = config.data
-        if like is None:
-            splits = _on_device(pair.splits, device)
-            sides = splits.pop("train"), splits.pop("unlabelled")
-            transforms, view = _transforms(data, pair, device)
-        else:
-            splits, transforms, view = like.splits, like.stream.transforms, like.stream.view
-            sides = like.stream.source, like.stream.target
+        dtype = chosen_dtype(config.train.precision, device)
+        inputs = Inputs.of(data, pair, device) if like is None else like.inputs
         torch.manual_seed(derive(seed, WEIGHTS))
-        network = config.network.build(NETWORKS, transforms[0].output_shape(pair.input_shape), len(pair.classes))
+        network = config.network.build(NETWORKS, inputs.shape, len(pair.classes))
+        if (trunk := prepared_trunk(network, config.finetune, config.network.name)) and _constant(config, trunk):
+            inputs = inputs.through(trunk, device, dtype) if like is None else inputs
+            network = network.without_trunk()
         method = config.method.build(METHODS, network)
         _check(method, config)
         method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = config.optimizer.build(OPTIMIZERS, [each for each in method.parameters() if each.requires_grad])
+        optimizer = config.optimizer.build(OPTIMIZERS, parameter_groups(method, network.trunk, config.finetune))
         for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
+            group["initial_lr"] = group["lr"] * group["factor"]
+        splits = dict(inputs.splits)
+        sides = splits.pop("train"), splits.pop("unlabelled")
         stream = Stream(
             *sides,
-            transforms,
+            inputs.transforms,
             batch_size=data.batch_size,
             seed=seed,
             resample=data.resample,
             weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),
-            view=view if method.second_view else None,
+            view=inputs.view if method.second_view else None,
             device=device,
         )
         schedule = LEARNING_RATE_SCHEDULES[config.optimizer.schedule]
-        dtype = chosen_dtype(config.train.precision, device)
-        return cls(method, optimizer, schedule, stream, splits, seed, dtype, device)
+        return cls(method, optimizer, schedule, stream, splits, inputs, config.finetune, seed, dtype, device)
 
     def train(self) -> None:
         """Go into training mode."""
@@ -106,6 +105,8 @@ class Setup:
     def step(self, step: int, progress: float) -> dict[str, Tensor]:
         """Make one step of all phases; returns the detached loss terms, shape ``(1,)`` each."""
         set_rates(self.optimizer, self.schedule(progress))
+        if self.finetune is not None and (trunk := self.method.network.trunk) is not None:
+            trunk.freeze(self.finetune.frozen(progress, len(trunk.blocks)))
         batch = self.stream[step]
         reseed(self.device, derive(self.seed, STEP, step))
         terms: dict[str, Tensor] = {}
@@ -158,20 +159,11 @@ def _check(method: Method, config: Config) -> None:
         raise BadInput(f"method.sources: {method.sources}, but data.source names {given} domain(s): set it to {given}")
 
 
-def _transforms(data: DataSection, pair: Pair, device: torch.device) -> tuple[Transforms, Transform | None]:
-    """The transforms of source and target, the same object if nothing differs, and that of the second view."""
-    transform = Transform(data.transform, pair.train).to(device)
-    own = data.target_transform.normalise == "domain"
-    other, reference = transform, pair.unlabelled if own else pair.train
-    if own or data.target_transform != data.transform:
-        other = Transform(data.target_transform, reference).to(device)
-    if transform.output_shape(pair.input_shape) != other.output_shape(pair.input_shape):
-        raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")
-    view = None if data.target_view is None else Transform(data.target_view, reference).to(device)
-    return (transform, other), view
-
-
-def _on_device(splits: dict[str, Split], device: torch.device) -> dict[str, Split]:
-    """The splits with their stores on ``device``; what several share is moved once."""
-    moved: Moved = {}
-    return {name: replace(split, store=once(split.store, device, moved)) for name, split in splits.items()}
+def _constant(config: Config, trunk: Trunk) -> bool:
+    """Whether the trunk gives the same for an example at every step, so that its outputs need to be computed once."""
+    options, data, method = config.finetune, config.data, METHODS[config.method.name]
+    if options is None or options.trunk > 0 or not trunk.pretrained:
+        return False
+    moving = options.norm == "train" and trunk.normalises()
+    drawn = data.transform.random or data.target_transform.random
+    return not (moving or drawn or method.second_view or method.reads_inputs)

@@ -15,6 +15,7 @@ from dann.data import DOMAINS, TransformOptions
 from dann.data.missing import Missing
 from dann.data.sampling import ClassWeights, Resample
 from dann.errors import BadInput
+from dann.finetune import FineTuning
 from dann.methods import METHODS
 from dann.networks import NETWORKS
 from dann.optimizers import OPTIMIZERS
@@ -134,6 +135,7 @@ class Config(Section):
     optimizer: SerializeAsAny[OptimizerSection]
     train: TrainSection
     method: SerializeAsAny[Component]
+    finetune: FineTuning | None = None
 
     def __reduce__(self) -> Any:
         """Sections are made from signatures, so that pickle cannot name their classes: they are made again."""

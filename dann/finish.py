@@ -68,9 +68,10 @@ def finish(
 def _show_features(pair: Pair, setup: Setup, journal: Journal, folder: Path, step: int) -> None:
     """Features of some test examples of both domains: in the projector, and their principal components on file."""
     source, target = (pair.source_test or pair.validation).spread(SHOWN), pair.target_test.spread(SHOWN)
+    scored = "source_validation" if pair.source_test is None else "source_test", "target_test"
     features = [
-        embed(setup.method, part.x, setup.transform(domain), setup.dtype)
-        for domain, part in (("source", source), ("target", target))
+        embed(setup.method, setup.splits[split].spread(SHOWN).x, setup.transform(split), setup.dtype)
+        for split in scored
     ]
     both = (
         torch.cat(features).nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)

@@ -1,11 +1,12 @@
 """Optimisers by the name an experiment file gives them: each takes ``(parameters, *, options)``."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
-Parameters = Iterable[nn.Parameter]
+Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]  # the latter groups, as torch has them
 
 
 def sgd(
@@ -20,7 +21,7 @@ def sgd(
     optimizer = torch.optim.SGD(
         parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=True
     )
-    for parameter in optimizer.param_groups[0]["params"] if momentum else []:
+    for parameter in (each for group in optimizer.param_groups for each in group["params"]) if momentum else []:
         # Made at the first step, the fused optimiser would fail where a phase steps some of them for the first time.
         optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer

@@ -76,7 +76,9 @@ def update(
     with autocast(batch.source_x.device, dtype):
         terms: dict[str, Tensor] = method(batch, progress, phase)
     optimizer.zero_grad(set_to_none=True)
-    torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+    loss = torch.stack(list(terms.values())).sum()
+    if loss.requires_grad:  # not where all that a phase steps is frozen
+        loss.backward()  # type: ignore[no-untyped-call]
     if (stepped := method.phase_parameters(phase)) is not None:
         kept = {id(parameter) for parameter in stepped}
         for parameter in method.parameters():

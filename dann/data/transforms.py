@@ -67,6 +67,11 @@ class TransformOptions(Section):
     erase: Share = 0.0
     mask: Share = 0.0
 
+    @property
+    def random(self) -> bool:
+        """Whether anything is drawn in training."""
+        return any(getattr(self, name) for name in DRAWN)
+
 
 DRAWN = ("crop", "flip", "shift", "randaugment", "jitter", "erase", "mask")  # options that draw something
 
@@ -91,7 +96,7 @@ class Transform(nn.Module):
     def __init__(self, options: TransformOptions, reference: Split) -> None:
         super().__init__()
         self.options, shape = options, reference.store.shape
-        self.images, self.random = len(shape) == 3, any(getattr(options, name) for name in DRAWN)
+        self.images, self.random = len(shape) == 3, options.random
         _check(options, shape)
         mean, deviation = _statistics(options.normalise, reference, self.images)
         scale, offset = 1 / (deviation * (255 if self.images else 1)), -mean / deviation

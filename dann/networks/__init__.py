@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from dann.networks import digits, mlp, resnet, series
+from dann.networks import digits, mlp, pretrained, series
 from dann.networks.base import DomainDiscriminator, Frozen, GradientReversal, Network, Outputs, Width, fresh
+from dann.networks.trunk import Trunk
 
 NETWORKS: dict[str, Callable[..., Network]] = {
     "mnist": digits.mnist,
@@ -11,7 +12,11 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "gtsrb": digits.gtsrb,
     "mlp": mlp.mlp,
     "cnn1d": series.cnn1d,
-    "resnet18": resnet.resnet18,
+    "torchvision": pretrained.torchvision,
+    "timm": pretrained.timm,
+    "efficientnet_lite0": pretrained.efficientnet_lite0,
 }
 
-__all__ = ["NETWORKS", "DomainDiscriminator", "Frozen", "GradientReversal", "Network", "Outputs", "Width", "fresh"]
+__all__ = [
+    "NETWORKS", "DomainDiscriminator", "Frozen", "GradientReversal", "Network", "Outputs", "Trunk", "Width", "fresh",
+]  # fmt: skip

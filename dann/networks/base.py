@@ -1,5 +1,6 @@
 """What a network is to the methods, and the two modules of adversarial training."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from itertools import pairwise
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from dann.errors import BadInput
 from dann.functional import reverse_gradient
 from dann.networks.dropout import Dropout
+from dann.networks.trunk import Trunk
 
 Width = Annotated[int, Field(ge=1)]  # of a hidden layer
 Outputs = dict[str, Tensor]  # of layers, by name: "features" (N, D), "logits" (N, K), and others that were asked for
@@ -129,6 +131,17 @@ class Network(nn.Module):
         return DomainDiscriminator(
             in_features or self.feature_dim, self.discriminator_widths if widths is None else widths
         )
+
+    @property
+    def trunk(self) -> Trunk | None:
+        """The pretrained part of the features, which comes first in them."""
+        return next((part for part in self.features.children() if isinstance(part, Trunk)), None)
+
+    def without_trunk(self) -> "Network":
+        """The same modules but for the trunk: what its outputs, ``(N, D)``, go through."""
+        parts = [(name, part) for name, part in self.features.named_children() if not isinstance(part, Trunk)]
+        shape = (self.width("features.trunk"),)
+        return Network(nn.Sequential(OrderedDict(parts)), self.classifier, shape, self.discriminator_widths)
 
     @property
     def feature_dim(self) -> int:

@@ -1,0 +1,59 @@
+"""The outputs of a trunk that never changes, computed once for all runs and kept in the cache."""
+
+import hashlib
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dann.data import Split, Transform
+from dann.data.disk import cache_folder
+from dann.data.prefetch import chunks
+from dann.data.store import Held
+from dann.device import autocast
+from dann.files import locked, write_whole
+from dann.networks import Trunk
+
+CHUNK = 64  # images at once: more are not faster
+
+
+def embedded(split: Split, trunk: Trunk, transform: Transform, device: torch.device, dtype: torch.dtype) -> Split:
+    """A split with the trunk's outputs, float32 vectors, in place of its raw examples; on ``device``.
+
+    The cache knows them by the examples, their transform, the trunk's weights and the number format.
+    """
+    path = cache_folder() / "features" / f"{_key(split, trunk, transform, dtype)}.npy"
+    with locked(path.with_suffix(".lock")):
+        if not path.is_file():
+            _write(path, _computed(split, trunk, transform, device, dtype))
+    features = torch.from_numpy(np.load(path)).to(device)
+    return replace(split, store=Held(features), rows=torch.arange(len(split)))
+
+
+def _computed(split: Split, trunk: Trunk, transform: Transform, device: torch.device, dtype: torch.dtype) -> Tensor:
+    trunk = trunk.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    with torch.inference_mode(), autocast(device, dtype):
+        parts = [trunk(transform(x.to(device))).float().cpu() for x in chunks(split, CHUNK)]
+    return torch.cat(parts)
+
+
+def _write(path: Path, features: Tensor) -> None:
+    content = io.BytesIO()
+    np.save(content, features.numpy())
+    write_whole(path, content.getvalue())
+
+
+def _key(split: Split, trunk: Trunk, transform: Transform, dtype: torch.dtype) -> str:
+    digest = hashlib.sha256(f"{split.store.checksum()} {transform.options} {trunk.model} {dtype}".encode())
+    digest.update(split.rows.numpy().tobytes())
+    for module in (transform, trunk):
+        for tensor in _state(module):
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _state(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]

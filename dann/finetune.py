@@ -1,0 +1,84 @@
+"""What of a pretrained network is trained, from when on and how fast."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import Field
+from torch import nn
+
+from dann.errors import BadInput
+from dann.networks import Network, Trunk
+from dann.reading import Section
+
+Group = dict[str, Any]
+
+
+class FineTuning(Section):
+    """How the trunk of a pretrained network is trained; what follows the trunk always trains as the optimiser says.
+
+    Args:
+        trunk: learning rate of the trunk as a multiple of the optimiser's; 0 freezes it for good.
+        start: the share of training before which the trunk is frozen: a linear probe, then fine-tuning (Kumar et al.
+            2022, LP-FT).
+        gradual: the share of training over which, from ``start`` on, the blocks of the trunk are released one after
+            another, the last first (Howard and Ruder 2018, section 3.3).
+        decay: learning rate of a block as a multiple of that of the block behind it; 1 / 2.6 in Howard and Ruder 2018,
+            section 3.2.
+        norm: whether the BatchNorm layers of the trunk ``train``, normalising by the batch and moving their running
+            statistics even where their weights are frozen; or are ``frozen``, normalising by those of pretraining.
+    """
+
+    trunk: float = Field(1.0, ge=0)
+    start: float = Field(0.0, ge=0, lt=1)
+    gradual: float = Field(0.0, ge=0, le=1)
+    decay: float = Field(1.0, gt=0, le=1)
+    norm: Literal["train", "frozen"] = "train"
+
+    def frozen(self, progress: float, blocks: int) -> int:
+        """How many of a trunk's blocks are frozen, counted from the first."""
+        if self.trunk == 0 or progress < self.start:
+            return blocks
+        if self.gradual == 0:
+            return 0
+        released = 1 + int((progress - self.start) / self.gradual * blocks)
+        return max(0, blocks - released)
+
+    def rate(self, block: int, blocks: int) -> float:
+        """The learning rate of a block, counted from the first, as a multiple of the optimiser's."""
+        return self.trunk * float(self.decay ** (blocks - 1 - block))
+
+
+def prepared_trunk(network: Network, options: FineTuning | None, name: str) -> Trunk | None:
+    """The trunk of a network, its BatchNorm set up as the options say; None if nothing is fine-tuned.
+
+    Args:
+        name: of the network.
+
+    Raises:
+        BadInput: it has no trunk.
+    """
+    if options is None:
+        return None
+    if network.trunk is None:
+        raise BadInput(f"finetune: the network {name} has no pretrained trunk: leave it out, or choose another network")
+    network.trunk.frozen_norm = options.norm == "frozen"
+    return network.trunk
+
+
+def parameter_groups(method: nn.Module, trunk: Trunk | None, options: FineTuning | None) -> list[Group]:
+    """The parameters that an optimiser steps, in groups of one learning rate; ``factor`` is of the optimiser's.
+
+    What is no part of the trunk, discriminators and second classifiers included, comes first, then each block of the
+    trunk that is trained at any time.
+    """
+    if options is None or trunk is None:
+        return [_group(method.parameters(), 1.0)]
+    placed = {id(parameter) for block in trunk.blocks for parameter in block}
+    groups = [_group((each for each in method.parameters() if id(each) not in placed), 1.0)]
+    if options.trunk > 0:
+        groups += [_group(block, options.rate(i, len(trunk.blocks))) for i, block in enumerate(trunk.blocks)]
+    return groups
+
+
+def _group(parameters: Iterable[nn.Parameter], factor: float) -> Group:
+    return {"params": [parameter for parameter in parameters if parameter.requires_grad], "factor": factor}

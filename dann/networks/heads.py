@@ -1,0 +1,39 @@
+"""What follows a pretrained trunk: a neck, which belongs to the features, and a classifier on it."""
+
+from collections import OrderedDict
+from typing import Literal
+
+from torch import nn
+
+from dann.networks.base import Network, fully_connected
+from dann.networks.dropout import Dropout
+from dann.networks.trunk import Trunk, output
+
+Head = Literal["linear", "vgg", "pooled", "bottleneck"]
+NARROW, WIDE, VGG = 256, 1024, 4096
+OFFICE = (1024, 1024)  # the discriminator on photos (Ganin et al. 2016, section 5.2.4)
+
+
+def headed(
+    trunk: Trunk, head: Head, input_shape: tuple[int, ...], num_classes: int, dropout: float | None = None
+) -> Network:
+    """The network of a trunk with a head whose weights are fresh.
+
+    Args:
+        head: ``linear``, one layer; ``vgg``, hidden layers of 4096 and 4096 as in VGG (Simonyan and Zisserman 2015);
+            ``pooled``, a hidden layer of 1024; ``bottleneck``, a layer of 256 with BatchNorm, which belongs to the
+            features, and one layer, as most adaptation papers have (Long et al. 2018).
+        dropout: on the hidden layers and the features that a linear layer sees; by default 0.5 for ``vgg`` and
+            ``pooled``, else none.
+    """
+    width = output(trunk, input_shape)
+    hidden = {"vgg": [VGG, VGG], "pooled": [WIDE]}.get(head, [])
+    rate = (0.5 if hidden else 0.0) if dropout is None else dropout
+    features = nn.Sequential(OrderedDict[str, nn.Module](trunk=trunk))
+    if head == "bottleneck":
+        features.add_module("neck", nn.Sequential(nn.Linear(width, NARROW), nn.BatchNorm1d(NARROW), nn.ReLU()))
+        width = NARROW
+    classifier = fully_connected([width, *hidden, num_classes], rate)
+    if not hidden:
+        classifier = nn.Sequential(Dropout(rate), *classifier) if rate else classifier
+    return Network(features, classifier, input_shape, OFFICE)

