@@ -24,9 +24,10 @@ INPUTS = {
     "svhn": (3, 12, 12),
     "gtsrb": (3, 40, 40),
     "mlp": (20,),
-    "resnet18": (3, 32, 32),
     "cnn1d": (9, 32),
+    "torchvision": (3, 32, 32),  # for all networks on trunks
 }
+RESNET = {"name": "torchvision", "model": "resnet18", "weights": "none"}
 
 
 def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: torch.dtype = torch.float32) -> Batch:
@@ -143,7 +144,7 @@ def test_source_only_never_forwards_the_target() -> None:
 
 
 OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "mlls"}}
-CASES = [(name, OPTIONS.get(name, {}), network) for name in METHODS for network in NETWORKS] + [
+CASES = [(name, OPTIONS.get(name, {}), network) for name in METHODS for network in INPUTS] + [
     (name, options, network)
     for network in ("mnist", "mlp")
     for name, options in [
@@ -211,7 +212,8 @@ def setup_of(name: str, options: dict[str, Any], network: str, monkeypatch: pyte
     data: dict[str, Any] = {"source": [{"name": source} for source in sources], "target": {"name": "third"}}
     data |= {"batch_size": 4, "validation": 0.3, "target_view": {"mask": 0.5}}
     method = {"name": name} | options
-    declared = {"data": data, "network": {"name": network}, "optimizer": {"name": "sgd"}, "train": {"steps": 2}}
+    named = RESNET if network == "torchvision" else {"name": network}
+    declared = {"data": data, "network": named, "optimizer": {"name": "sgd"}, "train": {"steps": 2}}
     config = resolve(declared | {"method": method}, "test")
     with torch.random.fork_rng():
         return Setup.of(config, load_pair(config.data), 1, torch.device("cpu"))

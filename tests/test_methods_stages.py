@@ -54,11 +54,11 @@ def test_layers_of_a_network_have_names() -> None:
 
 
 def test_a_layer_before_one_that_works_in_place_keeps_its_values() -> None:
-    network = NETWORKS["resnet18"]((3, 32, 32), 5).eval()
-    x = torch.randn(2, 3, 32, 32)
-    expected = network.features.bn1(network.features.conv1(x)).flatten(1)
+    network = NETWORKS["torchvision"]((3, 32, 32), 5, model="resnet18", weights="none").eval()
+    x, model = torch.randn(2, 3, 32, 32), network.features.trunk.model
+    expected = model.bn1(model.conv1(x)).flatten(1)
     assert (expected < 0).any()
-    torch.testing.assert_close(network.outputs(x, ("features.bn1",))["features.bn1"], expected)
+    torch.testing.assert_close(network.outputs(x, ("features.trunk.model.bn1",))["features.trunk.model.bn1"], expected)
 
 
 def test_a_frozen_copy_stays_as_it_was_taken() -> None:

@@ -47,7 +47,7 @@ PACS: dict[str, Any] = {
         "transductive": True,
         "transform": {"crop": 128, "scale": [0.3, 1.0], "flip": 0.5, "normalise": "imagenet"},
     },
-    "network": {"name": "resnet18"},
+    "network": {"name": "torchvision", "model": "resnet18", "weights": "none"},
     "optimizer": OPTIMIZER,
     "train": {"steps": 1},
     "method": {"name": "dann"},

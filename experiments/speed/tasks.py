@@ -29,13 +29,12 @@ def task(
 
 
 MLP, MNIST = {"name": "mlp", "hidden": 50}, {"name": "mnist"}
+RESNET = {"name": "torchvision", "model": "resnet18", "weights": "none"}
 TASKS: dict[str, dict[str, Any]] = {
     "digits": task({"name": "mnist"}, {"name": "mnist_m"}, MNIST),
     "amazon": task(AMAZON | {"domain": "books"}, AMAZON | {"domain": "kitchen"}, MLP),
     "features": task(FEATURES | {"domain": "amazon"}, FEATURES | {"domain": "webcam"}, MLP, 32),
-    "photos": task(
-        PHOTOS | {"domain": "photo"}, PHOTOS | {"domain": "art_painting"}, {"name": "resnet18"}, 32, transductive=True
-    ),
+    "photos": task(PHOTOS | {"domain": "photo"}, PHOTOS | {"domain": "art_painting"}, RESNET, 32, transductive=True),
     "small digits": task({"name": "digits", "size": 20}, {"name": "digits_m", "size": 20}, MNIST),
     "tiny digits": task({"name": "digits", "size": 16}, {"name": "digits_m", "size": 16}, MNIST, 8),
     "moons": task({"name": "moons"}, {"name": "moons_rotated"}, {"name": "mlp", "hidden": 15}),

@@ -1,0 +1,321 @@
+"""Pretrained networks: their trunks, heads and weights, what of them trains, when and how fast."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_methods import made_up
+from torch import nn
+
+from dann import build
+from dann.build import Setup, load_pair
+from dann.config import resolve
+from dann.data import DOMAINS
+from dann.errors import BadInput
+from dann.finetune import FineTuning
+from dann.networks import NETWORKS, Network, Trunk
+
+CPU = torch.device("cpu")
+PHOTO = (3, 32, 32)
+STEPS = 8
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file of ResNet-18 "pretrained" weights, of 1000 classes."""
+    from torchvision.models import resnet18
+
+    torch.manual_seed(7)
+    path = tmp_path_factory.mktemp("weights") / "resnet18.pt"
+    torch.save(resnet18(weights=None).state_dict(), path)
+    return str(path)
+
+
+@pytest.fixture
+def domains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("DANN_CACHE", str(tmp_path / "cache"))
+    for number, name in enumerate(("one", "another")):
+        monkeypatch.setitem(DOMAINS, name, made_up(name, PHOTO, float(number)))
+    yield
+
+
+def setup_of(weights: str, finetune: dict[str, Any] | None, seed: int = 1, **changes: Any) -> Setup:
+    declared = {
+        "data": {"source": {"name": "one"}, "target": {"name": "another"}, "batch_size": 4, "validation": 0.3},
+        "network": {"name": "torchvision", "model": "resnet18", "weights": weights},
+        "optimizer": {"name": "sgd", "lr": 0.01, "weight_decay": 0.01},
+        "train": {"steps": STEPS},
+        "method": {"name": "source_only"},
+        "finetune": finetune,
+    }
+    config = resolve(declared | changes, "test")
+    with torch.random.fork_rng():
+        return Setup.of(config, load_pair(config.data), seed, CPU)
+
+
+def trained(setup: Setup, start: int = 0, stop: int = STEPS) -> dict[str, torch.Tensor]:
+    setup.train()
+    for step in range(start, stop):
+        setup.step(step, step / STEPS)
+    return {name: value.clone() for name, value in setup.method.state_dict().items()}
+
+
+def trunk_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in state.items() if ".trunk." in name}
+
+
+def running(name: str) -> bool:
+    return "running" in name or "num_batches" in name
+
+
+def test_without_a_section_everything_trains_at_one_rate(weights: str, domains: None) -> None:
+    setup = setup_of(weights, None)
+    (group,) = setup.optimizer.param_groups
+    assert len(group["params"]) == len(list(setup.method.parameters())) and group["initial_lr"] == 0.01
+    before = {name: value.clone() for name, value in setup.method.state_dict().items()}
+    after = trained(setup, stop=1)
+    assert all(not torch.equal(before[name], after[name]) for name, _ in setup.method.named_parameters())
+
+
+@pytest.mark.parametrize("norm", ["train", "frozen"])
+def test_a_frozen_trunk_stays_bit_for_bit(
+    norm: str, weights: str, domains: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "_constant", lambda *_: False)
+    setup = setup_of(weights, {"trunk": 0, "norm": norm})
+    before = {name: value.clone() for name, value in setup.method.state_dict().items()}
+    after = trained(setup)
+    assert not torch.equal(before["network.classifier.0.weight"], after["network.classifier.0.weight"])
+    for name, value in trunk_state(after).items():
+        assert torch.equal(value, before[name]) == (norm == "frozen" or not running(name)), name
+    (group,) = setup.optimizer.param_groups  # nothing of the trunk is stepped or decayed
+    assert len(group["params"]) == 2
+
+
+def test_frozen_statistics_normalise_in_training_as_in_evaluation(weights: str, domains: None) -> None:
+    setup = setup_of(weights, {"norm": "frozen", "trunk": 0.1})
+    x = torch.randn(5, *PHOTO)
+    setup.train()
+    training = setup.method.predict(x)
+    torch.testing.assert_close(training, setup.method.eval().predict(x))
+    before = {name: value.clone() for name, value in setup.method.state_dict().items()}
+    after = trained(setup)
+    for name, value in trunk_state(after).items():
+        assert torch.equal(value, before[name]) == running(name), name
+
+
+def test_a_trunk_learns_at_its_share_of_the_rate(weights: str, domains: None) -> None:
+    setup = setup_of(weights, {"trunk": 0.1, "decay": 0.5})
+    head, *blocks = setup.optimizer.param_groups
+    trunk = setup.method.network.trunk
+    assert [group["params"] for group in blocks] == trunk.blocks and len(blocks) == 5
+    assert head["initial_lr"] == 0.01
+    np.testing.assert_allclose([g["initial_lr"] for g in blocks], 0.001 * 0.5 ** np.arange(4, -1, -1), rtol=1e-12)
+    named = {id(p): name for name, p in setup.method.named_parameters()}
+    assert {named[id(p)].split(".")[0] for p in head["params"]} == {"network"}
+    assert [named[id(p)] for p in head["params"]] == ["network.classifier.0.weight", "network.classifier.0.bias"]
+    assert "layer4" in named[id(blocks[-1]["params"][0])] and "conv1" in named[id(blocks[0]["params"][0])]
+
+
+def test_a_linear_probe_goes_before_fine_tuning(weights: str, domains: None) -> None:
+    setup = setup_of(weights, {"start": 0.5, "norm": "frozen"})
+    before = {name: value.clone() for name, value in setup.method.state_dict().items()}
+    probed = trained(setup, stop=STEPS // 2)
+    assert all(torch.equal(value, before[name]) for name, value in trunk_state(probed).items())
+    tuned = trained(setup, start=STEPS // 2)
+    assert all(torch.equal(value, probed[name]) == running(name) for name, value in trunk_state(tuned).items())
+
+
+def test_blocks_are_released_one_after_another_the_last_first(weights: str, domains: None) -> None:
+    options = FineTuning(start=0.25, gradual=0.5)
+    assert [options.frozen(step / 8, 4) for step in range(8)] == [4, 4, 3, 2, 1, 0, 0, 0]
+    assert [FineTuning(gradual=1.0).frozen(p, 4) for p in (0.0, 0.3, 0.99)] == [3, 2, 0]
+    setup = setup_of(weights, {"gradual": 1.0})
+    blocks = setup.method.network.trunk.blocks
+    for step in range(STEPS):
+        before = [[p.detach().clone() for p in block] for block in blocks]
+        setup.train()
+        setup.step(step, step / STEPS)
+        pairs = zip(blocks, before, strict=True)
+        moved = [any(not torch.equal(p, old) for p, old in zip(*each, strict=True)) for each in pairs]
+        frozen = max(0, 4 - int(step / STEPS * 5))
+        assert moved == [False] * frozen + [True] * (5 - frozen), step
+
+
+@pytest.mark.parametrize("method", [{"name": "source_only"}, {"name": "dann"}, {"name": "cdan", "entropy": True}])
+@pytest.mark.parametrize("head", ["linear", "bottleneck"])
+def test_computed_once_or_at_each_step_a_frozen_trunk_gives_the_same(
+    method: dict[str, Any], head: str, weights: str, domains: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = {"name": "torchvision", "model": "resnet18", "weights": weights, "head": head}
+    states, scores = [], []
+    for once in (True, False):
+        if not once:
+            monkeypatch.setattr(build, "_constant", lambda *_: False)
+        setup = setup_of(weights, {"trunk": 0, "norm": "frozen"}, method=method, network=network)
+        assert (setup.method.network.trunk is None) == once
+        states.append(trained(setup))
+        scores.append(setup.scores())
+    assert set(states[0]) == {name for name in states[1] if ".trunk." not in name}
+    for name, value in states[0].items():
+        torch.testing.assert_close(value, states[1][name], rtol=2e-4, atol=2e-5, msg=name)
+    for split, score in scores[0].items():
+        assert torch.equal(score.confusion, scores[1][split].confusion)
+
+
+def test_cached_features_are_read_again_and_know_what_they_are_of(
+    weights: str, domains: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    forward = Trunk.forward
+    monkeypatch.setattr(Trunk, "forward", lambda trunk, x: calls.append(len(x)) or forward(trunk, x))
+    probe: dict[str, Any] = {"trunk": 0, "norm": "frozen"}
+
+    def examples(**changes: Any) -> int:
+        calls.clear()
+        setup_of(weights, probe, **changes)
+        return sum(calls) - 2  # the blank ones that tell the width
+
+    computed = examples()
+    assert computed >= 80  # 40 of each domain, and blanks
+    assert examples() == computed - 80 and examples(seed=2) == computed - 80
+    data = {"source": {"name": "one"}, "target": {"name": "another"}, "batch_size": 4, "validation": 0.3}
+    assert examples(data=data | {"transform": {"normalise": "half"}}) == computed
+    assert (
+        examples(network={"name": "torchvision", "model": "resnet18", "weights": weights, "head": "pooled"}) < computed
+    )
+
+
+@pytest.mark.parametrize(
+    ("finetune", "changes"),
+    [
+        ({"trunk": 0, "norm": "train"}, {}),
+        ({"trunk": 0.1, "norm": "frozen"}, {}),
+        ({"trunk": 0, "norm": "frozen"}, {"method": {"name": "vada"}}),
+        ({"trunk": 0, "norm": "frozen"}, {"method": {"name": "rotation"}}),
+        ({"trunk": 0, "norm": "frozen"}, {"network": {"name": "torchvision", "model": "resnet18", "weights": "none"}}),
+    ],
+)
+def test_what_changes_from_step_to_step_is_not_computed_once(
+    finetune: dict[str, Any], changes: dict[str, Any], weights: str, domains: None
+) -> None:
+    assert setup_of(weights, finetune, **changes).method.network.trunk is not None
+
+
+def test_a_phase_of_nothing_but_frozen_parts_is_passed_over(weights: str, domains: None) -> None:
+    setup = setup_of(weights, {"start": 0.5, "norm": "frozen"}, method={"name": "mcd", "num_k": 1})
+    before = {name: value.clone() for name, value in setup.method.state_dict().items()}
+    after = trained(setup, stop=STEPS // 2)
+    assert all(torch.equal(value, before[name]) for name, value in trunk_state(after).items())
+    assert not torch.equal(after["network.classifier.0.weight"], before["network.classifier.0.weight"])
+
+
+def test_a_resumed_run_goes_on_as_an_unbroken_one(weights: str, domains: None, tmp_path: Path) -> None:
+    from dann.checkpoint import load, save
+
+    options = {"start": 0.25, "gradual": 0.5, "trunk": 0.5}
+    unbroken, resumed = setup_of(weights, options), setup_of(weights, options)
+    trained(unbroken, stop=4)
+    save(tmp_path / "checkpoint.pt", unbroken.method, unbroken.optimizer, 4)
+    expected = trained(unbroken, start=4)
+    assert load(tmp_path / "checkpoint.pt", resumed.method, resumed.optimizer) == 4
+    state = trained(resumed, start=4)
+    assert all(torch.equal(value, expected[name]) for name, value in state.items())
+
+
+def test_heads_are_as_their_names_say() -> None:
+    def made(head: str, model: str = "resnet18", **options: Any) -> Network:
+        return NETWORKS["torchvision"](PHOTO, 7, model=model, weights="none", head=head, **options)
+
+    def layers(network: Network) -> list[str]:
+        parts = [part for part in network.modules() if isinstance(part, nn.Linear | nn.BatchNorm1d)]
+        own = [part for part in parts if not any(part is inner for inner in network.features.trunk.modules())]
+        return [str(part).split(", bias")[0].split(", eps")[0] for part in own]
+
+    assert layers(made("linear")) == ["Linear(in_features=512, out_features=7"]
+    assert layers(made("bottleneck")) == [
+        "Linear(in_features=512, out_features=256", "BatchNorm1d(256", "Linear(in_features=256, out_features=7",
+    ]  # fmt: skip
+    assert [line[-4:] for line in layers(made("pooled"))] == ["1024", "es=7"]
+    assert [line[-4:] for line in layers(made("vgg"))] == ["4096", "4096", "es=7"]
+    assert made("vgg").classifier[2].p == 0.5 and made("vgg", dropout=0.0).classifier[2].__class__ is nn.Linear
+    assert (made("bottleneck").feature_dim, made("linear").feature_dim) == (256, 512)
+
+
+@pytest.mark.parametrize(("head", "width"), [("linear", 4096), ("vgg", 25088), ("pooled", 512)])
+def test_vgg_keeps_or_replaces_its_own_hidden_layers(head: str, width: int) -> None:
+    with torch.device("meta"):
+        network = NETWORKS["torchvision"](PHOTO, 3, model="vgg11", weights="none", head=head)
+    assert network.classifier[-1].out_features == 3 and network.classifier[0].in_features == width
+
+
+def test_a_weights_file_is_read_up_to_its_last_layer(weights: str) -> None:
+    network = NETWORKS["torchvision"](PHOTO, 5, model="resnet18", weights=weights)
+    state = torch.load(weights, weights_only=True)
+    for name, value in network.trunk.model.state_dict().items():
+        assert torch.equal(value, state[name]), name
+    assert network.trunk.pretrained and torch.equal(network.trunk.head.weight, state["fc.weight"])
+
+
+def test_a_weights_file_of_other_classes_serves_too(tmp_path: Path) -> None:
+    from torchvision.models import resnet18
+
+    torch.save({"state_dict": resnet18(num_classes=3).state_dict()}, tmp_path / "own.pt")
+    network = NETWORKS["torchvision"](PHOTO, 5, model="resnet18", weights=str(tmp_path / "own.pt"))
+    assert network.num_classes == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"conv1.weight": torch.zeros(1)}, r"of another model: conv1\.weight, bn1\.weight, bn1\.bias and \d+ more"),
+        ({"state_dict": {}}, r"of another model"),
+        ([1, 2], "of another model"),
+        (nn.Linear(2, 2), "holds no weights alone"),
+    ],
+)
+def test_a_wrong_weights_file_is_refused(content: Any, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.pt"
+    torch.save(content, path)
+    with pytest.raises(BadInput, match=message):
+        NETWORKS["torchvision"](PHOTO, 5, model="resnet18", weights=str(path))
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        (PHOTO, {"model": "resnet19"}, "torchvision has no 'resnet19'; it has alexnet"),
+        ((1, 32, 32), {"model": "resnet18"}, "takes colour images"),
+        ((20,), {"model": "resnet18"}, "takes colour images"),
+        ((3, 16, 16), {"model": "alexnet"}, "cannot take images of 16 × 16 pixels: set data.transform.crop"),
+        (PHOTO, {"model": "resnet18", "weights": "IMAGENET9"}, "the weights of resnet18 cannot be had"),
+    ],
+)
+def test_what_a_trunk_cannot_be_is_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        NETWORKS["torchvision"](shape, 5, **{"weights": "none", **options})
+
+
+def test_finetuning_without_a_trunk_is_refused(weights: str, domains: None) -> None:
+    with pytest.raises(BadInput, match="finetune: the network mnist has no pretrained trunk: leave it out"):
+        setup_of(weights, {"trunk": 0.1}, network={"name": "mnist"})
+
+
+MODELS = {
+    "alexnet": 64, "densenet121": 32, "googlenet": 64, "mobilenet_v3_small": 32, "squeezenet1_1": 64, "swin_t": 32,
+    "vit_b_16": 32, "convnext_tiny": 32, "efficientnet_b0": 32, "shufflenet_v2_x0_5": 32,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "side"), MODELS.items())
+def test_models_of_each_family_lose_their_last_layer(model: str, side: int) -> None:
+    with torch.device("meta"):
+        network = NETWORKS["torchvision"]((3, side, side), 5, model=model, weights="none")
+    trunk, last = network.features.trunk, network.classifier[-1]
+    assert last.out_features == 5 and len(trunk.blocks) >= 4
+    assert trunk.head is None or trunk.head.in_features == last.in_features
+    placed = [id(parameter) for block in trunk.blocks for parameter in block]
+    assert sorted(placed) == sorted(id(parameter) for parameter in trunk.parameters())
