@@ -164,6 +164,6 @@ def _constant(config: Config, trunk: Trunk) -> bool:
     options, data, method = config.finetune, config.data, METHODS[config.method.name]
     if options is None or options.trunk > 0 or not trunk.pretrained:
         return False
-    moving = options.norm == "train" and trunk.normalises()
+    moving = options.norm != "frozen" and trunk.normalises()
     drawn = data.transform.random or data.target_transform.random
     return not (moving or drawn or method.second_view or method.reads_inputs)

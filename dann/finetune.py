@@ -8,6 +8,7 @@ from torch import nn
 
 from dann.errors import BadInput
 from dann.networks import Network, Trunk
+from dann.networks.stochastic_norm import made_stochastic
 from dann.reading import Section
 
 Group = dict[str, Any]
@@ -25,14 +26,15 @@ class FineTuning(Section):
         decay: learning rate of a block as a multiple of that of the block behind it; 1 / 2.6 in Howard and Ruder 2018,
             section 3.2.
         norm: whether the BatchNorm layers of the trunk ``train``, normalising by the batch and moving their running
-            statistics even where their weights are frozen; or are ``frozen``, normalising by those of pretraining.
+            statistics even where their weights are frozen; are ``frozen``, normalising by those of pretraining; or are
+            ``stochastic``, normalising each channel by one or the other by chance (Kou et al. 2020).
     """
 
     trunk: float = Field(1.0, ge=0)
     start: float = Field(0.0, ge=0, lt=1)
     gradual: float = Field(0.0, ge=0, le=1)
     decay: float = Field(1.0, gt=0, le=1)
-    norm: Literal["train", "frozen"] = "train"
+    norm: Literal["train", "frozen", "stochastic"] = "train"
 
     def frozen(self, progress: float, blocks: int) -> int:
         """How many of a trunk's blocks are frozen, counted from the first."""
@@ -62,6 +64,8 @@ def prepared_trunk(network: Network, options: FineTuning | None, name: str) -> T
     if network.trunk is None:
         raise BadInput(f"finetune: the network {name} has no pretrained trunk: leave it out, or choose another network")
     network.trunk.frozen_norm = options.norm == "frozen"
+    if options.norm == "stochastic":
+        made_stochastic(network.trunk)
     return network.trunk
 
 

@@ -51,6 +51,8 @@ def train(
         evaluate: called with the number of steps done, every ``evaluate_every`` steps and after the last.
     """
     learner.train()
+    if start == 0:
+        learner.refresh(-1.0, 0.0, False)
     for step in range(start, steps):
         terms = learner.step(step, step / steps)
         done = step + 1

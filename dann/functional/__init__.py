@@ -15,7 +15,13 @@ from dann.functional.adversarial import (
 )
 from dann.functional.centroids import centroids, nearest_centroid
 from dann.functional.moments import Bandwidth, Estimator, Kernels, coral, jmmd, mean_distance, mk_mmd
-from dann.functional.norms import hard_feature_norm, spectral_penalty, stepwise_feature_norm
+from dann.functional.norms import (
+    hard_feature_norm,
+    map_distance,
+    spectral_penalty,
+    spectral_shrinkage,
+    stepwise_feature_norm,
+)
 from dann.functional.precision import precise
 from dann.functional.predictions import (
     class_confusion,
@@ -49,6 +55,7 @@ __all__ = [
     "jmmd",
     "kl_divergence",
     "label_loss",
+    "map_distance",
     "margin_disparity",
     "marginal_entropy",
     "mean_distance",
@@ -62,5 +69,6 @@ __all__ = [
     "randomized_map",
     "reverse_gradient",
     "spectral_penalty",
+    "spectral_shrinkage",
     "stepwise_feature_norm",
 ]

@@ -46,6 +46,33 @@ def spectral_penalty(features: Tensor, k: int = 1) -> Tensor:
     return largest.square().sum()
 
 
+def spectral_shrinkage(features: Tensor, k: int = 1) -> Tensor:
+    """The sum of the k smallest squared singular values of a batch's features.
+
+    Chen et al. 2019 (BSS, "Catastrophic forgetting meets negative transfer").
+
+    Args:
+        features: shape ``(N, D)``.
+        k: how many singular values, the smallest first.
+    """
+    smallest: Tensor = torch.linalg.svdvals(precise(features))[-k:]
+    return smallest.square().sum()
+
+
+def map_distance(maps: Tensor, start: Tensor, attention: Tensor) -> Tensor:
+    """The squared distance of feature maps from what they were, channel by channel; the mean over the examples.
+
+    Li et al. 2019 (DELTA): Σ_c W_c ‖FM_c − FM⁰_c‖².
+
+    Args:
+        maps: shape ``(N, C, ...)``.
+        start: the same before fine-tuning.
+        attention: W, shape ``(C,)``.
+    """
+    distances = (precise(maps) - precise(start)).flatten(2).square().sum(2)
+    return (distances * attention).sum(1).mean()
+
+
 def _norms(features: Tensor) -> Tensor:
     norms: Tensor = torch.linalg.vector_norm(precise(features), dim=1)
     return norms

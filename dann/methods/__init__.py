@@ -6,12 +6,16 @@ from dann.methods.afn import Afn
 from dann.methods.base import Method
 from dann.methods.bnm import Bnm
 from dann.methods.bsp import Bsp
+from dann.methods.bss import Bss
 from dann.methods.cdan import Cdan
+from dann.methods.co_tuning import CoTuning
 from dann.methods.coral import DeepCoral
 from dann.methods.dann import Dann
+from dann.methods.delta import Delta
 from dann.methods.domain_confusion import DomainConfusion
 from dann.methods.entropy import EntropyMinimisation
 from dann.methods.jan import Jan
+from dann.methods.l2_sp import L2SP
 from dann.methods.mcc import Mcc
 from dann.methods.mcd import Mcd
 from dann.methods.mdan import Mdan
@@ -49,10 +53,41 @@ METHODS: dict[str, type[Method]] = {
     "weighted_dann": WeightedDann,
     "mdan": Mdan,
     "rotation": Rotation,
+    "l2_sp": L2SP,
+    "delta": Delta,
+    "bss": Bss,
+    "co_tuning": CoTuning,
 }
 
 __all__ = [
-    "METHODS", "AdaBN", "Adda", "Afn", "Bnm", "Bsp", "Cdan", "Dan", "Dann", "Ddc", "DeepCoral",
-    "DomainConfusion", "EntropyMinimisation", "FixMatch", "Jan", "Mcc", "Mcd", "Mdan", "Mdd", "Method",
-    "PseudoLabel", "Rotation", "Shot", "SourceOnly", "Vada", "WeightedDann",
+    "L2SP",
+    "METHODS",
+    "AdaBN",
+    "Adda",
+    "Afn",
+    "Bnm",
+    "Bsp",
+    "Bss",
+    "Cdan",
+    "CoTuning",
+    "Dan",
+    "Dann",
+    "Ddc",
+    "DeepCoral",
+    "Delta",
+    "DomainConfusion",
+    "EntropyMinimisation",
+    "FixMatch",
+    "Jan",
+    "Mcc",
+    "Mcd",
+    "Mdan",
+    "Mdd",
+    "Method",
+    "PseudoLabel",
+    "Rotation",
+    "Shot",
+    "SourceOnly",
+    "Vada",
+    "WeightedDann",
 ]  # fmt: skip

@@ -24,7 +24,7 @@ class Method(nn.Module):
         weighs_classes: whether it weighs the source's classes, so that the data layer may not do so too.
         sources: how many source domains it is made for; None for any number, which count as one.
         branches: its numbers that ``forward`` branches on: runs that differ in them are not stacked.
-        milestones: shares of training after which ``refresh`` is called.
+        milestones: shares of training after which ``refresh`` is called; 0 for before the first step.
         reads_inputs: whether ``forward`` does more with the inputs than hand them to ``outputs`` or ``both``, as
             virtual adversarial training does; then no stack may put the outputs of a first layer in their place.
         smallest_batch: how many examples of each domain its losses need.

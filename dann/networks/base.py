@@ -1,7 +1,8 @@
 """What a network is to the methods, and the two modules of adversarial training."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from itertools import pairwise
 from typing import Annotated, Any
@@ -87,22 +88,12 @@ class Network(nn.Module):
             layers: ``features``, ``logits``, or a module of this network by its dotted name, such as ``classifier.0``,
                 whose output is flattened. The features are always among the outputs; the classifier is run if needed.
         """
-        found: Outputs = {}
-
-        # A copy, because a ReLU that works in place may follow.
-        def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-            return lambda module, inputs, output: found.update({name: output.flatten(1).clone()})
-
         inner = [name for name in layers if name not in ("features", "logits")]
-        hooks = [self.get_submodule(name).register_forward_hook(keep(name)) for name in inner]
-        try:
-            found["features"] = self.features(x)
+        with captured(self, inner) as found:
+            features = self.features(x)
             if any(name == "logits" or name.startswith("classifier") for name in layers):
-                found["logits"] = self.classifier(found["features"])
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return found
+                found["logits"] = self.classifier(features)
+        return {name: output.flatten(1) for name, output in found.items()} | {"features": features}
 
     def width(self, layer: str) -> int:
         """The width of a layer's output, found by passing a blank example through.
@@ -137,6 +128,16 @@ class Network(nn.Module):
         """The pretrained part of the features, which comes first in them."""
         return next((part for part in self.features.children() if isinstance(part, Trunk)), None)
 
+    def needed_trunk(self) -> Trunk:
+        """The trunk.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.trunk is None:
+            raise ValueError("needs a pretrained trunk, and one that is trained: choose a network with one")
+        return self.trunk
+
     def without_trunk(self) -> "Network":
         """The same modules but for the trunk: what its outputs, ``(N, D)``, go through."""
         parts = [(name, part) for name, part in self.features.named_children() if not isinstance(part, Trunk)]
@@ -152,6 +153,25 @@ class Network(nn.Module):
     def num_classes(self) -> int:
         """K."""
         return self.width("logits")
+
+
+@contextmanager
+def captured(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
+    """What the modules of these dotted names within ``module`` give while it is forwarded; a copy of each.
+
+    A copy, because a ReLU that works in place may follow.
+    """
+    found: Outputs = {}
+
+    def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        return lambda module, inputs, output: found.update({name: output.clone()})
+
+    hooks = [module.get_submodule(name).register_forward_hook(keep(name)) for name in names]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class Frozen(nn.Module):

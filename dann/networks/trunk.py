@@ -18,6 +18,7 @@ class Trunk(nn.Module):
 
     Attributes:
         blocks: the parameters of each block, the first ones see the input.
+        containers: the dotted names within ``model`` of the blocks that have parts.
         frozen: how many of the blocks are frozen, counted from the first; set by ``freeze``.
         frozen_norm: whether BatchNorm normalises by its running statistics in training too, which then stay.
     """
@@ -26,7 +27,10 @@ class Trunk(nn.Module):
         super().__init__()
         self.model, self.pretrained = model, pretrained
         self._head = (head,)  # in a tuple, so that it is no submodule
-        self.blocks = _blocks(model)
+        parts = _block_modules(model)
+        self.blocks = _blocks(model, parts)
+        named = {id(module): name for name, module in model.named_modules()}
+        self.containers = tuple(named[id(part)] for part in parts if _parts(part))
         self.frozen, self.frozen_norm = 0, False
 
     @property
@@ -60,12 +64,8 @@ class Trunk(nn.Module):
         return any(isinstance(module, NORMS) for module in self.modules())
 
 
-def _blocks(model: nn.Module) -> list[list[nn.Parameter]]:
-    """The parameters of a model's parts in the order of the forward pass.
-
-    Of a container that holds nearly all of it the parts are taken instead. A normalisation belongs to the block before
-    it; what belongs to no part, as the position embedding of a vision transformer does, to the first.
-    """
+def _block_modules(model: nn.Module) -> list[nn.Module]:
+    """A model's parts in the order of the forward pass; of one that holds nearly all of it, that one's parts."""
     parts, whole = _parts(model), _size(model)
     while containers := [part for part in parts if _parts(part)]:
         largest = max(containers, key=_size)
@@ -73,6 +73,15 @@ def _blocks(model: nn.Module) -> list[list[nn.Parameter]]:
             break
         place = parts.index(largest)
         parts[place : place + 1] = _parts(largest)
+    return parts
+
+
+def _blocks(model: nn.Module, parts: list[nn.Module]) -> list[list[nn.Parameter]]:
+    """The parameters of each part.
+
+    A normalisation belongs to the block before it; what belongs to no part, as the position embedding of a vision
+    transformer does, to the first.
+    """
     blocks: list[list[nn.Parameter]] = []
     for part in parts:
         if blocks and not _parts(part) and "Norm" in type(part).__name__:

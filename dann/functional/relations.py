@@ -1,0 +1,35 @@
+"""How the classes of one task relate to those of another (You et al. 2020, Co-Tuning)."""
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def direct_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """p(s | y): the mean prediction of the examples of each class y, shape ``(K, S)``.
+
+    Args:
+        probabilities: of the S other classes, shape ``(N, S)``.
+        labels: class indices, shape ``(N,)``; each class has an example.
+        num_classes: K.
+    """
+    members = F.one_hot(labels, num_classes).to(probabilities.dtype)
+    return members.T @ probabilities / members.sum(0)[:, None]
+
+
+def reverse_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """p(s | y) ∝ p(y | s) p(s), shape ``(K, S)``: p(y | s) by logistic regression of labels on predictions.
+
+    p(s) is the mean prediction; p(y | s) is what the regression gives for the prediction that is certain of s.
+
+    Args:
+        probabilities: of the S other classes, shape ``(N, S)``.
+        labels: class indices, shape ``(N,)``; each class has an example.
+        num_classes: K.
+    """
+    model = LogisticRegression(max_iter=1000).fit(probabilities.double().cpu().numpy(), labels.cpu().numpy())
+    certain = torch.eye(probabilities.shape[1], dtype=torch.float64)
+    of_classes = torch.from_numpy(model.predict_proba(certain.numpy())).T  # p(y | s), shape (K, S)
+    joint = of_classes * probabilities.double().cpu().mean(0)
+    return (joint / joint.sum(1, keepdim=True)).to(probabilities)

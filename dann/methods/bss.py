@@ -1,0 +1,37 @@
+"""Batch spectral shrinkage (Chen et al. 2019)."""
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import label_loss, spectral_shrinkage
+from dann.methods.base import Method
+from dann.networks import Network
+
+
+class Bss(Method):
+    """BSS: fine-tuning on the source that gives up the directions of the features that hardly transfer.
+
+    Chen et al. 2019, "Catastrophic forgetting meets negative transfer: batch spectral shrinkage for safe transfer
+    learning". One update descends the label loss plus the weight times the smallest squared singular values of the
+    batch's features, in the whole network. Only source examples are forwarded.
+
+    Args:
+        weight: η.
+        k: how many singular values are penalised, the smallest first.
+    """
+
+    smallest_batch = 2
+
+    def __init__(self, network: Network, *, weight: float = 0.001, k: Annotated[int, Field(ge=1)] = 1) -> None:
+        super().__init__(network)
+        self.weight, self.k = weight, k
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        outputs = self.outputs(batch.source_x)
+        return {
+            "label": label_loss(outputs["logits"], batch.source_y, batch.source_weight),
+            "spectral": self.weight * spectral_shrinkage(outputs["features"], self.k),
+        }

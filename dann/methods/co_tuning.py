@@ -1,0 +1,60 @@
+"""Fine-tuning with the pretrained classes as well (You et al. 2020)."""
+
+from copy import deepcopy
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dann.data import Batch, Survey
+from dann.functional import label_loss, precise
+from dann.functional.relations import direct_relation, reverse_relation
+from dann.methods.base import Method
+from dann.networks import Network
+
+
+class CoTuning(Method):
+    """Co-Tuning: fine-tuning on the source in which the pretrained last layer is trained along, on its own classes.
+
+    You et al. 2020. Before training, the relation p(pretrained class | class) is found on the labelled examples from
+    the pretrained predictions. One update then descends the label loss plus the weight times the cross-entropy of the
+    pretrained layer's predictions with p(· | y), in the whole network and in that layer. Only source examples are
+    forwarded. The paper calibrates the pretrained predictions on the data they were trained for, which are not at hand.
+
+    Args:
+        weight: λ.
+        relation: ``reverse`` fits p(class | pretrained prediction) by logistic regression and turns it round by Bayes'
+            rule; ``direct`` averages the pretrained predictions of each class's examples.
+
+    Raises:
+        ValueError: the network has no trunk, or its last layer is not known or does not see the features.
+    """
+
+    relations: Tensor
+
+    def __init__(
+        self, network: Network, *, weight: float = 2.3, relation: Literal["reverse", "direct"] = "reverse"
+    ) -> None:
+        super().__init__(network)
+        head = network.needed_trunk().head
+        if head is None or head.in_features != network.width("features.trunk"):
+            raise ValueError("co_tuning needs the last layer that the trunk was pretrained with: choose head: linear")
+        self.weight, self.relation, self.pretrained_head = weight, relation, deepcopy(head)
+        self.layers, self.milestones = ("features", "logits", "features.trunk"), (0.0,)
+        self.register_buffer("relations", torch.zeros(network.num_classes, head.out_features))
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        outputs = self.outputs(batch.source_x)
+        pretrained = precise(self.pretrained_head(outputs["features.trunk"]))
+        return {
+            "label": label_loss(outputs["logits"], batch.source_y, batch.source_weight),
+            "pretrained": self.weight * F.cross_entropy(pretrained, self.relations[batch.source_y]),
+        }
+
+    def refresh(self, survey: Survey, progress: float) -> None:
+        examples = [(precise(self.pretrained_head(self.outputs(x)["features.trunk"])).softmax(1), y)
+                    for x, y in survey.source()]  # fmt: skip
+        probabilities, labels = (torch.cat(parts) for parts in zip(*examples, strict=True))
+        relate = reverse_relation if self.relation == "reverse" else direct_relation
+        self.relations.copy_(relate(probabilities, labels, len(self.relations)))

@@ -1,0 +1,112 @@
+"""Fine-tuning that keeps the feature maps that matter (Li et al. 2019)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dann.data import Batch, Survey
+from dann.functional import label_loss, map_distance
+from dann.methods.base import Method
+from dann.networks import Frozen, Network
+from dann.networks.base import captured
+
+
+class Delta(Method):
+    """DELTA: fine-tuning on the source whose feature maps stay what they were, each as far as the labels need it.
+
+    Li et al. 2019, "DELTA: deep learning transfer using feature map with attention for convolutional networks". First
+    what follows the trunk descends the label loss by itself. The attention W of each channel is then found: the
+    softmax, over the channels of a layer, of how much the label loss grows where that channel is 0. From then on one
+    update descends the label loss plus α/2 Σ W ‖FM − FM⁰‖², the mean over the examples, FM⁰ the maps of the pretrained
+    trunk in evaluation mode, plus β/2 ‖w‖² over the weights behind the trunk. Only source examples are forwarded.
+
+    Args:
+        weight: α.
+        head_weight: β.
+        layers: of the trunk whose maps are kept, by dotted name in ``features.trunk.model``; by default the last four
+            blocks that have parts.
+        attention: whether W is found; else it is the same for all channels of a layer.
+        examples: labelled ones from which it is found.
+        probe: the share of training that trains what follows the trunk alone.
+    """
+
+    stackable = False
+    branches = ("probe",)
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        weight: float = 0.01,
+        head_weight: float = 0.01,
+        layers: Sequence[str] | None = None,
+        attention: bool = True,
+        examples: Annotated[int, Field(ge=1)] = 64,
+        probe: Annotated[float, Field(gt=0, lt=1)] = 0.1,
+    ) -> None:
+        super().__init__(network)
+        trunk = network.needed_trunk()
+        self.kept = tuple(trunk.containers[-4:] if layers is None else layers)
+        self.weight, self.head_weight, self.attention, self.examples = weight, head_weight, attention, examples
+        self.probe, self.milestones = probe, (probe,)
+        self.start = Frozen(trunk)
+        for number, maps in enumerate(self._started(torch.zeros(1, *network.input_shape))):
+            channels = maps.shape[1]
+            self.register_buffer(f"attention_{number}", torch.full((channels,), 1 / channels))
+
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return ("probe",) if progress < self.probe else ("all",)
+
+    def phase_parameters(self, phase: str) -> list[nn.Parameter] | None:
+        trunk = {id(parameter) for parameter in self.network.needed_trunk().parameters()}
+        return [w for w in self.network.parameters() if id(w) not in trunk] if phase == "probe" else None
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        trunk = self.network.needed_trunk()
+        with captured(trunk.model, self.kept) as maps:
+            logits = self.predict(batch.source_x)
+        label = label_loss(logits, batch.source_y, batch.source_weight)
+        if phase == "probe":
+            return {"label": label}
+        moved = [
+            map_distance(maps[name], before, self.get_buffer(f"attention_{number}"))
+            for number, (name, before) in enumerate(zip(self.kept, self._started(batch.source_x), strict=True))
+        ]
+        trained = {id(parameter) for parameter in trunk.parameters()}
+        head = [w.square().sum() for w in self.network.parameters() if id(w) not in trained]
+        return {
+            "label": label,
+            "maps": self.weight / 2 * torch.stack(moved).sum(),
+            "decay": self.head_weight / 2 * torch.stack(head).sum(),
+        }
+
+    @torch.no_grad()
+    def _started(self, x: Tensor) -> list[Tensor]:
+        """The maps of the pretrained trunk."""
+        names = [f"module.model.{name}" for name in self.kept]
+        with captured(self.start, names) as maps:
+            self.start(x)
+        return [maps[name] for name in names]
+
+    def refresh(self, survey: Survey, progress: float) -> None:
+        if self.attention:
+            x, y = (part[: self.examples] for part in next(survey.source()))
+            for number, name in enumerate(self.kept):
+                losses = self._losses_without(name, x, y, len(self.get_buffer(f"attention_{number}")))
+                self.get_buffer(f"attention_{number}").copy_(losses.softmax(0))
+
+    def _losses_without(self, layer: str, x: Tensor, y: Tensor, channels: int) -> Tensor:
+        """The label loss with each channel of a layer at 0, shape ``(C,)``."""
+        module, losses = self.network.needed_trunk().model.get_submodule(layer), []
+        for channel in torch.arange(channels, device=x.device).unbind():
+
+            def silenced(module: nn.Module, inputs: Any, output: Tensor, channel: Tensor = channel) -> Tensor:
+                return output.index_fill(1, channel, 0)
+
+            hook = module.register_forward_hook(silenced)
+            losses.append(label_loss(self.predict(x), y))
+            hook.remove()
+        return torch.stack(losses)

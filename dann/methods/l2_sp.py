@@ -1,0 +1,42 @@
+"""Fine-tuning that stays near its starting point (Li et al. 2018)."""
+
+import torch
+from torch import Tensor
+
+from dann.data import Batch
+from dann.functional import label_loss
+from dann.methods.base import Method
+from dann.networks import Network
+
+
+class L2SP(Method):
+    """L2-SP: fine-tuning on the source whose pretrained weights are drawn back to where they started.
+
+    Li et al. 2018, "Explicit inductive bias for transfer learning with convolutional networks". One update descends the
+    label loss plus α/2 ‖w − w⁰‖² over the weights w of the trunk, w⁰ the pretrained ones, plus β/2 ‖w‖² over those of
+    the head, in the whole network. Only source examples are forwarded. The optimiser's weight decay, which draws to 0,
+    comes on top: leave it at 0.
+
+    Args:
+        weight: α.
+        head_weight: β.
+    """
+
+    def __init__(self, network: Network, *, weight: float = 0.1, head_weight: float = 0.01) -> None:
+        super().__init__(network)
+        self.weight, self.head_weight = weight, head_weight
+        started = list(network.needed_trunk().parameters())
+        self.anchored = len(started)
+        for number, parameter in enumerate(started):  # the weights of pretraining are not kept twice in a checkpoint
+            self.register_buffer(f"start_{number}", parameter.detach().clone(), persistent=False)
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        trunk = list(self.network.needed_trunk().parameters())
+        moved = [(w - self.get_buffer(f"start_{i}")).square().sum() for i, w in enumerate(trunk)]
+        own = {id(parameter) for parameter in trunk}
+        head = [w.square().sum() for w in self.network.parameters() if id(w) not in own]
+        return {
+            "label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight),
+            "start": self.weight / 2 * torch.stack(moved).sum(),
+            "decay": self.head_weight / 2 * torch.stack(head).sum(),
+        }

@@ -1,0 +1,42 @@
+"""Stochastic normalisation (Kou et al. 2020)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class StochasticNorm(_BatchNorm):
+    """BatchNorm that normalises each channel, by chance, by the batch's statistics or by the running ones.
+
+    Kou et al. 2020, "Stochastic normalization". In training a channel is normalised by the batch with probability p,
+    else by the running statistics as they are before this batch moves them; in evaluation it is BatchNorm.
+
+    Args:
+        norm: the pretrained layer, whose parameters and statistics it takes over, not copies.
+        p: the probability of the batch's statistics; 0.5 in the paper.
+    """
+
+    def __init__(self, norm: _BatchNorm, p: float = 0.5) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        self.weight, self.bias, self.p = norm.weight, norm.bias, p
+        for name, buffer in norm.named_buffers():
+            setattr(self, name, buffer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.running_mean is None or self.running_var is None:
+            return super().forward(x)
+        before = self.running_mean.clone(), self.running_var.clone()
+        by_running = F.batch_norm(x, *before, self.weight, self.bias, False, 0.0, self.eps)
+        chosen = torch.rand(x.shape[1], device=x.device) < self.p
+        return torch.where(chosen.reshape(1, -1, *[1] * (x.ndim - 2)), super().forward(x), by_running)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Inputs of any number of dimensions."""
+
+
+def made_stochastic(module: nn.Module) -> None:
+    """Put a ``StochasticNorm`` in the place of every BatchNorm of ``module``, with the same parameters."""
+    for name, part in list(module.named_modules()):
+        if isinstance(part, _BatchNorm) and not isinstance(part, StochasticNorm):
+            module.set_submodule(name, StochasticNorm(part))
