@@ -441,11 +441,13 @@ def test_replicas_are_a_number_or_auto(tmp_path: Path) -> None:
 
 def test_hyper_parameters_are_attributes_of_their_names() -> None:
     """So that a stack can give each replica its own."""
-    from test_methods import OPTIONS
+    from test_methods import OF_TRUNKS, OPTIONS
 
     for name in METHODS:
         config = config_of(yaml.safe_load(yaml.safe_dump(MOONS)), method={"name": name} | OPTIONS.get(name, {}))
-        method = config.method.build(METHODS, NETWORKS["mnist"]((1, 16, 16), 2, batch_norm=True))
+        network = {"batch_norm": True} if name not in OF_TRUNKS else {"model": "resnet18", "weights": "none"}
+        kind = "mnist" if name not in OF_TRUNKS else "torchvision"
+        method = config.method.build(METHODS, NETWORKS[kind]((3, 32, 32), 2, **network))
         for key, value in config.method.options().items():
             if isinstance(value, float):
                 assert getattr(method, key) == value, (name, key)
