@@ -94,19 +94,21 @@ class Delta(Method):
     def refresh(self, survey: Survey, progress: float) -> None:
         if self.attention:
             x, y = (part[: self.examples] for part in next(survey.source()))
+            trunk = self.network.needed_trunk().model
             for number, name in enumerate(self.kept):
-                losses = self._losses_without(name, x, y, len(self.get_buffer(f"attention_{number}")))
-                self.get_buffer(f"attention_{number}").copy_(losses.softmax(0))
+                module, attention = trunk.get_submodule(name), self.get_buffer(f"attention_{number}")
+                attention.copy_(losses_without(self, module, len(attention), x, y).softmax(0))
 
-    def _losses_without(self, layer: str, x: Tensor, y: Tensor, channels: int) -> Tensor:
-        """The label loss with each channel of a layer at 0, shape ``(C,)``."""
-        module, losses = self.network.needed_trunk().model.get_submodule(layer), []
-        for channel in torch.arange(channels, device=x.device).unbind():
 
-            def silenced(module: nn.Module, inputs: Any, output: Tensor, channel: Tensor = channel) -> Tensor:
-                return output.index_fill(1, channel, 0)
+def losses_without(method: Method, module: nn.Module, channels: int, x: Tensor, y: Tensor) -> Tensor:
+    """The label loss with each channel of a module's output at 0, shape ``(C,)``."""
+    losses = []
+    for channel in torch.arange(channels, device=x.device).unbind():
 
-            hook = module.register_forward_hook(silenced)
-            losses.append(label_loss(self.predict(x), y))
-            hook.remove()
-        return torch.stack(losses)
+        def silenced(module: nn.Module, inputs: Any, output: Tensor, channel: Tensor = channel) -> Tensor:
+            return output.index_fill(1, channel, 0)
+
+        hook = module.register_forward_hook(silenced)
+        losses.append(label_loss(method.predict(x), y))
+        hook.remove()
+    return torch.stack(losses)
