@@ -22,29 +22,35 @@ class Scores:
     Args:
         accuracy: share of examples whose largest logit is their label's.
         confusion: counts, shape ``(K, K)``, a row per true class and a column per predicted one.
+        labels: shape ``(N,)``.
+        probabilities: of the classes, shape ``(N, K)``, on the CPU.
         as_target: share of examples that the discriminator takes for target ones, where the method has one.
     """
 
     accuracy: float
     confusion: Tensor
+    labels: Tensor
+    probabilities: Tensor
     as_target: float | None
 
 
 def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32) -> Scores:
     """Score ``method`` on a labelled split."""
-    predicted, as_target = [], []
+    logits, as_target = [], []
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
         for x in chunks(split):
             outputs = method.outputs(transform(x.to(device)))
-            predicted.append(outputs["logits"].argmax(dim=1))
+            logits.append(outputs["logits"].float())
             if method.adversarial:
                 as_target.append(method.domain_logits(outputs) > 0)
-        classes = outputs["logits"].shape[1]
-        pairs = split.y * classes + torch.cat(predicted).cpu()
+        together = torch.cat(logits).cpu()
+        classes = together.shape[1]
+        pairs = split.y * classes + together.argmax(dim=1)
         confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
         accuracy = int(confusion.diagonal().sum()) / len(split)
-        return Scores(accuracy, confusion, int(torch.cat(as_target).sum()) / len(split) if as_target else None)
+        taken = int(torch.cat(as_target).sum()) / len(split) if as_target else None
+        return Scores(accuracy, confusion, split.y, together.softmax(1), taken)
 
 
 def embed(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,6 +37,7 @@ class Experiment(BaseModel):
         variants: the rows, each as what differs from the base.
         tasks: the columns, likewise; without any there is one column.
         published: what a paper reports per variant, or per variant and task, as a share of 1.
+        metrics: what the table shows of the target's test examples.
         shown: the variants and tasks whose runs are drawn one by one; table and bars are of all.
         finding: what the runs showed, for the page in results/.
         overrides: laid over every run last; what ``--set`` writes.
@@ -50,6 +51,7 @@ class Experiment(BaseModel):
     variants: dict[str, Mapped] = Field(min_length=1)
     tasks: dict[str, Mapped] = {}
     published: dict[str, Share | dict[str, Share]] = {}
+    metrics: list[Literal["accuracy", "balanced_accuracy", "macro_f1", "auc"]] = Field(["accuracy"], min_length=1)
     shown: Shown = Shown()
     finding: str = ""
     overrides: Mapped = {}

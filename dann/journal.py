@@ -11,6 +11,7 @@ import numpy as np
 
 from dann.evaluate import Scores
 from dann.files import write_whole
+from dann.metrics import metrics
 from dann.records import Evaluation
 from dann.tensorboard import Board
 
@@ -44,6 +45,10 @@ class Journal:
     def evaluation(self, step: int, scores: Mapping[str, Scores]) -> None:
         """Accuracies after ``step`` steps."""
         values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
+        for split, score in scores.items():
+            if split.endswith("_test"):
+                found = metrics(score.labels.numpy(), score.probabilities.numpy())
+                values |= {f"{split}_{name}": value for name, value in found.items()}
         for domain in ("source", "target"):
             shown = scores.get(f"{domain}_test", scores["source_validation"])
             if (as_target := shown.as_target) is not None:

@@ -4,12 +4,13 @@ import json
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dann.errors import BadInput
 from dann.experiment import Experiment
-from dann.records import Record, check_declared, read_records, source_accuracy
+from dann.records import Evaluation, Record, check_declared, read_records, source_accuracy
 from dann.selection import RULES
 
 REPORTED = {
@@ -17,6 +18,7 @@ REPORTED = {
     "source_val": "at the step with the best source validation accuracy",
     "oracle": "at the step with the best target test accuracy: an upper bound that needs the target's labels",
 }
+METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "auc": "AUC"}
 
 
 @dataclass(frozen=True)
@@ -124,32 +126,44 @@ def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
 
 
 def make_table(experiment: Experiment, records: list[Record], rule: str = "last") -> Table:
-    """The table of an experiment: target test accuracy per task, and source test accuracy if there is one task."""
+    """The table of an experiment: the target's test metrics per task, and source test accuracy if there is one task."""
     select = RULES[rule]
 
-    def accuracies(variant: str, task: str | None, source: bool = False) -> dict[int, float]:
+    def scores(variant: str, task: str | None, of: Callable[[Evaluation], float]) -> dict[int, float]:
         chosen = [record for record in records if record.variant == variant and record.task == task]
-        reported = {record.seed: select(record.evaluations) for record in chosen}
-        return {seed: source_accuracy(at) if source else at["target_test"] for seed, at in reported.items()}
+        return {record.seed: of(select(record.evaluations)) for record in chosen}
 
-    variants = list(experiment.variants)
+    variants, tasks = list(experiment.variants), list(experiment.tasks)
     columns: dict[str, dict[str, Cell]] = {}
-    for task in experiment.tasks or [None]:
-        columns[task or "target accuracy, %"] = {v: Cell(list(accuracies(v, task).values())) for v in variants}
-        published = {v: _published(experiment, v, task) for v in variants}
-        if any(cell.values for cell in published.values()):
-            columns[f"{task}, published" if task else "published"] = published
-    if experiment.tasks:
-        tasks = list(experiment.tasks)
-        columns["average"] = {v: _average([accuracies(v, t) for t in tasks]) for v in variants}
-    else:
+    for metric in experiment.metrics:
+        on_target = partial(_on_target, metric=metric)
+        for task in experiment.tasks or [None]:
+            cells = {v: Cell(list(scores(v, task, on_target).values())) for v in variants}
+            columns[_column(task, metric)] = cells
+            published = {v: _published(experiment, v, task) for v in variants}
+            if metric == "accuracy" and any(cell.values for cell in published.values()):
+                columns[f"{task}, published" if task else "published"] = published
+        if tasks:
+            averages = {v: _average([scores(v, task, on_target) for task in tasks]) for v in variants}
+            columns[_column("average", metric)] = averages
+    if not tasks:
         adapted = {record.variant for record in records if record.data["source"] != record.data["target"]}
-        sources = {v: accuracies(v, None, source=True).values() if v in adapted else [] for v in variants}
+        sources = {v: scores(v, None, source_accuracy).values() if v in adapted else [] for v in variants}
         columns["source accuracy, %"] = {v: Cell(list(values)) for v, values in sources.items()}
     rows = {v: [column[v] for column in columns.values()] for v in variants}
     mark = " (oracle)" if rule == "oracle" else ""
     names = [name if name.endswith("published") else name + mark for name in columns]
     return Table(experiment.title, names, rows, _notes(records, rule))
+
+
+def _on_target(evaluation: Evaluation, metric: str) -> float:
+    return evaluation["target_test" if metric == "accuracy" else f"target_test_{metric}"]
+
+
+def _column(task: str | None, metric: str) -> str:
+    if task is None:
+        return f"target {METRICS[metric]}, %"
+    return task if metric == "accuracy" else f"{task}, {METRICS[metric]}"
 
 
 def _published(experiment: Experiment, variant: str, task: str | None) -> Cell:
