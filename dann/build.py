@@ -15,7 +15,7 @@ from dann.device import autocast, chosen_dtype, reseed
 from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
 from dann.finetune import FineTuning, parameter_groups, prepared_trunk
-from dann.inputs import Inputs
+from dann.feed import Feed
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS, Trunk
 from dann.optimizers import OPTIMIZERS
@@ -56,7 +56,7 @@ class Setup:
     schedule: Schedule
     stream: Stream
     splits: dict[str, Split]
-    inputs: Inputs
+    feed: Feed
     finetune: FineTuning | None
     seed: int
     dtype: torch.dtype
@@ -71,11 +71,11 @@ class Setup:
         """
         data = config.data
         dtype = chosen_dtype(config.train.precision, device)
-        inputs = Inputs.of(data, pair, device) if like is None else like.inputs
+        feed = Feed.of(data, pair, device) if like is None else like.feed
         torch.manual_seed(derive(seed, WEIGHTS))
-        network = config.network.build(NETWORKS, inputs.shape, len(pair.classes))
+        network = config.network.build(NETWORKS, feed.shape, len(pair.classes))
         if (trunk := prepared_trunk(network, config.finetune, config.network.name)) and _constant(config, trunk):
-            inputs = inputs.through(trunk, device, dtype) if like is None else inputs
+            feed = feed.through(trunk, device, dtype) if like is None else feed
             network = network.without_trunk()
         method = config.method.build(METHODS, network)
         _check(method, config)
@@ -83,20 +83,20 @@ class Setup:
         optimizer = config.optimizer.build(OPTIMIZERS, parameter_groups(method, network.trunk, config.finetune))
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"] * group["factor"]
-        splits = dict(inputs.splits)
+        splits = dict(feed.splits)
         sides = splits.pop("train"), splits.pop("unlabelled")
         stream = Stream(
             *sides,
-            inputs.transforms,
+            feed.transforms,
             batch_size=data.batch_size,
             seed=seed,
             resample=data.resample,
             weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),
-            view=inputs.view if method.second_view else None,
+            view=feed.view if method.second_view else None,
             device=device,
         )
         schedule = LEARNING_RATE_SCHEDULES[config.optimizer.schedule]
-        return cls(method, optimizer, schedule, stream, splits, inputs, config.finetune, seed, dtype, device)
+        return cls(method, optimizer, schedule, stream, splits, feed, config.finetune, seed, dtype, device)
 
     def train(self) -> None:
         """Go into training mode."""

@@ -27,8 +27,9 @@ class Record:
         declared: the merged configuration of the experiment file; ``config`` is the same with every default.
         data: name, origin, checksum and sizes of both sides, the protocol, class counts and imbalance ratio.
         evaluations: one per evaluation: ``step``, the accuracy on each evaluated split by its name, other metrics of
-            the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and ``discriminator_target``, its accuracy on either test split, where it exists
-            (on the source's validation split where it has no test split).
+            the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and
+            ``discriminator_target``, its accuracy on either test split, where it exists (on the source's validation
+            split where it has no test split).
         losses: ``step`` and each loss term at up to 200 steps.
         confusion: counts on each test split there is after the last step, a row per true class.
         environment: commit, versions, device, precision, threads, and the number of runs trained together.

@@ -16,7 +16,7 @@ Transforms = tuple[Transform, Transform]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class Feed:
     """What a network is fed with.
 
     Args:
@@ -32,12 +32,12 @@ class Inputs:
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, data: DataSection, pair: Pair, device: torch.device) -> "Inputs":
+    def of(cls, data: DataSection, pair: Pair, device: torch.device) -> "Feed":
         """The inputs that a pair gives, on ``device``."""
         transforms, view = _transforms(data, pair, device)
         return cls(_on_device(pair.splits, device), transforms, view, transforms[0].output_shape(pair.input_shape))
 
-    def through(self, trunk: Trunk, device: torch.device, dtype: torch.dtype) -> "Inputs":
+    def through(self, trunk: Trunk, device: torch.device, dtype: torch.dtype) -> "Feed":
         """The outputs of a trunk in place of its inputs."""
         splits = {
             name: embedded(split, trunk, self.transforms[name in TARGET], device, dtype)
