@@ -3,4 +3,17 @@
 The package imports nothing by itself, so that ``dann --help`` and ``dann table`` never wait for torch.
 """
 
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dann.using import Model
+
 __version__ = "0.1.0"
+
+
+def load(run: "str | PathLike[str]", device: str = "auto") -> "Model":
+    """The trained model of a finished run's folder: see ``dann.using.load``."""
+    from dann.using import load as loaded
+
+    return loaded(run, device)

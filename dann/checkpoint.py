@@ -12,6 +12,8 @@ from dann.errors import BadInput
 from dann.files import write_whole
 from dann.methods import Method
 
+CHECKPOINT = "checkpoint.pt"
+
 
 def save(path: Path, method: Method, optimizer: torch.optim.Optimizer, step: int) -> None:
     """Write the state after ``step`` steps. Batches and dropout are functions of the step, so need no state here."""

@@ -12,10 +12,11 @@ from typing import NoReturn
 
 from dann import __version__
 from dann.errors import BadInput
-from dann.files import DISK_FULL
+from dann.files import DISK_FULL, write_whole
 
 FORMATS = ("md", "latex", "json")
 RULES = ("last", "source_val", "oracle")
+EXPORTS = ("onnx", "torch_export")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,6 +90,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     publish.add_argument("file", type=Path, metavar="FILE")
     publish.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+
+    predict = command("predict", _predict, "Predict the classes of your files with the network of a finished run.")
+    predict.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/…/dann/seed-0")
+    predict.add_argument(
+        "inputs", type=Path, nargs="+", metavar="INPUT", help="images, folders of images, .npy, .npz, .pt or .svm files"
+    )
+    predict.add_argument("--out", type=Path, metavar="FILE", help="a CSV file (default: a table on the terminal)")
+    predict.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
+
+    export = command("export", _export, "Write the network of a finished run for use without dann.")
+    export.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/…/dann/seed-0")
+    export.add_argument("--format", choices=EXPORTS, required=True)
+    export.add_argument("--out", type=Path, metavar="FILE", help="default: model.onnx or model.pt2 in the run's folder")
 
     command("list", _list, "List data sets, networks, methods and optimisers.")
 
@@ -191,6 +205,28 @@ def _publish(options: argparse.Namespace) -> int:
     from dann.publish import publish, relative
 
     print(publish(options.file, options.out / relative(options.file)))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from dann.predict import predict
+    from dann.show import show_predictions
+    from dann.using import load
+
+    predicted = predict(load(options.run, options.device), options.inputs)
+    if options.out is None:
+        show_predictions(predicted.names, predicted.classes, predicted.probabilities.tolist())
+    else:
+        write_whole(options.out, predicted.csv())
+        print(f"{options.out}: {len(predicted.names)} predictions")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from dann.export import export
+    from dann.using import load
+
+    print(export(load(options.run, "cpu"), options.format, options.run, options.out))
     return 0
 
 

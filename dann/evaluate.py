@@ -53,11 +53,13 @@ def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dt
         return Scores(accuracy, confusion, split.y, together.softmax(1), taken)
 
 
-def embed(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The features of raw examples, float32 of shape ``(N, D)``, on the CPU."""
+def embed(
+    method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32, layer: str = "features"
+) -> Tensor:
+    """The features of raw examples, float32 of shape ``(N, D)``, on the CPU; or another of the method's outputs."""
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
-        parts = [method.outputs(transform(part.to(device)))["features"]
+        parts = [method.outputs(transform(part.to(device)))[layer]
                  for part in torch.split(x, chunk_size(tuple(x.shape[1:])))]  # fmt: skip
         return torch.cat(parts).float().cpu()
 

@@ -9,6 +9,7 @@ import torch
 
 from dann import checkpoint
 from dann.build import Setup, load_pair
+from dann.checkpoint import CHECKPOINT
 from dann.config import DataSection
 from dann.data import Pair
 from dann.device import keep_memory
@@ -23,7 +24,7 @@ from dann.replicas import Planned, Unit, differing, optimizer_key, stacked
 from dann.stack import Stack
 from dann.train import train
 
-CHECKPOINT, CONFIGURATION, DATA = "checkpoint.pt", "config.json", "data.json"
+CONFIGURATION, DATA = "config.json", "data.json"
 
 
 @dataclass

@@ -15,6 +15,7 @@ import dann
 from dann.build import Setup
 from dann.config import Config
 from dann.data import Pair
+from dann.data.inputs import save_inputs
 from dann.device import described
 from dann.evaluate import Scores, embed
 from dann.experiment import Run
@@ -37,7 +38,7 @@ def finish(
     folder: Path,
     made: dict[str, Any],
 ) -> None:
-    """Write the record and the features into the run's folder and the last tabs of its TensorBoard.
+    """Write the record, the features and what predictions need into the run's folder and end its TensorBoard.
 
     Args:
         made: what the environment of this process does not tell: the commit when the command began, and how many runs
@@ -62,6 +63,7 @@ def finish(
     _show_features(pair, setup, journal, folder, config.train.steps)
     journal.board.hyperparameters(resolved, record.evaluations[-1])
     journal.board.close()
+    save_inputs(pair, setup.transform("target_test"), folder)
     write_record(record, folder)
 
 

@@ -1,7 +1,7 @@
-"""What ``dann run`` shows on the terminal."""
+"""What ``dann run`` and ``dann predict`` show on the terminal."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from dann.records import Record, source_accuracy
 from dann.tables import checked_records, make_table
 
 SHOWN, WIDTH = 8, 24  # how many bars at most, and how wide
+ROWS, CLASSES = 20, 6  # of predictions, how many are shown; of more classes only the predicted one
 
 
 class Progress:
@@ -153,4 +154,25 @@ def show_table(experiment: Experiment, folder: Path) -> None:
         shown.add_column(escape(column), justify="right")
     for name, cells in table.rows.items():
         shown.add_row(escape(name), *(cell.text() for cell in cells))
+    Console().print(shown)
+
+
+def show_predictions(names: Sequence[str], classes: Sequence[str], probabilities: Sequence[Sequence[float]]) -> None:
+    """Print the first predictions as a table.
+
+    Args:
+        names: of the N inputs.
+        classes: the K names.
+        probabilities: shape ``(N, K)``.
+    """
+    every = classes if len(classes) <= CLASSES else ()
+    shown = RichTable("input", "class")
+    for column in ("probability", *every):
+        shown.add_column(escape(column), justify="right")
+    for name, row in list(zip(names, probabilities, strict=True))[:ROWS]:
+        values = [max(row), *row[: len(every)]]
+        shown.add_row(escape(name), escape(classes[row.index(max(row))]), *(f"{value:.3f}" for value in values))
+    hidden = len(names) - ROWS
+    if hidden > 0:
+        shown.caption = f"and {hidden} more; --out FILE.csv writes all"
     Console().print(shown)

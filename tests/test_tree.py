@@ -40,8 +40,8 @@ LAYERS = [
     {"finish", "bars", "readme", "catalogue", "sparse"},
     {"stack", "replicas", "plots"},
     {"execute"},
-    {"launch", "publish"},
-    {"show"},
+    {"launch", "publish", "using"},
+    {"show", "predict", "export"},
     {"cli"},
 ]
 TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "tables", "bars", "readme", "plots",
@@ -120,7 +120,7 @@ def test_examples_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert [source.name for source in data.sources] == ["pacs", "pacs"] and data.target.domain == "sketch"
         given = {"source": data.source, "target": data.target}  # all else is as the default
         assert data == DataSection.model_validate(given)
-    own_method, program = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    own_method, _, program = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     names: dict[str, Any] = {}
     exec(program, names)
     assert names["loss"].isfinite() and names["source"].grad.abs().sum() > 0

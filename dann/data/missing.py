@@ -19,11 +19,18 @@ class Imputer:
     """Fills in missing values from the examples it was fitted on.
 
     Args:
-        fitted: scikit-learn's imputer; ``knn`` takes the mean over the 5 nearest in the features that both have.
+        how: ``knn`` takes the mean over the 5 nearest in the features that both have.
+        fitted: scikit-learn's imputer.
+        rows: fitted on them, it is the same again: for ``knn`` all examples, else one of means or medians, ``(n, D)``.
     """
 
+    how: Filled
     fitted: Any
-    features: int
+    rows: Tensor
+
+    @property
+    def features(self) -> int:
+        return self.rows.shape[1]
 
     @classmethod
     def fit(cls, how: Filled, train: Tensor, unlabelled: Tensor) -> "Imputer":
@@ -40,7 +47,8 @@ class Imputer:
         """
         if train.ndim != 2 or unlabelled.ndim != 2:
             raise BadInput("data: only vectors can be imputed: drop the examples with missing values")
-        rows = torch.cat([train, unlabelled]).double().cpu().numpy()
+        both = torch.cat([train, unlabelled]).cpu()
+        rows = both.double().numpy()
         empty = np.isnan(rows).all(axis=0).nonzero()[0].tolist()
         if empty:
             raise BadInput(
@@ -49,8 +57,8 @@ class Imputer:
             )
         from sklearn.impute import KNNImputer, SimpleImputer  # takes a second to import
 
-        fitted = KNNImputer() if how == "knn" else SimpleImputer(strategy=how)
-        return cls(fitted.fit(rows), rows.shape[1])
+        fitted = (KNNImputer() if how == "knn" else SimpleImputer(strategy=how)).fit(rows)
+        return cls(how, fitted, both if how == "knn" else torch.from_numpy(fitted.statistics_)[None])
 
     def apply(self, x: Tensor) -> Tensor:
         """``x`` with its missing values filled in; all others keep their bits."""
@@ -70,15 +78,16 @@ def complete(x: Tensor) -> Tensor:
     return ~x.flatten(1).isnan().any(dim=1)
 
 
-def check_complete(x: Tensor, where: str) -> None:
+def check_complete(x: Tensor, where: str, remedy: str = REMEDY) -> None:
     """Refuse missing values.
 
     Args:
         where: what ``x`` is, for the message.
+        remedy: ends it.
 
     Raises:
         BadInput: counts the examples that have some and names the options.
     """
     affected = int((~complete(x)).sum())
     if affected:
-        raise BadInput(f"{where}: {affected} of {len(x)} examples have missing values (NaN): {REMEDY}")
+        raise BadInput(f"{where}: {affected} of {len(x)} examples have missing values (NaN): {remedy}")

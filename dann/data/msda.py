@@ -42,8 +42,8 @@ def msda(x: Tensor, *, layers: int, corruption: float) -> list[Tensor]:
 
 def msda_features(x: Tensor, mappings: list[Tensor]) -> Tensor:
     """The input and the outputs of all layers side by side, in the type of ``x``, shape ``(N, D · (layers + 1))``."""
-    size = x.shape[1]
-    features = x.new_empty(len(x), size * (len(mappings) + 1))
+    count, size = x.shape  # len(x) would be a constant where this is exported
+    features = x.new_empty(count, size * (len(mappings) + 1))
     features[:, :size] = x
     for layer, mapping in enumerate(mappings):
         below = features[:, layer * size : (layer + 1) * size]

@@ -8,6 +8,7 @@ import torch
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.labels import aligned, check_counts, counts, imbalance
+from dann.data.preparation import UNPREPARED, Preparation
 from dann.data.splits import few_shot, hold_out
 from dann.data.store import Coloured, joined
 from dann.errors import BadInput
@@ -28,6 +29,7 @@ class Pair:
         target_test: labelled target examples, which training never sees but in the transductive protocol.
         partial: whether the target may lack classes.
         described: for the record: where the examples come from, the protocol, and what was left out.
+        preparation: what was done to the raw examples.
 
     Raises:
         BadInput: a split or a class has no examples.
@@ -41,6 +43,7 @@ class Pair:
     target_test: Split
     partial: bool
     described: dict[str, Any]
+    preparation: Preparation = UNPREPARED
 
     @classmethod
     def of(
@@ -143,6 +146,7 @@ class Pair:
             splits["target_test"],
             self.partial,
             {**self.described, **described},
+            self.preparation,
         )
 
     def reported(self) -> dict[str, Any]:

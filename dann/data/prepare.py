@@ -12,6 +12,7 @@ from dann.data.missing import Imputer, Missing, check_complete, complete
 from dann.data.msda import msda as fit_msda
 from dann.data.msda import msda_features
 from dann.data.pair import Pair
+from dann.data.preparation import Preparation
 from dann.data.sampling import smote as with_smote
 from dann.data.store import Held
 from dann.errors import BadInput
@@ -32,8 +33,10 @@ def prepared(pair: Pair, *, missing: Missing, msda: tuple[int, float] | None, sm
     Raises:
         BadInput: values are missing and ``missing`` is ``error``; an option does not suit the examples.
     """
+    imputer: Imputer | None = None
+    mappings: list[Tensor] = []
     if len(pair.input_shape) != 3:
-        pair = _without_gaps(pair, missing)
+        pair, imputer = _without_gaps(pair, missing)
     elif missing != "error":
         raise BadInput(f"data.missing: {missing} is for vectors, but the examples are images: leave it out")
     if msda is not None:
@@ -47,23 +50,25 @@ def prepared(pair: Pair, *, missing: Missing, msda: tuple[int, float] | None, sm
         before = pair.reported()
         synthetic = {"examples": len(train) - len(pair.train), "imbalance_without": before["imbalance"]}
         pair = pair.with_splits({**pair.splits, "train": train}, synthetic=synthetic)
-    return pair
+    return replace(pair, preparation=Preparation.of(imputer, mappings))
 
 
-def _without_gaps(pair: Pair, missing: Missing) -> Pair:
+def _without_gaps(pair: Pair, missing: Missing) -> tuple[Pair, Imputer | None]:
+    """``pair`` without missing values, and what filled them in, if anything did."""
     gaps = {name: ~complete(split.x) for name, split in pair.splits.items()}
     affected: dict[str, Any] = {name: int(mask.sum()) for name, mask in gaps.items() if mask.any()}
     if not affected:
-        return pair
+        return pair, None
     if missing == "error":
         for name, split in pair.splits.items():
             check_complete(split.x, f"data: {name.replace('_', ' ')} split")
         raise AssertionError("a gap was found and is gone")
-    if missing == "drop":
+    imputer = None if missing == "drop" else Imputer.fit(missing, pair.train.x, pair.unlabelled.x)
+    if imputer is None:
         splits = {name: split.take(~gaps[name]) for name, split in pair.splits.items()}
     else:
-        splits = _mapped(pair.splits, Imputer.fit(missing, pair.train.x, pair.unlabelled.x).apply)
-    return pair.with_splits(splits, missing={"how": missing, "examples": affected})
+        splits = _mapped(pair.splits, imputer.apply)
+    return pair.with_splits(splits, missing={"how": missing, "examples": affected}), imputer
 
 
 def _mapped(splits: Splits, function: Callable[[Tensor], Tensor]) -> Splits:

@@ -107,6 +107,14 @@ class Transform(nn.Module):
         self.register_buffer("scale", scale.float(), persistent=False)
         self.register_buffer("offset", offset.float(), persistent=False)
 
+    @classmethod
+    def restored(cls, options: TransformOptions, shape: tuple[int, ...], scale: Tensor, offset: Tensor) -> "Transform":
+        """The transform of raw examples of ``shape`` that had these buffers."""
+        blank = torch.zeros(1, *shape, dtype=torch.uint8 if len(shape) == 3 else torch.float32)
+        transform = cls(options, Split.of(blank, torch.zeros(1, dtype=torch.int64)))
+        transform.scale, transform.offset = scale, offset
+        return transform
+
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of a network's input, for raw examples of ``shape``."""
         side = self.options.crop

@@ -1,0 +1,93 @@
+"""A finished run → a model that predicts."""
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dann import checkpoint
+from dann.config import Config, resolve
+from dann.data.inputs import Inputs, read_inputs
+from dann.data.sets.convert import examples
+from dann.device import chosen_device
+from dann.errors import BadInput
+from dann.evaluate import embed
+from dann.methods import METHODS, Method
+from dann.networks import NETWORKS
+from dann.records import RECORD, UNFINISHED, read_record
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network with all that it takes to predict raw examples of its target.
+
+    Args:
+        classes: the K names.
+        method: as after the last step, in evaluation mode.
+        inputs: maps raw examples to the network's inputs, as in the run's evaluation.
+        dtype: the network computes in, as in the run: float32, or bfloat16 where it pays.
+        config: the run's.
+    """
+
+    classes: tuple[str, ...]
+    method: Method
+    inputs: Inputs
+    dtype: torch.dtype
+    config: Config
+
+    def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
+        """The probabilities of the classes, shape ``(N, K)``.
+
+        Args:
+            inputs: N raw examples of the run's shape, an array or a tensor: uint8 images with their channels first or
+                last, or without channels; or vectors ``(N, D)`` or series ``(N, C, L)``.
+            where: what they are, for messages.
+
+        Raises:
+            BadInput: they are of another shape or type, or values are missing.
+        """
+        x = self.inputs.checked(examples(inputs, where), where)
+        logits = embed(self.method, x, self.inputs, self.dtype, "logits")
+        probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
+        return probabilities
+
+
+def load(run: str | PathLike[str], device: str = "auto") -> Model:
+    """The model of a finished run; reads nothing but the run's folder.
+
+    Args:
+        run: the folder, such as ``runs/quickstart/rotated-moons/dann/seed-0``.
+        device: ``cpu``, ``cuda``, …; ``auto`` is a GPU if there is one.
+
+    Raises:
+        BadInput: it is no folder of a finished run, or was made before runs kept what predictions need.
+    """
+    folder, place = finished(Path(run)), chosen_device(device)
+    record = read_record(folder)
+    config = resolve(record.config, str(folder / RECORD))
+    inputs = read_inputs(folder, config.data.target_transform)
+    with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
+        network = config.network.build(NETWORKS, inputs.input_shape, len(record.classes))
+        method = config.method.build(METHODS, network)
+    method.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    checkpoint.load(folder / checkpoint.CHECKPOINT, method)
+    dtype = torch.bfloat16 if record.environment["precision"] == "bf16" else torch.float32
+    return Model(tuple(record.classes), method.eval(), inputs.to(place), dtype, config)
+
+
+def finished(folder: Path) -> Path:
+    """``folder``, if it is that of a finished run.
+
+    Raises:
+        BadInput: it is not; says what it is instead.
+    """
+    there = (folder / RECORD).is_file()
+    if folder.name.endswith(UNFINISHED) or (not there and Path(f"{folder.absolute()}{UNFINISHED}").is_dir()):
+        raise BadInput(f"{folder}: this run is unfinished: the dann run that began it continues it")
+    if not there:
+        raise BadInput(f"{folder}: no finished run there: name the folder of one, which holds {RECORD}")
+    return folder
