@@ -14,8 +14,8 @@ from dann.data.stream import STEP, WEIGHTS
 from dann.device import autocast, chosen_dtype, reseed
 from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
-from dann.finetune import FineTuning, parameter_groups, prepared_trunk
 from dann.feed import Feed
+from dann.finetune import FineTuning, parameter_groups, prepared_trunk
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS, Trunk
 from dann.optimizers import OPTIMIZERS
