@@ -73,7 +73,7 @@ class Setup:
         dtype = chosen_dtype(config.train.precision, device)
         feed = Feed.of(data, pair, device) if like is None else like.feed
         torch.manual_seed(derive(seed, WEIGHTS))
-        network = config.network.build(NETWORKS, feed.shape, len(pair.classes))
+        network = config.network.build(NETWORKS, feed.raw.output_shape(pair.input_shape), len(pair.classes))
         if (trunk := prepared_trunk(network, config.finetune, config.network.name)) and _constant(config, trunk):
             feed = feed.through(trunk, device, dtype) if like is None else feed
             network = network.without_trunk()

@@ -28,6 +28,11 @@ def steps_done(path: Path) -> int:
     return int(_read(path, torch.device("cpu"))["step"]) if path.is_file() else 0
 
 
+def names(path: Path) -> list[str]:
+    """The names of the method's parameters and buffers."""
+    return list(_read(path, torch.device("cpu"))["method"])
+
+
 def load(path: Path, method: Method, optimizer: torch.optim.Optimizer | None = None) -> int:
     """Restore what ``save`` wrote; returns the number of steps done.
 

@@ -21,21 +21,21 @@ class Feed:
 
     Args:
         splits: on the device that computes.
-        transforms: of the source's and of the target's raw examples, the same object if nothing differs.
+        transforms: of the source's and of the target's examples, the same object if nothing differs.
         view: of the target's for a second view.
-        shape: of an input of the whole network, its trunk included.
+        raw: of the target's raw examples: its transform, unless these are the outputs of a trunk already.
     """
 
     splits: dict[str, Split]
     transforms: Transforms
     view: Transform | None
-    shape: tuple[int, ...]
+    raw: Transform
 
     @classmethod
     def of(cls, data: DataSection, pair: Pair, device: torch.device) -> "Feed":
         """The inputs that a pair gives, on ``device``."""
         transforms, view = _transforms(data, pair, device)
-        return cls(_on_device(pair.splits, device), transforms, view, transforms[0].output_shape(pair.input_shape))
+        return cls(_on_device(pair.splits, device), transforms, view, transforms[1])
 
     def through(self, trunk: Trunk, device: torch.device, dtype: torch.dtype) -> "Feed":
         """The outputs of a trunk in place of its inputs."""

@@ -16,6 +16,7 @@ from dann.data.sets.convert import examples
 from dann.device import chosen_device
 from dann.errors import BadInput
 from dann.evaluate import embed
+from dann.finetune import prepared_trunk
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS
 from dann.records import RECORD, UNFINISHED, read_record
@@ -70,13 +71,25 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
     record = read_record(folder)
     config = resolve(record.config, str(folder / RECORD))
     inputs = read_inputs(folder, config.data.target_transform)
-    with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
-        network = config.network.build(NETWORKS, inputs.input_shape, len(record.classes))
-        method = config.method.build(METHODS, network)
+    method = _trained(config, inputs.input_shape, len(record.classes), folder / checkpoint.CHECKPOINT)
     method.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    checkpoint.load(folder / checkpoint.CHECKPOINT, method)
     dtype = torch.bfloat16 if record.environment["precision"] == "bf16" else torch.float32
     return Model(tuple(record.classes), method.eval(), inputs.to(place), dtype, config)
+
+
+def _trained(config: Config, shape: tuple[int, ...], num_classes: int, saved: Path) -> Method:
+    """The method as it was saved, a trunk that never changed and so was not saved put back in its place."""
+    section, saved_trunk = config.network, any(".trunk." in name for name in checkpoint.names(saved))
+    if saved_trunk:
+        section = section.model_copy(update={"weights": "none"})  # they are in the checkpoint
+    with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
+        network = section.build(NETWORKS, shape, num_classes)
+        prepared_trunk(network, config.finetune, section.name)
+        constant = network.trunk is not None and not saved_trunk
+        method = config.method.build(METHODS, network.without_trunk() if constant else network)
+    checkpoint.load(saved, method)
+    method.network = network
+    return method
 
 
 def finished(folder: Path) -> Path:

@@ -7,16 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from test_methods import made_up
+from tiny import Silent
 from torch import nn
 
+import dann
 from dann import build
 from dann.build import Setup, load_pair
 from dann.config import resolve
 from dann.data import DOMAINS
 from dann.errors import BadInput
+from dann.experiment import read_experiment
 from dann.finetune import FineTuning
+from dann.launch import launch
 from dann.networks import NETWORKS, Network, Trunk
+from dann.records import read_records
 
 CPU = torch.device("cpu")
 PHOTO = (3, 32, 32)
@@ -319,3 +325,38 @@ def test_models_of_each_family_lose_their_last_layer(model: str, side: int) -> N
     assert trunk.head is None or trunk.head.in_features == last.in_features
     placed = [id(parameter) for block in trunk.blocks for parameter in block]
     assert sorted(placed) == sorted(id(parameter) for parameter in trunk.parameters())
+
+
+@pytest.mark.parametrize(
+    ("finetune", "method"),
+    [
+        ({"trunk": 0, "norm": "frozen"}, {"name": "mcd"}),
+        ({"trunk": 0.1, "norm": "stochastic"}, {"name": "source_only"}),
+        ({}, {"name": "co_tuning"}),
+        ({}, {"name": "delta", "layers": ["layer1"], "attention": False}),
+    ],
+    ids=str,
+)
+def test_a_finished_run_is_loaded_with_its_trunk(
+    finetune: dict[str, Any], method: dict[str, Any], weights: str, domains: None, tmp_path: Path
+) -> None:
+    network = {"name": "torchvision", "model": "resnet18", "weights": weights, "head": "linear"}
+    declared = {
+        "data": {"source": {"name": "one"}, "target": {"name": "another"}, "batch_size": 4, "validation": 0.3},
+        "network": network,
+        "optimizer": {"name": "sgd", "lr": 0.001},
+        "train": {"steps": 3},
+        "method": method,
+        "finetune": finetune,
+    }
+    written = tmp_path / "one.yaml"
+    written.write_text(yaml.safe_dump({"title": "One", "seeds": [0], "base": declared, "variants": {"it": {}}}))
+    experiment = read_experiment(written)
+    launch(experiment, list(experiment.runs()), tmp_path / "runs", CPU, Silent(), written, 1)
+    (record,) = read_records(experiment, tmp_path / "runs").values()
+    model = dann.load(tmp_path / "runs/it/seed-0", device="cpu")
+    pair = load_pair(model.config.data)
+    predicted = model.predict(pair.target_test.x).argmax(1)
+    assert (predicted == pair.target_test.y.numpy()).mean() == record.evaluations[-1]["target_test"]
+    if finetune.get("trunk") == 0:
+        assert (tmp_path / "runs/it/seed-0/checkpoint.pt").stat().st_size < 1e6  # without the trunk's 45 MB
