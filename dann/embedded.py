@@ -1,7 +1,7 @@
 """The outputs of a trunk that never changes, computed once for all runs and kept in the cache."""
 
 import hashlib
-import io
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from dann.data.disk import cache_folder
 from dann.data.prefetch import chunks
 from dann.data.store import Held
 from dann.device import autocast
-from dann.files import locked, write_whole
+from dann.files import locked
 from dann.networks import Trunk
 
 CHUNK = 64  # images at once: more are not faster
@@ -28,22 +28,28 @@ def embedded(split: Split, trunk: Trunk, transform: Transform, device: torch.dev
     path = cache_folder() / "features" / f"{_key(split, trunk, transform, dtype)}.npy"
     with locked(path.with_suffix(".lock")):
         if not path.is_file():
-            _write(path, _computed(split, trunk, transform, device, dtype))
-    features = torch.from_numpy(np.load(path)).to(device)
+            _compute(path, split, trunk, transform, device, dtype)
+    features = torch.from_numpy(np.load(path, mmap_mode="c")).to(device)
     return replace(split, store=Held(features), rows=torch.arange(len(split)))
 
 
-def _computed(split: Split, trunk: Trunk, transform: Transform, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _compute(
+    path: Path, split: Split, trunk: Trunk, transform: Transform, device: torch.device, dtype: torch.dtype
+) -> None:
+    """Write the outputs for a split into ``path``, which appears when it is whole; they may be larger than memory."""
     trunk = trunk.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    with torch.inference_mode(), autocast(device, dtype):
-        parts = [trunk(transform(x.to(device))).float().cpu() for x in chunks(split, CHUNK)]
-    return torch.cat(parts)
-
-
-def _write(path: Path, features: Tensor) -> None:
-    content = io.BytesIO()
-    np.save(content, features.numpy())
-    write_whole(path, content.getvalue())
+    unfinished, row = path.with_name(f"{path.name}.{os.getpid()}.tmp"), 0
+    try:
+        with torch.inference_mode(), autocast(device, dtype):
+            shape = (len(split), trunk(transform(split.spread(1).x.to(device))).shape[1])
+            file = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float32, shape=shape)
+            for x in chunks(split, CHUNK):
+                file[row : row + len(x)] = trunk(transform(x.to(device))).float().cpu().numpy()
+                row += len(x)
+        file.flush()
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _key(split: Split, trunk: Trunk, transform: Transform, dtype: torch.dtype) -> str:
