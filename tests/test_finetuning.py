@@ -183,16 +183,14 @@ def test_cached_features_are_read_again_and_know_what_they_are_of(
     def examples(**changes: Any) -> int:
         calls.clear()
         setup_of(weights, probe, **changes)
-        return sum(calls) - 2  # the blank ones that tell the width
+        return sum(count for count in calls if count > 2)  # others are blank ones that tell a width
 
-    computed = examples()
-    assert computed >= 80  # 40 of each domain, and blanks
-    assert examples() == computed - 86 and examples(seed=2) == computed - 80
+    assert examples() == 80  # 40 of each domain
+    assert examples() == 0 and examples(seed=2) == 0
     data = {"source": {"name": "one"}, "target": {"name": "another"}, "batch_size": 4, "validation": 0.3}
-    assert examples(data=data | {"transform": {"normalise": "half"}}) == computed
-    assert (
-        examples(network={"name": "torchvision", "model": "resnet18", "weights": weights, "head": "pooled"}) < computed
-    )
+    assert examples(data=data | {"transform": {"normalise": "half"}}) == 80
+    pooled = {"name": "torchvision", "model": "resnet18", "weights": weights, "head": "pooled"}
+    assert examples(network=pooled) == 0
 
 
 @pytest.mark.parametrize(
