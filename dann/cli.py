@@ -96,6 +96,10 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "inputs", type=Path, nargs="+", metavar="INPUT", help="images, folders of images, .npy, .npz, .pt or .svm files"
     )
+    predict.add_argument(
+        "--with", type=Path, action="append", default=[], metavar="RUN", dest="others",
+        help="another run, whose probabilities are averaged with the first one's",
+    )  # fmt: skip
     predict.add_argument("--out", type=Path, metavar="FILE", help="a CSV file (default: a table on the terminal)")
     predict.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
 
@@ -211,9 +215,10 @@ def _publish(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from dann.predict import predict
     from dann.show import show_predictions
-    from dann.using import load
+    from dann.using import Ensemble, load
 
-    predicted = predict(load(options.run, options.device), options.inputs)
+    models = [load(run, options.device) for run in (options.run, *options.others)]
+    predicted = predict(Ensemble(models), options.inputs)
     if options.out is None:
         show_predictions(predicted.names, predicted.classes, predicted.probabilities.tolist())
     else:

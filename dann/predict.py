@@ -17,7 +17,7 @@ from dann.data.sets.convert import as_array
 from dann.data.sets.sparse import read_svmlight
 from dann.data.sets.stored import read_arrays
 from dann.errors import BadInput
-from dann.using import Model
+from dann.using import Ensemble, Model
 
 ARRAYS, SPARSE = (".npy", ".npz", ".pt", ".pth"), (".svm", ".svmlight", ".libsvm")
 Named = tuple[list[str], NDArray[np.generic]]  # raw examples and their names
@@ -48,7 +48,7 @@ class Predictions:
         return text.getvalue().encode("utf-8", "surrogateescape")  # as file names that are not UTF-8 come
 
 
-def predict(model: Model, paths: Sequence[Path]) -> Predictions:
+def predict(model: Model | Ensemble, paths: Sequence[Path]) -> Predictions:
     """The predictions of all examples in files and folders, in order.
 
     Args:
@@ -66,7 +66,7 @@ def predict(model: Model, paths: Sequence[Path]) -> Predictions:
     return Predictions(names, model.classes, np.concatenate(probabilities))
 
 
-def _read(path: Path, model: Model) -> Iterator[Named]:
+def _read(path: Path, model: Model | Ensemble) -> Iterator[Named]:
     """The raw examples of one input, some at a time."""
     suffix = path.suffix.lower()
     if not path.exists():
@@ -90,7 +90,7 @@ def _numbered(path: Path, x: NDArray[np.generic]) -> Named:
     return [f"{path}[{row}]" for row in range(len(x))], x
 
 
-def _images(files: Sequence[Path], model: Model) -> Iterator[Named]:
+def _images(files: Sequence[Path], model: Model | Ensemble) -> Iterator[Named]:
     """Image files, decoded as the target's were for training."""
     shape = model.inputs.raw_shape
     if not model.inputs.images:
@@ -111,7 +111,7 @@ def _grey(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
 
 
-def _vectors(path: Path, model: Model) -> NDArray[np.generic]:
+def _vectors(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
     """The vectors of an svmlight file, whose labels are not looked at."""
     shape = model.inputs.raw_shape
     if len(shape) != 1:

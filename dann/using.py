@@ -1,5 +1,6 @@
 """A finished run → a model that predicts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -54,6 +55,46 @@ class Model:
         x = self.inputs.checked(examples(inputs, where), where)
         logits = embed(self.method, x, self.inputs, self.dtype, "logits")
         probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
+        return probabilities
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Several models whose probabilities are averaged, such as the seeds of a variant (Lakshminarayanan et al. 2017).
+
+    Args:
+        models: of the same classes and raw examples; the first one's data set tells how files are decoded.
+
+    Raises:
+        BadInput: their classes or the shapes of their examples differ.
+    """
+
+    models: Sequence[Model]
+
+    def __post_init__(self) -> None:
+        first, *others = self.models
+        for model in others:
+            if model.classes != first.classes:
+                raise BadInput(f"an ensemble needs runs of the same classes, not {model.classes} and {first.classes}")
+            if model.inputs.raw_shape != first.inputs.raw_shape:
+                shapes = f"{model.inputs.raw_shape} and {first.inputs.raw_shape}"
+                raise BadInput(f"an ensemble needs runs of examples of one shape, not {shapes}")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.models[0].classes
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.models[0].inputs
+
+    @property
+    def config(self) -> Config:
+        return self.models[0].config
+
+    def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
+        """The mean of the models' probabilities, shape ``(N, K)``; as ``Model.predict`` else."""
+        probabilities: NDArray[np.float32] = np.mean([model.predict(inputs, where) for model in self.models], axis=0)
         return probabilities
 
 

@@ -381,3 +381,25 @@ def test_the_example_of_the_readme_works(digits: Path, tmp_path: Path, monkeypat
     names: dict[str, Any] = {}
     exec(program, names)
     assert names["probabilities"].shape == (2, 10)
+
+
+def test_an_ensemble_averages_probabilities(tmp_path: Path, digits: Path, capsys: Any) -> None:
+    file = write_tiny(tmp_path / "tiny.yaml")
+    experiment = read_experiment(file)
+    launch.launch(experiment, list(experiment.runs(only="DANN")), tmp_path / "runs", CPU, Silent(), file)
+    folders = [tmp_path / f"runs/dann/seed-{seed}" for seed in (0, 1)]
+    models = [dann.load(folder, device="cpu") for folder in folders]
+    x = load_pair(models[0].config.data).target_test.x
+    expected = (models[0].predict(x) + models[1].predict(x)) / 2
+    assert not np.allclose(models[0].predict(x), models[1].predict(x))
+    np.testing.assert_allclose(dann.ensemble(folders, device="cpu").predict(x), expected, rtol=1e-6)
+    np.save(tmp_path / "x.npy", x.numpy())
+    out = tmp_path / "out.csv"
+    assert (
+        main(["predict", str(folders[0]), str(tmp_path / "x.npy"), "--with", str(folders[1]), "--out", str(out)]) == 0
+    )
+    rows = list(csv.reader(out.read_text().splitlines()))[1:]
+    np.testing.assert_allclose([[float(value) for value in row[3:]] for row in rows], expected, rtol=1e-5)
+    capsys.readouterr()
+    assert main(["predict", str(folders[0]), str(tmp_path / "x.npy"), "--with", str(digits)]) == 2
+    assert "an ensemble needs runs of the same classes" in capsys.readouterr().err
