@@ -153,6 +153,8 @@ def _check(method: Method, config: Config) -> None:
         raise BadInput(f"data.batch_size: {config.method.name} compares examples of a batch: set it to {least} or more")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
+    if method.needs_target_labels and not config.data.target_labelled:
+        raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
     if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
         raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
     if method.sources not in (None, given := len(config.data.sources)):

@@ -21,6 +21,7 @@ from dann.methods.mcd import Mcd
 from dann.methods.mdan import Mdan
 from dann.methods.mdd import Mdd
 from dann.methods.mmd import Dan, Ddc
+from dann.methods.multitask import Multitask
 from dann.methods.rotation import Rotation
 from dann.methods.self_training import FixMatch, PseudoLabel
 from dann.methods.shot import Shot
@@ -57,6 +58,7 @@ METHODS: dict[str, type[Method]] = {
     "delta": Delta,
     "bss": Bss,
     "co_tuning": CoTuning,
+    "multitask": Multitask,
 }
 
 __all__ = [
@@ -83,7 +85,7 @@ __all__ = [
     "Mcd",
     "Mdan",
     "Mdd",
-    "Method",
+    "Method", "Multitask",
     "PseudoLabel",
     "Rotation",
     "Shot",

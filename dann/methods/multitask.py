@@ -1,0 +1,53 @@
+"""A label classifier for each domain on shared features (Caruana 1997)."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dann.data import Batch
+from dann.functional import label_loss, precise
+from dann.methods.base import Method
+from dann.networks import Network, Outputs, fresh
+
+
+class Multitask(Method):
+    """Multitask: features that serve several domains, each of which has a label classifier of its own.
+
+    Caruana 1997, "Multitask learning". One update descends the label loss of every labelled example under the
+    classifier of its own domain, in that classifier and the features. Labelled target examples
+    (``data.target_labelled``) have a classifier of their own. No other target example is read.
+
+    Args:
+        sources: S, the number of source domains.
+        predict: ``mean``, the mean probability of the sources' classifiers; ``target``, the target's own classifier,
+            which needs labelled target examples.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        sources: Annotated[int, Field(ge=1)] = 1,
+        predict: Literal["mean", "target"] = "mean",
+    ) -> None:
+        super().__init__(network)
+        self.sources, self.needs_target_labels = sources, predict == "target"
+        self.others = nn.ModuleList(fresh(network.classifier) for _ in range(sources))  # the last is the target's
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        features = self.network.outputs(batch.source_x, ("features",))["features"]
+        logits = torch.stack([head(features) for head in self._heads()], dim=1)
+        index = batch.source_domain[:, None, None].expand(-1, 1, logits.shape[2])
+        return {"label": label_loss(logits.gather(1, index).squeeze(1), batch.source_y, batch.source_weight)}
+
+    def outputs(self, x: Tensor) -> Outputs:
+        features = self.network.outputs(x, ("features",))["features"]
+        if self.needs_target_labels:
+            return {"features": features, "logits": self._heads()[-1](features)}
+        each = torch.stack([precise(head(features)).log_softmax(1) for head in self._heads()[:-1]])
+        return {"features": features, "logits": each.logsumexp(0)}
+
+    def _heads(self) -> list[nn.Module]:
+        return [self.network.classifier, *self.others]
