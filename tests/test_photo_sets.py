@@ -647,8 +647,8 @@ def test_csv_absolute_paths(images: Path) -> None:
     [
         (b"", ["first line is empty"]),
         (b"\xef\xbb\xbf", ["first line is empty"]),
-        (b"path,label\n", ["names no images"]),
-        (b"path,label\n\n,\n", ["names no images"]),
+        (b"path,label\n", ["has no examples"]),
+        (b"path,label\n\n,\n", ["has no examples"]),
         (b"a.png,auk\n", ["'a.png,auk'", "no columns path and label"]),
         (b"path,name\npictures/a0.png,auk\n", ["no columns path and label"]),
         (b"label\nauk\n", ["no columns path and label"]),

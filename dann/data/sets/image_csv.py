@@ -1,4 +1,4 @@
-"""CSV files that name images, as spreadsheets and scripts write them."""
+"""CSV files of examples and their labels, as spreadsheets and scripts write them."""
 
 import math
 from csv import Error as CsvError
@@ -17,7 +17,7 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a CSV file: the number of its line, the path as written, the label or nothing, and its part."""
+    """One row of a CSV file: the number of its line, the path or text as written, the label or nothing, its part."""
 
     number: int
     name: str
@@ -25,57 +25,61 @@ class Row:
     part: str
 
 
-def read_rows(file: Path) -> list[Row]:
+def read_rows(file: Path, examples: tuple[str, ...] = PATHS) -> list[Row]:
     """The rows of a CSV file.
 
+    Args:
+        examples: what the column of the examples may be called.
+
     Raises:
-        BadInput: it is not CSV in UTF-8 with the columns, or names no image, or a row is malformed.
+        BadInput: it is not CSV in UTF-8 with the columns, or has no example, or a row is malformed.
     """
     text = read_text(file)
-    delimiter, columns = _header(file, text)
+    delimiter, columns = _header(file, text, examples)
     rows: list[Row] = []
     lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for fields in lines:
             if lines.line_num > 1 and any(field.strip() for field in fields):
-                rows.append(_row(file, lines.line_num, fields, columns))
+                rows.append(_row(file, lines.line_num, fields, columns, examples[0]))
     except CsvError as error:
         raise BadInput(f"{file}, line {lines.line_num}: {error}: correct the line") from error
     if not rows:
-        raise BadInput(f"{file}: names no images below its first line: add them")
+        raise BadInput(f"{file}: has no examples below its first line: add them")
     return rows
 
 
-def _header(file: Path, text: str) -> tuple[str, list[str]]:
-    """The delimiter, and the names of the columns as ``path``, ``label``, ``split`` or anything else."""
+def _header(file: Path, text: str, examples: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The delimiter, and the names of the columns as ``examples[0]``, ``label``, ``split`` or anything else."""
+    wanted = examples[0]
     first = next(iter(text.splitlines()), "")
     if not first.strip():
-        raise BadInput(f"{file}: its first line is empty; it should name the columns, such as path,label")
+        raise BadInput(f"{file}: its first line is empty; it should name the columns, such as {wanted},label")
     for delimiter in ",;\t":
         try:
             names = [name.strip().lower() for name in next(reader([first], delimiter=delimiter))]
         except CsvError:  # a line too long to be one of names
             continue
-        path = next((name for name in PATHS if name in names), None)
+        example = next((name for name in examples if name in names), None)
         label = next((name for name in LABELS if name in names), None)
-        if path is not None and label is not None:
-            return delimiter, ["path" if name == path else "label" if name == label else name for name in names]
-    raise BadInput(f"{file}: its first line, {first[:80]!r}, names no columns path and label: write path,label")
+        if example is not None and label is not None:
+            return delimiter, [wanted if name == example else "label" if name == label else name for name in names]
+    raise BadInput(f"{file}: its first line, {first[:80]!r}, names no columns {wanted} and label: write {wanted},label")
 
 
-def _row(file: Path, number: int, fields: list[str], columns: list[str]) -> Row:
+def _row(file: Path, number: int, fields: list[str], columns: list[str], example: str) -> Row:
     if len(fields) != len(columns):
         raise BadInput(
             f"{file}, line {number}: {len(fields)} fields below {len(columns)} columns: correct the line, or quote a "
             "field that has a delimiter in it"
         )
     values = dict(zip(columns, (field.strip() for field in fields), strict=True))
-    if not values["path"]:
-        raise BadInput(f"{file}, line {number}: no path: write one, or remove the line")
+    if not values[example]:
+        raise BadInput(f"{file}, line {number}: no {example}: write one, or remove the line")
     part = values.get("split", "").lower()
     if "split" in columns and part not in PARTS:
         raise BadInput(f"{file}, line {number}: split is {part!r}: write train or test")
-    return Row(number, values["path"], "" if _is_missing(values["label"]) else values["label"], part)
+    return Row(number, values[example], "" if _is_missing(values["label"]) else values["label"], part)
 
 
 def _is_missing(label: str) -> bool:

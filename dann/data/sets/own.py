@@ -8,7 +8,7 @@ from dann.data.decode import Fit
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.images import OnBad, class_folders, image_split
 from dann.data.sets.given import given
-from dann.data.sets.image_csv import PARTS, Row, read_rows
+from dann.data.sets.image_csv import PARTS, PATHS, Row, read_rows
 from dann.data.sets.lists import Listed, present
 from dann.data.sets.published import Size
 from dann.errors import BadInput
@@ -68,8 +68,8 @@ def csv(
         on_bad: whether an unreadable or missing image is an error or is skipped.
     """
     file = given(path).absolute()
-    rows = _parts(file, given(test).absolute() if test is not None else None)
-    classes = _classes(rows)
+    rows = parts_of(file, given(test).absolute() if test is not None else None)
+    classes = classes_of(rows)
     parts = [(place, _listed(place, some, classes)) for place, some in rows]
     _check_apart(parts)
     splits: list[Split] = []
@@ -82,12 +82,16 @@ def csv(
     return Domain(file.stem, splits[0], splits[1] if len(splits) > 1 else None, classes, origin, skipped)
 
 
-def _parts(file: Path, test: Path | None) -> list[tuple[Path, list[Row]]]:
-    """The rows of the training split and, if there is one, of the test split, each with their file."""
-    rows = read_rows(file)
+def parts_of(file: Path, test: Path | None, examples: tuple[str, ...] = PATHS) -> list[tuple[Path, list[Row]]]:
+    """The rows of the training split and, if there is one, of the test split, each with their file.
+
+    Args:
+        examples: what the column of the examples may be called.
+    """
+    rows = read_rows(file, examples)
     split = {part: [row for row in rows if row.part == part] for part in PARTS}
     if test is not None:
-        held = read_rows(test)
+        held = read_rows(test, examples)
         if any(row.part for row in (*rows, *held)):
             raise BadInput(f"{file}: `test` is given and a column split too: remove one of the two")
         return [(file, rows), (test, held)]
@@ -98,7 +102,7 @@ def _parts(file: Path, test: Path | None) -> list[tuple[Path, list[Row]]]:
     return [(file, rows) for rows in split.values() if rows]
 
 
-def _classes(parts: Sequence[tuple[Path, list[Row]]]) -> tuple[str, ...]:
+def classes_of(parts: Sequence[tuple[Path, list[Row]]]) -> tuple[str, ...]:
     """The labels in order; numbers by value if all of them are."""
     labels = {row.label for _, rows in parts for row in rows if row.label}
     if all(label.removeprefix("-").isdecimal() for label in labels):

@@ -1,0 +1,64 @@
+"""Texts of the user's own, as the token ids that a pretrained encoder reads."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.sets.given import given
+from dann.data.sets.image_csv import Row
+from dann.data.sets.own import classes_of, parts_of
+from dann.errors import BadInput
+
+TEXTS = ("text", "sentence", "review")
+PADDING = -1.0  # where a text is shorter than the others
+
+
+def texts(*, path: str, tokenizer: str, test: str | None = None, length: Annotated[int, Field(ge=1)] = 128) -> Domain:
+    """Texts of your own in a CSV file with the columns ``text`` and ``label``, as token ids for ``huggingface``.
+
+    The first line names the columns; ``sentence`` or ``review`` and ``class`` or ``target`` serve too. Commas,
+    semicolons or tabs between them, quotes, and a byte order mark are understood. An empty label or −1 makes an example
+    unlabelled. A column ``split`` of ``train`` and ``test`` marks the test split.
+
+    Float32 ids, shape ``(N, length)``, −1 behind the end of a text.
+
+    Args:
+        path: the file, from the working directory or else from the data folder.
+        tokenizer: the Hugging Face model whose tokens they are, by name or folder; the network's ``model``.
+        test: a second file, for the test split; without it and without ``split`` no test split is defined.
+        length: tokens of a text; what is longer is cut.
+    """
+    file = given(path)
+    parts = parts_of(file, None if test is None else given(test), TEXTS)
+    classes, tokenize = classes_of(parts), _tokenizer(tokenizer)
+    splits = [_split(rows, classes, tokenize, length) for _, rows in parts]
+    origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} texts, tokens of {tokenizer}"
+    return Domain(file.stem, splits[0], splits[1] if len(splits) > 1 else None, classes, origin)
+
+
+def _tokenizer(name: str) -> Any:
+    try:
+        from transformers import AutoTokenizer  # takes seconds to import
+    except ImportError as error:
+        raise BadInput("data: texts need transformers: pip install 'dann[text]'") from error
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"data.tokenizer: {name} cannot be had: name a Hugging Face model or its folder") from error
+
+
+def _split(rows: list[Row], classes: tuple[str, ...], tokenize: Any, length: int) -> Split:
+    index = {name: label for label, name in enumerate(classes)} | {"": UNLABELLED}
+    ids = tokenize([row.name for row in rows], truncation=True, max_length=length)["input_ids"]
+    return Split.of(_padded(ids, length), torch.tensor([index[row.label] for row in rows]))
+
+
+def _padded(ids: list[list[int]], length: int) -> Tensor:
+    padded = np.full((len(ids), length), PADDING, np.float32)
+    for row, of in zip(padded, ids, strict=True):
+        row[: len(of)] = of
+    return torch.from_numpy(padded)

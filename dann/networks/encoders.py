@@ -1,0 +1,58 @@
+"""Encoders of texts by Hugging Face."""
+
+import torch
+from torch import Tensor, nn
+
+from dann.errors import BadInput
+from dann.networks.base import Network
+from dann.networks.heads import Head, headed
+from dann.networks.pretrained import Rate, Shape
+from dann.networks.trunk import Trunk
+from dann.networks.weights import made, package
+
+
+def huggingface(
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    model: str,
+    weights: str = "default",
+    head: Head = "linear",
+    dropout: Rate | None = None,
+) -> Network:
+    """For texts: any encoder of Hugging Face, the mean of its last layer over the tokens; discriminator 1024-1024.
+
+    Takes the token ids of the data set ``texts``, with the same model as its tokenizer, ``(N, length)``.
+
+    Args:
+        model: its name, such as ``distilbert-base-uncased``, or a folder.
+        weights: ``default``, or ``none`` for fresh ones.
+        head: what follows: see ``dann.networks.heads``.
+        dropout: in the head.
+    """
+    if len(input_shape) != 1:
+        raise BadInput(f"network: {model} takes token ids, not inputs of shape {input_shape}: choose data of texts")
+    library = package("transformers", "text")
+    automatic = library.AutoModel
+    if weights == "default":
+        built = made(model, lambda: automatic.from_pretrained(model))
+    elif weights == "none":
+        built = made(model, lambda: automatic.from_config(library.AutoConfig.from_pretrained(model)))
+    else:
+        raise BadInput(f"network.weights: {weights}: write default or none; model may be a folder of your own")
+    return headed(Trunk(_Encoder(built), None, weights != "none"), head, input_shape, num_classes, dropout)
+
+
+class _Encoder(nn.Module):
+    """Token ids, −1 behind a text's end, ``(N, L)``, to the mean of the last hidden states, ``(N, D)``."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        if getattr(model, "pooler", None) is not None:
+            setattr(model, "pooler", None)  # noqa: B010  a layer behind the hidden states, which nothing here would train
+
+    def forward(self, x: Tensor) -> Tensor:
+        mask = (x >= 0).to(torch.int64)
+        hidden: Tensor = self.model(input_ids=x.clamp(min=0).to(torch.int64), attention_mask=mask).last_hidden_state
+        return (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)

