@@ -11,6 +11,7 @@ from dann.data.labels import counts
 from dann.data.prepare import prepared
 from dann.data.sampling import class_weights
 from dann.data.stream import STEP, WEIGHTS
+from dann.data.zero_shot import zero_shot
 from dann.device import autocast, chosen_dtype, reseed
 from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
@@ -18,6 +19,7 @@ from dann.feed import Feed
 from dann.finetune import FineTuning, parameter_groups, prepared_trunk
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS, Trunk
+from dann.networks.semantic import SemanticHead
 from dann.optimizers import OPTIMIZERS
 from dann.schedules import LEARNING_RATE_SCHEDULES, Schedule
 from dann.train import update
@@ -29,6 +31,8 @@ def load_pair(data: DataSection) -> Pair:
         raise BadInput("data.transform.normalise: domain does not suit labelled target examples: choose another")
     if data.resample != "none" and data.class_weights != "none":
         raise BadInput("data: resample evens the classes out already: leave class_weights out")
+    if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
+        raise BadInput("data.unseen: classes without examples are not evened out: leave resample, class_weights out")
     built: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in built:
@@ -43,6 +47,7 @@ def load_pair(data: DataSection) -> Pair:
         target_classes=data.target_classes,
         target_labelled=data.target_labelled,
     )
+    pair = zero_shot(pair, data.class_vectors, data.unseen)
     msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
     return prepared(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
 
@@ -77,6 +82,8 @@ class Setup:
         if (trunk := prepared_trunk(network, config.finetune, config.network.name)) and _constant(config, trunk):
             feed = feed.through(trunk, device, dtype) if like is None else feed
             network = network.without_trunk()
+        if pair.class_vectors is not None:
+            network.classifier = SemanticHead(network.feature_dim, pair.class_vectors)
         method = config.method.build(METHODS, network)
         _check(method, config)
         method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -28,9 +28,9 @@ def steps_done(path: Path) -> int:
     return int(_read(path, torch.device("cpu"))["step"]) if path.is_file() else 0
 
 
-def names(path: Path) -> list[str]:
-    """The names of the method's parameters and buffers."""
-    return list(_read(path, torch.device("cpu"))["method"])
+def shapes(path: Path) -> dict[str, torch.Size]:
+    """The shapes of the method's parameters and buffers by their names."""
+    return {name: value.shape for name, value in _read(path, torch.device("cpu"))["method"].items()}
 
 
 def load(path: Path, method: Method, optimizer: torch.optim.Optimizer | None = None) -> int:

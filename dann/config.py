@@ -74,6 +74,8 @@ class DataSection(Section):
         resample: order of the labelled examples against class imbalance, or ``smote``.
         class_weights: in the label loss: ``inverse`` class frequency or ``effective`` number of examples.
         beta: β of the effective number.
+        class_vectors: a CSV file of class names and numbers: the classifier scores features against these vectors.
+        unseen: classes of which no labelled example is trained on, for zero-shot classification.
         transform: of both domains' examples.
         target_transform: what differs from it for the target's.
         target_view: what differs from that for a second view of the target's examples, for methods that compare two.
@@ -93,6 +95,8 @@ class DataSection(Section):
     resample: Resample = "none"
     class_weights: ClassWeights = "none"
     beta: float = Field(0.999, ge=0, lt=1)
+    class_vectors: str | None = None
+    unseen: list[str] = Field([])
     transform: TransformOptions = TransformOptions()
     target_transform: TransformOptions = TransformOptions()
     target_view: TransformOptions | None = None

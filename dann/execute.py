@@ -109,7 +109,7 @@ class Executor:
         setup = Setup.of(config, pair, run.seed, self.device, like)
         saved = folder / CHECKPOINT
         start = checkpoint.load(saved, setup.method, setup.optimizer) if saved.is_file() else 0
-        journal = Journal(folder, start, share=1 / count)
+        journal = Journal(folder, start, share=1 / count, unseen=pair.unseen)
         if start == 0:
             journal.board.images(pair)
         return Active(planned, setup, start, journal, setup.scores() if start == config.train.steps else {})

@@ -17,6 +17,7 @@ from dann.reading import one_of, parse_yaml, read_yaml, validated
 
 Mapped = dict[str, Any]
 Share = Annotated[float, Field(ge=0, le=1)]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc", "seen", "unseen", "harmonic"]
 EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
 
 
@@ -51,7 +52,7 @@ class Experiment(BaseModel):
     variants: dict[str, Mapped] = Field(min_length=1)
     tasks: dict[str, Mapped] = {}
     published: dict[str, Share | dict[str, Share]] = {}
-    metrics: list[Literal["accuracy", "balanced_accuracy", "macro_f1", "auc"]] = Field(["accuracy"], min_length=1)
+    metrics: list[Metric] = Field(["accuracy"], min_length=1)
     shown: Shown = Shown()
     finding: str = ""
     overrides: Mapped = {}

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,14 @@ class Journal:
         folder: the unfinished run's own.
         start: steps done when the run is resumed; what an interrupted run logged after them is dropped.
         share: of the time that counts as this run's; 1 / R in a stack of R.
+        unseen: the classes of which no labelled example is trained on.
     """
 
-    def __init__(self, folder: Path, start: int, share: float = 1.0) -> None:
+    def __init__(self, folder: Path, start: int, share: float = 1.0, unseen: Sequence[int] = ()) -> None:
         self.path = folder / METRICS
         self.entries = [entry for entry in _read_lines(self.path) if entry["step"] <= start]
         write_whole(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries).encode())
-        self.board = Board(folder, start)
+        self.board, self.unseen = Board(folder, start), unseen
         self.seconds_before = max((entry.get("seconds", 0.0) for entry in self.entries), default=0.0)
         self.began, self.share = time.perf_counter(), share
 
@@ -47,7 +48,7 @@ class Journal:
         values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
         for split, score in scores.items():
             if split.endswith("_test"):
-                found = metrics(score.labels.numpy(), score.probabilities.numpy())
+                found = metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
                 values |= {f"{split}_{name}": value for name, value in found.items()}
         for domain in ("source", "target"):
             shown = scores.get(f"{domain}_test", scores["source_validation"])

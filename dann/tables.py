@@ -18,7 +18,10 @@ REPORTED = {
     "source_val": "at the step with the best source validation accuracy",
     "oracle": "at the step with the best target test accuracy: an upper bound that needs the target's labels",
 }
-METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "auc": "AUC"}
+METRICS = {
+    "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "auc": "AUC",
+    "seen": "mean recall of seen classes", "unseen": "of unseen ones", "harmonic": "their harmonic mean",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

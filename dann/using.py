@@ -20,6 +20,7 @@ from dann.evaluate import embed
 from dann.finetune import prepared_trunk
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS
+from dann.networks.semantic import SemanticHead
 from dann.records import RECORD, UNFINISHED, read_record
 
 
@@ -120,12 +121,15 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
 
 def _trained(config: Config, shape: tuple[int, ...], num_classes: int, saved: Path) -> Method:
     """The method as it was saved, a trunk that never changed and so was not saved put back in its place."""
-    section, saved_trunk = config.network, any(".trunk." in name for name in checkpoint.names(saved))
+    section, shapes = config.network, checkpoint.shapes(saved)
+    saved_trunk = any(".trunk." in name for name in shapes)
     if saved_trunk:
         section = section.model_copy(update={"weights": "none"})  # they are in the checkpoint
     with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
         network = section.build(NETWORKS, shape, num_classes)
         prepared_trunk(network, config.finetune, section.name)
+        if (vectors := shapes.get("network.classifier.vectors")) is not None:
+            network.classifier = SemanticHead(network.feature_dim, torch.zeros(vectors))
         constant = network.trunk is not None and not saved_trunk
         method = config.method.build(METHODS, network.without_trunk() if constant else network)
     checkpoint.load(saved, method)

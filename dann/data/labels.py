@@ -51,13 +51,14 @@ def aligned(
     return [_relabelled(domain, classes) for domain in sources], _relabelled(target, classes)
 
 
-def check_counts(split: Split, classes: tuple[str, ...], what: str, remedy: str) -> None:
-    """Refuse an empty class.
+def check_counts(split: Split, classes: tuple[str, ...], what: str, remedy: str, exempt: Sequence[int] = ()) -> None:
+    """Refuse an empty class, but for those exempt.
 
     Raises:
         BadInput: names the classes without an example.
     """
-    empty = [name for name, count in zip(classes, counts(split, len(classes)), strict=True) if count == 0]
+    tallied = enumerate(counts(split, len(classes)))
+    empty = [classes[k] for k, count in tallied if count == 0 and k not in exempt]
     if empty:
         raise BadInput(f"data: {what} has no labelled example of {_some(empty)}: {remedy}")
 

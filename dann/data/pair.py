@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.labels import aligned, check_counts, counts, imbalance
@@ -30,6 +31,8 @@ class Pair:
         partial: whether the target may lack classes.
         described: for the record: where the examples come from, the protocol, and what was left out.
         preparation: what was done to the raw examples.
+        unseen: the indices of the classes of which no labelled example is trained on.
+        class_vectors: by which classes are told, shape ``(K, E)``; None if they are told by their index alone.
 
     Raises:
         BadInput: a split or a class has no examples.
@@ -44,6 +47,8 @@ class Pair:
     partial: bool
     described: dict[str, Any]
     preparation: Preparation = UNPREPARED
+    unseen: tuple[int, ...] = ()
+    class_vectors: Tensor | None = None
 
     @classmethod
     def of(
@@ -110,7 +115,8 @@ class Pair:
         target = self.described["target"]["name"]
         if len(self.validation) == 0:
             raise BadInput(f"data.validation leaves none of {len(self.train)} labelled source examples: raise it")
-        check_counts(self.train, self.classes, "the source's training split", "add some, or leave the class out")
+        remedy = "add some, or leave the class out"
+        check_counts(self.train, self.classes, "the source's training split", remedy, self.unseen)
         if len(self.target_test) == 0:
             raise BadInput(f"data.target: {target} has no labelled test example: there is nothing to report")
         if not self.partial:
@@ -137,16 +143,14 @@ class Pair:
 
     def with_splits(self, splits: dict[str, Split], **described: Any) -> "Pair":
         """The pair with other splits of the same names, and more for the record."""
-        return Pair(
-            self.classes,
-            splits["train"],
-            splits["source_validation"],
-            splits["unlabelled"],
-            splits.get("source_test"),
-            splits["target_test"],
-            self.partial,
-            {**self.described, **described},
-            self.preparation,
+        return replace(
+            self,
+            train=splits["train"],
+            validation=splits["source_validation"],
+            unlabelled=splits["unlabelled"],
+            source_test=splits.get("source_test"),
+            target_test=splits["target_test"],
+            described={**self.described, **described},
         )
 
     def reported(self) -> dict[str, Any]:
