@@ -8,6 +8,7 @@ from torch import Tensor
 from dann.config import Config, DataSection
 from dann.data import DOMAINS, Domain, Pair, Split, Stream, Survey, Transform, derive
 from dann.data.labels import counts
+from dann.data.lacking import lacking
 from dann.data.prepare import prepared
 from dann.data.sampling import class_weights
 from dann.data.stream import STEP, WEIGHTS
@@ -37,9 +38,10 @@ def load_pair(data: DataSection) -> Pair:
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in built:
             built[key] = component.build(DOMAINS)
+    sources, target = [built[source.model_dump_json()] for source in data.sources], built[data.target.model_dump_json()]
     pair = Pair.of(
-        [built[source.model_dump_json()] for source in data.sources],
-        built[data.target.model_dump_json()],
+        [source if data.source_lacks is None else lacking(source, data.source_lacks) for source in sources],
+        target if data.target_lacks is None else lacking(target, data.target_lacks),
         validation=data.validation,
         test=data.test,
         transductive=data.transductive,

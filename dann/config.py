@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, PlainValidator, SerializeAsAny, create_model
 
 from dann.data import DOMAINS, TransformOptions
+from dann.data.lacking import Lacks
 from dann.data.missing import Missing
 from dann.data.sampling import ClassWeights, Resample
 from dann.errors import BadInput
@@ -74,6 +75,8 @@ class DataSection(Section):
         resample: order of the labelled examples against class imbalance, or ``smote``.
         class_weights: in the label loss: ``inverse`` class frequency or ``effective`` number of examples.
         beta: β of the effective number.
+        source_lacks: what each source is made to lack: examples of a class, or parts of every example.
+        target_lacks: the same of the target.
         class_vectors: a CSV file of class names and numbers: the classifier scores features against these vectors.
         unseen: classes of which no labelled example is trained on, for zero-shot classification.
         transform: of both domains' examples.
@@ -95,6 +98,8 @@ class DataSection(Section):
     resample: Resample = "none"
     class_weights: ClassWeights = "none"
     beta: float = Field(0.999, ge=0, lt=1)
+    source_lacks: Lacks | None = None
+    target_lacks: Lacks | None = None
     class_vectors: str | None = None
     unseen: list[str] = Field([])
     transform: TransformOptions = TransformOptions()

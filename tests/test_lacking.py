@@ -1,0 +1,64 @@
+"""Domains that are made to lack examples of a class or parts of their examples."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_stack import MOONS, config_of
+
+from dann.build import load_pair
+from dann.data.lacking import Holed, Lacks, lacking
+from dann.data.sets.tables import from_arrays
+from dann.data.store import Held
+from dann.errors import BadInput
+
+
+def domain(x: np.ndarray) -> Any:
+    return from_arrays("made", x, np.arange(len(x)) % 4, classes=tuple("abcd"))
+
+
+def test_a_class_is_made_rare_in_training_alone() -> None:
+    whole = domain(np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32))
+    some = lacking(whole, Lacks(classes={"b": 0.1, "d": 0.0}))
+    assert torch.bincount(some.train.y).tolist() == [20, 2, 20, 1]
+    again = lacking(whole, Lacks(classes={"b": 0.1, "d": 0.0}))
+    assert torch.equal(some.train.rows, again.train.rows)
+    with pytest.raises(BadInput, match="made has no class 'e'; it has a, b, c, d"):
+        lacking(whole, Lacks(classes={"e": 0.5}))
+
+
+def test_vectors_miss_a_share_of_their_values() -> None:
+    whole = domain(np.ones((400, 30), np.float32))
+    found = lacking(whole, Lacks(values=0.3)).train.x
+    gaps = found.isnan()
+    assert abs(gaps.float().mean() - 0.3) < 0.02 and (found[~gaps] == 1).all()
+    assert gaps.float().mean(0).std() < 0.05 and len({tuple(row) for row in gaps.tolist()}) > 390
+
+
+@pytest.mark.parametrize(("share", "side"), [(0.25, 8), (0.06, 4)])
+def test_images_have_a_black_square_of_their_own(share: float, side: int) -> None:
+    store = Holed(Held(torch.full((50, 3, 16, 16), 9, dtype=torch.uint8)), share)
+    x = store.read(torch.arange(50))
+    assert ((x == 0).sum((2, 3)) == side**2).all() and set(x.unique().tolist()) == {0, 9}
+    for image in (x == 0)[:, 0]:
+        down, across = image.any(1).nonzero().flatten(), image.any(0).nonzero().flatten()
+        assert len(down) == len(across) == side and down[-1] - down[0] == across[-1] - across[0] == side - 1
+    assert len({tuple(image.flatten().tolist()) for image in x[:, 0]}) > 30
+    assert torch.equal(store.read(torch.tensor([7, 3])), x[[7, 3]])
+    assert store.checksum() != Held(torch.full((50, 3, 16, 16), 9, dtype=torch.uint8)).checksum()
+
+
+def test_a_configuration_says_which_side_lacks_what() -> None:
+    def pair(**data: Any) -> Any:
+        return load_pair(config_of(MOONS, data=data).data)
+
+    whole, rare = pair(), pair(source_lacks={"classes": {"lower moon": 0.2}})
+    assert rare.reported()["class_counts"]["train"][1] < whole.reported()["class_counts"]["train"][1] / 3
+    assert len(rare.target_test) == len(whole.target_test)
+    with pytest.raises(BadInput, match="missing"):
+        pair(target_lacks={"values": 0.5})
+    filled = pair(target_lacks={"values": 0.5}, missing="mean")
+    assert filled.described["missing"]["examples"].keys() == {"unlabelled", "target_test"}
+    assert filled.target_test.x.isfinite().all()
+    assert pair(target_lacks={"classes": {"upper moon": 0.5}}).described["target"]["train"] < whole.described["target"]["train"]
