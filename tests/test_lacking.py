@@ -61,4 +61,7 @@ def test_a_configuration_says_which_side_lacks_what() -> None:
     filled = pair(target_lacks={"values": 0.5}, missing="mean")
     assert filled.described["missing"]["examples"].keys() == {"unlabelled", "target_test"}
     assert filled.target_test.x.isfinite().all()
-    assert pair(target_lacks={"classes": {"upper moon": 0.5}}).described["target"]["train"] < whole.described["target"]["train"]
+    assert (
+        pair(target_lacks={"classes": {"upper moon": 0.5}}).described["target"]["train"]
+        < whole.described["target"]["train"]
+    )

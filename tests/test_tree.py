@@ -158,8 +158,15 @@ def tiny_vectors(*, domain: str, kind: str = "") -> Domain:
     """Ten classes of which those of Office-Caltech10 are named, or the two of the reviews."""
     random, name = torch.Generator().manual_seed(len(domain)), f"{kind}/{domain}"
     classes = OFFICE_CALTECH10.classes if kind else ("negative", "positive")
-    made = Split.of(torch.rand(80, 12, generator=random), torch.arange(80) % len(classes))
+    made = Split.of(torch.rand(600, 12, generator=random), torch.arange(600) % len(classes))
     return Domain(name, made, None if kind else made, classes, "made for a test")
+
+
+def tiny_photos(*, domain: str = "cifar10", size: int = 64) -> Domain:
+    random = torch.Generator().manual_seed(sum(domain.encode()))
+    x = torch.randint(0, 256, (30, 3, min(size, 64), min(size, 64)), dtype=torch.uint8, generator=random)
+    split = Split.of(x, torch.arange(30) % 10)
+    return Domain(domain, split, split if domain == "cifar10" else None, OFFICE_CALTECH10.classes, "made for a test")
 
 
 def tiny_persons(*, domain: int) -> Domain:
@@ -186,7 +193,13 @@ def test_one_step_of_every_variant_of_every_experiment(
     monkeypatch.setitem(DOMAINS, "uci_har", tiny_persons)
     for name in ("amazon_reviews", "office_caltech10_features"):
         monkeypatch.setitem(DOMAINS, name, tiny_vectors)
+    for name in ("office31", "office_caltech10", "cifar10"):
+        monkeypatch.setitem(DOMAINS, name, tiny_photos)
     experiment = read_experiment(path, ["train.steps=1"])
+    if "weights" in experiment.base.get("network", {}):  # pretrained ones are downloaded
+        sets = ["train.steps=1", "network.weights=none", "data.batch_size=2"]
+        cropped = "crop" in experiment.base["data"]["transform"]
+        experiment = read_experiment(path, sets + ["data.transform.crop=64"] * cropped)
     planned = list(experiment.runs(seeds=[0]))
     assert len(planned) == len(experiment.variants) * max(1, len(experiment.tasks))
     for run in planned:
