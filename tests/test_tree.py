@@ -164,8 +164,8 @@ def tiny_vectors(*, domain: str, kind: str = "") -> Domain:
 
 def tiny_photos(*, domain: str = "cifar10", size: int = 64) -> Domain:
     random = torch.Generator().manual_seed(sum(domain.encode()))
-    x = torch.randint(0, 256, (30, 3, min(size, 64), min(size, 64)), dtype=torch.uint8, generator=random)
-    split = Split.of(x, torch.arange(30) % 10)
+    x = torch.randint(0, 256, (60, 3, min(size, 64), min(size, 64)), dtype=torch.uint8, generator=random)
+    split = Split.of(x, torch.arange(60) % 10)
     return Domain(domain, split, split if domain == "cifar10" else None, OFFICE_CALTECH10.classes, "made for a test")
 
 
