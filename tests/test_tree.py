@@ -107,7 +107,7 @@ def test_experiments_that_are_named_exist(page: str) -> None:
 
 def test_examples_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "README.md").read_text()
-    example, own_data, options = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    example, own_data, options, pretrained = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     (tmp_path / "example.yaml").write_text(example)
     for run in read_experiment(tmp_path / "example.yaml").runs():
         assert resolve(run.declared, run.name).train.steps == 20_000
@@ -120,6 +120,8 @@ def test_examples_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert [source.name for source in data.sources] == ["pacs", "pacs"] and data.target.domain == "sketch"
         given = {"source": data.source, "target": data.target}  # all else is as the default
         assert data == DataSection.model_validate(given)
+    declared = TINY["base"] | parse_yaml(pretrained, "README")
+    assert resolve(declared, "README").finetune is not None
     own_method, _, program = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     names: dict[str, Any] = {}
     exec(program, names)
