@@ -8,19 +8,19 @@ from torch import Tensor
 from dann.config import Config, DataSection
 from dann.data import DOMAINS, Domain, Pair, Split, Stream, Survey, Transform, derive
 from dann.data.labels import counts
-from dann.data.lacking import lacking
 from dann.data.prepare import prepared
 from dann.data.sampling import class_weights
 from dann.data.stream import STEP, WEIGHTS
 from dann.data.zero_shot import zero_shot
 from dann.device import autocast, chosen_dtype, reseed
+from dann.embedded import checksum
 from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
 from dann.feed import Feed
 from dann.finetune import FineTuning, parameter_groups, prepared_trunk
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS, Trunk
-from dann.networks.semantic import SemanticHead
+from dann.networks.semantic import told_by
 from dann.optimizers import OPTIMIZERS
 from dann.schedules import LEARNING_RATE_SCHEDULES, Schedule
 from dann.train import update
@@ -34,14 +34,16 @@ def load_pair(data: DataSection) -> Pair:
         raise BadInput("data: resample evens the classes out already: leave class_weights out")
     if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
         raise BadInput("data.unseen: classes without examples are not evened out: leave resample, class_weights out")
+    if any(component.name == "texts" for component in (*data.sources, data.target)):
+        _check_texts(data)
     built: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in built:
             built[key] = component.build(DOMAINS)
-    sources, target = [built[source.model_dump_json()] for source in data.sources], built[data.target.model_dump_json()]
     pair = Pair.of(
-        [source if data.source_lacks is None else lacking(source, data.source_lacks) for source in sources],
-        target if data.target_lacks is None else lacking(target, data.target_lacks),
+        [built[source.model_dump_json()] for source in data.sources],
+        built[data.target.model_dump_json()],
+        lacks=(data.source_lacks, data.target_lacks),
         validation=data.validation,
         test=data.test,
         transductive=data.transductive,
@@ -56,7 +58,10 @@ def load_pair(data: DataSection) -> Pair:
 
 @dataclass(frozen=True)
 class Setup:
-    """All that one run trains and evaluates with, built from its configuration and seed."""
+    """All that one run trains and evaluates with, built from its configuration and seed.
+
+    ``trunk`` is the checksum of what a trunk was before training, where one is fine-tuned or frozen.
+    """
 
     method: Method
     optimizer: torch.optim.Optimizer
@@ -64,6 +69,7 @@ class Setup:
     stream: Stream
     splits: dict[str, Split]
     feed: Feed
+    trunk: str | None
     finetune: FineTuning | None
     seed: int
     dtype: torch.dtype
@@ -79,13 +85,16 @@ class Setup:
         data = config.data
         dtype = chosen_dtype(config.train.precision, device)
         feed = Feed.of(data, pair, device) if like is None else like.feed
+        if METHODS[config.method.name].moves_statistics and config.finetune and config.finetune.norm != "train":
+            raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
         torch.manual_seed(derive(seed, WEIGHTS))
         network = config.network.build(NETWORKS, feed.raw.output_shape(pair.input_shape), len(pair.classes))
         if (trunk := prepared_trunk(network, config.finetune, config.network.name)) and _constant(config, trunk):
             feed = feed.through(trunk, device, dtype) if like is None else feed
             network = network.without_trunk()
         if pair.class_vectors is not None:
-            network.classifier = SemanticHead(network.feature_dim, pair.class_vectors)
+            network.classifier = told_by(network.classifier, pair.class_vectors)
+        started = checksum(trunk) if trunk is not None else None
         method = config.method.build(METHODS, network)
         _check(method, config)
         method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -105,7 +114,7 @@ class Setup:
             device=device,
         )
         schedule = LEARNING_RATE_SCHEDULES[config.optimizer.schedule]
-        return cls(method, optimizer, schedule, stream, splits, feed, config.finetune, seed, dtype, device)
+        return cls(method, optimizer, schedule, stream, splits, feed, started, config.finetune, seed, dtype, device)
 
     def train(self) -> None:
         """Go into training mode."""
@@ -162,12 +171,26 @@ def _check(method: Method, config: Config) -> None:
         raise BadInput(f"data.batch_size: {config.method.name} compares examples of a batch: set it to {least} or more")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
+    if method.needs_pretrained and config.network.options().get("weights") == "none":
+        raise BadInput(f"network.weights: {config.method.name} needs pretrained ones: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
     if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
         raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
     if method.sources not in (None, given := len(config.data.sources)):
         raise BadInput(f"method.sources: {method.sources}, but data.source names {given} domain(s): set it to {given}")
+
+
+def _check_texts(data: DataSection) -> None:
+    """Refuse what would take the numbers of words for quantities."""
+    numeric = [f"transform.normalise: {options.normalise}" for options in (data.transform, data.target_transform)
+               if options.normalise not in ("mean", "none")]  # fmt: skip
+    numeric += ["transform.mask"] if data.transform.mask or data.target_transform.mask else []
+    numeric += ["msda"] if data.msda is not None else []
+    numeric += ["resample: smote"] if data.resample == "smote" else []
+    numeric += ["lacks.values" for lacks in (data.source_lacks, data.target_lacks) if lacks and lacks.values]
+    if numeric:
+        raise BadInput(f"data.{numeric[0]} is for quantities, but texts are numbers of words: leave it out")
 
 
 def _constant(config: Config, trunk: Trunk) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dann.data import Split, Transform
 from dann.data.disk import cache_folder
@@ -55,11 +55,13 @@ def _compute(
 def _key(split: Split, trunk: Trunk, transform: Transform, dtype: torch.dtype) -> str:
     digest = hashlib.sha256(f"{split.store.checksum()} {transform.options} {trunk.model} {dtype}".encode())
     digest.update(split.rows.numpy().tobytes())
-    for module in (transform, trunk):
-        for tensor in _state(module):
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    digest.update(f"{checksum(transform)} {checksum(trunk)}".encode())
     return digest.hexdigest()
 
 
-def _state(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
+def checksum(module: nn.Module) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of a module's parameters and buffers."""
+    digest = hashlib.sha256()
+    for tensor in (*module.parameters(), *module.buffers()):
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -105,8 +105,8 @@ class Executor:
         run, config, place = planned
         folder = unfinished(place)
         write_whole(folder / CONFIGURATION, config.model_dump_json().encode())
-        _check_data(pair, folder)
         setup = Setup.of(config, pair, run.seed, self.device, like)
+        _check_data(pair, setup.trunk, folder)
         saved = folder / CHECKPOINT
         start = checkpoint.load(saved, setup.method, setup.optimizer) if saved.is_file() else 0
         journal = Journal(folder, start, share=1 / count, unseen=pair.unseen)
@@ -115,12 +115,15 @@ class Executor:
         return Active(planned, setup, start, journal, setup.scores() if start == config.train.steps else {})
 
 
-def _check_data(pair: Pair, folder: Path) -> None:
-    """Refuse to go on with a run whose data changed since it began."""
+def _check_data(pair: Pair, trunk: str | None, folder: Path) -> None:
+    """Refuse to go on with a run whose data, or whose pretrained trunk, changed since it began."""
     checksums = {side: pair.described[side]["checksum"] for side in ("source", "target")}
+    checksums |= {} if trunk is None else {"trunk": trunk}
     if (folder / CHECKPOINT).is_file() and (folder / DATA).is_file():
         if read_json(folder / DATA) != checksums:
-            raise BadInput(f"{folder} was begun with other data: restore them, or remove that folder to begin again")
+            raise BadInput(
+                f"{folder} was begun with other data or weights: restore them, or remove that folder to begin again"
+            )
     else:
         write_whole(folder / DATA, json.dumps(checksums).encode())
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from dann.errors import BadInput
@@ -36,6 +36,14 @@ class FineTuning(Section):
     decay: float = Field(1.0, gt=0, le=1)
     norm: Literal["train", "frozen", "stochastic"] = "train"
 
+    @model_validator(mode="after")
+    def _possible(self) -> "FineTuning":
+        if self.trunk == 0 and (self.start or self.gradual or self.decay < 1):
+            raise ValueError("trunk: 0 freezes it for good: leave start, gradual and decay out")
+        if self.start + self.gradual > 1:
+            raise ValueError("start + gradual: blocks would never be released: give them no more than 1 together")
+        return self
+
     def frozen(self, progress: float, blocks: int) -> int:
         """How many of a trunk's blocks are frozen, counted from the first."""
         if self.trunk == 0 or progress < self.start:
@@ -65,6 +73,8 @@ def prepared_trunk(network: Network, options: FineTuning | None, name: str) -> T
         raise BadInput(f"finetune: the network {name} has no pretrained trunk: leave it out, or choose another network")
     network.trunk.frozen_norm = options.norm == "frozen"
     if options.norm == "stochastic":
+        if not network.trunk.normalises():
+            raise BadInput(f"finetune.norm: {name} has no BatchNorm to make stochastic: leave it out")
         made_stochastic(network.trunk)
     return network.trunk
 

@@ -63,7 +63,7 @@ def finish(
     _show_features(pair, setup, journal, folder, config.train.steps)
     journal.board.hyperparameters(resolved, record.evaluations[-1])
     journal.board.close()
-    save_inputs(pair, setup.feed.raw, folder)
+    save_inputs(pair, setup.feed.raw, setup.trunk, folder)
     write_record(record, folder)
 
 

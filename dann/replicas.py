@@ -77,11 +77,13 @@ def differing(unit: Unit) -> dict[str, list[float]]:
 def stacked(unit: Unit, setup: Setup) -> bool:
     """Whether the runs of ``unit`` train together; ``setup`` is the first one's.
 
-    Not where examples are read from files as training goes: each run would read them in processes of its own.
+    Not where examples are read from files as training goes: each run would read them in processes of its own. Nor where
+    a trunk is fine-tuned, which happens block by block.
     """
+    tuned = setup.finetune is not None and setup.method.network.trunk is not None
     streamed = setup.stream.source.store.streamed or setup.stream.target.store.streamed
     wanted = unit[0].config.train.replicas != "auto" or pays(unit, setup)
-    return len(unit) > 1 and setup.method.stackable and not streamed and wanted
+    return len(unit) > 1 and setup.method.stackable and not streamed and not tuned and wanted
 
 
 def pays(unit: Unit, setup: Setup) -> bool:

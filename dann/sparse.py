@@ -22,7 +22,7 @@ def suits(setups: Sequence[Setup]) -> bool:
     """Whether a stack of the setups may have a ``SparseLayer``: network, method, optimisers and data permit it."""
     method = setups[0].method
     features = method.network.features
-    if not (isinstance(features, nn.Sequential) and isinstance(features[0], nn.Linear)):
+    if not (isinstance(features, nn.Sequential) and len(features) and isinstance(features[0], nn.Linear)):
         return False
     if method.reads_inputs or method.second_view or not features[0].weight.requires_grad:
         return False

@@ -160,7 +160,11 @@ def make_table(experiment: Experiment, records: list[Record], rule: str = "last"
 
 
 def _on_target(evaluation: Evaluation, metric: str) -> float:
-    return evaluation["target_test" if metric == "accuracy" else f"target_test_{metric}"]
+    key = "target_test" if metric == "accuracy" else f"target_test_{metric}"
+    if key not in evaluation:
+        remedy = "name unseen classes" if metric in {"seen", "unseen", "harmonic"} else "make the runs again"
+        raise BadInput(f"metrics: these runs have no {metric}: {remedy}, or leave it out")
+    return evaluation[key]
 
 
 def _column(task: str | None, metric: str) -> str:

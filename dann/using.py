@@ -1,5 +1,6 @@
 """A finished run → a model that predicts."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -15,12 +16,13 @@ from dann.config import Config, resolve
 from dann.data.inputs import Inputs, read_inputs
 from dann.data.sets.convert import examples
 from dann.device import chosen_device
+from dann.embedded import checksum
 from dann.errors import BadInput
 from dann.evaluate import embed
 from dann.finetune import prepared_trunk
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS
-from dann.networks.semantic import SemanticHead
+from dann.networks.semantic import told_by
 from dann.records import RECORD, UNFINISHED, read_record
 
 
@@ -73,6 +75,8 @@ class Ensemble:
     models: Sequence[Model]
 
     def __post_init__(self) -> None:
+        if not self.models:
+            raise BadInput("an ensemble needs at least one run")
         first, *others = self.models
         for model in others:
             if model.classes != first.classes:
@@ -100,7 +104,7 @@ class Ensemble:
 
 
 def load(run: str | PathLike[str], device: str = "auto") -> Model:
-    """The model of a finished run; reads nothing but the run's folder.
+    """The model of a finished run; reads nothing but the run's folder and, of a frozen trunk, its weights.
 
     Args:
         run: the folder, such as ``runs/quickstart/rotated-moons/dann/seed-0``.
@@ -113,23 +117,25 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
     record = read_record(folder)
     config = resolve(record.config, str(folder / RECORD))
     inputs = read_inputs(folder, config.data.target_transform)
-    method = _trained(config, inputs.input_shape, len(record.classes), folder / checkpoint.CHECKPOINT)
+    method = _trained(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)
     method.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     dtype = torch.bfloat16 if record.environment["precision"] == "bf16" else torch.float32
     return Model(tuple(record.classes), method.eval(), inputs.to(place), dtype, config)
 
 
-def _trained(config: Config, shape: tuple[int, ...], num_classes: int, saved: Path) -> Method:
+def _trained(config: Config, inputs: Inputs, num_classes: int, saved: Path) -> Method:
     """The method as it was saved, a trunk that never changed and so was not saved put back in its place."""
     section, shapes = config.network, checkpoint.shapes(saved)
     saved_trunk = any(".trunk." in name for name in shapes)
     if saved_trunk:
         section = section.model_copy(update={"weights": "none"})  # they are in the checkpoint
     with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
-        network = section.build(NETWORKS, shape, num_classes)
-        prepared_trunk(network, config.finetune, section.name)
-        if (vectors := shapes.get("network.classifier.vectors")) is not None:
-            network.classifier = SemanticHead(network.feature_dim, torch.zeros(vectors))
+        network = section.build(NETWORKS, inputs.input_shape, num_classes)
+        trunk = prepared_trunk(network, config.finetune, section.name)
+        if trunk is not None and not saved_trunk and checksum(trunk) != inputs.trunk:
+            raise BadInput(f"{saved.parent}: network.weights are not those of training any more: restore them")
+        if vectors := [of for name, of in shapes.items() if re.fullmatch(r"network\.classifier\..*\bvectors", name)]:
+            network.classifier = told_by(network.classifier, torch.zeros(vectors[0]))
         constant = network.trunk is not None and not saved_trunk
         method = config.method.build(METHODS, network.without_trunk() if constant else network)
     checkpoint.load(saved, method)

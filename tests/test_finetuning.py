@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from test_methods import made_up
+from test_methods import made_up, resnet_weights
 from tiny import Silent
 from torch import nn
 
@@ -30,14 +30,8 @@ STEPS = 8
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A file of ResNet-18 "pretrained" weights, of 1000 classes."""
-    from torchvision.models import resnet18
-
-    torch.manual_seed(7)
-    path = tmp_path_factory.mktemp("weights") / "resnet18.pt"
-    torch.save(resnet18(weights=None).state_dict(), path)
-    return str(path)
+def weights() -> str:
+    return resnet_weights()
 
 
 @pytest.fixture
@@ -269,7 +263,7 @@ def test_a_weights_file_of_other_classes_serves_too(tmp_path: Path) -> None:
 
     torch.save({"state_dict": resnet18(num_classes=3).state_dict()}, tmp_path / "own.pt")
     network = NETWORKS["torchvision"](PHOTO, 5, model="resnet18", weights=str(tmp_path / "own.pt"))
-    assert network.num_classes == 5
+    assert network.num_classes == 5 and network.trunk.head is None
 
 
 @pytest.mark.parametrize(
@@ -277,6 +271,7 @@ def test_a_weights_file_of_other_classes_serves_too(tmp_path: Path) -> None:
     [
         ({"conv1.weight": torch.zeros(1)}, r"of another model: conv1\.weight, bn1\.weight, bn1\.bias and \d+ more"),
         ({"state_dict": {}}, r"of another model"),
+        ({"state_dict": None}, "of another model"),
         ([1, 2], "of another model"),
         (nn.Linear(2, 2), "holds no weights alone"),
     ],
@@ -357,4 +352,86 @@ def test_a_finished_run_is_loaded_with_its_trunk(
     predicted = model.predict(pair.target_test.x).argmax(1)
     assert (predicted == pair.target_test.y.numpy()).mean() == record.evaluations[-1]["target_test"]
     if finetune.get("trunk") == 0:
+        kept = Path(weights).read_bytes()
+        torch.save({name: 1.01 * value for name, value in torch.load(weights).items()}, weights)
+        with pytest.raises(BadInput, match=r"network\.weights are not those of training any more"):
+            dann.load(tmp_path / "runs/it/seed-0", device="cpu")
+        Path(weights).write_bytes(kept)
         assert (tmp_path / "runs/it/seed-0/checkpoint.pt").stat().st_size < 1e6  # without the trunk's 45 MB
+
+
+def test_a_trunk_is_not_trained_in_a_stack(weights: str, domains: None) -> None:
+    from test_stack import planned
+
+    from dann.replicas import stacked
+
+    setup = setup_of(weights, {"start": 0.5}, train={"steps": 4, "replicas": 2})
+    assert not stacked(planned([_config(weights, {"start": 0.5})] * 2, [0, 1]), setup)
+    probe = {"trunk": 0, "norm": "frozen"}
+    assert stacked(planned([_config(weights, probe)] * 2, [0, 1]), setup_of(weights, probe))
+
+
+def _config(weights: str, finetune: dict[str, Any]) -> Any:
+    network = {"name": "torchvision", "model": "resnet18", "weights": weights}
+    declared = {
+        "data": {"source": {"name": "one"}, "target": {"name": "another"}, "batch_size": 4},
+        "network": network, "optimizer": {"name": "sgd"}, "train": {"steps": 4, "replicas": 2},
+        "method": {"name": "source_only"}, "finetune": finetune,
+    }  # fmt: skip
+    return resolve(declared, "test")
+
+
+def test_stacked_linear_probes_are_those_of_separate_runs(weights: str, domains: None) -> None:
+    from test_stack import in_both_ways
+
+    config = _config(weights, {"trunk": 0, "norm": "frozen"})
+    stack, separate = in_both_ways([config, config], load_pair(config.data), steps=3, double=False)
+    for replica, setup in enumerate(separate):
+        for name, value in setup.method.named_parameters():
+            torch.testing.assert_close(stack.parameters[name][replica], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("finetune", "message"),
+    [
+        ({"trunk": 0, "start": 0.5}, "trunk: 0 freezes it for good: leave start, gradual and decay out"),
+        ({"start": 0.8, "gradual": 0.9}, "blocks would never be released"),
+    ],
+)
+def test_fine_tuning_that_cannot_be_is_refused(
+    finetune: dict[str, Any], message: str, weights: str, domains: None
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        _config(weights, finetune)
+
+
+def test_adabn_refuses_statistics_that_are_frozen(weights: str, domains: None) -> None:
+    for norm in ("frozen", "stochastic"):
+        with pytest.raises(BadInput, match=r"finetune\.norm: adabn sets the statistics of BatchNorm"):
+            setup_of(weights, {"norm": norm}, method={"name": "adabn"})
+
+
+def test_stochastic_norm_refuses_layers_that_do_more(weights: str, domains: None) -> None:
+    timm = pytest.importorskip("timm")
+    assert timm
+    network = {"name": "timm", "model": "regnetx_002", "weights": "none"}
+    with pytest.raises(BadInput, match="BatchNormAct2d, which does more than normalise: choose train"):
+        setup_of(weights, {"norm": "stochastic"}, network=network)
+
+
+def test_the_cache_tells_other_weights_data_and_number_formats_apart(
+    weights: str, domains: None, tmp_path: Path
+) -> None:
+    from dann.embedded import embedded
+
+    def features(scale: float = 1.0, rows: int = 9, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        setup = setup_of(weights, {"trunk": 1.0})
+        trunk, split = setup.method.network.trunk, setup.splits["target_test"]
+        with torch.no_grad():
+            trunk.model.conv1.weight.mul_(scale)
+        return embedded(split.take(torch.arange(len(split))[-rows:]), trunk, setup.feed.raw, CPU, dtype).x
+
+    first, again = features(), features()
+    assert torch.equal(first, again) and not torch.allclose(first, features(scale=1.1))
+    assert len(features(rows=5)) == 5 and torch.allclose(features(rows=5), first[-5:], rtol=1e-4, atol=1e-5)
+    assert not torch.equal(first, features(dtype=torch.bfloat16))

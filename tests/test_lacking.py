@@ -8,6 +8,7 @@ import torch
 from test_stack import MOONS, config_of
 
 from dann.build import load_pair
+from dann.data import DOMAINS
 from dann.data.lacking import Holed, Lacks, lacking
 from dann.data.sets.tables import from_arrays
 from dann.data.store import Held
@@ -65,3 +66,24 @@ def test_a_configuration_says_which_side_lacks_what() -> None:
         pair(target_lacks={"classes": {"upper moon": 0.5}}).described["target"]["train"]
         < whole.described["target"]["train"]
     )
+
+
+def test_test_examples_are_the_same_whatever_a_domain_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Splits are cut first: else other examples would be held out, and of source and target not the same."""
+    made = domain(np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32))
+    monkeypatch.setitem(DOMAINS, "untested", lambda: made)
+    without = {"data": {"source": {"name": "untested"}, "target": {"name": "untested"}}}
+    few = {"classes": {"b": 0.1, "c": 0.0}}
+    whole = load_pair(config_of(MOONS, **without).data)
+    for sides in (["source_lacks"], ["target_lacks"], ["source_lacks", "target_lacks"]):
+        pair = load_pair(config_of(MOONS, data=without["data"] | dict.fromkeys(sides, few)).data)
+        assert torch.equal(pair.target_test.rows, whole.target_test.rows)
+        assert not set(pair.train.rows.tolist()) & set(pair.target_test.rows.tolist())
+        if "source_lacks" in sides:
+            assert len(pair.train) < len(whole.train)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.0005])
+def test_a_square_that_no_image_can_have_is_refused(share: float) -> None:
+    with pytest.raises(BadInput, match=r"no square covers .* of 8 × 32 pixels"):
+        Holed(Held(torch.zeros(3, 1, 8, 32, dtype=torch.uint8)), share)

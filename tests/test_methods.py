@@ -1,7 +1,9 @@
 """The whole update of DANN against gradients derived by hand, and the contract of every method."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,18 @@ INPUTS = {
     "cnn1d": (9, 32),
     "torchvision": (3, 32, 32),  # for all networks on trunks
 }
-RESNET = {"name": "torchvision", "model": "resnet18", "weights": "none"}
+
+
+@cache
+def resnet_weights() -> str:
+    """A file of ResNet-18 weights, as if pretrained."""
+    from torchvision.models import resnet18
+
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        path = Path(mkdtemp()) / "resnet18.pt"
+        torch.save(resnet18(weights=None).state_dict(), path)
+    return str(path)
 
 
 def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: torch.dtype = torch.float32) -> Batch:
@@ -214,7 +227,8 @@ def setup_of(name: str, options: dict[str, Any], network: str, monkeypatch: pyte
     data: dict[str, Any] = {"source": [{"name": source} for source in sources], "target": {"name": "third"}}
     data |= {"batch_size": 4, "validation": 0.3, "target_view": {"mask": 0.5}}
     method = {"name": name} | options
-    named = RESNET if network == "torchvision" else {"name": network}
+    resnet = {"model": "resnet18", "weights": resnet_weights()}
+    named = {"name": network} | (resnet if network == "torchvision" else {})
     declared = {"data": data, "network": named, "optimizer": {"name": "sgd"}, "train": {"steps": 2}}
     config = resolve(declared | {"method": method}, "test")
     with torch.random.fork_rng():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from test_finetuning import PHOTO, domains, setup_of, trained, weights  # noqa: F401
 from test_functional import leaf, numerical_gradient, softmax
-from test_methods import batch_of
+from test_methods import batch_of, resnet_weights
 from test_stack import MOONS, config_of
 from torch import nn
 
@@ -24,7 +24,7 @@ from dann.train import update
 
 def network(head: str = "linear") -> Network:
     torch.manual_seed(0)
-    return NETWORKS["torchvision"](PHOTO, 5, model="resnet18", weights="none", head=head)
+    return NETWORKS["torchvision"](PHOTO, 5, model="resnet18", weights=resnet_weights(), head=head)
 
 
 def moved(method: Method) -> Method:
@@ -214,6 +214,8 @@ def test_attention_is_how_much_the_label_loss_grows_without_a_channel() -> None:
 def test_methods_of_a_trunk_refuse_a_network_without(name: str, weights: str, domains: None) -> None:  # noqa: F811
     with pytest.raises(BadInput, match=f"{name}: needs a pretrained trunk, and one that is trained"):
         setup_of(weights, None, method={"name": name}, network={"name": "mnist"})
+    if name == "delta":  # reads the images, so that the trunk stays
+        return
     with pytest.raises(BadInput, match=f"{name}: needs a pretrained trunk"):
         setup_of(weights, {"trunk": 0, "norm": "frozen"}, method={"name": name})
 
@@ -223,6 +225,46 @@ def test_co_tuning_refuses_a_head_that_cuts_the_pretrained_layer_off() -> None:
         vgg = NETWORKS["torchvision"](PHOTO, 3, model="vgg11", weights="none", head="vgg")
         with pytest.raises(ValueError, match="choose head: linear"):
             CoTuning(vgg)
+
+
+def test_relations_of_classes_without_examples_are_0() -> None:
+    probabilities, labels = torch.rand(20, 4).softmax(1), torch.arange(20) % 2 * 2
+    for relate in (direct_relation, reverse_relation):
+        found = relate(probabilities, labels, 3)
+        torch.testing.assert_close(found.sum(1), torch.tensor([1.0, 0.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("resnet18", {"layers": ["layer9"]}, "no layer 'layer9' in the trunk; its blocks are conv1, "),
+        ("resnet18", {"layers": ["avgpool", "fc"]}, "which these layers do not give"),
+        ("vit_b_16", {}, "which these layers do not give"),
+    ],
+)
+def test_delta_needs_maps_of_channels(model: str, options: dict[str, Any], message: str) -> None:
+    with torch.device("meta"):
+        made = NETWORKS["torchvision"](PHOTO, 3, model=model, weights="none")
+        with pytest.raises(ValueError, match=message):
+            Delta(made, **options)
+
+
+def test_delta_keeps_the_last_maps_of_a_network_without_blocks() -> None:
+    with torch.device("meta"):
+        method = Delta(NETWORKS["torchvision"](PHOTO, 3, model="vgg11", weights="none"))
+    assert method.kept == ("features.11", "features.13", "features.16", "features.18")
+    assert method.attention_3.shape == (512,)
+
+
+@pytest.mark.parametrize("name", ["l2_sp", "delta", "co_tuning"])
+def test_methods_of_pretrained_weights_refuse_fresh_ones(name: str, domains: None) -> None:  # noqa: F811
+    with pytest.raises(BadInput, match=f"{name} needs pretrained ones: write default, or a file"):
+        setup_of("none", None, method={"name": name})
+
+
+def test_bss_refuses_features_that_nothing_trains(weights: str, domains: None) -> None:  # noqa: F811
+    with pytest.raises(BadInput, match="bss: needs features that are trained"):
+        setup_of(weights, {"trunk": 0, "norm": "frozen"}, method={"name": "bss"})
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0])

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from test_stack import MOONS, config_of
 
+from dann.build import load_pair
 from dann.config import component
 from dann.data import DOMAINS
 from dann.data.domain import UNLABELLED
@@ -101,6 +103,26 @@ def test_texts_are_tokens_and_an_encoder_reads_them(encoder: str, tmp_path: Path
 def test_long_texts_are_cut(encoder: str, tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text("text,label\n" + "good " * 50 + ",0\nbad,1\n")
     assert texts(tmp_path / "long.csv", encoder, length=5).train.x.tolist()[0] == [2, 5, 5, 5, 3]
+
+
+def test_texts_of_training_may_not_be_tested(encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("text,label\ngood,0\nbad,1\n")
+    (tmp_path / "two.csv").write_text("text,label\nfilm,0\nbad,1\n")
+    with pytest.raises(BadInput, match="path and test are both"):
+        texts(tmp_path / "one.csv", encoder, test=str(tmp_path / "one.csv"))
+    with pytest.raises(BadInput, match=r"two\.csv, line 3: this test text is one of training"):
+        texts(tmp_path / "one.csv", encoder, test=str(tmp_path / "two.csv"))
+
+
+def test_what_is_for_quantities_is_not_for_texts() -> None:
+    for options, message in (
+        ({"transform": {"normalise": "standard"}}, "transform.normalise: standard is for quantities"),
+        ({"resample": "smote"}, "resample: smote is for quantities"),
+        ({"source_lacks": {"values": 0.5}}, "lacks.values is for quantities"),
+    ):
+        given = {"name": "texts", "path": "a.csv", "tokenizer": "b"}
+        with pytest.raises(BadInput, match=message):
+            load_pair(config_of(MOONS, data={"source": given, "target": given | {"path": "c.csv"}, **options}).data)
 
 
 def test_what_is_no_encoder_is_refused(encoder: str, tmp_path: Path) -> None:

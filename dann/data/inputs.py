@@ -22,11 +22,14 @@ class Inputs(nn.Module):
         preparation: of vectors and series.
         transform: the target's.
         shape: of an example that is prepared.
+        trunk: the checksum of the network's pretrained trunk before training, where it is known.
     """
 
-    def __init__(self, preparation: Preparation, transform: Transform, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, preparation: Preparation, transform: Transform, shape: tuple[int, ...], trunk: str | None
+    ) -> None:
         super().__init__()
-        self.preparation, self.transform, self.shape = preparation, transform, shape
+        self.preparation, self.transform, self.shape, self.trunk = preparation, transform, shape, trunk
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
@@ -71,12 +74,13 @@ def kind(x: Tensor) -> str:
     return f"{str(x.dtype).removeprefix('torch.')} examples"
 
 
-def save_inputs(pair: Pair, transform: Transform, folder: Path) -> None:
-    """Write what the examples of a pair need into the folder of a run."""
+def save_inputs(pair: Pair, transform: Transform, trunk: str | None, folder: Path) -> None:
+    """Write what the examples of a pair need into a run's folder; ``trunk`` is the checksum of a pretrained one."""
     state = {
         "shape": list(pair.input_shape),
         "scale": transform.scale.cpu(),
         "offset": transform.offset.cpu(),
+        "trunk": trunk,
         **pair.preparation.state(),
     }
     buffer = io.BytesIO()
@@ -100,7 +104,7 @@ def read_inputs(folder: Path, options: TransformOptions) -> Inputs:
         state = torch.load(path, map_location="cpu", weights_only=True)
         shape = tuple(state["shape"])
         transform = Transform.restored(options, shape, state["scale"], state["offset"])
-        return Inputs(Preparation.restored(state), transform, shape)
+        return Inputs(Preparation.restored(state), transform, shape, state.get("trunk"))
     except BadInput as error:
         raise BadInput(f"{folder}: {error}") from error
     except Exception as error:  # torch raises half a dozen types for damaged files

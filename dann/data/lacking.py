@@ -22,7 +22,7 @@ class Lacks(Section):
 
     Args:
         classes: the share of the labelled training examples of a class that is left, by its name; one stays at least.
-            Test examples all stay.
+            Test examples all stay; in the transductive protocol those left are the test examples.
         values: the share of each example, of training and test, that is blank: NaN at random places of a vector or
             series, for ``data.missing`` to fill in; a black square at a random place of an image.
     """
@@ -31,12 +31,14 @@ class Lacks(Section):
     values: float = Field(0.0, ge=0, lt=1)
 
 
-def lacking(domain: Domain, lacks: Lacks) -> Domain:
-    """``domain`` without what it is to lack.
+def lacking(domain: Domain, lacks: Lacks | None) -> Domain:
+    """``domain``, whose test split is cut already, without what it is to lack.
 
     Raises:
         BadInput: it has no such class.
     """
+    if lacks is None:
+        return domain
     if unknown := [name for name in lacks.classes if name not in domain.classes]:
         raise BadInput(f"data: {domain.name} has no class {unknown[0]!r}; it has {', '.join(domain.classes)}")
     shares = {domain.classes.index(name): share for name, share in lacks.classes.items()}
@@ -77,10 +79,24 @@ class Holed:
     Args:
         whole: the images, shape ``(C, H, W)`` each.
         share: of the area that the square covers.
+
+    Raises:
+        BadInput: a square of that size does not fit in, or has no pixel.
     """
 
     whole: Store
     share: float
+
+    def __post_init__(self) -> None:
+        height, width = self.shape[1:]
+        if not 1 <= self.side <= min(height, width):
+            raise BadInput(f"data: no square covers {self.share} of {height} × {width} pixels: change lacks.values")
+
+    @property
+    def side(self) -> int:
+        """Of the square, in pixels."""
+        height, width = self.shape[1:]
+        return round(math.sqrt(self.share * height * width))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -106,7 +122,7 @@ class Holed:
     def _holes(self, rows: Tensor) -> Tensor:
         """Where the squares are, shape ``(N, 1, H, W)``."""
         height, width = self.shape[1:]
-        side = round(math.sqrt(self.share * height * width))
+        side = self.side
         drawn = torch.rand((len(self), 2), generator=torch.Generator().manual_seed(SEED))[rows.cpu()]
         top, left = (drawn * torch.tensor([height - side + 1, width - side + 1])).long().unbind(1)
         down, across = torch.arange(height), torch.arange(width)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.labels import aligned, check_counts, counts, imbalance
+from dann.data.lacking import Lacks, lacking
 from dann.data.preparation import UNPREPARED, Preparation
 from dann.data.splits import few_shot, hold_out
 from dann.data.store import Coloured, joined
@@ -62,6 +63,7 @@ class Pair:
         partial: bool = False,
         target_classes: list[str] | None = None,
         target_labelled: int = 0,
+        lacks: tuple[Lacks | None, Lacks | None] = (None, None),
     ) -> "Pair":
         """The pair of some domains.
 
@@ -73,6 +75,7 @@ class Pair:
             partial: the target may have a part of the source's classes.
             target_classes: cuts the target down to these.
             target_labelled: that many labelled training examples of the target a class join the labelled side.
+            lacks: what each source and the target are made to lack, once their test splits are cut.
 
         Raises:
             BadInput: the domains do not fit together, or one is empty.
@@ -80,6 +83,7 @@ class Pair:
         protocol = _protocol(target, transductive, test)
         # Test splits come first: cutting classes down afterwards leaves each example on its side of the split.
         *sources, target = (_tested(domain, 0.0 if transductive else test) for domain in (*sources, target))
+        sources, target = [lacking(source, lacks[0]) for source in sources], lacking(target, lacks[1])
         partial = partial or target_classes is not None
         sources, target = aligned(sources, target, partial=partial, target_classes=target_classes)
         *sources, target = _one_shape([*sources, target])

@@ -11,11 +11,11 @@ def direct_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> 
 
     Args:
         probabilities: of the S other classes, shape ``(N, S)``.
-        labels: class indices, shape ``(N,)``; each class has an example.
+        labels: class indices, shape ``(N,)``; the row of a class without an example is 0.
         num_classes: K.
     """
     members = F.one_hot(labels, num_classes).to(probabilities.dtype)
-    return members.T @ probabilities / members.sum(0)[:, None]
+    return members.T @ probabilities / members.sum(0).clamp_min(1)[:, None]
 
 
 def reverse_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -25,11 +25,13 @@ def reverse_relation(probabilities: Tensor, labels: Tensor, num_classes: int) ->
 
     Args:
         probabilities: of the S other classes, shape ``(N, S)``.
-        labels: class indices, shape ``(N,)``; each class has an example.
+        labels: class indices, shape ``(N,)``; the row of a class without an example is 0.
         num_classes: K.
     """
     model = LogisticRegression(max_iter=1000).fit(probabilities.double().cpu().numpy(), labels.cpu().numpy())
     certain = torch.eye(probabilities.shape[1], dtype=torch.float64)
     of_classes = torch.from_numpy(model.predict_proba(certain.numpy())).T  # p(y | s), shape (K, S)
     joint = of_classes * probabilities.double().cpu().mean(0)
-    return (joint / joint.sum(1, keepdim=True)).to(probabilities)
+    relation = torch.zeros(num_classes, joint.shape[1], dtype=torch.float64)
+    relation[torch.from_numpy(model.classes_)] = joint / joint.sum(1, keepdim=True)
+    return relation.to(probabilities)

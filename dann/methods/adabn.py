@@ -7,7 +7,7 @@ from dann.functional import label_loss
 from dann.methods.base import Method
 from dann.networks import Network
 
-Norm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+Norm = nn.modules.batchnorm._BatchNorm
 
 
 class AdaBN(Method):
@@ -22,6 +22,8 @@ class AdaBN(Method):
     Raises:
         ValueError: the network has no BatchNorm.
     """
+
+    moves_statistics = True
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)

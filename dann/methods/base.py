@@ -29,6 +29,8 @@ class Method(nn.Module):
             virtual adversarial training does; then no stack may put the outputs of a first layer in their place.
         smallest_batch: how many examples of each domain its losses need.
         second_view: whether it needs ``Batch.target_view``.
+        moves_statistics: whether it sets the statistics of BatchNorm itself, so that they may not be frozen.
+        needs_pretrained: whether it needs a network with a trunk whose weights are pretrained.
         needs_target_labels: whether it needs labelled target examples.
         stackable: whether runs can train as one stack, which ``torch.autograd.grad`` within ``forward`` rules out; and
             random numbers drawn there are others in a stack, but for those of ``dann.networks.dropout``.
@@ -43,6 +45,8 @@ class Method(nn.Module):
     reads_inputs: bool = False
     smallest_batch: int = 1
     second_view: bool = False
+    moves_statistics: bool = False
+    needs_pretrained: bool = False
     needs_target_labels: bool = False
     stackable: bool = True
     discriminator: DomainDiscriminator

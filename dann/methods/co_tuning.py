@@ -31,6 +31,7 @@ class CoTuning(Method):
         ValueError: the network has no trunk, or its last layer is not known or does not see the features.
     """
 
+    needs_pretrained = True
     relations: Tensor
 
     def __init__(

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from dann.data import Batch, Survey
 from dann.functional import label_loss, map_distance
 from dann.methods.base import Method
-from dann.networks import Frozen, Network
+from dann.networks import Frozen, Network, Trunk
 from dann.networks.base import captured
+from dann.networks.trunk import output
+
+KEPT = 4  # layers whose maps are kept by default
 
 
 class Delta(Method):
@@ -26,14 +29,19 @@ class Delta(Method):
     Args:
         weight: α.
         head_weight: β.
-        layers: of the trunk whose maps are kept, by dotted name in ``features.trunk.model``; by default the last four
-            blocks that have parts.
+        layers: of the trunk whose maps are kept, by dotted name in ``features.trunk.model``; by default its last four
+            blocks that give any.
         attention: whether W is found; else it is the same for all channels of a layer.
         examples: labelled ones from which it is found.
         probe: the share of training that trains what follows the trunk alone.
+
+    Raises:
+        ValueError: the network has no trunk, or there are no maps of channels ``(N, C, H, W)``.
     """
 
+    needs_pretrained = True
     stackable = False
+    reads_inputs = True
     branches = ("probe",)
 
     def __init__(
@@ -49,20 +57,18 @@ class Delta(Method):
     ) -> None:
         super().__init__(network)
         trunk = network.needed_trunk()
-        self.kept = tuple(trunk.containers[-4:] if layers is None else layers)
         self.weight, self.head_weight, self.attention, self.examples = weight, head_weight, attention, examples
         self.probe, self.milestones = probe, (probe,)
         self.start = Frozen(trunk)
-        for number, maps in enumerate(self._started(torch.zeros(1, *network.input_shape))):
-            channels = maps.shape[1]
-            self.register_buffer(f"attention_{number}", torch.full((channels,), 1 / channels))
+        self.kept, channels = mapping_layers(trunk, network.input_shape, layers)
+        for number, count in enumerate(channels):
+            self.register_buffer(f"attention_{number}", torch.full((count,), 1 / count))
 
     def phases(self, progress: float) -> tuple[str, ...]:
         return ("probe",) if progress < self.probe else ("all",)
 
     def phase_parameters(self, phase: str) -> list[nn.Parameter] | None:
-        trunk = {id(parameter) for parameter in self.network.needed_trunk().parameters()}
-        return [w for w in self.network.parameters() if id(w) not in trunk] if phase == "probe" else None
+        return self.network.behind_trunk() if phase == "probe" else None
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         trunk = self.network.needed_trunk()
@@ -75,8 +81,7 @@ class Delta(Method):
             map_distance(maps[name], before, self.get_buffer(f"attention_{number}"))
             for number, (name, before) in enumerate(zip(self.kept, self._started(batch.source_x), strict=True))
         ]
-        trained = {id(parameter) for parameter in trunk.parameters()}
-        head = [w.square().sum() for w in self.network.parameters() if id(w) not in trained]
+        head = [w.square().sum() for w in self.network.behind_trunk()]
         return {
             "label": label,
             "maps": self.weight / 2 * torch.stack(moved).sum(),
@@ -93,11 +98,39 @@ class Delta(Method):
 
     def refresh(self, survey: Survey, progress: float) -> None:
         if self.attention:
-            x, y = (part[: self.examples] for part in next(survey.source()))
+            x, y = first_examples(survey, self.examples)
             trunk = self.network.needed_trunk().model
             for number, name in enumerate(self.kept):
                 module, attention = trunk.get_submodule(name), self.get_buffer(f"attention_{number}")
                 attention.copy_(losses_without(self, module, len(attention), x, y).softmax(0))
+
+
+def mapping_layers(
+    trunk: Trunk, input_shape: tuple[int, ...], layers: Sequence[str] | None
+) -> tuple[tuple[str, ...], list[int]]:
+    """The named layers of a trunk, or its last four blocks that give feature maps, and their numbers of channels."""
+    wanted = trunk.block_names if layers is None else tuple(layers)
+    known = dict(trunk.model.named_modules())
+    if unknown := [name for name in wanted if name not in known]:
+        raise ValueError(f"no layer {unknown[0]!r} in the trunk; its blocks are {', '.join(trunk.block_names)}")
+    with torch.no_grad(), captured(trunk.model, wanted) as found:
+        output(trunk, input_shape)
+    kept = [name for name in wanted if name in found and found[name].ndim == 4]
+    if len(kept) < (KEPT if layers is None else len(wanted)):
+        raise ValueError("keeps maps of channels, (N, C, H, W), which these layers do not give: choose others")
+    kept = kept[-KEPT:] if layers is None else kept
+    return tuple(kept), [found[name].shape[1] for name in kept]
+
+
+def first_examples(survey: Survey, count: int) -> tuple[Tensor, Tensor]:
+    """So many labelled training examples and their classes, or all if there are fewer."""
+    parts: list[tuple[Tensor, Tensor]] = []
+    for part in survey.source():
+        parts.append(part)
+        if sum(len(y) for _, y in parts) >= count:
+            break
+    x, y = (torch.cat(each)[:count] for each in zip(*parts, strict=True))
+    return x, y
 
 
 def losses_without(method: Method, module: nn.Module, channels: int, x: Tensor, y: Tensor) -> Tensor:
@@ -108,7 +141,6 @@ def losses_without(method: Method, module: nn.Module, channels: int, x: Tensor, 
         def silenced(module: nn.Module, inputs: Any, output: Tensor, channel: Tensor = channel) -> Tensor:
             return output.index_fill(1, channel, 0)
 
-        hook = module.register_forward_hook(silenced)
-        losses.append(label_loss(method.predict(x), y))
-        hook.remove()
+        with module.register_forward_hook(silenced):
+            losses.append(label_loss(method.predict(x), y))
     return torch.stack(losses)

@@ -22,19 +22,19 @@ class L2SP(Method):
         head_weight: β.
     """
 
+    needs_pretrained = True
+
     def __init__(self, network: Network, *, weight: float = 0.1, head_weight: float = 0.01) -> None:
         super().__init__(network)
         self.weight, self.head_weight = weight, head_weight
         started = list(network.needed_trunk().parameters())
-        self.anchored = len(started)
         for number, parameter in enumerate(started):  # the weights of pretraining are not kept twice in a checkpoint
             self.register_buffer(f"start_{number}", parameter.detach().clone(), persistent=False)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        trunk = list(self.network.needed_trunk().parameters())
+        trunk = self.network.needed_trunk().parameters()
         moved = [(w - self.get_buffer(f"start_{i}")).square().sum() for i, w in enumerate(trunk)]
-        own = {id(parameter) for parameter in trunk}
-        head = [w.square().sum() for w in self.network.parameters() if id(w) not in own]
+        head = [w.square().sum() for w in self.network.behind_trunk()]
         return {
             "label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight),
             "start": self.weight / 2 * torch.stack(moved).sum(),

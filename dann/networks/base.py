@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dann.errors import BadInput
 from dann.functional import reverse_gradient
 from dann.networks.dropout import Dropout
-from dann.networks.trunk import Trunk
+from dann.networks.trunk import Trunk, output
 
 Width = Annotated[int, Field(ge=1)]  # of a hidden layer
 Outputs = dict[str, Tensor]  # of layers, by name: "features" (N, D), "logits" (N, K), and others that were asked for
@@ -138,10 +138,15 @@ class Network(nn.Module):
             raise ValueError("needs a pretrained trunk, and one that is trained: choose a network with one")
         return self.trunk
 
+    def behind_trunk(self) -> list[nn.Parameter]:
+        """The parameters that are no part of the trunk."""
+        inside = {id(parameter) for parameter in self.needed_trunk().parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in inside]
+
     def without_trunk(self) -> "Network":
         """The same modules but for the trunk: what its outputs, ``(N, D)``, go through."""
         parts = [(name, part) for name, part in self.features.named_children() if not isinstance(part, Trunk)]
-        shape = (self.width("features.trunk"),)
+        shape = (output(self.needed_trunk(), self.input_shape),)
         return Network(nn.Sequential(OrderedDict(parts)), self.classifier, shape, self.discriminator_widths)
 
     @property
@@ -164,7 +169,9 @@ def captured(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
     found: Outputs = {}
 
     def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        return lambda module, inputs, output: found.update({name: output.clone()})
+        return lambda module, inputs, output: (
+            found.update({name: output.clone()}) if isinstance(output, Tensor) else None  # some give several things
+        )
 
     hooks = [module.get_submodule(name).register_forward_hook(keep(name)) for name in names]
     try:

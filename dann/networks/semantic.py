@@ -7,6 +7,15 @@ from torch.nn import functional as F
 SCALE = 10.0  # of the cosines to begin with: their range alone would leave every prediction near uniform
 
 
+def told_by(classifier: nn.Module, vectors: Tensor) -> nn.Module:
+    """A classifier whose last layer scores its hidden features against class vectors, shape ``(K, E)``."""
+    if isinstance(classifier, nn.Linear):
+        return SemanticHead(classifier.in_features, vectors)
+    name, last = [(name, part) for name, part in classifier.named_modules() if isinstance(part, nn.Linear)][-1]
+    classifier.set_submodule(name, SemanticHead(last.in_features, vectors))
+    return classifier
+
+
 class SemanticHead(nn.Module):
     """Features scored against class vectors: logit k is s · cos(W f + b, v_k).
 

@@ -5,6 +5,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from dann.errors import BadInput
+
+PLAIN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
 
 class StochasticNorm(_BatchNorm):
     """BatchNorm that normalises each channel, by chance, by the batch's statistics or by the running ones.
@@ -38,5 +42,8 @@ class StochasticNorm(_BatchNorm):
 def made_stochastic(module: nn.Module) -> None:
     """Put a ``StochasticNorm`` in the place of every BatchNorm of ``module``, with the same parameters."""
     for name, part in list(module.named_modules()):
-        if isinstance(part, _BatchNorm) and not isinstance(part, StochasticNorm):
+        if type(part) in PLAIN:
             module.set_submodule(name, StochasticNorm(part))
+        elif isinstance(part, _BatchNorm) and not isinstance(part, StochasticNorm):
+            kind = type(part).__name__
+            raise BadInput(f"finetune.norm: {name} is a {kind}, which does more than normalise: choose train")

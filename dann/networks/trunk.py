@@ -12,13 +12,13 @@ class Trunk(nn.Module):
 
     Args:
         model: the module without its last layer.
-        head: that layer as it was pretrained, ``(N, D)`` to the logits of the classes of pretraining; None if there is
-            none. It is no part of the module's state.
+        head: that layer as it was pretrained, ``(N, D)`` to the logits of the classes of pretraining; None if its
+            weights are not known. It is no part of the module's state.
         pretrained: whether the weights come from elsewhere than from this run's seed.
 
     Attributes:
         blocks: the parameters of each block, the first ones see the input.
-        containers: the dotted names within ``model`` of the blocks that have parts.
+        block_names: their dotted names within ``model``.
         frozen: how many of the blocks are frozen, counted from the first; set by ``freeze``.
         frozen_norm: whether BatchNorm normalises by its running statistics in training too, which then stay.
     """
@@ -30,7 +30,7 @@ class Trunk(nn.Module):
         parts = _block_modules(model)
         self.blocks = _blocks(model, parts)
         named = {id(module): name for name, module in model.named_modules()}
-        self.containers = tuple(named[id(part)] for part in parts if _parts(part))
+        self.block_names = tuple(named[id(part)] for part in parts)
         self.frozen, self.frozen_norm = 0, False
 
     @property
@@ -106,6 +106,7 @@ def output(trunk: nn.Module, shape: tuple[int, ...]) -> int:
     training = trunk.training
     try:
         with torch.no_grad():
-            return int(trunk.eval()(torch.zeros(2, *shape)).shape[1])
+            blank = next(trunk.parameters()).new_zeros(2, *shape)
+            return int(trunk.eval()(blank).shape[1])
     finally:
         trunk.train(training)

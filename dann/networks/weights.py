@@ -37,8 +37,8 @@ def weights_file(weights: str) -> Path:
     return Path(weights)
 
 
-def read_weights(model: nn.Module, path: Path) -> None:
-    """Load a state dict into a model; the last layer may be of other classes, or missing.
+def read_weights(model: nn.Module, path: Path) -> bool:
+    """Load a state dict into a model; the last layer may be of other classes, or missing: whether it was read, too.
 
     Raises:
         BadInput: it cannot be read, or is of another model; names keys.
@@ -48,6 +48,7 @@ def read_weights(model: nn.Module, path: Path) -> None:
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise BadInput(f"network.weights: {path} holds no weights alone: save a state dict with torch.save") from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
+    state = state if isinstance(state, Mapping) else {}
     own = model.state_dict()
     last = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1:]
     kept = {name: value for name, value in own.items() if not last or not name.startswith(f"{last[0]}.")}
@@ -62,3 +63,4 @@ def read_weights(model: nn.Module, path: Path) -> None:
         )
     fitting = {name: value for name, value in state.items() if value.shape == own[name].shape}
     model.load_state_dict(fitting, strict=False)
+    return set(fitting) == set(own)

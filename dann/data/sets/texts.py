@@ -1,5 +1,7 @@
 """Texts of the user's own, as the token ids that a pretrained encoder reads."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -33,11 +35,26 @@ def texts(*, path: str, tokenizer: str, test: str | None = None, length: Annotat
         length: tokens of a text; what is longer is cut.
     """
     file = given(path)
-    parts = parts_of(file, None if test is None else given(test), TEXTS)
+    held = None if test is None else given(test)
+    if held is not None and held.resolve() == file.resolve():
+        raise BadInput(f"texts: path and test are both {file}: a test text would be trained on; name two files")
+    parts = parts_of(file, held, TEXTS)
+    _check_apart(parts)
     classes, tokenize = classes_of(parts), _tokenizer(tokenizer)
     splits = [_split(rows, classes, tokenize, length) for _, rows in parts]
     origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} texts, tokens of {tokenizer}"
     return Domain(file.stem, splits[0], splits[1] if len(splits) > 1 else None, classes, origin)
+
+
+def _check_apart(parts: Sequence[tuple[Path, list[Row]]]) -> None:
+    """No text may be in training and in test."""
+    seen = {row.name for row in parts[0][1]}
+    for place, rows in parts[1:]:
+        for row in rows:
+            if row.name in seen:
+                raise BadInput(
+                    f"{place}, line {row.number}: this test text is one of training, too: remove one of them"
+                )
 
 
 def _tokenizer(name: str) -> Any:
