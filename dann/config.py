@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PlainValidator, SerializeAsAny, create_model
@@ -212,6 +213,7 @@ def _mapping(value: Any, path: str, where: str) -> Mapping[str, Any]:
     return value
 
 
+@cache  # so that sections of the same content are equal, and the runs that share data load them once
 def _schema(name: str, component: Callable[..., Any], base: type[Component]) -> type[Component]:
     """``base`` with a field for each keyword-only argument of ``component``."""
     fields: dict[str, Any] = {

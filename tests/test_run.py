@@ -272,3 +272,13 @@ def test_folder_of_runs_can_be_moved(tmp_path: Path, capsys: Any) -> None:
     shutil.move(tmp_path / "runs", tmp_path / "elsewhere")
     assert main(["table", str(tmp_path / "elsewhere")]) == 0
     assert "| DANN | " in capsys.readouterr().out
+
+
+def test_runs_that_share_data_load_them_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[Any] = []
+    load = execute.load_pair
+    monkeypatch.setattr(execute, "load_pair", lambda data: loaded.append(data) or load(data))
+    file = write_tiny(tmp_path / "tiny.yaml")
+    experiment = read_experiment(file)
+    launch.launch(experiment, list(experiment.runs()), tmp_path / "runs", torch.device("cpu"), Silent(), file)
+    assert len(loaded) == 1  # of two seeds of two variants
