@@ -42,10 +42,8 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
                 line = axes.vlines if lying else axes.hlines
                 line(100 * cells[column + 1].mean, at - width / 2, at + width / 2, color="grey", linestyle="--")
     _label(axes, experiment, list(table.rows), lying)
-    if len(columns) > 1 and lying:
+    if len(columns) > 1:
         figure.legend(fontsize=7, loc="outside lower center", ncols=len(columns))
-    elif len(columns) > 1:
-        axes.legend(fontsize=7)
     return figure
 
 
