@@ -63,6 +63,17 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=function)
         return added
 
+    _add_experiments(command)
+    _add_using(command)
+    _add_others(command)
+    return parser
+
+
+Command = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+
+
+def _add_experiments(command: Command) -> None:
+    """The commands on experiment files and their runs."""
     run = command(
         "run", _run, "Make the runs of an experiment file that are not there yet, then its table and figures."
     )
@@ -91,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     publish.add_argument("file", type=Path, metavar="FILE")
     publish.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
 
+
+def _add_using(command: Command) -> None:
+    """The commands on the trained network of a run."""
     predict = command("predict", _predict, "Predict the classes of your files with the network of a finished run.")
     predict.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/…/dann/seed-0")
     predict.add_argument(
@@ -108,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--format", choices=EXPORTS, required=True)
     export.add_argument("--out", type=Path, metavar="FILE", help="default: model.onnx or model.pt2 in the run's folder")
 
+
+def _add_others(command: Command) -> None:
+    """The commands on data sets, on what there is, and on speed."""
     command("list", _list, "List data sets, networks, methods and optimisers.")
 
     data = command("data", _data, "List data sets, show what is in them, or download and decode them.")
@@ -121,7 +138,6 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--device", default="cpu", help="cpu, cuda, … (default: cpu)")
     bench.add_argument("--out", default="results/speed", metavar="DIR", help="default: results/speed")
     bench.add_argument("--peers", metavar="PYTHON", help="a Python with the peer libraries (default: installs them)")
-    return parser
 
 
 def _seeds(text: str) -> list[int]:

@@ -257,6 +257,8 @@ def test_mdd_holds_the_predicted_classes_fixed() -> None:
     steps = Mdd(mlp((20,), 5), horizon=0.5)  # of 20 000: the authors' 2 / (1 + exp(−i / 1000)) − 1, at step 3000
     assert steps.coefficients(3 / 20)["lambda"] == pytest.approx(0.1 * (2 / (1 + math.exp(-3)) - 1))
     assert steps.coefficients(0.9) == steps.coefficients(0.5)
+    short = Mdd(mlp((20,), 5), horizon=5.0)  # of 2000 steps, whose last is at 2 / (1 + exp(−2)) − 1
+    assert short.coefficients(1.0)["lambda"] == pytest.approx(0.1 * (2 / (1 + math.exp(-2)) - 1))
 
 
 FORWARDED = {

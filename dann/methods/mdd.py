@@ -25,8 +25,8 @@ class Mdd(Method):
         weight: η at the end of training.
         margin: γ, the weight of the source in the margin disparity; by default 3 in the authors' code.
         schedule: ``ramp`` raises η from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
-        horizon: the share of training after which the ramp has reached its end. The authors' code raises η with the
-            number of steps, as 2 / (1 + exp(−i / 1000)) − 1: there it is 10 000 over the number of steps.
+        horizon: the share of training after which the ramp has reached its end; above 1 it never does. The authors'
+            code raises η with the number of steps, as 2 / (1 + exp(−i / 1000)) − 1: here 10 000 over their number.
     """
 
     branches = ("horizon",)
@@ -38,7 +38,7 @@ class Mdd(Method):
         weight: float = 0.1,
         margin: Annotated[float, Field(gt=0)] = 4.0,
         schedule: Literal["ramp", "constant"] = "ramp",
-        horizon: Annotated[float, Field(gt=0, le=1)] = 1.0,
+        horizon: Annotated[float, Field(gt=0)] = 1.0,
     ) -> None:
         super().__init__(network)
         self.adversary = fresh(network.classifier)
