@@ -313,7 +313,7 @@ def test_bad_data_commands(
 def test_every_data_set_is_documented() -> None:
     from dann.data import DOMAINS
 
-    own = {"folder", "csv", "arrays", "svmlight"}
+    own = {"folder", "csv", "arrays", "svmlight", "texts"}
     for name, function in DOMAINS.items():
         text = " ".join((function.__doc__ or "").split())
         said = {"values": r"[Vv]alues|float32", "shape": r"×|`\(N"}

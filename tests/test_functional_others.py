@@ -344,6 +344,9 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "stepwise norm": (L.stepwise_feature_norm, FEATURES[:1]),
     "spectral": (L.spectral_penalty, FEATURES[:1]),
     "spectral, two": (partial(L.spectral_penalty, k=2), FEATURES[:1]),
+    "shrinkage": (L.spectral_shrinkage, FEATURES[:1]),
+    "shrinkage, two": (partial(L.spectral_shrinkage, k=2), FEATURES[:1]),
+    "maps": (lambda a, b, w: L.map_distance(a, b, w.abs()), [(5, D, 2, 3), (5, D, 2, 3), (D,)]),
 }
 
 MAPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {

@@ -50,8 +50,10 @@ def test_timm_models_are_trunks(tmp_path: Path) -> None:
     expected = made.eval().forward_head(made.forward_features(x), pre_logits=True)
     torch.testing.assert_close(network.eval().features(x), expected)
     assert network.num_classes == 5 and network.trunk.head.out_features == 1000
+    with pytest.raises(BadInput, match=r"timm has no 'resnet10tt'; see .*resnet10t"):
+        NETWORKS["timm"]((3, 64, 64), 5, model="resnet10tt", weights="none")
     with pytest.raises(BadInput, match="cannot be had"):
-        NETWORKS["timm"]((3, 64, 64), 5, model="no_such_model", weights="none")
+        NETWORKS["timm"]((3, 64, 64), 5, model=f"local-dir:{tmp_path}", weights="none")
 
 
 @pytest.fixture(scope="module")

@@ -187,8 +187,10 @@ def test_record_tells_all(tmp_path: Path) -> None:
     folder = tmp_path / "runs/dann/seed-0"
     record = read_record(folder)
     assert [evaluation["step"] for evaluation in record.evaluations] == [4, 8, 12]
+    worth = {f"{split}_{metric}" for split in ("source_test", "target_test")
+             for metric in ("balanced_accuracy", "macro_f1", "auc")}  # fmt: skip
     assert set(record.evaluations[0]) == {"step", "source_validation", "source_test", "target_test",
-                                          "discriminator_source", "discriminator_target"}  # fmt: skip
+                                          "discriminator_source", "discriminator_target"} | worth  # fmt: skip
     counts = np.array(record.confusion["target_test"])
     assert counts.trace() / counts.sum() == pytest.approx(record.evaluations[-1]["target_test"])
     assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 607

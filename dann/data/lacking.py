@@ -3,6 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated
 
 import torch
@@ -119,12 +120,18 @@ class Holed:
     def checksum(self) -> str:
         return hashlib.sha256(f"{self.whole.checksum()} {self.share}".encode()).hexdigest()
 
+    @cached_property
+    def _corners(self) -> Tensor:
+        """The uppermost row and leftmost column of each image's square, shape ``(len(self), 2)``."""
+        height, width = self.shape[1:]
+        drawn = torch.rand((len(self), 2), generator=torch.Generator().manual_seed(SEED))
+        return (drawn * torch.tensor([height - self.side + 1, width - self.side + 1])).long()
+
     def _holes(self, rows: Tensor) -> Tensor:
         """Where the squares are, shape ``(N, 1, H, W)``."""
         height, width = self.shape[1:]
         side = self.side
-        drawn = torch.rand((len(self), 2), generator=torch.Generator().manual_seed(SEED))[rows.cpu()]
-        top, left = (drawn * torch.tensor([height - side + 1, width - side + 1])).long().unbind(1)
+        top, left = self._corners[rows.cpu()].unbind(1)
         down, across = torch.arange(height), torch.arange(width)
         inside = (down >= top[:, None]) & (down < top[:, None] + side)
         beside = (across >= left[:, None]) & (across < left[:, None] + side)

@@ -4,6 +4,7 @@ Each builder takes the shape of an input and the number of classes. ``weights`` 
 ones, downloaded once; ``none``, fresh ones; or a file of a state dict, which may have another last layer.
 """
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from dann.networks.weights import made, package, read_weights, weights_file
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Shape = tuple[int, ...]
+ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # where timm loads models from that it does not list
 # Models with classifiers half way that only training has; their weights are for inputs that they normalise anew.
 AUXILIARY = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 
@@ -81,6 +83,9 @@ def timm(
         dropout: in the head.
     """
     library = package("timm", "timm")
+    if not model.startswith(ELSEWHERE) and not library.is_model(model):
+        near = get_close_matches(model, library.list_models(pretrained=weights == "default")) or ["timm.list_models()"]
+        raise BadInput(f"network.model: timm has no {model!r}; see {', '.join(near)}")
     built: Any = made(model, lambda: library.create_model(model, pretrained=weights == "default"))
     whole = read_weights(built, weights_file(weights)) if weights not in ("default", "none") else weights == "default"
     last = built.get_classifier()

@@ -17,7 +17,7 @@ class Trunk(nn.Module):
         pretrained: whether the weights come from elsewhere than from this run's seed.
 
     Attributes:
-        blocks: the parameters of each block, the first ones see the input.
+        blocks: the parameters of each block, the first ones see the input; not those that the library has fixed.
         block_names: their dotted names within ``model``.
         frozen: how many of the blocks are frozen, counted from the first; set by ``freeze``.
         frozen_norm: whether BatchNorm normalises by its running statistics in training too, which then stay.
@@ -85,11 +85,11 @@ def _blocks(model: nn.Module, parts: list[nn.Module]) -> list[list[nn.Parameter]
     blocks: list[list[nn.Parameter]] = []
     for part in parts:
         if blocks and not _parts(part) and "Norm" in type(part).__name__:
-            blocks[-1] += part.parameters()
+            blocks[-1] += _trained(part)
         else:
-            blocks.append(list(part.parameters()))
+            blocks.append(_trained(part))
     placed = {id(parameter) for block in blocks for parameter in block}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in placed]
+    rest = [parameter for parameter in _trained(model) if id(parameter) not in placed]
     return [rest + blocks[0], *blocks[1:]] if blocks else [rest]
 
 
@@ -98,7 +98,11 @@ def _parts(module: nn.Module) -> list[nn.Module]:
 
 
 def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+    return sum(parameter.numel() for parameter in _trained(module))
+
+
+def _trained(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
 def output(trunk: nn.Module, shape: tuple[int, ...]) -> int:

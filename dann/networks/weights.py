@@ -17,7 +17,7 @@ SHOWN = 3  # keys in a message
 def made(name: str, make: Callable[[], nn.Module]) -> nn.Module:
     try:
         return make()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # each library, and what it downloads with, has errors of its own
         reason = " ".join(str(error).split())
         raise BadInput(
             f"network: the weights of {name} cannot be had ({reason}): give weights: none or a file"

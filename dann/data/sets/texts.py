@@ -26,7 +26,7 @@ def texts(*, path: str, tokenizer: str, test: str | None = None, length: Annotat
     semicolons or tabs between them, quotes, and a byte order mark are understood. An empty label or −1 makes an example
     unlabelled. A column ``split`` of ``train`` and ``test`` marks the test split.
 
-    Float32 ids, shape ``(N, length)``, −1 behind the end of a text.
+    Values are ids of tokens in float32, −1 behind the end of a text; shape ``(N, length)``.
 
     Args:
         path: the file, from the working directory or else from the data folder.
