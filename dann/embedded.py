@@ -23,9 +23,10 @@ CHUNK = 64  # images at once: more are not faster
 def embedded(split: Split, trunk: Trunk, transform: Transform, device: torch.device, dtype: torch.dtype) -> Split:
     """A split with the trunk's outputs, float32 vectors, in place of its raw examples; on ``device``.
 
-    The cache knows them by the examples, their transform, the trunk's weights and the number format.
+    The cache knows them by the examples, their transform, the trunk's weights, the number format, and what computed
+    them: the kind of device and the version of torch.
     """
-    path = cache_folder() / "features" / f"{_key(split, trunk, transform, dtype)}.npy"
+    path = cache_folder() / "features" / f"{_key(split, trunk, transform, device, dtype)}.npy"
     with locked(path.with_suffix(".lock")):
         if not path.is_file():
             _compute(path, split, trunk, transform, device, dtype)
@@ -52,8 +53,10 @@ def _compute(
         unfinished.unlink(missing_ok=True)
 
 
-def _key(split: Split, trunk: Trunk, transform: Transform, dtype: torch.dtype) -> str:
-    digest = hashlib.sha256(f"{split.store.checksum()} {transform.options} {trunk.model} {dtype}".encode())
+def _key(split: Split, trunk: Trunk, transform: Transform, device: torch.device, dtype: torch.dtype) -> str:
+    digest = hashlib.sha256(
+        f"{split.store.checksum()} {transform.options} {trunk.model} {dtype} {device.type} {torch.__version__}".encode()
+    )
     digest.update(split.rows.numpy().tobytes())
     digest.update(f"{checksum(transform)} {checksum(trunk)}".encode())
     return digest.hexdigest()

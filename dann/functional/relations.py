@@ -21,7 +21,8 @@ def direct_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> 
 def reverse_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """p(s | y) ∝ p(y | s) p(s), shape ``(K, S)``: p(y | s) by logistic regression of labels on predictions.
 
-    p(s) is the mean prediction; p(y | s) is what the regression gives for the prediction that is certain of s.
+    p(s) is the mean prediction; p(y | s) is what the regression gives for the prediction that is certain of s. The
+    regression has scikit-learn's default penalty, C = 1; nothing is set apart to choose another by.
 
     Args:
         probabilities: of the S other classes, shape ``(N, S)``.

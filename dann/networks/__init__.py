@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from dann.networks import digits, encoders, mlp, pretrained, series
-from dann.networks.base import DomainDiscriminator, Frozen, GradientReversal, Network, Outputs, Width, fresh
+from dann.networks.base import DomainDiscriminator, GradientReversal, Network, Outputs, Width
+from dann.networks.copies import Frozen, fresh
 from dann.networks.trunk import Trunk
 
 NETWORKS: dict[str, Callable[..., Network]] = {

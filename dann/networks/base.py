@@ -3,7 +3,6 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -181,43 +180,6 @@ def captured(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
             hook.remove()
 
 
-class Frozen(nn.Module):
-    """A copy of a module that no optimiser steps and that is always in evaluation mode.
-
-    Args:
-        module: what is copied, now and whenever ``take`` is called.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = deepcopy(module).requires_grad_(False).eval()
-
-    def take(self, module: nn.Module) -> None:
-        """Become a copy of ``module`` as it is now; in place, so that stacked runs keep their places."""
-        with torch.no_grad():
-            for own, given in zip(_state(self.module), _state(module), strict=True):
-                own.copy_(given)
-
-    def train(self, mode: bool = True) -> "Frozen":
-        return super().train(False)
-
-    def forward(self, *inputs: Any) -> Any:
-        return self.module(*inputs)
-
-
-def fresh(module: nn.Module) -> nn.Module:
-    """A copy of ``module`` with initial weights of its own, as a second classifier has."""
-    copy = deepcopy(module)
-    for part in copy.modules():
-        if callable(reset := getattr(part, "reset_parameters", None)):
-            reset()
-    return copy
-
-
-def _state(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
-
-
 def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
     """Linear layers of the given widths with ReLU, then dropout, between them, none after the last."""
     layers: list[nn.Module] = []
@@ -230,12 +192,8 @@ def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequentia
 
 
 def output_width(features: nn.Module, input_shape: tuple[int, ...], name: str) -> int:
-    """D, found by passing one blank example of shape ``input_shape`` through ``features``."""
-    training = features.training
+    """D of the features of the network ``name`` for inputs of shape ``input_shape``."""
     try:
-        with torch.no_grad():
-            width = features.eval()(torch.zeros(1, *input_shape)).shape[1]
+        return output(features, input_shape)
     except RuntimeError as error:
         raise BadInput(f"network: {name} cannot take inputs of shape {input_shape}: choose another") from error
-    features.train(training)
-    return int(width)

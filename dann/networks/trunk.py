@@ -105,12 +105,11 @@ def _trained(module: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
-def output(trunk: nn.Module, shape: tuple[int, ...]) -> int:
-    """D, found by passing two blank examples through."""
-    training = trunk.training
+def output(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """D of a module from ``(N, *shape)`` to ``(N, D)``, found by passing two blank examples through."""
+    training, like = module.training, next(module.parameters(), torch.zeros(0))
     try:
         with torch.no_grad():
-            blank = next(trunk.parameters()).new_zeros(2, *shape)
-            return int(trunk.eval()(blank).shape[1])
+            return int(module.eval()(like.new_zeros(2, *shape)).shape[1])
     finally:
-        trunk.train(training)
+        module.train(training)
