@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dann.experiment import Experiment
 from dann.records import Record
-from dann.tables import Cell, Table, make_table
+from dann.tables import METRICS, Cell, Table, make_tables
 
 MOST_TASKS = 4  # with more, the bars are of their average alone
 MOST_ROWS = 12  # with more, the bars lie
@@ -23,11 +23,11 @@ def new_axes(columns: int, width: float, height: float) -> tuple[Figure, Sequenc
 
 
 def bars(experiment: Experiment, records: list[Record]) -> Figure:
-    """The table as bars: target accuracy of each variant, per task; a dashed line is the published number.
+    """The first table as bars: a metric of each variant, per task; a dashed line is the published number.
 
     Of more than four tasks the average alone is shown. More than twelve variants are bars that lie, the first on top.
     """
-    table = make_table(experiment, records)
+    table = make_tables(experiment, records)[0]
     columns = _columns(experiment, table)
     lying = len(table.rows) > MOST_ROWS
     long = len(table.rows) * (0.6 + 0.35 * len(columns))
@@ -74,14 +74,16 @@ def _bar(axes: Axes, at: float, width: float, cell: Cell, colour: str, name: str
 def _label(axes: Axes, experiment: Experiment, rows: list[str], lying: bool) -> None:
     """The title, the names of the rows and what the bars measure."""
     many = len(experiment.tasks) > MOST_TASKS
-    accuracy = "target test accuracy" + (f", average of {len(experiment.tasks)} tasks" if many else "") + ", %"
+    several = len(experiment.metrics) > 1 and not experiment.tasks
+    metric = "target test" if several else f"target test {METRICS[experiment.metrics[0]]}"
+    metric += (f", average of {len(experiment.tasks)} tasks" if many else "") + ", %"
     axes.set_title(experiment.title, fontsize=10)
     if lying:
         axes.set_yticks(range(len(rows)), rows, fontsize=8)
         axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top
-        axes.set_xlabel(accuracy)
+        axes.set_xlabel(metric)
         axes.grid(axis="x", linewidth=0.4)
         axes.set_axisbelow(True)
     else:
         axes.set_xticks(range(len(rows)), rows, rotation=15 if len(rows) > 4 else 0)
-        axes.set_ylabel(accuracy)
+        axes.set_ylabel(metric)

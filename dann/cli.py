@@ -183,7 +183,7 @@ def _run(options: argparse.Namespace) -> int:
 def _table(options: argparse.Namespace) -> int:
     from dann.publish import located, orphans, stale, stale_readme
     from dann.tables import FORMATS as WRITERS
-    from dann.tables import checked_records, make_table
+    from dann.tables import checked_records, make_tables
 
     if options.check:
         files = _experiment_files(options.path)
@@ -195,10 +195,10 @@ def _table(options: argparse.Namespace) -> int:
         )
         return 1 if lines else 0
     for experiment, folder in located(options.path):
-        table = make_table(experiment, checked_records(experiment, folder), options.selection)
         if options.format == "md":
             print(f"{experiment.title} ({folder})\n")
-        print(WRITERS[options.format](table))
+        for table in make_tables(experiment, checked_records(experiment, folder), options.selection):
+            print(WRITERS[options.format](table))
     return 0
 
 

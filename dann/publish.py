@@ -8,7 +8,7 @@ from dann.experiment import EXPERIMENT, Experiment, read_experiment
 from dann.files import write_whole
 from dann.readme import with_tables
 from dann.records import FEATURES, Record, pack_records
-from dann.tables import checked_records, make_table
+from dann.tables import checked_records, make_tables
 
 README = Path("README.md")
 EXPERIMENTS, RUNS, RESULTS = Path("experiments"), Path("runs"), Path("results")
@@ -119,9 +119,9 @@ def stale_readme() -> list[str]:
 
 
 def _page(file: Path, experiment: Experiment, records: list[Record]) -> str:
-    table = make_table(experiment, records)
+    first, *others = [table.markdown().strip() for table in make_tables(experiment, records)]
     path = relative(file)
     regenerate = f"`dann run experiments/{path}.yaml` makes the runs; `dann publish experiments/{path}.yaml` this page."
     figures = [f"![{name.stem}]({path.name}/{name.name})" for name in sorted((RESULTS / path).glob("*.png"))]
     finding = [experiment.finding.strip()] if experiment.finding else []
-    return "\n\n".join([f"# {experiment.title}", table.markdown().strip(), *finding, *figures, regenerate]) + "\n"
+    return "\n\n".join([f"# {experiment.title}", first, *finding, *figures, *others, regenerate]) + "\n"

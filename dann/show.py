@@ -17,7 +17,7 @@ from rich.text import Text
 
 from dann.experiment import Experiment, Run
 from dann.records import Record, source_accuracy
-from dann.tables import checked_records, make_table
+from dann.tables import checked_records, make_tables
 
 SHOWN, WIDTH = 8, 24  # how many bars at most, and how wide
 ROWS, CLASSES = 20, 6  # of predictions, how many are shown; of more classes only the predicted one
@@ -147,14 +147,14 @@ def data_line(data: Mapping[str, Any]) -> str:
 
 
 def show_table(experiment: Experiment, folder: Path) -> None:
-    """Print the experiment's table from the records in ``folder``."""
-    table = make_table(experiment, checked_records(experiment, folder))
-    shown = RichTable("", title=escape(experiment.title), caption=escape(" ".join(table.notes)))
-    for column in table.columns:
-        shown.add_column(escape(column), justify="right")
-    for name, cells in table.rows.items():
-        shown.add_row(escape(name), *(cell.text() for cell in cells))
-    Console().print(shown)
+    """Print the experiment's tables from the records in ``folder``."""
+    for table in make_tables(experiment, checked_records(experiment, folder)):
+        shown = RichTable(escape(table.corner), title=escape(experiment.title), caption=escape(" ".join(table.notes)))
+        for column in table.columns:
+            shown.add_column(escape(column), justify="right")
+        for name, cells in table.rows.items():
+            shown.add_row(escape(name), *(cell.text() for cell in cells))
+        Console().print(shown)
 
 
 def show_predictions(names: Sequence[str], classes: Sequence[str], probabilities: Sequence[Sequence[float]]) -> None:

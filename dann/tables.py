@@ -2,14 +2,14 @@
 
 import json
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dann.errors import BadInput
-from dann.experiment import Experiment
+from dann.experiment import Experiment, Metric
 from dann.records import Evaluation, Record, check_declared, read_records, source_accuracy
 from dann.selection import RULES
 
@@ -20,7 +20,8 @@ REPORTED = {
 }
 METRICS = {
     "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "auc": "AUC",
-    "seen": "mean recall of seen classes", "unseen": "of unseen ones", "harmonic": "their harmonic mean",
+    "seen": "mean recall of seen classes", "unseen": "mean recall of unseen classes",
+    "harmonic": "harmonic mean of both recalls",
 }  # fmt: skip
 
 
@@ -52,15 +53,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """An experiment's result: a row per variant, each with a cell per column."""
+    """An experiment's result: a row per variant, each with a cell per column; ``corner`` heads the variants."""
 
     title: str
     columns: list[str]
     rows: dict[str, list[Cell]]
     notes: list[str] = field(default_factory=list)
+    corner: str = ""
 
     def markdown(self) -> str:
-        header = ["", *self.columns]
+        header = [self.corner, *self.columns]
         lines = [_joined(header), _joined(["---", *["---:"] * len(self.columns)])]
         lines += [_joined([name, *(cell.text() for cell in cells)]) for name, cells in self.rows.items()]
         return "\n".join(lines) + "\n\n" + " ".join(self.notes) + "\n"
@@ -68,7 +70,7 @@ class Table:
     def latex(self) -> str:
         """A tabular for the booktabs package."""
         lines = [r"\begin{tabular}{l" + "r" * len(self.columns) + "}", r"\toprule"]
-        lines += [" & ".join(["", *map(_escaped, self.columns)]) + r" \\", r"\midrule"]
+        lines += [" & ".join(map(_escaped, [self.corner, *self.columns])) + r" \\", r"\midrule"]
         for name, cells in self.rows.items():
             lines.append(
                 " & ".join([_escaped(name), *(cell.text(r"$\pm$").replace("—", "--") for cell in cells)]) + r" \\"
@@ -128,9 +130,22 @@ def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
     return list(records.values())
 
 
-def make_table(experiment: Experiment, records: list[Record], rule: str = "last") -> Table:
-    """The table of an experiment: the target's test metrics per task, and source test accuracy if there is one task."""
-    select = RULES[rule]
+def make_tables(experiment: Experiment, records: list[Record], rule: str = "last") -> list[Table]:
+    """The tables of an experiment: of its tasks, one for each metric; without tasks a single one."""
+    if not experiment.tasks:
+        return [make_table(experiment, records, rule, experiment.metrics)]
+    return [make_table(experiment, records, rule, [metric]) for metric in experiment.metrics]
+
+
+def make_table(
+    experiment: Experiment, records: list[Record], rule: str = "last", metrics: Sequence[Metric] = ()
+) -> Table:
+    """A table of an experiment: the target's test metrics, per task if there are some, else with source test accuracy.
+
+    Args:
+        metrics: by default the experiment's first; several if it has no tasks.
+    """
+    select, metrics = RULES[rule], metrics or experiment.metrics[:1]
 
     def scores(variant: str, task: str | None, of: Callable[[Evaluation], float]) -> dict[int, float]:
         chosen = [record for record in records if record.variant == variant and record.task == task]
@@ -138,7 +153,7 @@ def make_table(experiment: Experiment, records: list[Record], rule: str = "last"
 
     variants, tasks = list(experiment.variants), list(experiment.tasks)
     columns: dict[str, dict[str, Cell]] = {}
-    for metric in experiment.metrics:
+    for metric in metrics:
         on_target = partial(_on_target, metric=metric)
         for task in experiment.tasks or [None]:
             cells = {v: Cell(list(scores(v, task, on_target).values())) for v in variants}
@@ -148,7 +163,7 @@ def make_table(experiment: Experiment, records: list[Record], rule: str = "last"
                 columns[f"{task}, published" if task else "published"] = published
         if tasks:
             averages = {v: _average([scores(v, task, on_target) for task in tasks]) for v in variants}
-            columns[_column("average", metric)] = averages
+            columns["average"] = averages
     if not tasks:
         adapted = {record.variant for record in records if record.data["source"] != record.data["target"]}
         sources = {v: scores(v, None, source_accuracy).values() if v in adapted else [] for v in variants}
@@ -156,7 +171,8 @@ def make_table(experiment: Experiment, records: list[Record], rule: str = "last"
     rows = {v: [column[v] for column in columns.values()] for v in variants}
     mark = " (oracle)" if rule == "oracle" else ""
     names = [name if name.endswith("published") else name + mark for name in columns]
-    return Table(experiment.title, names, rows, _notes(records, rule))
+    corner = f"{METRICS[metrics[0]]}, %" if tasks and len(experiment.metrics) > 1 else ""
+    return Table(experiment.title, names, rows, _notes(records, rule, metrics), corner)
 
 
 def _on_target(evaluation: Evaluation, metric: str) -> float:
@@ -168,9 +184,7 @@ def _on_target(evaluation: Evaluation, metric: str) -> float:
 
 
 def _column(task: str | None, metric: str) -> str:
-    if task is None:
-        return f"target {METRICS[metric]}, %"
-    return task if metric == "accuracy" else f"{task}, {METRICS[metric]}"
+    return f"target {METRICS[metric]}, %" if task is None else task
 
 
 def _published(experiment: Experiment, variant: str, task: str | None) -> Cell:
@@ -185,7 +199,7 @@ def _average(per_task: list[dict[int, float]]) -> Cell:
     return Cell([statistics.fmean(values[seed] for values in per_task) for seed in seeds])
 
 
-def _notes(records: list[Record], rule: str) -> list[str]:
+def _notes(records: list[Record], rule: str, metrics: Sequence[Metric]) -> list[str]:
     if not records:
         return ["No finished runs yet."]
     tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
@@ -194,8 +208,9 @@ def _notes(records: list[Record], rule: str) -> list[str]:
     seen = tested_on(records)
     validated = all("source_test" not in record.evaluations[-1] for record in records)
     source = " Source accuracy is that of its validation split." if validated else ""
+    shown = ", ".join(METRICS[metric] for metric in metrics)
     return [
-        f"Accuracy on {seen}, mean ± standard deviation over seeds,",
+        f"{shown[0].upper()}{shown[1:]} on {seen}, mean ± standard deviation over seeds,",
         f"{REPORTED[rule]}. Target test examples: {', '.join(tests)}.{source}",
         f"{len(records)} runs, {minutes:.0f} minutes in all; {'; '.join(made)}.",
     ]

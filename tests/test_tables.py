@@ -21,7 +21,7 @@ from dann.experiment import Experiment, flattened, merged, read_experiment, slug
 from dann.readme import with_tables
 from dann.records import PACKED, RECORD, Record, pack_records, read_records, write_record
 from dann.selection import RULES
-from dann.tables import FORMATS, make_table
+from dann.tables import FORMATS, make_table, make_tables
 
 EVALUATIONS = [
     {"step": 10, "source_validation": 0.90, "source_test": 0.90, "target_test": 0.50},
@@ -92,6 +92,19 @@ def test_tasks_are_columns_with_their_average_over_seeds() -> None:
     assert table.columns == ["a → b", "b → a", "b → a, published", "average"]
     assert table.rows["DANN"][3].values == pytest.approx([0.6, 0.75])
     assert table.rows["source only"][3].text() == "—"
+
+
+def test_of_tasks_each_metric_has_a_table() -> None:
+    given = {**TINY, "tasks": {"a → b": {}, "b → a": {}}, "metrics": ["macro_f1", "accuracy"], "published": {}}
+    experiment = Experiment(**given)
+    records = [record_of("DANN", 0, 0.5, task) for task in experiment.tasks]
+    for record in records:
+        record.evaluations[-1]["target_test_macro_f1"] = 0.4
+    first, second = make_tables(experiment, records)
+    assert (first.corner, second.corner) == ("macro-F1, %", "accuracy, %")
+    assert first.columns == second.columns == ["a → b", "b → a", "average"]
+    assert first.rows["DANN"][2].values == [0.4] and second.rows["DANN"][2].values == [0.5]
+    assert first.markdown().startswith("| macro-F1, % | a → b") and "Macro-F1 on test splits" in first.markdown()
 
 
 def test_a_row_that_trains_on_the_target_has_no_source_accuracy() -> None:
