@@ -17,6 +17,7 @@ from dann.errors import BadInput
 from dann.functional import map_distance, spectral_shrinkage
 from dann.functional.relations import direct_relation, reverse_relation
 from dann.methods import L2SP, Bss, CoTuning, Delta, Method, Multitask, SourceOnly
+from dann.methods.delta import losses_without
 from dann.networks import NETWORKS, Network
 from dann.networks.stochastic_norm import StochasticNorm, made_stochastic
 from dann.train import update
@@ -344,3 +345,32 @@ def test_the_targets_own_classifier_needs_labels() -> None:
     setup.train()
     setup.step(0, 0.0)
     assert (setup.stream.source.domain == 1).sum() == 2  # one of each class
+
+
+@pytest.mark.parametrize(
+    ("model", "layer"),
+    [
+        ("resnet18", "layer4"),
+        ("resnet18", "layer1.0.conv1"),
+        ("densenet121", "features.norm5"),
+        ("vgg11", "features.5"),
+    ],
+)
+def test_attention_without_computing_anew_is_that_of_whole_forward_passes(model: str, layer: str) -> None:
+    torch.manual_seed(0)
+    network = NETWORKS["torchvision"](PHOTO, 3, model=model, weights="none")
+    method, x, y = SourceOnly(network).eval(), torch.randn(4, *PHOTO), torch.tensor([0, 1, 2, 0])
+    expected = []
+    with torch.no_grad():
+        for channel in range(2):
+
+            def silenced(module: nn.Module, inputs: Any, output: torch.Tensor, channel: int = channel) -> torch.Tensor:
+                return output.index_fill(1, torch.tensor([channel]), 0)
+
+            with network.trunk.model.get_submodule(layer).register_forward_hook(silenced):
+                expected.append(torch.nn.functional.cross_entropy(method.predict(x), y))
+        found = losses_without(method, network.trunk, layer, 2, x, y)
+        torch.testing.assert_close(found, torch.stack(expected), rtol=0, atol=0)
+        whole = method.predict(x)
+    torch.testing.assert_close(method.predict(x), whole)  # nothing is replayed any more
+    assert found[0] != found[1]

@@ -1,9 +1,8 @@
 """Fine-tuning that keeps the feature maps that matter (Li et al. 2019)."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import takewhile
 from typing import Annotated, Any
 
 import torch
@@ -139,11 +138,9 @@ def first_examples(survey: Survey, count: int) -> tuple[Tensor, Tensor]:
 def losses_without(method: Method, trunk: Trunk, layer: str, channels: int, x: Tensor, y: Tensor) -> Tensor:
     """The label loss with each channel of a layer of the trunk's model at 0, shape ``(C,)``.
 
-    What the blocks before the layer give is computed once.
+    What comes before that is computed once.
     """
-    with captured(trunk.model, (*trunk.block_names, layer)) as found:
-        method.predict(x)
-    before = {name: found[name] for name in takewhile(lambda name: name != layer, found)}
+    before = outputs_until(trunk, layer, lambda: method.predict(x))
     losses = []
     with replayed(trunk.model, before):
         for channel in torch.arange(channels, device=x.device).unbind():
@@ -154,6 +151,23 @@ def losses_without(method: Method, trunk: Trunk, layer: str, channels: int, x: T
             with trunk.model.get_submodule(layer).register_forward_hook(silenced):
                 losses.append(label_loss(method.predict(x), y))
     return torch.stack(losses)
+
+
+def outputs_until(trunk: Trunk, layer: str, forward: Callable[[], Tensor]) -> dict[str, Tensor]:
+    """What the blocks of a trunk and the modules between them give, by name, until the layer has given its own.
+
+    A module that is called more than once, as an activation may be, is left out.
+    """
+    inside = {name.rpartition(".")[0] for name in trunk.block_names}  # the model, and what holds its blocks
+    modules = {name: module for name, module in trunk.model.named_modules()
+               if name == layer or (name.rpartition(".")[0] in inside and name not in inside)}  # fmt: skip
+    calls: list[str] = []
+    with captured(trunk.model, list(modules)) as found, ExitStack() as hooks:
+        for name, module in modules.items():
+            hooks.enter_context(module.register_forward_hook(partial(_called, calls, name)))
+        forward()
+    until = calls[: calls.index(layer) + 1]
+    return {name: found[name] for name in until if calls.count(name) == 1 and name in found}
 
 
 @contextmanager
@@ -169,5 +183,9 @@ def replayed(model: nn.Module, outputs: dict[str, Tensor]) -> Iterator[None]:
             del module.forward  # of the instance; its class's is there again
 
 
+def _called(calls: list[str], name: str, *_: Any) -> None:
+    calls.append(name)
+
+
 def _given(output: Tensor, *inputs: Any, **options: Any) -> Tensor:
-    return output.clone()  # what follows may work in place
+    return output

@@ -30,7 +30,7 @@ class Trunk(nn.Module):
         parts = _block_modules(model)
         self.blocks = _blocks(model, parts)
         named = {id(module): name for name, module in model.named_modules()}
-        self.block_names = tuple(named[id(part)] for part in parts)
+        self.block_names = tuple(named[id(part)] for i, part in enumerate(parts) if i == 0 or not _normalisation(part))
         self.frozen, self.frozen_norm = 0, False
 
     @property
@@ -84,13 +84,17 @@ def _blocks(model: nn.Module, parts: list[nn.Module]) -> list[list[nn.Parameter]
     """
     blocks: list[list[nn.Parameter]] = []
     for part in parts:
-        if blocks and not _parts(part) and "Norm" in type(part).__name__:
+        if blocks and _normalisation(part):
             blocks[-1] += _trained(part)
         else:
             blocks.append(_trained(part))
     placed = {id(parameter) for block in blocks for parameter in block}
     rest = [parameter for parameter in _trained(model) if id(parameter) not in placed]
     return [rest + blocks[0], *blocks[1:]] if blocks else [rest]
+
+
+def _normalisation(part: nn.Module) -> bool:
+    return not _parts(part) and "Norm" in type(part).__name__
 
 
 def _parts(module: nn.Module) -> list[nn.Module]:
