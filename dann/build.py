@@ -32,6 +32,8 @@ def load_pair(data: DataSection) -> Pair:
         raise BadInput("data.transform.normalise: domain does not suit labelled target examples: choose another")
     if data.resample != "none" and data.class_weights != "none":
         raise BadInput("data: resample evens the classes out already: leave class_weights out")
+    if data.calibration and not data.unseen:
+        raise BadInput("data.calibration: it is for unseen classes: name some in data.unseen, or leave it out")
     if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
         raise BadInput("data.unseen: classes without examples are not evened out: leave resample, class_weights out")
     if any(component.name == "texts" for component in (*data.sources, data.target)):
@@ -93,7 +95,7 @@ class Setup:
             feed = feed.through(trunk, device, dtype) if like is None else feed
             network = network.without_trunk()
         if pair.class_vectors is not None:
-            network.classifier = told_by(network.classifier, pair.class_vectors)
+            network.classifier = told_by(network.classifier, pair.class_vectors, pair.unseen, data.calibration)
         started = checksum(trunk) if trunk is not None else None
         method = config.method.build(METHODS, network)
         _check(method, config)

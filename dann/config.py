@@ -80,6 +80,7 @@ class DataSection(Section):
         target_lacks: the same of the target.
         class_vectors: a CSV file of class names and numbers: the classifier scores features against these vectors.
         unseen: classes of which no labelled example is trained on, for zero-shot classification.
+        calibration: what the logits of the other classes are reduced by in evaluation, which else nearly always win.
         transform: of both domains' examples.
         target_transform: what differs from it for the target's.
         target_view: what differs from that for a second view of the target's examples, for methods that compare two.
@@ -103,6 +104,7 @@ class DataSection(Section):
     target_lacks: Lacks | None = None
     class_vectors: str | None = None
     unseen: list[str] = Field([])
+    calibration: float = Field(0.0, ge=0)
     transform: TransformOptions = TransformOptions()
     target_transform: TransformOptions = TransformOptions()
     target_view: TransformOptions | None = None

@@ -17,7 +17,7 @@ from dann.reading import one_of, parse_yaml, read_yaml, validated
 
 Mapped = dict[str, Any]
 Share = Annotated[float, Field(ge=0, le=1)]
-Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc", "seen", "unseen", "harmonic"]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc", "seen", "unseen", "harmonic", "zero_shot"]
 EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
 
 

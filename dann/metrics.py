@@ -19,7 +19,8 @@ def metrics(
         labels: shape ``(N,)``.
         probabilities: shape ``(N, K)``; what is not a number counts as 0.
         unseen: classes that training had no labelled example of; then the mean recalls of these and of the others,
-            all classes being predicted, and the harmonic mean of the two are told as well (Xian et al. 2017).
+            all classes being candidates, and the harmonic mean of the two are told as well (Xian et al. 2017), and
+            that of the unseen ones among these alone, ``zero_shot``.
     """
     classes = np.unique(labels)
     probabilities = np.nan_to_num(probabilities)
@@ -31,11 +32,16 @@ def metrics(
         "macro_f1": float(f1_score(labels, predicted, **options)),
         "auc": float(np.mean(ranked)) if ranked else 0.5,
     }
-    return found if not unseen else found | _by_kind(labels, predicted, unseen)
+    if not unseen:
+        return found
+    new = _recall(labels, predicted, unseen)
+    old = _recall(labels, predicted, [k for k in classes.tolist() if k not in unseen])
+    among = np.array(unseen)[probabilities[:, list(unseen)].argmax(axis=1)]
+    found |= {"unseen": new, "seen": old, "zero_shot": _recall(labels, among, unseen)}
+    return found | {"harmonic": 2 * new * old / (new + old) if new + old else 0.0}
 
 
-def _by_kind(labels: NDArray[np.int64], predicted: NDArray[np.int64], unseen: Sequence[int]) -> dict[str, float]:
-    recalls = {k: float((predicted[labels == k] == k).mean()) for k in np.unique(labels).tolist()}
-    new = float(np.mean([recall for k, recall in recalls.items() if k in unseen] or [0.0]))
-    old = float(np.mean([recall for k, recall in recalls.items() if k not in unseen] or [0.0]))
-    return {"unseen": new, "seen": old, "harmonic": 2 * new * old / (new + old) if new + old else 0.0}
+def _recall(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[int]) -> float:
+    """The mean recall of those of some classes that there are; 0 if there is none."""
+    members = [labels == k for k in classes if (labels == k).any()]
+    return float(np.mean([(predicted == labels)[chosen].mean() for chosen in members])) if members else 0.0

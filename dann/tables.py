@@ -21,7 +21,7 @@ REPORTED = {
 METRICS = {
     "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "auc": "AUC",
     "seen": "mean recall of seen classes", "unseen": "mean recall of unseen classes",
-    "harmonic": "harmonic mean of both recalls",
+    "harmonic": "harmonic mean of both recalls", "zero_shot": "mean recall of unseen classes among themselves",
 }  # fmt: skip
 
 
@@ -178,7 +178,9 @@ def make_table(
 def _on_target(evaluation: Evaluation, metric: str) -> float:
     key = "target_test" if metric == "accuracy" else f"target_test_{metric}"
     if key not in evaluation:
-        remedy = "name unseen classes" if metric in {"seen", "unseen", "harmonic"} else "make the runs again"
+        remedy = (
+            "name unseen classes" if metric in {"seen", "unseen", "harmonic", "zero_shot"} else "make the runs again"
+        )
         raise BadInput(f"metrics: these runs have no {metric}: {remedy}, or leave it out")
     return evaluation[key]
 

@@ -135,7 +135,9 @@ def _trained(config: Config, inputs: Inputs, num_classes: int, saved: Path) -> M
         if trunk is not None and not saved_trunk and checksum(trunk) != inputs.trunk:
             raise BadInput(f"{saved.parent}: network.weights are not those of training any more: restore them")
         if vectors := [of for name, of in shapes.items() if re.fullmatch(r"network\.classifier\..*\bvectors", name)]:
-            network.classifier = told_by(network.classifier, torch.zeros(vectors[0]))
+            network.classifier = told_by(
+                network.classifier, torch.zeros(vectors[0]), calibration=config.data.calibration
+            )
         constant = network.trunk is not None and not saved_trunk
         method = config.method.build(METHODS, network.without_trunk() if constant else network)
     checkpoint.load(saved, method)

@@ -1,5 +1,6 @@
 """Classes told by vectors: read, scored against, left out of training and evaluated as unseen."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,16 @@ from dann.networks.semantic import SemanticHead
 from dann.records import read_records
 from dann.tables import make_tables
 
-CLASSES = ("a", "b", "c", "d")
-CORNERS = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)
-VECTORS = "a,1,1\nb,1,-1\nc,-1,1\nd,-1,-1\n"
+CLASSES = tuple("abcdefgh")
+CORNERS = np.array(list(itertools.product([1, -1], repeat=3)), np.float32)
+VECTORS = "".join(f"{name},{x},{y},{z}\n" for name, (x, y, z) in zip(CLASSES, CORNERS.astype(int), strict=True))
 
 
 def corners(shift: float) -> Any:
-    """Four classes at the corners of a square, which two attributes tell."""
+    """Eight classes at the corners of a cube, which three attributes tell."""
     random = np.random.default_rng(0)
-    y = np.arange(240) % 4
-    x = (3 * CORNERS[y] + random.normal(0, 0.3, (240, 2)) + shift).astype(np.float32)
+    y = np.arange(480) % 8
+    x = (3 * CORNERS[y] + random.normal(0, 0.3, (480, 3)) + shift).astype(np.float32)
     return lambda: from_arrays(f"corners{shift}", x, y, classes=CLASSES)
 
 
@@ -45,7 +46,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "vectors.csv").write_text(VECTORS)
     base = {
         "data": {"source": {"name": "corners"}, "target": {"name": "moved"}, "batch_size": 32,
-                 "class_vectors": str(tmp_path / "vectors.csv"), "unseen": ["d"]},
+                 "class_vectors": str(tmp_path / "vectors.csv"), "unseen": ["h"]},
         "network": {"name": "mlp", "hidden": 16},
         "optimizer": {"name": "adam", "lr": 0.01},
         "train": {"steps": 300, "evaluate_every": 300},
@@ -67,8 +68,8 @@ def test_a_class_that_training_never_saw_is_predicted(file: Path, tmp_path: Path
     for record in records:
         last = record.evaluations[-1]
         assert last["target_test_unseen"] > 0.7 and last["target_test_seen"] > 0.9
-        assert record.data["class_counts"]["train"][3] == 0 and record.data["class_counts"]["target_test"][3] > 0
-        assert sum(record.confusion["target_test"][3]) > 0
+        assert record.data["class_counts"]["train"][7] == 0 and record.data["class_counts"]["target_test"][7] > 0
+        assert sum(record.confusion["target_test"][7]) > 0
     (table,) = make_tables(experiment, records)
     assert table.columns[:4] == ["target accuracy, %", "target mean recall of seen classes, %",
                                  "target mean recall of unseen classes, %",
@@ -77,7 +78,7 @@ def test_a_class_that_training_never_saw_is_predicted(file: Path, tmp_path: Path
     (tmp_path / "vectors.csv").unlink()
     again = dann.load(tmp_path / "runs/source-only/seed-0", device="cpu")
     x = 3 * torch.from_numpy(CORNERS)
-    assert model.predict(x).argmax(1).tolist() == again.predict(x).argmax(1).tolist() == [0, 1, 2, 3]
+    assert model.predict(x).argmax(1).tolist() == again.predict(x).argmax(1).tolist() == list(range(8))
 
 
 def test_training_and_validation_lack_the_unseen_classes(file: Path) -> None:
@@ -85,8 +86,8 @@ def test_training_and_validation_lack_the_unseen_classes(file: Path) -> None:
 
     config = resolve(next(read_experiment(file).runs()).declared, "test")
     pair = load_pair(config.data)
-    assert 3 not in pair.train.y and 3 not in pair.validation.y and 3 in pair.target_test.y
-    assert pair.unseen == (3,) and pair.class_vectors.tolist() == CORNERS.tolist()
+    assert 7 not in pair.train.y and 7 not in pair.validation.y and 7 in pair.target_test.y
+    assert pair.unseen == (7,) and pair.class_vectors.tolist() == CORNERS.tolist()
 
 
 def test_semantic_head_against_numpy() -> None:
@@ -100,13 +101,27 @@ def test_semantic_head_against_numpy() -> None:
     assert {name for name, _ in head.named_parameters()} == {"scale", "projection.weight", "projection.bias"}
 
 
+def test_unseen_classes_are_candidates_in_evaluation_alone_where_the_seen_ones_are_reduced() -> None:
+    torch.manual_seed(0)
+    x, plain = torch.randn(6, 7), SemanticHead(7, torch.randn(5, 4))
+    head = SemanticHead(7, plain.vectors, unseen=(1, 4), calibration=1.5)
+    head.load_state_dict(plain.state_dict() | {"unseen": head.unseen})
+    logits = plain(x).detach().numpy()
+    trained = head(x).softmax(1).detach().numpy()
+    assert (trained[:, [1, 4]] < 1e-30).all()
+    np.testing.assert_allclose(trained[:, [0, 2, 3]], softmax(logits[:, [0, 2, 3]]), rtol=1e-5)
+    reduced = head.eval()(x).detach().numpy() - logits
+    np.testing.assert_allclose(reduced, np.tile([-1.5, 0, -1.5, -1.5, 0], (6, 1)), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"unseen": ["e"]}, "data.unseen: there is no class 'e'; there are a, b, c, d"),
+        ({"unseen": ["i"]}, "data.unseen: there is no class 'i'; there are a, b, c, d, e, f, g, h"),
         ({"class_vectors": None}, "data.unseen: name a file of class_vectors"),
         ({"class_weights": "inverse"}, "are not evened out"),
         ({"class_vectors": "nowhere.csv"}, "nowhere.csv is not there"),
+        ({"unseen": [], "calibration": 1.0}, "data.calibration: it is for unseen classes"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str, file: Path, capsys: Any) -> None:
@@ -128,7 +143,7 @@ def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str, f
 def test_malformed_vectors_are_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "vectors.csv").write_text(text)
     with pytest.raises(BadInput, match=message):
-        read_vectors(tmp_path / "vectors.csv", CLASSES)
+        read_vectors(tmp_path / "vectors.csv", CLASSES[:4])
 
 
 def test_metrics_are_those_of_scikit_learn() -> None:
@@ -146,4 +161,8 @@ def test_metrics_of_classes_that_are_not_there() -> None:
     assert found["balanced_accuracy"] == 0.75 and found["seen"] == 0.5 and found["unseen"] == 1.0
     assert found["macro_f1"] == pytest.approx((2 / 3 + 1) / 2) and found["harmonic"] == pytest.approx(2 / 3)
     assert metrics(np.array([1, 1]), p[:2])["auc"] == 0.5
+    among = metrics(
+        np.array([0, 1, 2]), np.array([[0.2, 0.3, 0.5], [0.8, 0.15, 0.05], [0.8, 0.15, 0.05]]), unseen=(1, 2)
+    )
+    assert (among["zero_shot"], among["unseen"], among["harmonic"]) == (0.5, 0.0, 0.0)
     assert np.isfinite(list(metrics(y, np.full((3, 3), np.nan, np.float32)).values())).all()
