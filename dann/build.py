@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dann.checks import check_data, check_method, check_parts
 from dann.config import Config, DataSection
 from dann.data import DOMAINS, Domain, Pair, Split, Stream, Survey, Transform, derive
 from dann.data.labels import counts
@@ -14,7 +15,6 @@ from dann.data.stream import STEP, WEIGHTS
 from dann.data.zero_shot import zero_shot
 from dann.device import autocast, chosen_dtype, reseed
 from dann.embedded import checksum
-from dann.errors import BadInput
 from dann.evaluate import Scores, evaluate
 from dann.feed import Feed
 from dann.finetune import FineTuning, parameter_groups, prepared_trunk
@@ -28,16 +28,7 @@ from dann.train import update
 
 def load_pair(data: DataSection) -> Pair:
     """The domains of a configuration, read from disk, split and prepared."""
-    if data.target_labelled and "domain" in (data.transform.normalise, data.target_transform.normalise):
-        raise BadInput("data.transform.normalise: domain does not suit labelled target examples: choose another")
-    if data.resample != "none" and data.class_weights != "none":
-        raise BadInput("data: resample evens the classes out already: leave class_weights out")
-    if data.calibration and not data.unseen:
-        raise BadInput("data.calibration: it is for unseen classes: name some in data.unseen, or leave it out")
-    if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
-        raise BadInput("data.unseen: classes without examples are not evened out: leave resample, class_weights out")
-    if any(component.name == "texts" for component in (*data.sources, data.target)):
-        _check_texts(data)
+    check_data(data)
     built: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in built:
@@ -87,8 +78,7 @@ class Setup:
         data = config.data
         dtype = chosen_dtype(config.train.precision, device)
         feed = Feed.of(data, pair, device) if like is None else like.feed
-        if METHODS[config.method.name].moves_statistics and config.finetune and config.finetune.norm != "train":
-            raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
+        check_parts(config)
         torch.manual_seed(derive(seed, WEIGHTS))
         network = config.network.build(NETWORKS, feed.raw.output_shape(pair.input_shape), len(pair.classes))
         if (trunk := prepared_trunk(network, config.finetune, config.network.name)) and _constant(config, trunk):
@@ -98,7 +88,7 @@ class Setup:
             network.classifier = told_by(network.classifier, pair.class_vectors, pair.unseen, data.calibration)
         started = checksum(trunk) if trunk is not None else None
         method = config.method.build(METHODS, network)
-        _check(method, config)
+        check_method(method, config)
         method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = config.optimizer.build(OPTIMIZERS, parameter_groups(method, network.trunk, config.finetune))
         for group in optimizer.param_groups:
@@ -165,34 +155,6 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set the learning rate of each group to ``factor`` times its first."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * factor
-
-
-def _check(method: Method, config: Config) -> None:
-    """Refuse data without what the method needs."""
-    if config.data.batch_size < (least := method.smallest_batch):
-        raise BadInput(f"data.batch_size: {config.method.name} compares examples of a batch: set it to {least} or more")
-    if method.second_view and config.data.target_view is None:
-        raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
-    if method.needs_pretrained and config.network.options().get("weights") == "none":
-        raise BadInput(f"network.weights: {config.method.name} needs pretrained ones: write default, or a file")
-    if method.needs_target_labels and not config.data.target_labelled:
-        raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
-    if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
-        raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
-    if method.sources not in (None, given := len(config.data.sources)):
-        raise BadInput(f"method.sources: {method.sources}, but data.source names {given} domain(s): set it to {given}")
-
-
-def _check_texts(data: DataSection) -> None:
-    """Refuse what would take the numbers of words for quantities."""
-    numeric = [f"transform.normalise: {options.normalise}" for options in (data.transform, data.target_transform)
-               if options.normalise not in ("mean", "none")]  # fmt: skip
-    numeric += ["transform.mask"] if data.transform.mask or data.target_transform.mask else []
-    numeric += ["msda"] if data.msda is not None else []
-    numeric += ["resample: smote"] if data.resample == "smote" else []
-    numeric += ["lacks.values" for lacks in (data.source_lacks, data.target_lacks) if lacks and lacks.values]
-    if numeric:
-        raise BadInput(f"data.{numeric[0]} is for quantities, but texts are numbers of words: leave it out")
 
 
 def _constant(config: Config, trunk: Trunk) -> bool:

@@ -233,6 +233,7 @@ def _predict(options: argparse.Namespace) -> int:
     from dann.show import show_predictions
     from dann.using import Ensemble, load
 
+    _check_file(options.out)
     models = [load(run, options.device) for run in (options.run, *options.others)]
     predicted = predict(Ensemble(models), options.inputs)
     if options.out is None:
@@ -247,8 +248,14 @@ def _export(options: argparse.Namespace) -> int:
     from dann.export import export
     from dann.using import load
 
+    _check_file(options.out)
     print(export(load(options.run, "cpu"), options.format, options.run, options.out))
     return 0
+
+
+def _check_file(path: Path | None) -> None:
+    if path is not None and path.is_dir():
+        raise BadInput(f"--out {path}: is a folder: name a file in it")
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -104,8 +104,8 @@ class Executor:
         """
         run, config, place = planned
         folder = unfinished(place)
+        setup = Setup.of(config, pair, run.seed, self.device, like)  # first: what it refuses leaves no folder
         write_whole(folder / CONFIGURATION, config.model_dump_json().encode())
-        setup = Setup.of(config, pair, run.seed, self.device, like)
         _check_data(pair, setup.trunk, folder)
         saved = folder / CHECKPOINT
         start = checkpoint.load(saved, setup.method, setup.optimizer) if saved.is_file() else 0

@@ -17,6 +17,7 @@ from dann.reading import one_of, parse_yaml, read_yaml, validated
 
 Mapped = dict[str, Any]
 Share = Annotated[float, Field(ge=0, le=1)]
+UNSEEN = ("seen", "unseen", "harmonic", "zero_shot")  # metrics of classes that training has no label of
 Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc", "seen", "unseen", "harmonic", "zero_shot"]
 EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
 
@@ -114,10 +115,20 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
         overrides = merged(experiment.overrides, _assignment(assignment))
         experiment = experiment.model_copy(update={"overrides": overrides})
     _check_names(experiment, str(path))
+    _check_metrics(experiment, str(path))
     folder, runs = Counter(run.folder for run in experiment.runs()).most_common(1)[0]
     if runs > 1:
         raise BadInput(f"{path}: two runs would share the folder {folder}: rename a task or variant, or drop a seed")
     return experiment
+
+
+def _check_metrics(experiment: Experiment, where: str) -> None:
+    """Refuse metrics of unseen classes where there are none, before anything is trained for them."""
+    wanted = [metric for metric in experiment.metrics if metric in UNSEEN]
+    for run in experiment.runs(seeds=experiment.seeds[:1]) if wanted else []:
+        if not run.declared.get("data", {}).get("unseen"):
+            raise BadInput(f"{where}: metrics: {wanted[0]} is of unseen classes, but {run.name} has no data.unseen: "
+                           "name some, or leave it out")  # fmt: skip
 
 
 def _check_names(experiment: Experiment, where: str) -> None:

@@ -1,6 +1,7 @@
 """The network of a run as a file that is used without dann, and proof that it computes the same."""
 
 import io
+import logging
 from collections.abc import Callable
 from copy import deepcopy
 from importlib.util import find_spec
@@ -90,6 +91,7 @@ def _onnx(program: ExportedProgram) -> Restored:
         raise BadInput(f'--format onnx needs {", ".join(absent)}: run pip install "dann[export]"')
     import onnxruntime  # takes a second to import
 
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns of every constant that it cannot fold
     converted = torch.onnx.export(
         program, input_names=["examples"], output_names=["logits"], dynamo=True, verbose=False
     )

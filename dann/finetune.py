@@ -72,6 +72,8 @@ def prepared_trunk(network: Network, options: FineTuning | None, name: str) -> T
     if network.trunk is None:
         raise BadInput(f"finetune: the network {name} has no pretrained trunk: leave it out, or choose another network")
     network.trunk.frozen_norm = options.norm == "frozen"
+    if options.trunk == 0:
+        network.trunk.freeze(len(network.trunk.blocks))
     if options.norm == "stochastic":
         if not network.trunk.normalises():
             raise BadInput(f"finetune.norm: {name} has no BatchNorm to make stochastic: leave it out")

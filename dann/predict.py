@@ -16,6 +16,7 @@ from dann.data.prefetch import chunk_size
 from dann.data.sets.convert import as_array
 from dann.data.sets.sparse import read_svmlight
 from dann.data.sets.stored import read_arrays
+from dann.data.sets.texts import read_texts
 from dann.errors import BadInput
 from dann.using import Ensemble, Model
 
@@ -52,7 +53,8 @@ def predict(model: Model | Ensemble, paths: Sequence[Path]) -> Predictions:
     """The predictions of all examples in files and folders, in order.
 
     Args:
-        paths: image files, folders of images, files of arrays (``x`` in .npz) and svmlight files.
+        paths: image files, folders of images, files of arrays (``x`` in .npz) and svmlight files; of a run on texts
+            CSV files with a column ``text``.
 
     Raises:
         BadInput: one is missing, unreadable, empty or of a shape that the run was not trained on.
@@ -75,6 +77,8 @@ def _read(path: Path, model: Model | Ensemble) -> Iterator[Named]:
         if not (files := image_files(path)):
             raise BadInput(f"{path}: no images in that folder")
         yield from _images(files, model)
+    elif model.config.data.target.name == "texts":
+        yield _numbered(path, _texts(path, model))
     elif suffix in SUFFIXES:
         yield from _images([path], model)
     elif suffix in ARRAYS:
@@ -109,6 +113,16 @@ def _images(files: Sequence[Path], model: Model | Ensemble) -> Iterator[Named]:
 
 def _grey(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+
+
+def _texts(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
+    """The token ids of the texts in a CSV file."""
+    if path.suffix.lower() != ".csv":
+        raise BadInput(f"{path}: the run was trained on texts: give CSV files with a column text")
+    ids: NDArray[np.generic] = read_texts(
+        path, model.config.data.target.options()["tokenizer"], *model.inputs.raw_shape
+    ).numpy()
+    return ids
 
 
 def _vectors(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:

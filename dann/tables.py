@@ -178,10 +178,7 @@ def make_table(
 def _on_target(evaluation: Evaluation, metric: str) -> float:
     key = "target_test" if metric == "accuracy" else f"target_test_{metric}"
     if key not in evaluation:
-        remedy = (
-            "name unseen classes" if metric in {"seen", "unseen", "harmonic", "zero_shot"} else "make the runs again"
-        )
-        raise BadInput(f"metrics: these runs have no {metric}: {remedy}, or leave it out")
+        raise BadInput(f"metrics: these runs have no {metric}: make them again, or leave it out")
     return evaluation[key]
 
 

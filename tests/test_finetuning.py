@@ -290,7 +290,7 @@ def test_a_wrong_weights_file_is_refused(content: Any, message: str, tmp_path: P
         ((1, 32, 32), {"model": "resnet18"}, "takes colour images"),
         ((20,), {"model": "resnet18"}, "takes colour images"),
         ((3, 16, 16), {"model": "alexnet"}, "cannot take images of 16 × 16 pixels: set data.transform.crop"),
-        (PHOTO, {"model": "resnet18", "weights": "IMAGENET9"}, "the weights of resnet18 cannot be had"),
+        (PHOTO, {"model": "resnet18", "weights": "IMAGENET9"}, "network: resnet18 cannot be had"),
     ],
 )
 def test_what_a_trunk_cannot_be_is_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:

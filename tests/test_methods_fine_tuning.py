@@ -215,16 +215,21 @@ def test_attention_is_how_much_the_label_loss_grows_without_a_channel() -> None:
 def test_methods_of_a_trunk_refuse_a_network_without(name: str, weights: str, domains: None) -> None:  # noqa: F811
     with pytest.raises(BadInput, match=f"{name}: needs a pretrained trunk, and one that is trained"):
         setup_of(weights, None, method={"name": name}, network={"name": "mnist"})
-    if name == "delta":  # reads the images, so that the trunk stays
-        return
-    with pytest.raises(BadInput, match=f"{name}: needs a pretrained trunk"):
-        setup_of(weights, {"trunk": 0, "norm": "frozen"}, method={"name": name})
+    for norm in ("frozen", "train"):
+        with pytest.raises(BadInput, match=rf"finetune\.trunk: {name} is for a trunk that is trained: set it above 0"):
+            setup_of(weights, {"trunk": 0, "norm": norm}, method={"name": name})
+
+
+def test_bss_refuses_features_that_are_frozen(weights: str, domains: None) -> None:  # noqa: F811
+    for norm in ("frozen", "train"):
+        with pytest.raises(BadInput, match=r"bss: needs features that are trained: choose finetune\.trunk above 0"):
+            setup_of(weights, {"trunk": 0, "norm": norm}, method={"name": "bss"})
 
 
 def test_co_tuning_refuses_a_head_that_cuts_the_pretrained_layer_off() -> None:
     with torch.device("meta"):
         vgg = NETWORKS["torchvision"](PHOTO, 3, model="vgg11", weights="none", head="vgg")
-        with pytest.raises(ValueError, match="choose head: linear"):
+        with pytest.raises(ValueError, match="and head: linear"):
             CoTuning(vgg)
 
 
@@ -240,6 +245,7 @@ def test_relations_of_classes_without_examples_are_0() -> None:
     [
         ("resnet18", {"layers": ["layer9"]}, "no layer 'layer9' in the trunk; its blocks are conv1, "),
         ("resnet18", {"layers": ["avgpool", "fc"]}, "which these layers do not give"),
+        ("resnet18", {"layers": []}, "which these layers do not give"),
         ("vit_b_16", {}, "which these layers do not give"),
     ],
 )

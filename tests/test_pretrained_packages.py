@@ -1,19 +1,28 @@
 """Trunks from packages that are installed by choice: EfficientNet-lite0, timm, Hugging Face."""
 
+import csv
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import yaml
 from test_stack import MOONS, config_of
+from tiny import Silent
 
+import dann
 from dann.build import load_pair
-from dann.config import component
+from dann.checks import check_parts
+from dann.cli import main
+from dann.config import component, resolve
 from dann.data import DOMAINS
 from dann.data.domain import UNLABELLED
 from dann.data.transforms import Transform, TransformOptions
 from dann.errors import BadInput
+from dann.experiment import read_experiment
+from dann.launch import launch
 from dann.networks import NETWORKS
 
 REAL = Path(os.environ.get("DANN_DATA", "nowhere")) / "office_caltech10"
@@ -136,3 +145,57 @@ def test_what_is_no_encoder_is_refused(encoder: str, tmp_path: Path) -> None:
     (tmp_path / "images.csv").write_text("path,label\na.png,0\n")
     with pytest.raises(BadInput, match="names no columns text and label: write text,label"):
         texts(tmp_path / "images.csv", encoder)
+
+
+def of_texts(encoder: str, folder: Path) -> dict[str, Any]:
+    for name, rows in (("one", "good book,1\nbad film,0\n"), ("two", "a good film,1\na bad book,0\n")):
+        (folder / f"{name}.csv").write_text("text,label\n" + rows * 20)
+    source, target = (texts_of(folder / f"{name}.csv", encoder) for name in ("one", "two"))
+    return {
+        "data": {"source": source, "target": target, "transductive": True, "batch_size": 4},
+        "network": {"name": "huggingface", "model": encoder},
+        "optimizer": {"name": "adam", "lr": 0.01},
+        "train": {"steps": 4},
+        "method": {"name": "source_only"},
+    }
+
+
+def texts_of(path: Path, tokenizer: str) -> dict[str, Any]:
+    return {"name": "texts", "path": str(path), "tokenizer": tokenizer, "length": 8}
+
+
+def test_a_run_on_texts_predicts_texts(encoder: str, tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "texts.yaml"
+    file.write_text(
+        yaml.safe_dump({"title": "T", "seeds": [0], "base": of_texts(encoder, tmp_path), "variants": {"it": {}}})
+    )
+    experiment = read_experiment(file)
+    launch(experiment, list(experiment.runs()), tmp_path / "runs", torch.device("cpu"), Silent(), file)
+    (tmp_path / "new.csv").write_text('text\n"a good, good book"\nbad\n')
+    run = tmp_path / "runs/it/seed-0"
+    assert main(["predict", str(run), str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv")]) == 0
+    first, second = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    ids = np.full((2, 8), -1, np.float32)
+    ids[0, :7], ids[1, :3] = (2, 9, 5, 1, 5, 7, 3), (2, 6, 3)  # the comma is unknown
+    expected = dann.load(run, "cpu").predict(ids)
+    for row, found in zip(expected, (first, second), strict=True):
+        np.testing.assert_allclose([float(found["0"]), float(found["1"])], row, rtol=1e-4)
+    np.save(tmp_path / "ids.npy", ids)
+    assert main(["predict", str(run), str(tmp_path / "ids.npy")]) == 2
+    assert "give CSV files with a column text" in capsys.readouterr().err
+
+
+def test_texts_and_their_encoder_go_together(encoder: str, tmp_path: Path) -> None:
+    base = of_texts(encoder, tmp_path)
+    other = texts_of(tmp_path / "two.csv", "other")
+    for changes, message in (
+        ({"network": {"name": "mlp"}}, "for huggingface alone"),
+        ({"data": {"source": {"name": "moons"}, "target": {"name": "moons_rotated"}}}, "for huggingface alone"),
+        ({"data": base["data"] | {"target": other}}, "may number words differently"),
+        ({"network": {"name": "huggingface", "model": "other"}}, "may number words differently"),
+        ({"method": {"name": "vada"}}, "vada changes its inputs"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            check_parts(resolve(base | changes, "test"))
+    with pytest.raises(BadInput, match="reads at most 512 tokens"):
+        NETWORKS["huggingface"]((513,), 2, model=encoder)

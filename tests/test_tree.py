@@ -35,7 +35,7 @@ LAYERS = [
     {"data", "networks", "experiment", "optimizers"},
     {"methods", "records", "finetune", "embedded"},
     {"train", "evaluate", "checkpoint", "config", "metrics", "selection", "tensorboard", "observer"},
-    {"feed"},
+    {"feed", "checks"},
     {"build", "journal", "tables", "gallery", "jobs"},
     {"finish", "bars", "readme", "catalogue", "sparse"},
     {"stack", "replicas", "plots"},

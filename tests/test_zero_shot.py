@@ -81,6 +81,16 @@ def test_a_class_that_training_never_saw_is_predicted(file: Path, tmp_path: Path
     assert model.predict(x).argmax(1).tolist() == again.predict(x).argmax(1).tolist() == list(range(8))
 
 
+def test_metrics_of_unseen_classes_need_some(file: Path, capsys: Any) -> None:
+    experiment = yaml.safe_load(file.read_text())
+    experiment["base"]["data"]["unseen"] = []
+    file.write_text(yaml.safe_dump(experiment))
+    assert "metrics: seen is of unseen classes, but DANN, seed 0 has no data.unseen" in complaint(
+        capsys, "run", file, "--out", file.parent / "runs"
+    )
+    assert not (file.parent / "runs").exists()
+
+
 def test_training_and_validation_lack_the_unseen_classes(file: Path) -> None:
     from dann.config import resolve
 
@@ -122,11 +132,13 @@ def test_unseen_classes_are_candidates_in_evaluation_alone_where_the_seen_ones_a
         ({"class_weights": "inverse"}, "are not evened out"),
         ({"class_vectors": "nowhere.csv"}, "nowhere.csv is not there"),
         ({"unseen": [], "calibration": 1.0}, "data.calibration: it is for unseen classes"),
+        ({"unseen": list(CLASSES)}, "data.unseen: these are all classes"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str, file: Path, capsys: Any) -> None:
     experiment = yaml.safe_load(file.read_text())
     experiment["base"]["data"] |= changes
+    experiment["metrics"] = ["accuracy"]
     file.write_text(yaml.safe_dump(experiment))
     assert message in complaint(capsys, "run", file, "--jobs", "1", "--out", file.parent / "runs")
 
@@ -138,6 +150,7 @@ def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str, f
         ("a,1\nb,2\nc,3\nd,x\n", "line 4: write a class name and numbers"),
         ("a,1\nb,2\nc,3,4\nd,5\n", r"the vectors have \[1, 2\] numbers"),
         ("a,1\nb,2\nc,0\nd,5\n", "a vector is 0 or not finite"),
+        ("a,1\nb,2\na,0\nd,5\n", "line 3: a has a vector already"),
     ],
 )
 def test_malformed_vectors_are_refused(text: str, message: str, tmp_path: Path) -> None:

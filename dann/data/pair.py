@@ -117,6 +117,8 @@ class Pair:
 
     def __post_init__(self) -> None:
         target = self.described["target"]["name"]
+        if len(self.train) + len(self.validation) == 0:
+            raise BadInput("data.source: no labelled example is left of it: leave fewer out")
         if len(self.validation) == 0:
             raise BadInput(f"data.validation leaves none of {len(self.train)} labelled source examples: raise it")
         remedy = "add some, or leave the class out"

@@ -27,6 +27,8 @@ def zero_shot(pair: Pair, vectors: str | None, unseen: Sequence[str]) -> Pair:
     """
     if unknown := [name for name in unseen if name not in pair.classes]:
         raise BadInput(f"data.unseen: there is no class {unknown[0]!r}; there are {', '.join(pair.classes)}")
+    if set(unseen) == set(pair.classes):
+        raise BadInput("data.unseen: these are all classes: leave two or more for training")
     if unseen and vectors is None:
         raise BadInput("data.unseen: name a file of class_vectors, by which these classes can be told")
     if vectors is None:
@@ -54,6 +56,10 @@ def read_vectors(path: Path, classes: Sequence[str]) -> Tensor:
     read: dict[str, list[float]] = {}
     for number, fields in enumerate(csv.reader(read_text(path).splitlines()), start=1):
         if fields:
+            if fields[0].strip() in read:
+                raise BadInput(
+                    f"{path}, line {number}: {fields[0].strip()} has a vector already: remove one of the two"
+                )
             try:
                 read[fields[0].strip()] = [float(field) for field in fields[1:]]
             except ValueError as error:

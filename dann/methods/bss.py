@@ -27,7 +27,7 @@ class Bss(Method):
 
     def __init__(self, network: Network, *, weight: float = 0.001, k: Annotated[int, Field(ge=1)] = 1) -> None:
         super().__init__(network)
-        if not any(True for _ in network.features.parameters()):
+        if not any(parameter.requires_grad for parameter in network.features.parameters()):
             raise ValueError("needs features that are trained: choose finetune.trunk above 0 or head: bottleneck")
         self.weight, self.k = weight, k
 

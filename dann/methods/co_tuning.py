@@ -40,7 +40,9 @@ class CoTuning(Method):
         super().__init__(network)
         head = network.needed_trunk().head
         if head is None or head.in_features != network.width("features.trunk"):
-            raise ValueError("co_tuning needs the last layer that the trunk was pretrained with: choose head: linear")
+            raise ValueError(
+                "needs the last layer of pretraining: choose torchvision, weights with one, and head: linear"
+            )
         self.weight, self.relation, self.pretrained_head = weight, relation, deepcopy(head)
         self.layers, self.milestones = ("features", "logits", "features.trunk"), (0.0,)
         self.register_buffer("relations", torch.zeros(network.num_classes, head.out_features))

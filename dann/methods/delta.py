@@ -118,7 +118,7 @@ def mapping_layers(
     with torch.no_grad(), captured(trunk.model, wanted) as found:
         output(trunk, input_shape)
     kept = [name for name in wanted if name in found and found[name].ndim == 4]
-    if len(kept) < (KEPT if layers is None else len(wanted)):
+    if not wanted or len(kept) < (KEPT if layers is None else len(wanted)):
         raise ValueError("keeps maps of channels, (N, C, H, W), which these layers do not give: choose others")
     kept = kept[-KEPT:] if layers is None else kept
     return tuple(kept), [found[name].shape[1] for name in kept]

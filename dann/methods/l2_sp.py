@@ -1,12 +1,17 @@
 """Fine-tuning that stays near its starting point (Li et al. 2018)."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dann.data import Batch
 from dann.functional import label_loss
 from dann.methods.base import Method
 from dann.networks import Network
+
+Strength = Annotated[float, Field(ge=0)]
 
 
 class L2SP(Method):
@@ -24,7 +29,7 @@ class L2SP(Method):
 
     needs_pretrained = True
 
-    def __init__(self, network: Network, *, weight: float = 0.1, head_weight: float = 0.01) -> None:
+    def __init__(self, network: Network, *, weight: Strength = 0.1, head_weight: Strength = 0.01) -> None:
         super().__init__(network)
         self.weight, self.head_weight = weight, head_weight
         started = list(network.needed_trunk().parameters())

@@ -10,6 +10,8 @@ from dann.networks.pretrained import Rate, Shape
 from dann.networks.trunk import Trunk
 from dann.networks.weights import made, package
 
+REMEDY = "name a Hugging Face model, or the folder of one"
+
 
 def huggingface(
     input_shape: Shape,
@@ -35,11 +37,14 @@ def huggingface(
     library = package("transformers", "text")
     automatic = library.AutoModel
     if weights == "default":
-        built = made(model, lambda: automatic.from_pretrained(model))
+        built = made(model, lambda: automatic.from_pretrained(model), REMEDY)
     elif weights == "none":
-        built = made(model, lambda: automatic.from_config(library.AutoConfig.from_pretrained(model)))
+        built = made(model, lambda: automatic.from_config(library.AutoConfig.from_pretrained(model)), REMEDY)
     else:
         raise BadInput(f"network.weights: {weights}: write default or none; model may be a folder of your own")
+    longest = getattr(built.config, "max_position_embeddings", None) or input_shape[0]
+    if input_shape[0] > longest:
+        raise BadInput(f"network: {model} reads at most {longest} tokens: set the length of texts to so many")
     return headed(Trunk(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout)
 
 

@@ -14,14 +14,12 @@ from dann.errors import BadInput
 SHOWN = 3  # keys in a message
 
 
-def made(name: str, make: Callable[[], nn.Module]) -> nn.Module:
+def made(name: str, make: Callable[[], nn.Module], remedy: str = "give weights: none or a file") -> nn.Module:
     try:
         return make()
     except Exception as error:  # each library, and what it downloads with, has errors of its own
         reason = " ".join(str(error).split())
-        raise BadInput(
-            f"network: the weights of {name} cannot be had ({reason}): give weights: none or a file"
-        ) from error
+        raise BadInput(f"network: {name} cannot be had ({reason}): {remedy}") from error
 
 
 def package(name: str, extra: str) -> Any:

@@ -25,17 +25,18 @@ class Row:
     part: str
 
 
-def read_rows(file: Path, examples: tuple[str, ...] = PATHS) -> list[Row]:
+def read_rows(file: Path, examples: tuple[str, ...] = PATHS, labelled: bool = True) -> list[Row]:
     """The rows of a CSV file.
 
     Args:
         examples: what the column of the examples may be called.
+        labelled: whether there must be a column of labels.
 
     Raises:
         BadInput: it is not CSV in UTF-8 with the columns, or has no example, or a row is malformed.
     """
     text = read_text(file)
-    delimiter, columns = _header(file, text, examples)
+    delimiter, columns = _header(file, text, examples, labelled)
     rows: list[Row] = []
     lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -49,7 +50,7 @@ def read_rows(file: Path, examples: tuple[str, ...] = PATHS) -> list[Row]:
     return rows
 
 
-def _header(file: Path, text: str, examples: tuple[str, ...]) -> tuple[str, list[str]]:
+def _header(file: Path, text: str, examples: tuple[str, ...], labelled: bool) -> tuple[str, list[str]]:
     """The delimiter, and the names of the columns as ``examples[0]``, ``label``, ``split`` or anything else."""
     wanted = examples[0]
     first = next(iter(text.splitlines()), "")
@@ -62,7 +63,7 @@ def _header(file: Path, text: str, examples: tuple[str, ...]) -> tuple[str, list
             continue
         example = next((name for name in examples if name in names), None)
         label = next((name for name in LABELS if name in names), None)
-        if example is not None and label is not None:
+        if example is not None and (label is not None or not labelled):
             return delimiter, [wanted if name == example else "label" if name == label else name for name in names]
     raise BadInput(f"{file}: its first line, {first[:80]!r}, names no columns {wanted} and label: write {wanted},label")
 
@@ -79,7 +80,8 @@ def _row(file: Path, number: int, fields: list[str], columns: list[str], example
     part = values.get("split", "").lower()
     if "split" in columns and part not in PARTS:
         raise BadInput(f"{file}, line {number}: split is {part!r}: write train or test")
-    return Row(number, values[example], "" if _is_missing(values["label"]) else values["label"], part)
+    label = values.get("label", "")
+    return Row(number, values[example], "" if _is_missing(label) else label, part)
 
 
 def _is_missing(label: str) -> bool:

@@ -45,7 +45,9 @@ class Sparse:
         """
         if (self.zero and first == 1) or self.largest >= first + features:
             wrong = 0 if self.zero and first == 1 else self.largest
-            raise BadInput(f"{self.path}: feature {wrong} is not one of {first} to {first + features - 1}")
+            raise BadInput(
+                f"{self.path}: feature {wrong} is not one of {first} to {first + features - 1}: correct the file"
+            )
         size, memory = 4 * len(self.labels) * features, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if size > memory / 2:
             raise BadInput(

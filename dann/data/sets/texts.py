@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.sets.given import given
-from dann.data.sets.image_csv import Row
+from dann.data.sets.image_csv import Row, read_rows
 from dann.data.sets.own import classes_of, parts_of
 from dann.errors import BadInput
 
@@ -68,10 +68,18 @@ def _tokenizer(name: str) -> Any:
         raise BadInput(f"data.tokenizer: {name} cannot be had: name a Hugging Face model or its folder") from error
 
 
+def read_texts(path: Path, tokenizer: str, length: int) -> Tensor:
+    """The token ids of the texts in a CSV file, which needs no labels, shape ``(N, length)``."""
+    return _ids(read_rows(path, TEXTS, labelled=False), _tokenizer(tokenizer), length)
+
+
 def _split(rows: list[Row], classes: tuple[str, ...], tokenize: Any, length: int) -> Split:
     index = {name: label for label, name in enumerate(classes)} | {"": UNLABELLED}
-    ids = tokenize([row.name for row in rows], truncation=True, max_length=length)["input_ids"]
-    return Split.of(_padded(ids, length), torch.tensor([index[row.label] for row in rows]))
+    return Split.of(_ids(rows, tokenize, length), torch.tensor([index[row.label] for row in rows]))
+
+
+def _ids(rows: list[Row], tokenize: Any, length: int) -> Tensor:
+    return _padded(tokenize([row.name for row in rows], truncation=True, max_length=length)["input_ids"], length)
 
 
 def _padded(ids: list[list[int]], length: int) -> Tensor:
