@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SCALE = 10.0  # of the cosines to begin with: their range alone would leave every prediction near uniform
 NEVER = -100.0  # logit of a class that is no candidate; finite, for what else may read logits
 
 
@@ -20,10 +19,10 @@ def told_by(classifier: nn.Module, vectors: Tensor, unseen: Sequence[int] = (), 
 
 
 class SemanticHead(nn.Module):
-    """Features scored against class vectors: logit k is s · cos(W f + b, v_k).
+    """Features scored against class vectors: logit k is (W f + b) · v_k / ‖v_k‖.
 
-    As in DeViSE (Frome et al. 2013), with the cross-entropy of scaled cosines in place of its ranking loss. The vectors
-    stay as they are; W, b and the scale s are learnt. In training unseen classes are no candidates, lest every example
+    As in DeViSE (Frome et al. 2013), with the cross-entropy in place of its ranking loss. The vectors stay as they are;
+    W and b are learnt. In training unseen classes are no candidates, lest every example
     drive features away from their vectors. In evaluation all classes are, and the logits of the seen ones, which would
     nearly always win, are reduced by γ: calibrated stacking (Chao et al. 2016).
 
@@ -42,14 +41,13 @@ class SemanticHead(nn.Module):
     def __init__(self, in_features: int, vectors: Tensor, unseen: Sequence[int] = (), calibration: float = 0.0) -> None:
         super().__init__()
         self.projection = nn.Linear(in_features, vectors.shape[1])
-        self.scale = nn.Parameter(torch.tensor(SCALE))
         self.calibration = calibration
         self.register_buffer("vectors", vectors)
         self.register_buffer("unseen", torch.isin(torch.arange(len(vectors)), torch.tensor(unseen, dtype=torch.int64)))
 
     def forward(self, features: Tensor) -> Tensor:
-        projected = F.normalize(self.projection(features))
-        logits: Tensor = self.scale * projected @ F.normalize(self.vectors).to(projected.dtype).T
+        projected = self.projection(features)
+        logits: Tensor = projected @ F.normalize(self.vectors).to(projected.dtype).T
         if self.training:
             return logits.masked_fill(self.unseen, NEVER)
         return logits.where(self.unseen, logits - self.calibration)
