@@ -12,7 +12,7 @@ from dann.records import Record
 from dann.tables import METRICS, Cell, Table, make_tables
 
 MOST_TASKS = 4  # with more, the bars are of their average alone
-MOST_ROWS, MOST_BARS = 12, 40  # with more, the bars lie
+MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars lie
 
 
 def new_axes(columns: int, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
@@ -25,11 +25,13 @@ def new_axes(columns: int, width: float, height: float) -> tuple[Figure, Sequenc
 def bars(experiment: Experiment, records: list[Record]) -> Figure:
     """The first table as bars: a metric of each variant, per task; a dashed line is the published number.
 
-    Of more than four tasks the average alone is shown. More than twelve variants, or forty bars, lie, the first on top.
+    Of more than four tasks the average alone is shown. More than twelve variants, more than forty bars, or bars of long
+    names lie, the first on top.
     """
     table = make_tables(experiment, records)[0]
     columns = _columns(experiment, table)
     lying = len(table.rows) > MOST_ROWS or len(table.rows) * len(columns) > MOST_BARS
+    lying = lying or max(map(len, table.rows)) > LONGEST
     long = len(table.rows) * (0.6 + 0.35 * len(columns))
     figure, (axes,) = new_axes(1, *((8, 1.2 + 0.24 * long) if lying else (2.5 + long, 3.6)))
     width = 0.8 / len(columns)

@@ -41,29 +41,34 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
 
 
 def curves(experiment: Experiment, records: list[Record]) -> Figure:
-    """Label loss, domain loss with its line at chance, and accuracies over the steps: mean and range over seeds."""
-    figure, (label, domain, target, discriminator) = new_axes(4, 16, 3.6)
+    """Label loss, accuracies and, of adversaries, domain loss and the discriminator's accuracy, with lines at chance.
+
+    Over the steps: mean and range over seeds. Solid lines are of the target, dotted ones of the source.
+    """
+    adversary = any("domain" in record.losses for record in records)
+    figure, panels = new_axes(4 if adversary else 2, 16 if adversary else 9, 4.0)
     for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
         runs = [record for record in records if record.variant == variant]
         colour = f"C{number}"
-        _band(label, [(run.losses["step"], run.losses.get("label")) for run in runs], variant, colour)
-        _band(domain, [(run.losses["step"], run.losses.get("domain")) for run in runs], variant, colour)
-        _band(target, [_over_steps(run, "target_test") for run in runs], variant, colour)
-        _band(target, [_over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
-        for split, style in (("discriminator_source", ":"), ("discriminator_target", "-")):
-            name = f"{variant}, {split.removeprefix('discriminator_')}"
-            _band(discriminator, [_over_steps(run, split) for run in runs], name, colour, style)
-    domain.axhline(CHANCE, color="grey", linestyle="--", linewidth=1, label="chance, ln 2")
-    discriminator.axhline(50, color="grey", linestyle="--", linewidth=1, label="chance")
+        _band(panels[0], [(run.losses["step"], run.losses.get("label")) for run in runs], variant, colour)
+        _band(panels[1], [_over_steps(run, "target_test") for run in runs], None, colour)
+        _band(panels[1], [_over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
+        if adversary:
+            _band(panels[2], [(run.losses["step"], run.losses.get("domain")) for run in runs], None, colour)
+            _band(panels[3], [_over_steps(run, "discriminator_target") for run in runs], None, colour)
+            _band(panels[3], [_over_steps(run, "discriminator_source") for run in runs], None, colour, ":")
+    for axes, chance, name in zip(panels[2:], (CHANCE, 50), ("chance, ln 2", "chance"), strict=False):
+        axes.axhline(chance, color="grey", linestyle="--", linewidth=1, label=name)
+        axes.legend(fontsize=7)
     if any(value for record in records for value in record.losses.get("label", [])):  # a diverged run has none
-        label.set_yscale("log")
-    titles = ("label loss", "domain loss", "test accuracy, % (target —, source ···)", "discriminator accuracy, %")
-    for axes, title in zip((label, domain, target, discriminator), titles, strict=True):
+        panels[0].set_yscale("log")
+    both = "% (target —, source ···)"
+    titles = ("label loss", f"test accuracy, {both}", "domain loss", f"discriminator accuracy, {both}")
+    for axes, title in zip(panels, titles, strict=False):
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step")
         axes.locator_params(axis="x", nbins=5)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7)
+    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(panels))
     return figure
 
 

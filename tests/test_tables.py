@@ -357,7 +357,10 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
     assert panels == ["DANN", "DANN, weak"]
     assert [axes.get_title() for axes in saved["tsne-30.png"].axes] == ["DANN, seed 0", "DANN, weak, seed 0"]
     label = saved["curves-30.png"].axes[0]
-    assert [text.get_text() for text in label.get_legend().get_texts()] == ["DANN", "DANN, weak"]
+    (legend,) = saved["curves-30.png"].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["DANN", "DANN, weak"]
+    panels = [axes.get_title().split(",")[0] for axes in saved["curves-30.png"].axes]
+    assert panels == ["label loss", "test accuracy", "domain loss", "discriminator accuracy"]
     assert [line.get_color() for line in label.lines] == ["C0", "C1"]
     features = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.npz"))
     assert features == ["30/dann-weak/seed-0/features.npz", "30/dann/seed-0/features.npz"]
