@@ -204,7 +204,7 @@ def test_a_damaged_file_of_records_is_named(damage: Callable[[bytes], bytes], tm
 
 @pytest.mark.parametrize(
     ("variants", "tasks", "lying", "columns"),
-    [(12, 4, False, 5), (12, 5, False, 1), (13, 4, True, 5), (33, 12, True, 1), (13, 0, True, 1)],
+    [(8, 4, False, 5), (9, 4, True, 5), (12, 5, False, 1), (13, 4, True, 5), (33, 12, True, 1), (13, 0, True, 1)],
 )
 def test_many_bars_lie_and_many_tasks_are_averaged(variants: int, tasks: int, lying: bool, columns: int) -> None:
     from dann.bars import bars
