@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.manifold import TSNE
 
 from dann.bars import bars, new_axes
@@ -35,9 +36,11 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
             figures[f"curves{end}"] = curves(experiment, list(runs.values()))
             figures[f"confusion{end}"] = confusion(experiment, runs)
             figures[f"tsne{end}"] = tsne(experiment, runs)
-    for name, figure in figures.items():
-        figure.savefig(folder / f"{name}.png", dpi=110)
-    return [folder / f"{name}.png" for name in figures]
+    paths = [folder / f"{name}.png" for name in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
+        figure.savefig(path, dpi=110)
+        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # a third of the size: git keeps them
+    return paths
 
 
 def curves(experiment: Experiment, records: list[Record]) -> Figure:
