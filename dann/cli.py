@@ -108,8 +108,9 @@ def _add_using(command: Command) -> None:
     predict = command("predict", _predict, "Predict the classes of your files with the network of a finished run.")
     predict.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/…/dann/seed-0")
     predict.add_argument(
-        "inputs", type=Path, nargs="+", metavar="INPUT", help="images, folders of images, .npy, .npz, .pt or .svm files"
-    )
+        "inputs", type=Path, nargs="+", metavar="INPUT",
+        help="images, folders of images, .npy, .npz, .pt or .svm files, .csv of texts",
+    )  # fmt: skip
     predict.add_argument(
         "--with", type=Path, action="append", default=[], metavar="RUN", dest="others",
         help="another run, whose probabilities are averaged with the first one's",

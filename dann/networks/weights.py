@@ -17,6 +17,8 @@ SHOWN = 3  # keys in a message
 def made(name: str, make: Callable[[], nn.Module], remedy: str = "give weights: none or a file") -> nn.Module:
     try:
         return make()
+    except MemoryError:
+        raise
     except Exception as error:  # each library, and what it downloads with, has errors of its own
         reason = " ".join(str(error).split())
         raise BadInput(f"network: {name} cannot be had ({reason}): {remedy}") from error
