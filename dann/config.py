@@ -139,6 +139,21 @@ class TrainSection(Section):
     replicas: Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)] = 1
 
 
+class DiagnoseSection(Section):
+    """What each evaluation measures without target labels: scores to select by, and how the adversary is doing.
+
+    Args:
+        examples: of each of the source's training and held-out and the target's unlabelled examples, on which features
+            are looked at; 0 for no diagnosis.
+        mixval: MixVal's score too, which forwards mixed target examples.
+        reverse_steps: steps of the training in reverse that reverse validation takes; 0 for none.
+    """
+
+    examples: int = Field(500, ge=0)
+    mixval: bool = False
+    reverse_steps: int = Field(0, ge=0)
+
+
 class Config(Section):
     """A run's configuration, resolved: every default is filled in."""
 
@@ -148,6 +163,7 @@ class Config(Section):
     train: TrainSection
     method: SerializeAsAny[Component]
     finetune: FineTuning | None = None
+    diagnose: DiagnoseSection = DiagnoseSection()
 
     def __reduce__(self) -> Any:
         """Sections are made from signatures, so that pickle cannot name their classes: they are made again."""

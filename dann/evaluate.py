@@ -24,43 +24,54 @@ class Scores:
         confusion: counts, shape ``(K, K)``, a row per true class and a column per predicted one.
         labels: shape ``(N,)``.
         probabilities: of the classes, shape ``(N, K)``, on the CPU.
-        as_target: share of examples that the discriminator takes for target ones, where the method has one.
+        as_target: the discriminator's probability of "this is a target example", shape ``(N,)``, on the CPU, where the
+            method has one.
     """
 
     accuracy: float
     confusion: Tensor
     labels: Tensor
     probabilities: Tensor
-    as_target: float | None
+    as_target: Tensor | None
 
 
 def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32) -> Scores:
     """Score ``method`` on a labelled split."""
-    logits, as_target = [], []
+    parts, as_target = [], []
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
         for x in chunks(split):
-            outputs = method.outputs(transform(x.to(device)))
-            logits.append(outputs["logits"].float())
+            found = method.outputs(transform(x.to(device)))
+            parts.append(found["logits"].float())
             if method.adversarial:
-                as_target.append(method.domain_logits(outputs) > 0)
-        together = torch.cat(logits).cpu()
+                as_target.append(method.domain_logits(found).float().sigmoid())
+        together = torch.cat(parts).cpu()
         classes = together.shape[1]
         pairs = split.y * classes + together.argmax(dim=1)
         confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
         accuracy = int(confusion.diagonal().sum()) / len(split)
-        taken = int(torch.cat(as_target).sum()) / len(split) if as_target else None
+        taken = torch.cat(as_target).cpu() if as_target else None
         return Scores(accuracy, confusion, split.y, together.softmax(1), taken)
 
 
-def embed(
-    method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32, layer: str = "features"
-) -> Tensor:
-    """The features of raw examples, float32 of shape ``(N, D)``, on the CPU; or another of the method's outputs."""
+def outputs(
+    method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32
+) -> dict[str, Tensor]:
+    """What the method gives for the examples of a split: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and its others.
+
+    All float32, on the CPU.
+    """
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
-        parts = [method.outputs(transform(part.to(device)))[layer]
-                 for part in torch.split(x, chunk_size(tuple(x.shape[1:])))]  # fmt: skip
+        parts = [method.outputs(transform(x.to(device))) for x in chunks(split)]
+        return {name: torch.cat([part[name] for part in parts]).float().cpu() for name in parts[0]}
+
+
+def logits(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The logits of raw examples, float32 of shape ``(N, K)``, on the CPU."""
+    device = next(method.parameters()).device
+    with _inference(method, device, dtype):
+        parts = [method.predict(transform(part.to(device))) for part in torch.split(x, chunk_size(tuple(x.shape[1:])))]
         return torch.cat(parts).float().cpu()
 
 

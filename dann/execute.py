@@ -13,6 +13,7 @@ from dann.checkpoint import CHECKPOINT
 from dann.config import DataSection
 from dann.data import Pair
 from dann.device import keep_memory
+from dann.diagnose import diagnose
 from dann.errors import BadInput
 from dann.evaluate import Scores
 from dann.files import write_whole
@@ -109,7 +110,16 @@ class Executor:
         _check_data(pair, setup.trunk, folder)
         saved = folder / CHECKPOINT
         start = checkpoint.load(saved, setup.method, setup.optimizer) if saved.is_file() else 0
-        journal = Journal(folder, start, share=1 / count, unseen=pair.unseen)
+        tallied = pair.reported()["class_counts"]["train"]
+        journal = Journal(
+            folder,
+            start,
+            steps=config.train.steps,
+            classes=pair.classes,
+            prior=[count / sum(tallied) for count in tallied],
+            share=1 / count,
+            unseen=pair.unseen,
+        )
         if start == 0:
             journal.board.images(pair)
         return Active(planned, setup, start, journal, setup.scores() if start == config.train.steps else {})
@@ -148,7 +158,9 @@ def _trained(actives: list[Active], observer: Observer) -> None:
             stack.hand_back()
         for active in actives:
             active.scores = active.setup.scores()
-            active.journal.evaluation(step, active.scores)
+            diagnosed = diagnose(active.setup, active.planned.config, step)
+            for alarm in active.journal.evaluation(step, active.scores, diagnosed):
+                observer.warned(active.planned.run, step, f"{alarm.alarm}: {alarm.text}")
             checkpoint.save(active.folder / CHECKPOINT, active.setup.method, active.setup.optimizer, step)
 
     train(

@@ -17,10 +17,11 @@ from dann.config import Config
 from dann.data import Pair
 from dann.data.inputs import save_inputs
 from dann.device import described
-from dann.evaluate import Scores, embed
+from dann.evaluate import Scores, outputs
 from dann.experiment import Run
 from dann.files import write_whole
 from dann.journal import Journal
+from dann.metrics import reliability
 from dann.records import FEATURES, Record, write_record
 
 SHOWN = 250  # examples of each domain in the projector and in the features file
@@ -56,6 +57,11 @@ def finish(
         data=pair.reported(),
         evaluations=journal.evaluations(),
         losses=journal.losses(),
+        shares=journal.shares(),
+        alarms=journal.alarms(),
+        reliability={
+            split: _reliability(scored) for split, scored in scores.items() if split.endswith("_test")
+        },
         confusion={split: scores[split].confusion.tolist() for split in scores if split.endswith("_test")},
         environment=environment(setup.device, setup.dtype) | made,
         seconds=round(journal.seconds(), 2),
@@ -67,12 +73,18 @@ def finish(
     write_record(record, folder)
 
 
+def _reliability(scores: Scores) -> dict[str, list[float]]:
+    confidence, predicted = scores.probabilities.max(dim=1)
+    points = reliability((predicted == scores.labels).numpy(), confidence.numpy())
+    return {name: [float(f"{value:.4g}") for value in values] for name, values in points.items()}
+
+
 def _show_features(pair: Pair, setup: Setup, journal: Journal, folder: Path, step: int) -> None:
     """Features of some test examples of both domains: in the projector, and their principal components on file."""
     source, target = (pair.source_test or pair.validation).spread(SHOWN), pair.target_test.spread(SHOWN)
     scored = "source_validation" if pair.source_test is None else "source_test", "target_test"
     features = [
-        embed(setup.method, setup.splits[split].spread(SHOWN).x, setup.transform(split), setup.dtype)
+        outputs(setup.method, setup.splits[split].spread(SHOWN), setup.transform(split), setup.dtype)["features"]
         for split in scored
     ]
     both = (

@@ -191,6 +191,9 @@ class _Parent:
     def advanced(self, run: Any, done: int, terms: dict[str, float]) -> None:
         self.tell("advanced", run, done, terms)
 
+    def warned(self, run: Any, step: int, text: str) -> None:
+        self.tell("warned", run, step, text)
+
     def finished(self, run: Any, record: Any, new: bool) -> None:
         self.tell("finished", run, record, new)
 

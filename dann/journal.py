@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from dann.alarms import Alarm, raised, share_distance
 from dann.evaluate import Scores
 from dann.files import write_whole
-from dann.metrics import metrics
+from dann.metrics import calibration_error, metrics
 from dann.records import Evaluation
 from dann.tensorboard import Board
 
@@ -25,15 +26,29 @@ class Journal:
     Args:
         folder: the unfinished run's own.
         start: steps done when the run is resumed; what an interrupted run logged after them is dropped.
+        steps: of the whole run.
+        classes: the K names.
+        prior: the share of each class among the labelled training examples, shape ``(K,)``.
         share: of the time that counts as this run's; 1 / R in a stack of R.
         unseen: the classes of which no labelled example is trained on.
     """
 
-    def __init__(self, folder: Path, start: int, share: float = 1.0, unseen: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        start: int,
+        *,
+        steps: int,
+        classes: Sequence[str],
+        prior: Sequence[float],
+        share: float = 1.0,
+        unseen: Sequence[int] = (),
+    ) -> None:
         self.path = folder / METRICS
         self.entries = [entry for entry in _read_lines(self.path) if entry["step"] <= start]
         write_whole(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries).encode())
-        self.board, self.unseen = Board(folder, start), unseen
+        self.board = Board(folder, classes, start)
+        self.steps, self.prior, self.unseen = steps, prior, unseen
         self.seconds_before = max((entry.get("seconds", 0.0) for entry in self.entries), default=0.0)
         self.began, self.share = time.perf_counter(), share
 
@@ -43,19 +58,26 @@ class Journal:
         self._append({"step": step, "learning_rate": learning_rate, **coefficients, **losses})
         self.board.log(step, learning_rate, coefficients, terms)
 
-    def evaluation(self, step: int, scores: Mapping[str, Scores]) -> None:
-        """Accuracies after ``step`` steps."""
+    def evaluation(self, step: int, scores: Mapping[str, Scores], diagnosed: Mapping[str, float]) -> list[Alarm]:
+        """Accuracies and diagnostics after ``step`` steps; returns the alarms that are raised now and were not before.
+
+        Args:
+            diagnosed: what ``dann.diagnose`` found.
+        """
         values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
         for split, score in scores.items():
             if split.endswith("_test"):
                 found = metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
                 values |= {f"{split}_{name}": value for name, value in found.items()}
-        for domain in ("source", "target"):
-            shown = scores.get(f"{domain}_test", scores["source_validation"])
-            if (as_target := shown.as_target) is not None:
-                values[f"discriminator_{domain}"] = as_target if domain == "target" else 1.0 - as_target
-        self._append({**values, "evaluation": True, "seconds": self.seconds()})
-        self.board.evaluation(values)
+        shares = _class_shares(scores["target_test"])
+        values |= _discriminator(scores) | diagnosed | {"share_distance": share_distance(shares, self.prior)}
+        self._append({**values, "shares": shares, "evaluation": True, "seconds": self.seconds()})
+        self.board.evaluation(values, shares)
+        before = {entry["alarm"] for entry in self.alarms()}
+        new = [alarm for alarm in raised(self.entries, self.prior, self.steps) if alarm.alarm not in before]
+        for alarm in new:
+            self._append(alarm.entry())
+        return new
 
     def seconds(self) -> float:
         """Wall time of the run, without the steps lost to an interruption."""
@@ -69,17 +91,50 @@ class Journal:
     def evaluations(self) -> list[Evaluation]:
         """All evaluations so far."""
         marked = [entry for entry in self.entries if entry.get("evaluation")]
-        return [
-            {key: value for key, value in entry.items() if key not in {"evaluation", "seconds"}} for entry in marked
-        ]
+        other = {"evaluation", "seconds", "shares"}
+        return [{key: value for key, value in entry.items() if key not in other} for entry in marked]
+
+    def shares(self) -> list[list[float]]:
+        """At each evaluation the share of each class among the predictions on the target."""
+        return [entry["shares"] for entry in self.entries if entry.get("evaluation")]
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """All that were raised so far."""
+        return [entry for entry in self.entries if "alarm" in entry]
 
     def losses(self) -> dict[str, list[float | None]]:
         """``step`` and each loss term at up to ``CURVE_POINTS`` logged steps, five significant digits; None without."""
-        logged = [entry for entry in self.entries if not entry.get("evaluation")]
+        logged = [entry for entry in self.entries if "learning_rate" in entry]
         rows = np.unique(np.linspace(0, len(logged) - 1, min(CURVE_POINTS, len(logged))).round().astype(int))
         names = dict.fromkeys(key for row in rows for key in logged[row] if key.startswith("loss_"))
         curves = {name.removeprefix("loss_"): [_digits(logged[row].get(name)) for row in rows] for name in names}
         return {"step": [logged[row]["step"] for row in rows], **curves}
+
+
+def _class_shares(scores: Scores) -> list[float]:
+    """The share of each class among predictions, shape ``(K,)``; reads no label."""
+    classes = scores.probabilities.shape[1]
+    counts = np.bincount(scores.probabilities.argmax(dim=1).numpy(), minlength=classes)
+    return [round(float(share), 4) for share in counts / counts.sum()]
+
+
+def _discriminator(scores: Mapping[str, Scores]) -> dict[str, float]:
+    """The discriminator's accuracy and mean confidence on either domain, and its calibration error on both together.
+
+    A calibrated one is as accurate as it is confident, 0.5 and 0.5 when it is fooled.
+    """
+    source = scores.get("source_test", scores["source_validation"]).as_target
+    target = scores["target_test"].as_target
+    if source is None or target is None:
+        return {}
+    sides = {"source": 1.0 - source.numpy(), "target": target.numpy()}  # the probability of the true domain
+    values: dict[str, float] = {}
+    for domain, true in sides.items():
+        values[f"discriminator_{domain}"] = float((true > 0.5).mean())
+        values[f"discriminator_{domain}_confidence"] = float(np.maximum(true, 1.0 - true).mean())
+    fewest = min(map(len, sides.values()))  # as many of either, or the larger domain would count for more
+    both = np.concatenate([true[np.linspace(0, len(true) - 1, fewest).round().astype(int)] for true in sides.values()])
+    return values | {"discriminator_calibration_error": calibration_error(both > 0.5, np.maximum(both, 1.0 - both))}
 
 
 def _digits(value: float | None) -> float | None:

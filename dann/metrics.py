@@ -1,19 +1,22 @@
-"""What predictions are worth beside their accuracy, where classes are not of one size."""
+"""What predictions are worth beside their accuracy: per class, ranked, and as probabilities."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score, recall_score, roc_auc_score
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
+
+BINS = 15  # of a reliability plot, as in Guo et al. 2017
 
 
 def metrics(
     labels: NDArray[np.int64], probabilities: NDArray[np.float32], unseen: Sequence[int] = ()
 ) -> dict[str, float]:
-    """Balanced accuracy, macro-F1 and one-vs-rest AUC-ROC, each the plain mean over the classes there are.
+    """Balanced accuracy, macro-precision, macro-F1 and one-vs-rest AUC-ROC, and the calibration error.
 
-    Balanced accuracy is the mean recall. A class without an example has no recall and is left out of all three; the
-    only class there is has no AUC, which is then 0.5.
+    The first four are plain means over the classes there are; balanced accuracy is the mean recall. A class without an
+    example has no recall and is left out of all four; the only class there is has no AUC, which is then 0.5.
 
     Args:
         labels: shape ``(N,)``.
@@ -29,8 +32,10 @@ def metrics(
     ranked = [float(roc_auc_score(labels == k, probabilities[:, k])) for k in classes if len(classes) > 1]
     found = {
         "balanced_accuracy": float(recall_score(labels, predicted, **options)),
+        "macro_precision": float(precision_score(labels, predicted, **options)),
         "macro_f1": float(f1_score(labels, predicted, **options)),
         "auc": float(np.mean(ranked)) if ranked else 0.5,
+        "calibration_error": calibration_error(predicted == labels, probabilities.max(axis=1)),
     }
     if not unseen:
         return found
@@ -39,6 +44,29 @@ def metrics(
     among = np.array(unseen)[probabilities[:, list(unseen)].argmax(axis=1)]
     found |= {"unseen": new, "seen": old, "zero_shot": _recall(labels, among, unseen)}
     return found | {"harmonic": 2 * new * old / (new + old) if new + old else 0.0}
+
+
+def reliability(correct: NDArray[np.bool_], confidence: NDArray[np.float32]) -> dict[str, list[float]]:
+    """The points of a reliability plot: ``share`` of the examples, ``accuracy`` and mean ``confidence`` of each bin.
+
+    15 bins of one width in confidence, as in Guo et al. 2017, section 2; empty ones are left out.
+
+    Args:
+        correct: whether each of N predictions is right, shape ``(N,)``.
+        confidence: the probability of what is predicted, shape ``(N,)``.
+    """
+    confidence = np.clip(np.nan_to_num(confidence), 0.0, 1.0)
+    accuracy, mean = calibration_curve(correct, confidence, n_bins=BINS)
+    # calibration_curve does not tell how many examples are in a bin; these are its own bins.
+    bins = np.searchsorted(np.linspace(0.0, 1.0, BINS + 1)[1:-1], confidence)
+    shares = np.bincount(bins, minlength=BINS) / len(confidence)
+    return {"share": shares[shares > 0].tolist(), "accuracy": accuracy.tolist(), "confidence": mean.tolist()}
+
+
+def calibration_error(correct: NDArray[np.bool_], confidence: NDArray[np.float32]) -> float:
+    """The expected calibration error (Guo et al. 2017, equation 3): Σ over bins share · |accuracy − confidence|."""
+    points = {name: np.array(values) for name, values in reliability(correct, confidence).items()}
+    return float((points["share"] * np.abs(points["accuracy"] - points["confidence"])).sum())
 
 
 def _recall(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[int]) -> float:

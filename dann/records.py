@@ -5,7 +5,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,11 @@ class Record:
         evaluations: one per evaluation: ``step``, the accuracy on each evaluated split by its name, other metrics of
             the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and
             ``discriminator_target``, its accuracy on either test split, where it exists (on the source's validation
-            split where it has no test split).
+            split where it has no test split), what ``dann.diagnose`` found, and ``share_distance``.
         losses: ``step`` and each loss term at up to 200 steps.
+        shares: at each evaluation the share of each class among the predictions on the target.
+        alarms: those that were raised: ``alarm``, ``step`` and ``text`` (``dann.alarms``).
+        reliability: after the last step, for each test split, the points of its reliability plot (``dann.metrics``).
         confusion: counts on each test split there is after the last step, a row per true class.
         environment: commit, versions, device, precision, threads, and the number of runs trained together.
         seconds: wall time of training and evaluation; of runs trained together, its share.
@@ -49,6 +52,9 @@ class Record:
     confusion: dict[str, list[list[int]]]
     environment: dict[str, Any]
     seconds: float
+    shares: list[list[float]] = field(default_factory=list)  # records of before have none of these
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+    reliability: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
 
 def source_accuracy(evaluation: Evaluation) -> float:

@@ -1,6 +1,5 @@
 """What ``dann run`` and ``dann predict`` show on the terminal."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +34,6 @@ class Progress:
         self.bars = _Bars(runs, console or Console())
         self.tasks: dict[str, progress.TaskID] = {}
         self.said: set[str] = set()
-        self.diverged: set[str] = set()
 
     def __enter__(self) -> "Progress":
         self.bars.start()
@@ -58,9 +56,9 @@ class Progress:
     def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
         losses = ", ".join(f"{name} loss {value:.3f}" for name, value in terms.items())
         self.bars.update(self.tasks[run.name], completed=done, losses=losses)
-        if run.name not in self.diverged and not all(map(math.isfinite, terms.values())):
-            self.diverged.add(run.name)
-            self._say(f"{run.name}: the loss is not finite at step {done}; a lower learning rate may help")
+
+    def warned(self, run: Run, step: int, text: str) -> None:
+        self._say(f"{run.name}, step {step}: {text}")
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
         self.bars.end(self.tasks.pop(run.name, None))

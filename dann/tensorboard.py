@@ -3,7 +3,7 @@
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,24 @@ from dann.records import Evaluation
 LAYOUT = {
     "adversary": {
         "domain loss and chance, ln 2": ["Multiline", ["loss/domain", "loss/ln 2"]],
+        "λ and gradient ratio": ["Multiline", ["schedule/lambda", "gradient/ratio"]],
+        "gradients at the features": ["Multiline", ["gradient/label", "gradient/transfer"]],
         "discriminator accuracy": ["Multiline", ["discriminator/source", "discriminator/target"]],
+        "proxy A-distance": ["Multiline", ["distance/svm", "distance/mlp"]],
     },
     "accuracy": {
-        "test accuracy": ["Multiline", ["accuracy/source_test", "accuracy/target_test"]],
+        "test accuracy, source and target": ["Multiline", ["accuracy/source_test", "accuracy/target_test"]],
+        "macro-F1, source and target": ["Multiline", ["accuracy/source_test_macro_f1", "accuracy/target_test_macro_f1"]],
+    },
+    "features": {
+        "effective rank": ["Multiline", ["features/source_rank", "features/target_rank"]],
+        "mean norm": ["Multiline", ["features/source_norm", "features/target_norm"]],
+        "movement of the weights in a step": ["Multiline", ["update/.*"]],
+        "classes predicted on the target": ["Multiline", ["share/.*"]],
     },
 }
+GROUPS = ("discriminator", "score", "distance", "features", "gradient", "update", "share")  # first words of tags
+MOST_SHARES = 20  # classes whose shares are shown
 
 
 class Board:
@@ -31,14 +43,15 @@ class Board:
 
     Args:
         folder: the run's own.
+        classes: the K names.
         start: steps done before; events of an interrupted run after them are hidden.
     """
 
-    def __init__(self, folder: Path, start: int = 0) -> None:
+    def __init__(self, folder: Path, classes: Sequence[str], start: int = 0) -> None:
         if start == 0:
             for stale in folder.glob("events.*"):  # of a run interrupted before its first checkpoint
                 stale.unlink()
-        self.folder = folder
+        self.folder, self.classes = folder, classes
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
         if start == 0:
             self.writer.add_custom_scalars(LAYOUT)
@@ -54,13 +67,15 @@ class Board:
         for name, value in [("learning rate", learning_rate), *coefficients.items()]:
             self.writer.add_scalar(f"schedule/{name}", value, step)
 
-    def evaluation(self, values: Evaluation) -> None:
-        """Accuracies after ``values["step"]`` steps."""
+    def evaluation(self, values: Evaluation, shares: Sequence[float]) -> None:
+        """Accuracies and diagnostics after ``values["step"]`` steps, and the shares of the predicted classes."""
+        step = int(values["step"])
         for name, value in values.items():
-            kind, _, split = name.partition("_")
+            group, _, rest = name.partition("_")
             if name != "step":
-                tag = f"discriminator/{split}" if kind == "discriminator" else f"accuracy/{name}"
-                self.writer.add_scalar(tag, value, int(values["step"]))
+                self.writer.add_scalar(f"{group}/{rest}" if group in GROUPS else f"accuracy/{name}", value, step)
+        for name, share in list(zip(self.classes, shares, strict=True))[:MOST_SHARES]:
+            self.writer.add_scalar(f"share/{name}", share, step)
         self.writer.flush()
 
     def images(self, pair: Pair) -> None:

@@ -18,7 +18,7 @@ from dann.data.sets.convert import examples
 from dann.device import chosen_device
 from dann.embedded import checksum
 from dann.errors import BadInput
-from dann.evaluate import embed
+from dann.evaluate import logits
 from dann.finetune import prepared_trunk
 from dann.methods import METHODS, Method
 from dann.networks import NETWORKS
@@ -56,8 +56,8 @@ class Model:
             BadInput: they are of another shape or type, or values are missing.
         """
         x = self.inputs.checked(examples(inputs, where), where)
-        logits = embed(self.method, x, self.inputs, self.dtype, "logits")
-        probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
+        found = logits(self.method, x, self.inputs, self.dtype)
+        probabilities: NDArray[np.float32] = found.softmax(dim=1).numpy()
         return probabilities
 
 

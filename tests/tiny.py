@@ -35,6 +35,7 @@ class Silent:
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.stop_at, self.new, self.starts = stop_at, 0, []
+        self.warnings: list[str] = []
 
     def loaded(self, data: dict[str, Any]) -> None:
         self.data = data
@@ -45,6 +46,9 @@ class Silent:
     def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
         if done == self.stop_at:
             raise KeyboardInterrupt
+
+    def warned(self, run: Run, step: int, text: str) -> None:
+        self.warnings.append(text)
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
         self.new += new

@@ -68,11 +68,12 @@ class ReadAhead:
     Args:
         stores: S of them; workers read those that are streamed, the others are read here.
         places: maps i to S tensors of rows.
+        ahead: False for no workers at all.
     """
 
-    def __init__(self, stores: tuple[Store, ...], places: Callable[[int], Rows]) -> None:
+    def __init__(self, stores: tuple[Store, ...], places: Callable[[int], Rows], ahead: bool = True) -> None:
         self.stores, self.places = stores, places
-        self.slow = [number for number, store in enumerate(stores) if store.streamed]
+        self.slow = [number for number, store in enumerate(stores) if store.streamed and ahead]
         self.coming: Iterator[Rows] = iter(())
         self.next = -1
 

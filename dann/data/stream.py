@@ -1,5 +1,6 @@
 """The stateless stream of batches: batch i is a pure function of the domains, the seed and i."""
 
+from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from dann.data.sampling import Order, Resample
 from dann.data.transforms import Transform
 from dann.errors import BadInput
 
-SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW = range(6)  # what a derived seed is for
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE = range(7)  # what a derived seed is for
 
 
 class Batch(NamedTuple):
@@ -88,6 +89,12 @@ class Stream:
             None if self.weights is None else self.weights[y].to(self.device),
             None if self.view is None else self._inputs(target_x, self.view, VIEW, step),
         )
+
+    def read_here(self) -> "Stream":
+        """The same stream without reading ahead, for a look at single batches while this one goes on."""
+        other = copy(self)
+        other.reader = ReadAhead((self.source.store, self.target.store), self._stored, ahead=False)
+        return other
 
     def rows(self, side: int, first: int, count: int) -> Tensor:
         """``count`` examples of the endless order of one side, from place ``first`` on, as places in its split."""

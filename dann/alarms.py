@@ -1,0 +1,124 @@
+"""Signs that a run is going wrong, read from its own account, without a target label. Imports no torch."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+CHANCE = math.log(2)
+WON, LONG = 0.05, 0.2  # nats; the share of training for which a loss must stay below
+DEAD, BEGUN = 1e-3, 0.1  # nats off ln 2; the share of training after which a discriminator must have moved
+FEW, FALLEN = 0.3, 0.5  # of the classes that there are; of the rank that there was
+SETTLED = 0.5  # the share of training after which predictions count
+SHIFTED = 0.25  # total variation between class shares
+WORSE = 3.0  # times the label loss of guessing
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What went wrong, after which step, and what it may mean."""
+
+    alarm: str
+    step: int
+    text: str
+
+    def entry(self) -> Entry:
+        return asdict(self)
+
+
+def raised(entries: Sequence[Entry], prior: Sequence[float], steps: int) -> list[Alarm]:
+    """The alarms that a run's account so far gives reason for.
+
+    - ``discriminator won``: the domain loss stayed under 0.05 for a fifth of training: the features tell the domains
+      apart and the reversal does not change that.
+    - ``discriminator dead``: the domain loss never left ln 2 by more than 0.001: the discriminator learns nothing.
+    - ``collapse``: in the second half of training the target is predicted to be of few classes, or the effective rank
+      of its features fell under half of what it was and of the source's.
+    - ``divergence``: a loss is not finite, or after a quarter of training the label loss is thrice that of guessing.
+    - ``label shift``: in the second half the shares of the predicted classes on the target are far from the source's.
+
+    Args:
+        entries: of metrics.jsonl, in order: logged losses (``loss_label``, ``loss_domain``) and evaluations, which
+            have ``shares``, those of the classes predicted on the target.
+        prior: the share of each class among the labelled training examples.
+        steps: of the whole run.
+    """
+    losses = [entry for entry in entries if "learning_rate" in entry]
+    evaluations = [entry for entry in entries if entry.get("evaluation")]
+    found = [_divergence(losses, len(prior), steps), _won(losses, steps), _dead(losses, steps)]
+    if evaluations and evaluations[-1]["step"] >= SETTLED * steps and "shares" in evaluations[-1]:
+        found += [_collapse(evaluations, prior), _label_shift(evaluations[-1], prior)]
+    return [alarm for alarm in found if alarm is not None]
+
+
+def _divergence(losses: Sequence[Entry], classes: int, steps: int) -> Alarm | None:
+    for entry in losses:
+        if name := next((name for name, value in entry.items() if name.startswith("loss_") and value is None), None):
+            text = f"the {name.removeprefix('loss_')} loss is not finite: a lower learning rate may help"
+            return Alarm("divergence", entry["step"], text)
+    recent = [entry["loss_label"] for entry in losses[-max(1, len(losses) // 10) :] if "loss_label" in entry]
+    guessing = math.log(max(2, classes))
+    if recent and losses[-1]["step"] >= steps / 4 and fmean(recent) > WORSE * guessing:
+        text = f"the label loss is {fmean(recent):.1f}, that of guessing {guessing:.1f}: a lower learning rate may help"
+        return Alarm("divergence", losses[-1]["step"], text)
+    return None
+
+
+def _won(losses: Sequence[Entry], steps: int) -> Alarm | None:
+    since = None
+    for entry in losses:
+        low = (entry.get("loss_domain") if entry.get("loss_domain") is not None else math.inf) < WON
+        since = (entry["step"] if since is None else since) if low else None
+        if since is not None and entry["step"] - since >= LONG * steps:
+            text = f"the domain loss is under {WON} since step {since}: a larger λ, or a weaker discriminator, may help"
+            return Alarm("discriminator won", entry["step"], text)
+    return None
+
+
+def _dead(losses: Sequence[Entry], steps: int) -> Alarm | None:
+    domain = [(entry["step"], entry["loss_domain"]) for entry in losses if entry.get("loss_domain") is not None]
+    if len(domain) < 3 or domain[-1][0] - domain[0][0] < BEGUN * steps:
+        return None
+    if max(abs(value - CHANCE) for _, value in domain) > DEAD:
+        return None
+    text = "the domain loss never left ln 2: the discriminator learns nothing; is it trained, are the domains the same?"
+    return Alarm("discriminator dead", domain[-1][0], text)
+
+
+def _collapse(evaluations: Sequence[Entry], prior: Sequence[float]) -> Alarm | None:
+    last = evaluations[-1]
+    predicted, there = _effective(last["shares"]), _effective(prior)
+    if there > 1 and predicted < 1 + FEW * (there - 1):
+        text = f"the target is predicted to be of {predicted:.1f} classes in effect, the source is of {there:.1f}"
+        return Alarm("collapse", last["step"], text)
+    ranks = [entry["features_target_rank"] for entry in evaluations if "features_target_rank" in entry]
+    source = last.get("features_source_rank", 0.0)
+    if len(ranks) > 1 and ranks[-1] < FALLEN * min(max(ranks[:-1]), source):
+        text = f"the effective rank of the target's features fell from {max(ranks[:-1]):.1f} to {ranks[-1]:.1f}"
+        return Alarm("collapse", last["step"], f"{text}; the source's is {source:.1f}")
+    return None
+
+
+def _label_shift(last: Entry, prior: Sequence[float]) -> Alarm | None:
+    distance = share_distance(last["shares"], prior)
+    if distance <= SHIFTED:
+        return None
+    text = (f"the class shares predicted on the target are {distance:.2f} from the source's (total variation): "
+            "weighted_dann, or data.resample, may help")  # fmt: skip
+    return Alarm("label shift", last["step"], text)
+
+
+def share_distance(one: Sequence[float], other: Sequence[float]) -> float:
+    """The total variation between two vectors of class shares, in [0, 1]."""
+    return float(np.abs(np.array(one) - np.array(other)).sum() / 2)
+
+
+def _effective(shares: Sequence[float]) -> float:
+    """exp of the entropy of class shares: how many classes there are in effect."""
+    given = np.array([share for share in shares if share > 0])
+    return float(np.exp(-(given * np.log(given)).sum()))

@@ -1,0 +1,70 @@
+"""What each evaluation measures without target labels: scores to select by, and how the adversary is doing."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dann.ahead import one_step_ahead
+from dann.build import Setup
+from dann.config import Config
+from dann.data import Split
+from dann.distance import proxy_distances
+from dann.evaluate import logits, outputs
+from dann.reverse import reverse_validation
+from dann.validators import Seen, effective_rank, mixval, scores
+
+DIGITS = 5  # significant ones that are kept
+
+
+def diagnose(setup: Setup, config: Config, step: int) -> dict[str, float]:
+    """Scores and diagnostics after ``step`` steps; what is not finite, as after divergence, is left out.
+
+    Source features are of training examples, the target's of its unlabelled training examples: no test example is
+    looked at. Names begin with what they are of:
+
+    - ``score_``: label-free scores of the model (``dann.validators``), larger is better.
+    - ``distance_``: the proxy A-distance of the domains (``dann.distance``).
+    - ``features_``: the mean norm and the effective rank of either domain's features.
+    - ``gradient_``, ``update_``: of the next step (``dann.ahead``).
+    """
+    options = config.diagnose
+    if not options.examples:
+        return {}
+    sides = {"train": setup.stream.source, "validation": setup.splits["source_validation"],
+             "target": setup.stream.target}  # fmt: skip
+    splits = {name: split.spread(options.examples) for name, split in sides.items()}
+    seen = {name: _seen(setup, split, int(name == "target")) for name, split in splits.items()}
+    found = one_step_ahead(setup, min(step, config.train.steps - 1), min(step / config.train.steps, 1 - 1e-9))
+    if all(np.isfinite(each.features).all() for each in seen.values()):
+        scored = scores(seen["train"], seen["validation"], splits["validation"].y.numpy(), seen["target"])
+        if options.mixval:
+            scored["mixval"] = _mixval(setup, splits["target"], seen["target"].logits)
+        if options.reverse_steps:
+            scored["reverse"] = reverse_validation(setup, config, options.reverse_steps)
+        found |= {f"score_{name}": value for name, value in scored.items()}
+        distances = proxy_distances(seen["train"].features, seen["target"].features)
+        found |= {f"distance_{name}": value for name, value in distances.items()}
+        found |= _of_features("source", seen["train"].features) | _of_features("target", seen["target"].features)
+    return {name: float(f"{value:.{DIGITS}g}") for name, value in found.items() if math.isfinite(value)}
+
+
+def _seen(setup: Setup, split: Split, side: int) -> Seen:
+    found = outputs(setup.method, split, setup.stream.transforms[side], setup.dtype)
+    return Seen(found["features"].numpy(), found["logits"].numpy())
+
+
+def _of_features(domain: str, features: NDArray[np.float32]) -> dict[str, float]:
+    norm = float(np.linalg.norm(features, axis=1).mean())
+    return {f"features_{domain}_norm": norm, f"features_{domain}_rank": effective_rank(features)}
+
+
+def _mixval(setup: Setup, split: Split, given: NDArray[np.float32]) -> float:
+    inputs = setup.stream.transforms[1](split.x.to(setup.device)).cpu()
+
+    def predict(mixed: NDArray[np.float32]) -> NDArray[np.float32]:
+        x = torch.from_numpy(mixed).to(setup.device)
+        return logits(setup.method, x, lambda given: given, setup.dtype).numpy()
+
+    return mixval(predict, inputs.numpy(), given, np.random.default_rng(0))
