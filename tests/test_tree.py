@@ -34,7 +34,7 @@ LAYERS = [
     {"functional", "schedules", "reading", "device"},
     {"data", "networks", "experiment", "optimizers"},
     {"methods", "records", "finetune", "embedded"},
-    {"train", "evaluate", "checkpoint", "config", "metrics", "selection", "tensorboard", "observer"},
+    {"train", "evaluate", "checkpoint", "config", "metrics", "selection", "tensorboard", "observer", "validators"},
     {"feed", "checks"},
     {"build", "journal", "tables", "gallery", "jobs"},
     {"finish", "bars", "readme", "catalogue", "sparse"},
