@@ -72,7 +72,8 @@ def _divergence(losses: Sequence[Entry], classes: int, steps: int) -> Alarm | No
 def _won(losses: Sequence[Entry], steps: int) -> Alarm | None:
     since = None
     for entry in losses:
-        low = (entry.get("loss_domain") if entry.get("loss_domain") is not None else math.inf) < WON
+        domain = entry.get("loss_domain")
+        low = domain is not None and domain < WON
         since = (entry["step"] if since is None else since) if low else None
         if since is not None and entry["step"] - since >= LONG * steps:
             text = f"the domain loss is under {WON} since step {since}: a larger λ, or a weaker discriminator, may help"

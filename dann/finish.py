@@ -59,9 +59,7 @@ def finish(
         losses=journal.losses(),
         shares=journal.shares(),
         alarms=journal.alarms(),
-        reliability={
-            split: _reliability(scored) for split, scored in scores.items() if split.endswith("_test")
-        },
+        reliability={split: _reliability(scored) for split, scored in scores.items() if split.endswith("_test")},
         confusion={split: scores[split].confusion.tolist() for split in scores if split.endswith("_test")},
         environment=environment(setup.device, setup.dtype) | made,
         seconds=round(journal.seconds(), 2),

@@ -58,7 +58,7 @@ class Journal:
         self._append({"step": step, "learning_rate": learning_rate, **coefficients, **losses})
         self.board.log(step, learning_rate, coefficients, terms)
 
-    def evaluation(self, step: int, scores: Mapping[str, Scores], diagnosed: Mapping[str, float]) -> list[Alarm]:
+    def evaluation(self, step: int, scores: Mapping[str, Scores], diagnosed: dict[str, float]) -> list[Alarm]:
         """Accuracies and diagnostics after ``step`` steps; returns the alarms that are raised now and were not before.
 
         Args:

@@ -25,7 +25,10 @@ LAYOUT = {
     },
     "accuracy": {
         "test accuracy, source and target": ["Multiline", ["accuracy/source_test", "accuracy/target_test"]],
-        "macro-F1, source and target": ["Multiline", ["accuracy/source_test_macro_f1", "accuracy/target_test_macro_f1"]],
+        "macro-F1, source and target": [
+            "Multiline",
+            ["accuracy/source_test_macro_f1", "accuracy/target_test_macro_f1"],
+        ],
     },
     "features": {
         "effective rank": ["Multiline", ["features/source_rank", "features/target_rank"]],
