@@ -159,8 +159,8 @@ def density_weights(train_features: Floats, target_features: Floats, validation_
         # The random directions are of features, so the order of the examples makes no difference.
         axes = randomized_svd(both, COMPONENTS, n_iter=2, transpose=False, random_state=0)[2]
         both, held_out = both @ axes.T, held_out @ axes.T
-    # Newton's method: the problem is strictly convex and small, so it converges in a few steps.
-    classifier = LogisticRegression(solver="newton-cholesky").fit(both, np.arange(len(both)) >= count)
+    # On few components lbfgs converges in some dozens of steps, never near the limit that would warn.
+    classifier = LogisticRegression(max_iter=1000).fit(both, np.arange(len(both)) >= count)
     with np.errstate(over="ignore"):
         weights: Floats = count / len(target_features) * np.exp(classifier.decision_function(held_out))
     return weights

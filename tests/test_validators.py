@@ -145,7 +145,7 @@ def test_weighted_risk_matches_its_oracle_and_a_case_by_hand() -> None:
     random = np.random.default_rng(0)
     weights, losses = random.exponential(size=20), random.exponential(size=20)
     assert weighted_risk(weights, losses) == pytest.approx(oracle_risk(weights.tolist(), losses.tolist()))
-    # mean(w) = 2, w l = (0, 2, 0, 4), mean(w l) = 1.5; Cov = (1·0.5 + 0 + 0 + ...)/4 with w − 2 = (−1, 0, −1, 2):
+    # mean(w) = 2, w l = (0, 2, 0, 4), mean(w l) = 3/2, w − 2 = (−1, 0, −1, 2);
     # Σ w l (w − 2) = 8, Σ (w − 2)² = 6, η = −4/3, risk = 3/2 − 8/3 + 4/3 = 1/6.
     assert weighted_risk(np.array([1.0, 2, 1, 4]), np.array([0.0, 1, 0, 1])) == pytest.approx(1 / 6)
 
