@@ -8,7 +8,6 @@ import pytest
 from test_functional import shannon, softmax
 
 from dann.validators import (
-    COMPONENTS,
     Seen,
     batch_nuclear_norm,
     deep_embedded_validation,
@@ -197,9 +196,9 @@ def test_under_covariate_shift_dev_is_nearer_to_the_target_risk_than_the_source_
 
 def test_dev_does_not_see_the_order_of_examples_nor_the_scale_of_features() -> None:
     random = np.random.default_rng(0)
-    train, target, held_out, losses, _ = shifted(120, COMPONENTS + 30, 0)
+    train, target, held_out, losses, _ = shifted(120, 300, 0)  # more features than examples, and than components
     before = deep_embedded_validation(train, target, held_out, losses)
-    order, scale = random.permutation(120), random.uniform(0.1, 10, COMPONENTS + 30)
+    order, scale = random.permutation(120), random.uniform(0.1, 10, 300)
     after = deep_embedded_validation(random.permutation(train), random.permutation(target), held_out[order],
                                      losses[order])  # fmt: skip
     assert after == pytest.approx(before, abs=1e-4)
