@@ -36,7 +36,7 @@ class Seen:
 def scores(train: Seen, validation: Seen, validation_y: NDArray[np.int64], target: Seen) -> dict[str, float]:
     """All scores of a model by name, without those that are not finite.
 
-    The losses of ``dev`` are 0 and 1, as in the code of its authors; pytorch-adapt and skada take the cross-entropy,
+    The losses of ``dev`` are 0 and 1, which its authors' code calls typical; pytorch-adapt and skada take the cross-entropy,
     which has no bound, so that one example can decide.
 
     Args:
@@ -130,7 +130,7 @@ def deep_embedded_validation(
         train_features: of source examples, shape ``(N, D)``.
         target_features: shape ``(M, D)``.
         validation_features: of held-out source examples, shape ``(V, D)``.
-        losses: of the held-out examples, shape ``(V,)``; for classification the paper's are 0 and 1.
+        losses: of the held-out examples, shape ``(V,)``; 0 or 1 for a class that is right or wrong.
     """
     if not _usable(train_features, target_features, validation_features, losses):
         return math.nan
@@ -170,7 +170,7 @@ def weighted_risk(weights: Floats, losses: Floats) -> float:
     """The mean weighted loss with a control variate: mean(w l) + η mean(w) − η, η = −Cov(w l, w) / Var(w).
 
     You et al. 2019, algorithm 1. Equal weights leave nothing to control, so that η is 0; weights of which none is above
-    0, or one is infinite, tell no risk. Where the domains hardly overlap the result may leave the losses' range.
+    0, or one is beyond reckoning, tell no risk. Where the domains hardly overlap the result may leave the losses' range.
 
     Args:
         weights: w, shape ``(V,)``, at least 0.
@@ -182,7 +182,8 @@ def weighted_risk(weights: Floats, losses: Floats) -> float:
     centred = weights - weights.mean()
     eta = 0.0
     if np.abs(centred).max() > 1e-9 * weights.mean():
-        eta = -float((weighted * centred).sum() / (centred**2).sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            eta = -float((weighted * centred).sum() / (centred**2).sum())
     return float(weighted.mean() + eta * weights.mean() - eta)
 
 

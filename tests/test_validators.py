@@ -159,7 +159,7 @@ def test_equal_weights_leave_the_plain_risk() -> None:
     assert deep_embedded_validation(constant[:30], constant[:10], constant[:5], losses) == pytest.approx(-0.6, abs=2e-3)
 
 
-@pytest.mark.parametrize("weights", [[0.0, 0.0], [math.inf, 1.0], [math.nan, 1.0]])
+@pytest.mark.parametrize("weights", [[0.0, 0.0], [math.inf, 1.0], [math.nan, 1.0], [1e200, 1.0]])
 def test_weights_that_tell_nothing_tell_no_risk(weights: list[float]) -> None:
     assert math.isnan(weighted_risk(np.array(weights), np.ones(2)))
 
