@@ -36,8 +36,8 @@ class Seen:
 def scores(train: Seen, validation: Seen, validation_y: NDArray[np.int64], target: Seen) -> dict[str, float]:
     """All scores of a model by name, without those that are not finite.
 
-    The losses of ``dev`` are 0 and 1, which its authors' code calls typical; pytorch-adapt and skada take the cross-entropy,
-    which has no bound, so that one example can decide.
+    The losses of ``dev`` are 0 and 1, which its authors' code calls typical; pytorch-adapt and skada take the
+    cross-entropy, which has no bound, so that one example can decide.
 
     Args:
         train: examples of the source that training sees.
@@ -170,7 +170,7 @@ def weighted_risk(weights: Floats, losses: Floats) -> float:
     """The mean weighted loss with a control variate: mean(w l) + η mean(w) − η, η = −Cov(w l, w) / Var(w).
 
     You et al. 2019, algorithm 1. Equal weights leave nothing to control, so that η is 0; weights of which none is above
-    0, or one is beyond reckoning, tell no risk. Where the domains hardly overlap the result may leave the losses' range.
+    0, or one overflows, tell no risk. Where the domains hardly overlap the result may leave the range of the losses.
 
     Args:
         weights: w, shape ``(V,)``, at least 0.
