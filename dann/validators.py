@@ -36,8 +36,8 @@ class Seen:
 def scores(train: Seen, validation: Seen, validation_y: NDArray[np.int64], target: Seen) -> dict[str, float]:
     """All scores of a model by name, without those that are not finite.
 
-    The losses of ``dev`` are 0 and 1, as in the code of its authors; pytorch-adapt and skada take the cross-entropy,
-    which has no bound, so that one example can decide.
+    The losses of ``dev`` are 0 and 1, which its authors' code calls typical; pytorch-adapt and skada take the
+    cross-entropy, which has no bound, so that one example can decide.
 
     Args:
         train: examples of the source that training sees.
@@ -61,7 +61,7 @@ def scores(train: Seen, validation: Seen, validation_y: NDArray[np.int64], targe
 def entropy(logits: Floats) -> float:
     """Minus the mean entropy of the predictions, in nats: at most 0, where all are certain.
 
-    Morerio et al. 2018, section 4. A model that is certain of one class for all examples scores best.
+    Morerio et al. 2018. A model that is certain of one class for all examples scores best.
 
     Args:
         logits: shape ``(N, K)``.
@@ -74,8 +74,7 @@ def entropy(logits: Floats) -> float:
 def information_maximisation(logits: Floats) -> float:
     """The entropy of the mean prediction minus the mean entropy of the predictions, in nats: between 0 and ln K.
 
-    Krause et al. 2010 (RIM), equation (3); as a validator Musgrave et al. 2022. It is the mutual information of example
-    and predicted class.
+    Krause et al. 2010 (RIM): the mutual information of example and predicted class. One class for all scores 0.
 
     Args:
         logits: shape ``(N, K)``.
@@ -89,7 +88,7 @@ def information_maximisation(logits: Floats) -> float:
 def soft_neighbourhood_density(logits: Floats, temperature: float = 0.05) -> float:
     """The mean entropy of each example's similarities to the others, in nats: between 0 and ln(N − 1).
 
-    Saito et al. 2021, section 3.2: a softmax, over the other examples, of the cosines of the predictions divided by the
+    Saito et al. 2021 (SND): a softmax, over the other examples, of the cosines of the predictions divided by the
     temperature. An example is no neighbour of its own; skada and the code of MixVal give it the cosine −1 instead.
 
     Args:
@@ -108,8 +107,8 @@ def soft_neighbourhood_density(logits: Floats, temperature: float = 0.05) -> flo
 def batch_nuclear_norm(logits: Floats) -> float:
     """The nuclear norm of the predictions over its bound √(N min(N, K)): 1 where they are certain and balanced.
 
-    Cui et al. 2020 (BNM), section 3.3, where that bound is; as a validator Musgrave et al. 2022. Both divide by N,
-    which leaves a score that falls as 1/√N; the order of models seen on equally many examples is the same.
+    Cui et al. 2020 (BNM), as a validator Musgrave et al. 2022, who divide by N. That leaves a score that falls as 1/√N;
+    on equally many examples the order of models is the same.
 
     Args:
         logits: shape ``(N, K)``.
@@ -131,7 +130,7 @@ def deep_embedded_validation(
         train_features: of source examples, shape ``(N, D)``.
         target_features: shape ``(M, D)``.
         validation_features: of held-out source examples, shape ``(V, D)``.
-        losses: of the held-out examples, shape ``(V,)``; for classification the paper's are 0 and 1.
+        losses: of the held-out examples, shape ``(V,)``; 0 or 1 for a class that is right or wrong.
     """
     if not _usable(train_features, target_features, validation_features, losses):
         return math.nan
@@ -141,7 +140,7 @@ def deep_embedded_validation(
 def density_weights(train_features: Floats, target_features: Floats, validation_features: Floats) -> Floats:
     """The ratio of the target's density to the source's at held-out source examples, shape ``(V,)``.
 
-    You et al. 2019, equation (6): w = (N / M) P(target | f) / P(source | f), by a domain classifier. The paper's has a
+    You et al. 2019: w = (N / M) P(target | f) / P(source | f), by a domain classifier. The paper's has a
     hidden layer and a weight decay chosen on held-out features; this one is a logistic regression on the first
     principal components of the standardised features, which fits in hundredths of a second.
 
@@ -160,8 +159,8 @@ def density_weights(train_features: Floats, target_features: Floats, validation_
         # The random directions are of features, so the order of the examples makes no difference.
         axes = randomized_svd(both, COMPONENTS, n_iter=2, transpose=False, random_state=0)[2]
         both, held_out = both @ axes.T, held_out @ axes.T
-    # Newton's method: the problem is strictly convex and small, so it converges in a few steps.
-    classifier = LogisticRegression(solver="newton-cholesky").fit(both, np.arange(len(both)) >= count)
+    # On few components lbfgs converges in some dozens of steps, never near the limit that would warn.
+    classifier = LogisticRegression(max_iter=1000).fit(both, np.arange(len(both)) >= count)
     with np.errstate(over="ignore"):
         weights: Floats = count / len(target_features) * np.exp(classifier.decision_function(held_out))
     return weights
@@ -170,8 +169,8 @@ def density_weights(train_features: Floats, target_features: Floats, validation_
 def weighted_risk(weights: Floats, losses: Floats) -> float:
     """The mean weighted loss with a control variate: mean(w l) + η mean(w) − η, η = −Cov(w l, w) / Var(w).
 
-    You et al. 2019, equations (8) and (9). Equal weights leave nothing to control, so that η is 0; weights of which
-    none is above 0, or one is infinite, tell no risk.
+    You et al. 2019, algorithm 1. Equal weights leave nothing to control, so that η is 0; weights of which none is above
+    0, or one overflows, tell no risk. Where the domains hardly overlap the result may leave the range of the losses.
 
     Args:
         weights: w, shape ``(V,)``, at least 0.
@@ -183,7 +182,8 @@ def weighted_risk(weights: Floats, losses: Floats) -> float:
     centred = weights - weights.mean()
     eta = 0.0
     if np.abs(centred).max() > 1e-9 * weights.mean():
-        eta = -float((weighted * centred).sum() / (centred**2).sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            eta = -float((weighted * centred).sum() / (centred**2).sum())
     return float(weighted.mean() + eta * weights.mean() - eta)
 
 
@@ -202,7 +202,7 @@ def rankme(features: Floats, epsilon: float = 1e-7) -> float:
 def effective_rank(features: Floats) -> float:
     """The exponential of the entropy of the normalised singular values, between 1 and the rank.
 
-    Roy and Vetterli 2007, definition 1: ``rankme`` with ε = 0.
+    Roy and Vetterli 2007: ``rankme`` with ε = 0.
 
     Args:
         features: any matrix, shape ``(N, D)``; one that is all 0 has no rank.
@@ -215,7 +215,7 @@ def mixval(
 ) -> float:
     """How many mixes of two target examples are predicted as the larger part of them is, between 0 and 1.
 
-    Hu et al. 2023 (MixVal), section 3.2. Each example is mixed once with one that is predicted alike, which probes the
+    Hu et al. 2023 (MixVal). Each example is mixed once with one that is predicted alike, which probes the
     density of the classes, and once with one that is predicted otherwise, which probes the boundary; the score is the
     mean of the two shares, or the only one if there are no pairs of the other kind. skada draws one partner for both,
     which leaves few pairs of the first kind where there are many classes.
