@@ -1,20 +1,18 @@
 """Records → figures. Imports no torch."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.manifold import TSNE
 
 from dann.bars import bars, new_axes
+from dann.curves import curves, diagnosis
 from dann.experiment import Experiment, slug
 from dann.records import FEATURES, Record, read_records
 
-CHANCE = float(np.log(2))
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
 Runs = dict[Path, Record]
 
@@ -34,45 +32,17 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
         end = f"-{slug(task)}" if task else ""
         if runs:
             figures[f"curves{end}"] = curves(experiment, list(runs.values()))
+            if any("distance_svm" in record.evaluations[-1] for record in runs.values()):
+                figures[f"diagnosis{end}"] = diagnosis(experiment, list(runs.values()))
             figures[f"confusion{end}"] = confusion(experiment, runs)
+            if any(record.reliability for record in runs.values()):
+                figures[f"reliability{end}"] = reliability(experiment, runs)
             figures[f"tsne{end}"] = tsne(experiment, runs)
     paths = [folder / f"{name}.png" for name in figures]
     for path, figure in zip(paths, figures.values(), strict=True):
         figure.savefig(path, dpi=110)
         Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # a third of the size: git keeps them
     return paths
-
-
-def curves(experiment: Experiment, records: list[Record]) -> Figure:
-    """Label loss, accuracies and, of adversaries, domain loss and the discriminator's accuracy, with lines at chance.
-
-    Over the steps: mean and range over seeds. Solid lines are of the target, dotted ones of the source.
-    """
-    adversary = any("domain" in record.losses for record in records)
-    figure, panels = new_axes(4 if adversary else 2, 16 if adversary else 9, 4.0)
-    for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
-        runs = [record for record in records if record.variant == variant]
-        colour = f"C{number}"
-        _band(panels[0], [(run.losses["step"], run.losses.get("label")) for run in runs], variant, colour)
-        _band(panels[1], [_over_steps(run, "target_test") for run in runs], None, colour)
-        _band(panels[1], [_over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
-        if adversary:
-            _band(panels[2], [(run.losses["step"], run.losses.get("domain")) for run in runs], None, colour)
-            _band(panels[3], [_over_steps(run, "discriminator_target") for run in runs], None, colour)
-            _band(panels[3], [_over_steps(run, "discriminator_source") for run in runs], None, colour, ":")
-    for axes, chance, name in zip(panels[2:], (CHANCE, 50), ("chance, ln 2", "chance"), strict=False):
-        axes.axhline(chance, color="grey", linestyle="--", linewidth=1, label=name)
-        axes.legend(fontsize=7)
-    if any(value for record in records for value in record.losses.get("label", [])):  # a diverged run has none
-        panels[0].set_yscale("log")
-    both = "% (target —, source ···)"
-    titles = ("label loss", f"test accuracy, {both}", "domain loss", f"discriminator accuracy, {both}")
-    for axes, title in zip(panels, titles, strict=False):
-        axes.set_title(title, fontsize=10)
-        axes.set_xlabel("step")
-        axes.locator_params(axis="x", nbins=5)
-    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(panels))
-    return figure
 
 
 def confusion(experiment: Experiment, runs: Runs) -> Figure:
@@ -90,6 +60,28 @@ def confusion(experiment: Experiment, runs: Runs) -> Figure:
         axes.set_xlabel("predicted class, target test")
     every[0].set_ylabel("true class")
     figure.colorbar(image, ax=list(every), shrink=0.8)
+    return figure
+
+
+def reliability(experiment: Experiment, runs: Runs) -> Figure:
+    """Accuracy over confidence after the last step, a line per seed; the dots' size tells the share of the examples.
+
+    Under the diagonal predictions are more confident than right (Guo et al. 2017, Figure 1).
+    """
+    variants = _present(experiment, runs)
+    figure, every = new_axes(len(variants), 3.2 * len(variants) + 0.4, 3.6)
+    for axes, variant in zip(every, variants, strict=True):
+        for record in (record for record in runs.values() if record.variant == variant):
+            for split, colour in (("source_test", SOURCE_COLOUR), ("target_test", TARGET_COLOUR)):
+                if split in record.reliability:
+                    points = record.reliability[split]
+                    sizes = 120 * np.array(points["share"]) + 4
+                    axes.plot(points["confidence"], points["accuracy"], color=colour, linewidth=1, alpha=0.7)
+                    axes.scatter(points["confidence"], points["accuracy"], sizes, color=colour, alpha=0.7)
+        axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
+        axes.set_title(variant, fontsize=10)
+        axes.set_xlabel("confidence")
+    every[0].set_ylabel("accuracy (source blue, target red)")
     return figure
 
 
@@ -131,26 +123,3 @@ def _plane(features: NDArray[np.float32]) -> NDArray[np.float32]:
 def _present(experiment: Experiment, runs: Runs) -> list[str]:
     there = {record.variant for record in runs.values()}
     return [variant for variant in experiment.variants if variant in there]
-
-
-def _over_steps(record: Record, key: str) -> tuple[list[float], list[float] | None]:
-    """Steps and percentages of one entry of the evaluations, None where the method has no such entry."""
-    if key not in record.evaluations[0]:
-        return [], None
-    return [e["step"] for e in record.evaluations], [100 * e[key] for e in record.evaluations]
-
-
-def _source_split(record: Record) -> str:
-    return "source_test" if "source_test" in record.evaluations[0] else "source_validation"
-
-
-def _band(axes: Axes, series: Sequence[tuple[Sequence[float | None], Sequence[float | None] | None]],
-          name: str | None, colour: str, style: str = "-") -> None:  # fmt: skip
-    """The mean of several runs' curves as a line and their range as a band; nothing if no run has the curve."""
-    given = [(steps, values) for steps, values in series if values is not None]
-    if not given:
-        return
-    steps = np.array(given[0][0], float)
-    stacked = np.array([np.interp(steps, np.array(s, float), np.array(v, float)) for s, v in given])
-    axes.plot(steps, stacked.mean(axis=0), style, color=colour, label=name, linewidth=1.4)
-    axes.fill_between(steps, stacked.min(axis=0), stacked.max(axis=0), color=colour, alpha=0.15, linewidth=0)

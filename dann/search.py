@@ -1,0 +1,111 @@
+"""Hyper-parameter search: the settings that every row of an experiment tries, as many for each. Imports no torch."""
+
+import itertools
+import math
+import zlib
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dann.errors import BadInput
+from dann.selection import RULES
+
+Setting = dict[str, Any]  # dotted keys of a configuration and their values
+Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
+SHOWN = 4  # significant digits of a drawn number, so that folders have short names
+
+
+class Range(BaseModel):
+    """An interval that random search draws numbers from: evenly, or evenly in the logarithm."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    uniform: Bounds | None = None
+    log: Bounds | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Range":
+        if (self.uniform is None) == (self.log is None):
+            raise ValueError("should be a list of values, or {uniform: [low, high]}, or {log: [low, high]}")
+        low, high = self.uniform or self.log or []
+        if low >= high or (self.log is not None and low <= 0):
+            raise ValueError("should have a low end under its high one, of log above 0")
+        return self
+
+    def at(self, share: float) -> float:
+        """The number at a share in [0, 1) of the way."""
+        low, high = self.uniform or [math.log(end) for end in self.log or []]
+        value = low + share * (high - low)
+        return float(f"{math.exp(value) if self.log else value:.{SHOWN}g}")
+
+
+Values = Annotated[list[Any], Field(min_length=1)] | Range
+
+
+class Search(BaseModel):
+    """What is searched; the runs of all settings are made, and a rule chooses when a table is.
+
+    Args:
+        kind: all combinations of the values, or ``budget`` draws.
+        budget: settings of each row, baselines included; a grid that has more or fewer in a row is refused.
+        keys: dotted keys and what is tried of each, for every row.
+        rows: more keys of some rows, or other values.
+        rule: chooses among a row's settings, of each task apart, by the mean over seeds of its score.
+        seed: of the draws; a key that several rows share is drawn the same values in all.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    kind: Literal["grid", "random"] = "grid"
+    budget: int = Field(ge=1)
+    keys: dict[str, Values] = {}
+    rows: dict[str, dict[str, Values]] = {}
+    rule: str = "source_val"
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _known_rule(self) -> "Search":
+        known = [name for name in RULES if name not in ("last", "oracle")]
+        if self.rule not in known:
+            raise ValueError(f"search.rule should be one of {', '.join(known)}, not {self.rule!r}")
+        return self
+
+    def settings(self, variant: str, where: str) -> list[Setting]:
+        """The settings that a row tries, ``budget`` of them.
+
+        Args:
+            where: names the file in messages.
+
+        Raises:
+            BadInput: a grid has another number, or a range that only random search can draw from.
+        """
+        keys = self.keys | self.rows.get(variant, {})
+        found = list(self._drawn(keys) if self.kind == "random" else _grid(keys, where))
+        if len(found) != self.budget:
+            raise BadInput(f"{where}: search: {variant} has {len(found)} settings, the budget is {self.budget} for "
+                           "each row: give it as many, or search at random")  # fmt: skip
+        return found
+
+    def _drawn(self, keys: dict[str, Values]) -> Iterator[Setting]:
+        columns = {key: self._column(key, values) for key, values in keys.items()}
+        return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+    def _column(self, key: str, values: Values) -> list[Any]:
+        shares = np.random.default_rng([self.seed, zlib.crc32(key.encode())]).random(self.budget)
+        if isinstance(values, Range):
+            return [values.at(share) for share in shares]
+        return [values[int(share * len(values))] for share in shares]
+
+
+def _grid(keys: dict[str, Values], where: str) -> Iterator[Setting]:
+    for key, values in keys.items():
+        if isinstance(values, Range):
+            raise BadInput(f"{where}: search: {key}: a grid needs a list of values: give one, or set kind: random")
+    return (dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values()))
+
+
+def named(setting: Setting) -> str:
+    """A setting in words, as in ``optimizer.lr = 0.01, method.weight = 1``."""
+    return ", ".join(f"{key} = {value}" for key, value in setting.items())
