@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from dann.errors import BadInput
 from dann.files import write_whole
 from dann.reading import one_of, parse_yaml, read_yaml, validated
+from dann.statistics import Test
 
 Mapped = dict[str, Any]
 Share = Annotated[float, Field(ge=0, le=1)]
 UNSEEN = ("seen", "unseen", "harmonic", "zero_shot")  # metrics of classes that training has no label of
-Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc", "seen", "unseen", "harmonic", "zero_shot"]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "auc", "calibration_error",
+                 "seen", "unseen", "harmonic", "zero_shot"]  # fmt: skip
 EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
 
 
@@ -38,8 +40,10 @@ class Experiment(BaseModel):
         base: the configuration that all runs share.
         variants: the rows, each as what differs from the base.
         tasks: the columns, likewise; without any there is one column.
-        published: what a paper reports per variant, or per variant and task, as a share of 1.
+        published: what a paper reports per variant (of tasks, their average), or per variant and task, as a share of 1.
         metrics: what the table shows of the target's test examples.
+        baseline: the variant that the others are compared with; see ``compared_with`` for the default.
+        test: of the paired differences from it.
         shown: the variants and tasks whose runs are drawn one by one; table and bars are of all.
         finding: what the runs showed, for the page in results/.
         overrides: laid over every run last; what ``--set`` writes.
@@ -54,6 +58,8 @@ class Experiment(BaseModel):
     tasks: dict[str, Mapped] = {}
     published: dict[str, Share | dict[str, Share]] = {}
     metrics: list[Metric] = Field(["accuracy"], min_length=1)
+    baseline: str | None = None
+    test: Test = "paired_t"
     shown: Shown = Shown()
     finding: str = ""
     overrides: Mapped = {}
@@ -68,6 +74,14 @@ class Experiment(BaseModel):
         named = not self.shown.variants or variant in self.shown.variants
         return named and (task is None or not self.shown.tasks or task in self.shown.tasks)
 
+    def compared_with(self) -> str | None:
+        """The baseline: by default the first variant that trains on the source only, None if there is none."""
+        if self.baseline is not None:
+            return self.baseline
+        task = next(iter(self.tasks), None)
+        declared = {variant: self.declared(variant, task) for variant in self.variants}
+        return next((variant for variant, config in declared.items() if _on_source_only(config)), None)
+
     def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
         """All runs, or those of one variant or of other seeds than the file's."""
         if only is not None:
@@ -77,6 +91,13 @@ class Experiment(BaseModel):
                 declared = self.declared(variant, task)
                 for seed in self.seeds if seeds is None else seeds:
                     yield Run(task, variant, seed, declared)
+
+
+def _on_source_only(declared: Mapped) -> bool:
+    """Whether a configuration is of the method ``source_only``, on another source than the target."""
+    method, data = declared.get("method"), declared.get("data")
+    named = isinstance(method, dict) and method.get("name") == "source_only"
+    return named and isinstance(data, dict) and data.get("source") != data.get("target")
 
 
 @dataclass(frozen=True)
@@ -132,11 +153,13 @@ def _check_metrics(experiment: Experiment, where: str) -> None:
 
 
 def _check_names(experiment: Experiment, where: str) -> None:
-    """Hold the names under ``published`` and ``shown`` against the variants and tasks."""
+    """Hold the names under ``published``, ``baseline`` and ``shown`` against the variants and tasks."""
     for variant, given in experiment.published.items():
         one_of(experiment.variants, variant, "variant under published:", where)
         for task in given if isinstance(given, dict) else []:
             one_of(experiment.tasks, task, "task under published:", where)
+    if experiment.baseline is not None:
+        one_of(experiment.variants, experiment.baseline, "variant under baseline:", where)
     for variant in experiment.shown.variants:
         one_of(experiment.variants, variant, "variant under shown:", where)
     for task in experiment.shown.tasks:

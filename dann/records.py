@@ -5,7 +5,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ class Record:
         evaluations: one per evaluation: ``step``, the accuracy on each evaluated split by its name, other metrics of
             the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and
             ``discriminator_target``, its accuracy on either test split, where it exists (on the source's validation
-            split where it has no test split).
+            split where it has no test split); scores that need no target label, by ``score_`` and name, of which larger
+            is better and one that is not finite is left out.
         losses: ``step`` and each loss term at up to 200 steps.
         confusion: counts on each test split there is after the last step, a row per true class.
         environment: commit, versions, device, precision, threads, and the number of runs trained together.
         seconds: wall time of training and evaluation; of runs trained together, its share.
+        alarms: what went wrong in training, each as ``alarm``, its name, ``step`` and ``text``.
     """
 
     task: str | None
@@ -49,6 +51,7 @@ class Record:
     confusion: dict[str, list[list[int]]]
     environment: dict[str, Any]
     seconds: float
+    alarms: list[dict[str, Any]] = field(default_factory=list)
 
 
 def source_accuracy(evaluation: Evaluation) -> float:

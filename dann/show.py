@@ -149,11 +149,11 @@ def data_line(data: Mapping[str, Any]) -> str:
 def show_table(experiment: Experiment, folder: Path) -> None:
     """Print the experiment's tables from the records in ``folder``."""
     for table in make_tables(experiment, checked_records(experiment, folder)):
-        shown = RichTable(escape(table.corner), title=escape(experiment.title), caption=escape(" ".join(table.notes)))
+        shown = RichTable(escape(table.corner), title=escape(table.title), caption=escape(" ".join(table.notes)))
         for column in table.columns:
             shown.add_column(escape(column), justify="right")
         for name, cells in table.rows.items():
-            shown.add_row(escape(name), *(cell.text() for cell in cells))
+            shown.add_row(escape(name), *(cell.text for cell in cells))
         Console().print(shown)
 
 
