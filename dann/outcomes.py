@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import fmean
 
 from dann.errors import BadInput
@@ -27,13 +28,13 @@ class Outcomes:
     rule: str
     chosen: dict[tuple[str | None, str], dict[int, Evaluation]]
 
-    @property
+    @cached_property
     def seeds(self) -> int:
         """How many seeds most cells have; of equally many the larger number."""
         counts = Counter(len(runs) for runs in self.chosen.values())
         return max(counts, key=lambda number: (counts[number], number), default=0)
 
-    @property
+    @cached_property
     def upper_bounds(self) -> list[str]:
         """The variants that train on labels of the target itself."""
         found = [record.variant for record in self.records if record.data["source"] == record.data["target"]]

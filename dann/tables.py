@@ -75,7 +75,7 @@ def _main_table(
         columns |= _scored(ours, _main_name(experiment, metric), _mains(ours, metric))
     if not experiment.tasks:
         columns["source accuracy, %"] = {v: score(ours.on_source(v), ours.seeds) for v in experiment.variants}
-    columns |= _alarms(ours, differences[first] if first in OF_TRANSFER else {})
+    columns |= _alarms(ours, differences[first], first in OF_TRANSFER)
     rows = {v: [column[v] for column in columns.values()] for v in experiment.variants}
     facts = {
         "rule": ours.rule,
@@ -131,7 +131,7 @@ def _gap(scores: Scores, value: float | None) -> Cell:
     return Cell(signed(gap), gap)
 
 
-def _alarms(ours: Outcomes, differences: dict[str, Difference]) -> Columns:
+def _alarms(ours: Outcomes, differences: dict[str, Difference], of_transfer: bool) -> Columns:
     """A column of what went wrong, if anything did: negative transfer, and the alarms of how many of a row's runs.
 
     Runs alone tell of negative transfer only where the row has no interval of its difference from the baseline.
@@ -140,10 +140,12 @@ def _alarms(ours: Outcomes, differences: dict[str, Difference]) -> Columns:
     for variant in ours.experiment.variants:
         runs = [{alarm["alarm"] for alarm in record.alarms} for record in ours.records if record.variant == variant]
         counts = Counter(name for names in runs for name in sorted(names))
-        difference = differences.get(variant)
-        if difference is not None and difference.half_width is not None:
+        compared = differences.get(variant)
+        if compared is not None and compared.half_width is not None:
             counts.pop(NEGATIVE, None)
-        found: list[dict[str, Any]] = [{"alarm": NEGATIVE}] if difference is not None and difference.below else []
+        found: list[dict[str, Any]] = []
+        if compared is not None and compared.below and of_transfer:
+            found.append({"alarm": NEGATIVE})
         words = [f"▼ {NEGATIVE}"] * len(found)
         words += [f"{name} ({count} of {len(runs)})" for name, count in counts.items()]
         found += [{"alarm": name, "runs": count, "of": len(runs)} for name, count in counts.items()]
