@@ -10,7 +10,7 @@ import numpy as np
 
 CHANCE = math.log(2)
 WON, LONG = 0.05, 0.2  # nats; the share of training for which a loss must stay below
-DEAD, BEGUN = 1e-3, 0.1  # nats off ln 2; the share of training after which a discriminator must have moved
+DEAD, BEGUN = 1e-3, 0.25  # nats off ln 2; the share of training after which a discriminator must have moved
 FEW, FALLEN = 0.3, 0.5  # of the classes that there are; of the rank that there was
 SETTLED = 0.5  # the share of training after which predictions count
 SHIFTED = 0.25  # total variation between class shares

@@ -1,15 +1,19 @@
 """A table as bars. Imports no torch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dann.experiment import Experiment
+from dann.experiment import Experiment, Metric
+from dann.notes import METRICS
+from dann.outcomes import Outcomes, Scores, outcomes, published
 from dann.records import Record
-from dann.tables import METRICS, Cell, Table, make_tables
+from dann.statistics import deviation
 
 MOST_TASKS = 4  # with more, the bars are of their average alone
 MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars lie
@@ -28,48 +32,66 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
     Of more than four tasks the average alone is shown. More than twelve variants, more than forty bars, or bars of long
     names lie, the first on top.
     """
-    table = make_tables(experiment, records)[0]
-    columns = _columns(experiment, table)
-    lying = len(table.rows) > MOST_ROWS or len(table.rows) * len(columns) > MOST_BARS
-    lying = lying or max(map(len, table.rows)) > LONGEST
-    long = len(table.rows) * (0.6 + 0.35 * len(columns))
+    columns = _columns(experiment, outcomes(experiment, records))
+    rows = list(experiment.variants)
+    lying = len(rows) > MOST_ROWS or len(rows) * len(columns) > MOST_BARS or max(map(len, rows)) > LONGEST
+    long = len(rows) * (0.6 + 0.35 * len(columns))
     figure, (axes,) = new_axes(1, *((8, 1.2 + 0.24 * long) if lying else (2.5 + long, 3.6)))
     width = 0.8 / len(columns)
     for offset, column in enumerate(columns):
-        for position, cells in enumerate(table.rows.values()):
+        for position, variant in enumerate(rows):
             at = position + (offset - (len(columns) - 1) / 2) * width
-            name = table.columns[column] if position == 0 else ""
-            _bar(axes, at, 0.9 * width, cells[column], f"C{offset}", name, lying)
-            if table.columns[column + 1 : column + 2] and cells[column + 1].published and cells[column + 1].values:
+            name = column.name if position == 0 else ""
+            _bar(axes, at, 0.9 * width, list(column.scores[variant].values()), f"C{offset}", name, lying)
+            given = column.published[variant]
+            if given is not None:
                 line = axes.vlines if lying else axes.hlines
-                line(100 * cells[column + 1].mean, at - width / 2, at + width / 2, color="grey", linestyle="--")
-    _label(axes, experiment, list(table.rows), lying)
+                line(100 * given, at - width / 2, at + width / 2, color="grey", linestyle="--")
+    _label(axes, experiment, rows, lying)
     if len(columns) > 1:
         figure.legend(fontsize=7, loc="outside lower center", ncols=len(columns))
     return figure
 
 
-def _columns(experiment: Experiment, table: Table) -> list[int]:
-    """Which columns are bars: not the published numbers, not the source accuracy, and not many tasks."""
-    if len(experiment.tasks) > MOST_TASKS:
-        return [len(table.columns) - 1]
-    shown = len(table.columns) if experiment.tasks else len(table.columns) - 1
-    return [i for i in range(shown) if not any(cells[i].published for cells in table.rows.values())]
+@dataclass(frozen=True)
+class _Column:
+    """Bars of one colour: what each variant scores, and what was published of it."""
+
+    name: str
+    scores: dict[str, Scores]
+    published: dict[str, float | None]
 
 
-def _bar(axes: Axes, at: float, width: float, cell: Cell, colour: str, name: str, lying: bool) -> None:
-    """A cell's mean as a bar, its standard deviation as a whisker and each run as a dot."""
-    if not cell.values:
+def _columns(experiment: Experiment, ours: Outcomes) -> list[_Column]:
+    """What is bars: each task, unless there are many, and their average; without tasks each metric."""
+    first, *others = experiment.metrics
+    variants, tasks = experiment.variants, list(experiment.tasks) if len(experiment.tasks) <= MOST_TASKS else []
+    columns = [_Column(task, {v: ours.scores(v, task, first) for v in variants}, _given(experiment, task, first))
+               for task in tasks]  # fmt: skip
+    for metric in [first] if experiment.tasks else [first, *others]:
+        name = "average" if experiment.tasks else f"target {METRICS[metric]}, %"
+        scores = {v: ours.main(v, metric) for v in variants}
+        columns.append(_Column(name, scores, _given(experiment, None, metric)))
+    return columns
+
+
+def _given(experiment: Experiment, task: str | None, metric: Metric) -> dict[str, float | None]:
+    return {v: published(experiment, v, task) if metric == "accuracy" else None for v in experiment.variants}
+
+
+def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, name: str, lying: bool) -> None:
+    """The mean as a bar, its standard deviation as a whisker and each run as a dot."""
+    if not shares:
         return
-    values, mean, deviation = [100 * value for value in cell.values], 100 * cell.mean, 100 * (cell.deviation or 0)
+    values, mean, spread = [100 * share for share in shares], 100 * fmean(shares), 100 * (deviation(shares) or 0)
     if lying:
         axes.barh(at, mean, width, color=colour, alpha=0.75, label=name or None)
-        axes.errorbar(mean, at, xerr=deviation, color="black", capsize=3)
+        axes.errorbar(mean, at, xerr=spread, color="black", capsize=3)
         axes.plot(values, [at] * len(values), ".", color="black", markersize=4)
         axes.text(1, at, f"{mean:.1f}", color="white", fontsize=7, va="center")  # many bars differ by little
     else:
         axes.bar(at, mean, width, color=colour, alpha=0.75, label=name or None)
-        axes.errorbar(at, mean, deviation, color="black", capsize=3)
+        axes.errorbar(at, mean, spread, color="black", capsize=3)
         axes.plot([at] * len(values), values, ".", color="black", markersize=4)
 
 

@@ -15,7 +15,7 @@ from dann.errors import BadInput
 from dann.files import DISK_FULL, write_whole
 
 FORMATS = ("md", "latex", "json")
-RULES = ("last", "source_val", "oracle")
+RULES = ("last", "source_val", "entropy", "im", "snd", "bnm", "dev", "rankme", "mixval", "reverse", "vote", "oracle")
 EXPORTS = ("onnx", "torch_export")
 
 
@@ -89,7 +89,9 @@ def _add_experiments(command: Command) -> None:
 
     table = command("table", _table, "Print the tables of experiment files or of folders of runs.")
     table.add_argument("path", type=Path, metavar="FILE_OR_DIR")
-    table.add_argument("--selection", choices=RULES, default="last", help="which step is reported (default: last)")
+    table.add_argument(
+        "--selection", choices=RULES, default="last", help="the rule that chooses the reported step (default: last)"
+    )
     table.add_argument("--format", choices=FORMATS, default="md")
     table.add_argument("--check", action="store_true", help="fail if results/ or README.md differ from the records")
 
@@ -182,9 +184,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> int:
+    from dann.formats import FORMATS as WRITERS
+    from dann.outcomes import outcomes
     from dann.publish import located, orphans, stale, stale_readme
-    from dann.tables import FORMATS as WRITERS
-    from dann.tables import checked_records, make_tables
+    from dann.tables import checked_records, difference_tables, main_tables
 
     if options.check:
         files = _experiment_files(options.path)
@@ -198,7 +201,9 @@ def _table(options: argparse.Namespace) -> int:
     for experiment, folder in located(options.path):
         if options.format == "md":
             print(f"{experiment.title} ({folder})\n")
-        for table in make_tables(experiment, checked_records(experiment, folder), options.selection):
+        ours = outcomes(experiment, checked_records(experiment, folder), options.selection)
+        differences = [] if options.format == "json" else difference_tables(ours)  # JSON has them beside the scores
+        for table in [*main_tables(ours), *differences]:
             print(WRITERS[options.format](table))
     return 0
 

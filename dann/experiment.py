@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,11 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from dann.errors import BadInput
 from dann.files import write_whole
 from dann.reading import one_of, parse_yaml, read_yaml, validated
+from dann.search import Search, Setting, named
+from dann.statistics import Test
 
 Mapped = dict[str, Any]
 Share = Annotated[float, Field(ge=0, le=1)]
 UNSEEN = ("seen", "unseen", "harmonic", "zero_shot")  # metrics of classes that training has no label of
-Metric = Literal["accuracy", "balanced_accuracy", "macro_f1", "auc", "seen", "unseen", "harmonic", "zero_shot"]
+Metric = Literal["accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "auc", "calibration_error",
+                 "seen", "unseen", "harmonic", "zero_shot"]  # fmt: skip
 EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
 
 
@@ -38,8 +41,12 @@ class Experiment(BaseModel):
         base: the configuration that all runs share.
         variants: the rows, each as what differs from the base.
         tasks: the columns, likewise; without any there is one column.
-        published: what a paper reports per variant, or per variant and task, as a share of 1.
+        published: what a paper reports per variant (of tasks, their average), or per variant and task, as a share of 1.
         metrics: what the table shows of the target's test examples.
+        baseline: the variant that the others are compared with; see ``compared_with`` for the default.
+        test: of the paired differences from it.
+        search: the settings of hyper-parameters that every row tries, among which a rule chooses.
+        compare_rules: tell on the page in results/ how well each selection rule chooses among the runs.
         shown: the variants and tasks whose runs are drawn one by one; table and bars are of all.
         finding: what the runs showed, for the page in results/.
         overrides: laid over every run last; what ``--set`` writes.
@@ -54,6 +61,10 @@ class Experiment(BaseModel):
     tasks: dict[str, Mapped] = {}
     published: dict[str, Share | dict[str, Share]] = {}
     metrics: list[Metric] = Field(["accuracy"], min_length=1)
+    baseline: str | None = None
+    test: Test = "paired_t"
+    search: Search | None = None
+    compare_rules: bool = False
     shown: Shown = Shown()
     finding: str = ""
     overrides: Mapped = {}
@@ -68,6 +79,14 @@ class Experiment(BaseModel):
         named = not self.shown.variants or variant in self.shown.variants
         return named and (task is None or not self.shown.tasks or task in self.shown.tasks)
 
+    def compared_with(self) -> str | None:
+        """The baseline: by default the first variant that trains on the source only, None if there is none."""
+        if self.baseline is not None:
+            return self.baseline
+        task = next(iter(self.tasks), None)
+        declared = {variant: self.declared(variant, task) for variant in self.variants}
+        return next((variant for variant, config in declared.items() if _on_source_only(config)), None)
+
     def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
         """All runs, or those of one variant or of other seeds than the file's."""
         if only is not None:
@@ -75,27 +94,46 @@ class Experiment(BaseModel):
         for task in self.tasks or [None]:
             for variant in self.variants if only is None else [only]:
                 declared = self.declared(variant, task)
-                for seed in self.seeds if seeds is None else seeds:
-                    yield Run(task, variant, seed, declared)
+                for setting in self.settings(variant):
+                    config = merged(declared, _nested(setting)) if setting else declared
+                    for seed in self.seeds if seeds is None else seeds:
+                        yield Run(task, variant, seed, config, setting)
+
+    def settings(self, variant: str) -> list[Setting]:
+        """The settings of hyper-parameters that a row tries; a single one that sets nothing without a search."""
+        return [{}] if self.search is None else self.search.settings(variant)
+
+
+def _on_source_only(declared: Mapped) -> bool:
+    """Whether a configuration is of the method ``source_only``, on another source than the target."""
+    method, data = declared.get("method"), declared.get("data")
+    named = isinstance(method, dict) and method.get("name") == "source_only"
+    return named and isinstance(data, dict) and data.get("source") != data.get("target")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One row, column and seed of an experiment, with its unresolved configuration."""
+    """One row, column, setting and seed of an experiment, with its unresolved configuration."""
 
     task: str | None
     variant: str
     seed: int
     declared: Mapped
+    setting: Setting = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return ", ".join(part for part in (self.task, self.variant, f"seed {self.seed}") if part)
+        return ", ".join(part for part in (self.task, self.variant, named(self.setting), f"seed {self.seed}") if part)
+
+    @property
+    def row(self) -> tuple[str | None, str, str]:
+        """What all seeds of it share."""
+        return self.task, self.variant, named(self.setting)
 
     @property
     def folder(self) -> Path:
         """Where the run lies in its experiment's folder."""
-        parts = [slug(part) for part in (self.task, self.variant) if part is not None]
+        parts = [slug(part) for part in self.row if part]
         return Path(*parts, f"seed-{self.seed}")
 
 
@@ -115,6 +153,8 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
         overrides = merged(experiment.overrides, _assignment(assignment))
         experiment = experiment.model_copy(update={"overrides": overrides})
     _check_names(experiment, str(path))
+    if experiment.search is not None:
+        experiment.search.check(experiment.variants, str(path))
     _check_metrics(experiment, str(path))
     folder, runs = Counter(run.folder for run in experiment.runs()).most_common(1)[0]
     if runs > 1:
@@ -132,11 +172,13 @@ def _check_metrics(experiment: Experiment, where: str) -> None:
 
 
 def _check_names(experiment: Experiment, where: str) -> None:
-    """Hold the names under ``published`` and ``shown`` against the variants and tasks."""
+    """Hold the names under ``published``, ``baseline`` and ``shown`` against the variants and tasks."""
     for variant, given in experiment.published.items():
         one_of(experiment.variants, variant, "variant under published:", where)
         for task in given if isinstance(given, dict) else []:
             one_of(experiment.tasks, task, "task under published:", where)
+    if experiment.baseline is not None:
+        one_of(experiment.variants, experiment.baseline, "variant under baseline:", where)
     for variant in experiment.shown.variants:
         one_of(experiment.variants, variant, "variant under shown:", where)
     for task in experiment.shown.tasks:
@@ -210,7 +252,14 @@ def _assignment(text: str) -> Mapped:
     path, equals, value = text.partition("=")
     if not equals or not all(path.split(".")):
         raise BadInput(f"--set {text}: write a.b=c, for example --set train.steps=500")
-    result: Any = parse_yaml(value, f"--set {text}")
-    for key in reversed(path.split(".")):
-        result = {key: result}
-    return dict(result)
+    return _nested({path: parse_yaml(value, f"--set {text}")})
+
+
+def _nested(setting: Setting) -> Mapped:
+    """Dotted keys and their values as nested mappings."""
+    result: Mapped = {}
+    for path, value in setting.items():
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        result = merged(result, value)
+    return result

@@ -50,6 +50,7 @@ def finish(
         task=run.task,
         variant=run.variant,
         seed=run.seed,
+        setting=run.setting,
         fingerprint=config.fingerprint(),
         declared=run.declared,
         config=resolved,

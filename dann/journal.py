@@ -13,7 +13,7 @@ from dann.alarms import Alarm, raised, share_distance
 from dann.evaluate import Scores
 from dann.files import write_whole
 from dann.metrics import calibration_error, metrics
-from dann.records import Evaluation
+from dann.selection import Evaluation
 from dann.tensorboard import Board
 
 METRICS = "metrics.jsonl"

@@ -11,6 +11,7 @@ from sklearn.manifold import TSNE
 from dann.bars import bars, new_axes
 from dann.curves import curves, diagnosis
 from dann.experiment import Experiment, slug
+from dann.outcomes import of_chosen_settings
 from dann.records import FEATURES, Record, read_records
 
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
@@ -25,7 +26,10 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
     records = read_records(experiment, folder)
     if not records:
         return []
-    figures = {"bars": bars(experiment, list(records.values()))}
+    every = list(records.values())
+    kept = {id(record) for record in of_chosen_settings(experiment, every)}
+    records = {place: record for place, record in records.items() if id(record) in kept}
+    figures = {"bars": bars(experiment, every)}
     shown = {place: record for place, record in records.items() if experiment.shows(record.variant, record.task)}
     for task in experiment.tasks or [None]:
         runs = {place: record for place, record in shown.items() if record.task == task}

@@ -51,8 +51,8 @@ def publish(file: Path, runs: Path) -> Path:
         BadInput: a planned run is missing, or was made with another configuration.
     """
     experiment = read_experiment(file)
-    records = {(record.task, record.variant, record.seed): record for record in checked_records(experiment, runs)}
-    planned = {(run.task, run.variant, run.seed): run.name for run in experiment.runs()}
+    records = {(record.run.row, record.seed): record for record in checked_records(experiment, runs)}
+    planned = {(run.row, run.seed): run.name for run in experiment.runs()}
     missing = [name for key, name in planned.items() if key not in records]
     if missing:
         raise BadInput(f"{runs}: {len(missing)} runs of {file} are missing, the first {missing[0]}: dann run {file}")
@@ -94,8 +94,8 @@ def stale(file: Path) -> list[str]:
     experiment = read_experiment(file)
     lines = []
     records = checked_records(experiment, folder)
-    recorded = {(record.task, record.variant, record.seed) for record in records}
-    planned = {(run.task, run.variant, run.seed) for run in experiment.runs()}
+    recorded = {(record.run.row, record.seed) for record in records}
+    planned = {(run.row, run.seed) for run in experiment.runs()}
     if recorded != planned:
         lines.append(f"{folder}: not the runs that {file} plans: {remedy}")
     if not page.is_file() or page.read_text(encoding="utf-8") != _page(file, experiment, records):

@@ -9,8 +9,7 @@ import numpy as np
 from dann.experiment import Experiment
 from dann.formats import Cell, Table, signed
 from dann.records import Record
-from dann.selection import DESCRIBED, KEYS, RULES, lacks, ranks
-from dann.selection import Evaluation
+from dann.selection import DESCRIBED, KEYS, RULES, Evaluation, lacks, ranks
 
 Group = Sequence[Evaluation]  # candidates among which a rule chooses
 KINDS = {

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from dann.errors import BadInput
 from dann.experiment import EXPERIMENT, read_experiment
-from dann.tables import Cell, Table, checked_records, make_table, tested_on
+from dann.formats import Cell, Table, score
+from dann.notes import tested_on
+from dann.outcomes import Outcomes, outcomes
+from dann.tables import checked_records
 
 MARKER = r"<!-- (?P<kind>table|averages) (?P<pages>\S+(?: \S+)*) -->\n.*?<!-- end -->"
 
@@ -48,21 +51,24 @@ def _table(page: Path) -> str:
 
 def averages(pages: list[Path]) -> Table:
     """The rows of several published experiments side by side: a column for each, its average over its tasks."""
-    columns: list[dict[str, Cell]] = []
-    titles, links = [], []
-    for page in pages:
-        folder = page.with_suffix("")
-        experiment = read_experiment(folder / EXPERIMENT)
-        records = checked_records(experiment, folder)
-        rows = make_table(experiment, records).rows
-        columns.append({name: cells[-1 if experiment.tasks else 0] for name, cells in rows.items()})
-        titles.append(experiment.title)
-        links.append(f"[{experiment.title}]({page}), on {tested_on(records)}")
+    found = {page: _outcomes(page.with_suffix("")) for page in pages}
+    usual = max(ours.seeds for ours in found.values())
+    columns = [_averages(ours, usual) for ours in found.values()]
+    titles = [ours.experiment.title for ours in found.values()]
+    links = [f"[{ours.experiment.title}]({page}), on {tested_on(ours.records)}" for page, ours in found.items()]
     names = dict.fromkeys(name for column in columns for name in column)
     notes = [
-        "Target accuracy, %, averaged over tasks, mean ± standard deviation over seeds, after the last step; nothing",
-        f"is selected. {'; '.join(links)}.",
+        f"Target accuracy, %, averaged over tasks, mean ± standard deviation over {usual} seeds, after the last step;",
+        f"nothing is selected. {'; '.join(links)}.",
     ]
-    return Table(
-        "Averages", titles, {name: [column.get(name, Cell([])) for column in columns] for name in names}, notes
-    )
+    return Table("Averages", titles, {name: [column.get(name, Cell()) for column in columns] for name in names}, notes)
+
+
+def _outcomes(folder: Path) -> Outcomes:
+    experiment = read_experiment(folder / EXPERIMENT)
+    return outcomes(experiment, checked_records(experiment, folder))
+
+
+def _averages(ours: Outcomes, usual: int) -> dict[str, Cell]:
+    metric = ours.experiment.metrics[0]
+    return {variant: score(ours.main(variant, metric), usual) for variant in ours.experiment.variants}

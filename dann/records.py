@@ -12,11 +12,12 @@ from typing import Any
 from dann.errors import BadInput
 from dann.experiment import Experiment, Run, flattened
 from dann.files import write_whole
+from dann.search import Setting
+from dann.selection import Evaluation
 
 RECORD, PACKED, FEATURES = "record.json", "records.jsonl.gz", "features.npz"
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
 EXECUTION = {"train.replicas"}  # keys of a configuration that say how its runs are made, not what they are
-Evaluation = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Record:
     Args:
         declared: the merged configuration of the experiment file; ``config`` is the same with every default.
         data: name, origin, checksum and sizes of both sides, the protocol, class counts and imbalance ratio.
+        setting: of the hyper-parameters that are searched, by their dotted keys; empty where none are.
         evaluations: one per evaluation: ``step``, the accuracy on each evaluated split by its name, other metrics of
             the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and
             ``discriminator_target``, its accuracy on either test split, where it exists (on the source's validation
@@ -37,6 +39,7 @@ class Record:
         confusion: counts on each test split there is after the last step, a row per true class.
         environment: commit, versions, device, precision, threads, and the number of runs trained together.
         seconds: wall time of training and evaluation; of runs trained together, its share.
+        alarms: what went wrong in training, each as ``alarm``, its name, ``step`` and ``text``.
     """
 
     task: str | None
@@ -55,6 +58,12 @@ class Record:
     shares: list[list[float]] = field(default_factory=list)  # records of before have none of these
     alarms: list[dict[str, Any]] = field(default_factory=list)
     reliability: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    setting: Setting = field(default_factory=dict)
+
+    @property
+    def run(self) -> Run:
+        """What was asked for."""
+        return Run(self.task, self.variant, self.seed, self.declared, self.setting)
 
 
 def source_accuracy(evaluation: Evaluation) -> float:
@@ -105,15 +114,15 @@ def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
 
 
 def _unpacked(experiment: Experiment, folder: Path) -> dict[Path, Record]:
-    rows = {(run.task, run.variant): number for number, run in enumerate(experiment.runs(seeds=[0]))}
+    order = {run.row: number for number, run in enumerate(experiment.runs(seeds=[0]))}
     try:
         lines = gzip.decompress((folder / PACKED).read_bytes()).splitlines()
         every = [Record(**json.loads(line)) for line in lines]
-        known = [record for record in every if (record.task, record.variant) in rows]
-        known.sort(key=lambda record: (rows[record.task, record.variant], record.seed))
+        known = [record for record in every if record.run.row in order]
+        known.sort(key=lambda record: (order[record.run.row], record.seed))
     except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
         raise BadInput(f"{folder / PACKED}: not records of this version: publish the experiment again") from error
-    return {folder / Run(record.task, record.variant, record.seed, {}).folder: record for record in known}
+    return {folder / record.run.folder: record for record in known}
 
 
 def _gathered(experiment: Experiment, folder: Path) -> dict[Path, Record]:

@@ -3,13 +3,14 @@
 import itertools
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dann.errors import BadInput
+from dann.reading import one_of
 from dann.selection import RULES
 
 Setting = dict[str, Any]  # dotted keys of a configuration and their values
@@ -72,21 +73,33 @@ class Search(BaseModel):
             raise ValueError(f"search.rule should be one of {', '.join(known)}, not {self.rule!r}")
         return self
 
-    def settings(self, variant: str, where: str) -> list[Setting]:
-        """The settings that a row tries, ``budget`` of them.
+    def check(self, variants: Iterable[str], where: str) -> None:
+        """Refuse a search in which rows try unlike numbers of settings, or the same one twice.
 
         Args:
             where: names the file in messages.
 
         Raises:
-            BadInput: a grid has another number, or a range that only random search can draw from.
+            BadInput: with the row and the remedy.
         """
+        for variant in self.rows:
+            one_of(dict.fromkeys(variants), variant, "variant under search.rows:", where)
+        for variant in variants:
+            try:
+                found = self.settings(variant)
+            except ValueError as error:
+                raise BadInput(f"{where}: search: {error}") from error
+            different = len(set(map(named, found)))
+            if different != self.budget:
+                raise BadInput(
+                    f"{where}: search: {variant} has {different} settings, the budget is {self.budget} for each row, "
+                    "baselines too: give it as many, or search ranges at random"
+                )
+
+    def settings(self, variant: str) -> list[Setting]:
+        """The settings that a row tries."""
         keys = self.keys | self.rows.get(variant, {})
-        found = list(self._drawn(keys) if self.kind == "random" else _grid(keys, where))
-        if len(found) != self.budget:
-            raise BadInput(f"{where}: search: {variant} has {len(found)} settings, the budget is {self.budget} for "
-                           "each row: give it as many, or search at random")  # fmt: skip
-        return found
+        return list(self._drawn(keys) if self.kind == "random" else _grid(keys))
 
     def _drawn(self, keys: dict[str, Values]) -> Iterator[Setting]:
         columns = {key: self._column(key, values) for key, values in keys.items()}
@@ -99,11 +112,12 @@ class Search(BaseModel):
         return [values[int(share * len(values))] for share in shares]
 
 
-def _grid(keys: dict[str, Values], where: str) -> Iterator[Setting]:
+def _grid(keys: dict[str, Values]) -> Iterator[Setting]:
     for key, values in keys.items():
         if isinstance(values, Range):
-            raise BadInput(f"{where}: search: {key}: a grid needs a list of values: give one, or set kind: random")
-    return (dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values()))
+            raise ValueError(f"{key}: a grid needs a list of values: give one, or set kind: random")
+    columns = [values for values in keys.values() if isinstance(values, list)]
+    return (dict(zip(keys, row, strict=True)) for row in itertools.product(*columns))
 
 
 def named(setting: Setting) -> str:

@@ -15,10 +15,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from dann.experiment import Experiment, Run
+from dann.formats import ALARMS, Table
 from dann.records import Record, source_accuracy
 from dann.tables import checked_records, make_tables
 
 SHOWN, WIDTH = 8, 24  # how many bars at most, and how wide
+NAMES = 28  # how wide the names of rows are at most; longer ones are broken
 ROWS, CLASSES = 20, 6  # of predictions, how many are shown; of more classes only the predicted one
 
 
@@ -145,14 +147,47 @@ def data_line(data: Mapping[str, Any]) -> str:
 
 
 def show_table(experiment: Experiment, folder: Path) -> None:
-    """Print the experiment's tables from the records in ``folder``."""
+    """Print the experiment's tables from the records in ``folder``, in parts where the terminal is too narrow."""
+    console = Console()
     for table in make_tables(experiment, checked_records(experiment, folder)):
-        shown = RichTable(escape(table.corner), title=escape(experiment.title), caption=escape(" ".join(table.notes)))
-        for column in table.columns:
-            shown.add_column(escape(column), justify="right")
-        for name, cells in table.rows.items():
-            shown.add_row(escape(name), *(cell.text() for cell in cells))
-        Console().print(shown)
+        title = escape(table.title)
+        for places in _parts(table, console.width):
+            console.print(_part(table, places, title))
+            title = ""
+        console.print(escape(" ".join(table.notes)), style="italic", highlight=False)
+
+
+def _parts(table: Table, width: int) -> list[list[int]]:
+    """Places of the columns that fit beside one another, after the names of the rows, on a terminal."""
+    room = width - min(NAMES, max(map(len, [*table.rows, *table.corner.split()]), default=0)) - 4
+    parts: list[list[int]] = [[]]
+    left = room
+    for place in range(len(table.columns)):
+        needed = _width(table, place) + 3
+        if needed > left and parts[-1]:
+            parts.append([])
+            left = room
+        parts[-1].append(place)
+        left -= needed
+    return parts
+
+
+def _width(table: Table, place: int) -> int:
+    """Of a column: words of its head may stand below one another, and those of alarms."""
+    longest = max((len(cells[place].text) for cells in table.rows.values()), default=0)
+    shown = min(longest, NAMES) if table.columns[place] == ALARMS else longest
+    return max([shown, *map(len, table.columns[place].split())])
+
+
+def _part(table: Table, places: list[int], title: str) -> RichTable:
+    shown = RichTable(title=title or None)
+    shown.add_column(escape(table.corner), max_width=NAMES)
+    for place in places:
+        name = table.columns[place]
+        shown.add_column(escape(name), justify="left" if name == ALARMS else "right", min_width=_width(table, place))
+    for name, cells in table.rows.items():
+        shown.add_row(escape(name), *(escape(cells[place].text) for place in places))
+    return shown
 
 
 def show_predictions(names: Sequence[str], classes: Sequence[str], probabilities: Sequence[Sequence[float]]) -> None:

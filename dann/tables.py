@@ -1,112 +1,25 @@
-"""Records → a table in Markdown, LaTeX or JSON. Imports no torch."""
+"""Records → the tables of an experiment: what its rows score, and what they differ from a baseline by. No torch."""
 
-import json
-import statistics
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from dann.errors import BadInput
 from dann.experiment import Experiment, Metric
-from dann.records import Evaluation, Record, check_declared, read_records, source_accuracy
-from dann.selection import RULES
+from dann.formats import ALARMS, CHOSEN, NONE, Cell, Table, bounds, score, signed, spanned
+from dann.notes import METRICS, notes_of_differences, notes_of_scores
+from dann.outcomes import Outcomes, Scores, outcomes, published
+from dann.records import Record, check_declared, read_records
+from dann.search import named
+from dann.statistics import Difference
 
-REPORTED = {
-    "last": "after the last step; nothing is selected",
-    "source_val": "at the step with the best source validation accuracy",
-    "oracle": "at the step with the best target test accuracy: an upper bound that needs the target's labels",
-}
-METRICS = {
-    "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "auc": "AUC",
-    "seen": "mean recall of seen classes", "unseen": "mean recall of unseen classes",
-    "harmonic": "harmonic mean of both recalls", "zero_shot": "mean recall of unseen classes among themselves",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Accuracies of the runs that a cell stands for, as shares of 1; a published number has no runs behind it."""
-
-    values: list[float]
-    published: bool = False
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """The sample standard deviation, or None for fewer than two runs."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
-
-    def text(self, plus_minus: str = "±") -> str:
-        """Per cent: mean, standard deviation and number of runs."""
-        if not self.values:
-            return "—"
-        if self.published:
-            return f"{100 * self.mean:.4g}"
-        spread = "" if self.deviation is None else f" {plus_minus} {100 * self.deviation:.1f}"
-        return f"{100 * self.mean:.1f}{spread} (n = {len(self.values)})"
-
-
-@dataclass(frozen=True)
-class Table:
-    """An experiment's result: a row per variant, each with a cell per column; ``corner`` heads the variants."""
-
-    title: str
-    columns: list[str]
-    rows: dict[str, list[Cell]]
-    notes: list[str] = field(default_factory=list)
-    corner: str = ""
-
-    def markdown(self) -> str:
-        header = [self.corner, *self.columns]
-        lines = [_joined(header), _joined(["---", *["---:"] * len(self.columns)])]
-        lines += [_joined([name, *(cell.text() for cell in cells)]) for name, cells in self.rows.items()]
-        return "\n".join(lines) + "\n\n" + " ".join(self.notes) + "\n"
-
-    def latex(self) -> str:
-        """A tabular for the booktabs package."""
-        lines = [r"\begin{tabular}{l" + "r" * len(self.columns) + "}", r"\toprule"]
-        lines += [" & ".join(map(_escaped, [self.corner, *self.columns])) + r" \\", r"\midrule"]
-        for name, cells in self.rows.items():
-            lines.append(
-                " & ".join([_escaped(name), *(cell.text(r"$\pm$").replace("—", "--") for cell in cells)]) + r" \\"
-            )
-        notes = [f"% {note}" for note in [self.title, *self.notes]]
-        return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-    def json(self) -> str:
-        def entry(cell: Cell) -> Any:
-            if not cell.values:
-                return None
-            return {"mean": cell.mean, "deviation": cell.deviation, "values": cell.values}
-
-        rows = {name: dict(zip(self.columns, map(entry, cells), strict=True)) for name, cells in self.rows.items()}
-        content = {"title": self.title, "rows": rows, "notes": self.notes}
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "latex": Table.latex, "json": Table.json}
-
-
-def _joined(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
-
-
-def _escaped(text: str) -> str:
-    for old, new in (
-        ("&", r"\&"),
-        ("%", r"\%"),
-        ("_", r"\_"),
-        ("→", r"$\to$"),
-        ("λ", r"$\lambda$"),
-        ("—", "--"),
-    ):
-        text = text.replace(old, new)
-    return text
+Columns = dict[str, dict[str, Cell]]  # by column, then by variant
+# Which tell of negative transfer: not those of which less is better, nor the parts that calibration trades for others.
+OF_TRANSFER = {"accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "auc", "harmonic"}
+NEGATIVE = "negative transfer"
 
 
 def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
@@ -116,11 +29,11 @@ def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
         BadInput: a record was made with another configuration than the experiment now has, or from other data than
             another of its row.
     """
-    runs = {(run.task, run.variant): run for run in experiment.runs(seeds=[0])}
-    checksums: dict[tuple[str | None, str], tuple[str, str]] = {}
+    runs = {run.row: run for run in experiment.runs(seeds=[0])}
+    checksums: dict[tuple[str | None, str, str], tuple[str, str]] = {}
     records = read_records(experiment, folder)
     for place, record in records.items():
-        row = (record.task, record.variant)
+        row = record.run.row
         check_declared(record, runs[row], place)
         used = (record.data["source"]["checksum"], record.data["target"]["checksum"])
         if checksums.setdefault(row, used) != used:
@@ -130,107 +43,156 @@ def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
     return list(records.values())
 
 
-def make_tables(experiment: Experiment, records: list[Record], rule: str = "last") -> list[Table]:
-    """The tables of an experiment: of its tasks, one for each metric; without tasks a single one."""
-    if not experiment.tasks:
-        return [make_table(experiment, records, rule, experiment.metrics)]
-    return [make_table(experiment, records, rule, [metric]) for metric in experiment.metrics]
+def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> list[Table]:
+    """All tables of an experiment: those of what it scores, then those of the paired differences."""
+    ours = outcomes(experiment, records, rule)
+    return [*main_tables(ours), *difference_tables(ours)]
 
 
-def make_table(
-    experiment: Experiment, records: list[Record], rule: str = "last", metrics: Sequence[Metric] = ()
-) -> Table:
-    """A table of an experiment: the target's test metrics, per task if there are some, else with source test accuracy.
+def main_tables(ours: Outcomes) -> list[Table]:
+    """What an experiment scores: of its tasks, a table for each metric; without tasks a single one.
 
-    Args:
-        metrics: by default the experiment's first; several if it has no tasks.
+    Each shows the target's test metrics, the 95 % t-interval of the first or of the average over tasks, the same as
+    the oracle would have it, published numbers and alarms; without tasks also the source accuracy.
     """
-    select, metrics = RULES[rule], metrics or experiment.metrics[:1]
-
-    def scores(variant: str, task: str | None, of: Callable[[Evaluation], float]) -> dict[int, float]:
-        chosen = [record for record in records if record.variant == variant and record.task == task]
-        return {record.seed: of(select(record.evaluations)) for record in chosen}
-
-    variants, tasks = list(experiment.variants), list(experiment.tasks)
-    columns: dict[str, dict[str, Cell]] = {}
-    for metric in metrics:
-        on_target = partial(_on_target, metric=metric)
-        for task in experiment.tasks or [None]:
-            cells = {v: Cell(list(scores(v, task, on_target).values())) for v in variants}
-            columns[_column(task, metric)] = cells
-            published = {v: _published(experiment, v, task) for v in variants}
-            if metric == "accuracy" and any(cell.values for cell in published.values()):
-                columns[f"{task}, published" if task else "published"] = published
-        if tasks:
-            averages = {v: _average([scores(v, task, on_target) for task in tasks]) for v in variants}
-            columns["average"] = averages
-    if not tasks:
-        adapted = {record.variant for record in records if record.data["source"] != record.data["target"]}
-        sources = {v: scores(v, None, source_accuracy).values() if v in adapted else [] for v in variants}
-        columns["source accuracy, %"] = {v: Cell(list(values)) for v, values in sources.items()}
-    rows = {v: [column[v] for column in columns.values()] for v in variants}
-    mark = " (oracle)" if rule == "oracle" else ""
-    names = [name if name.endswith("published") else name + mark for name in columns]
-    corner = f"{METRICS[metrics[0]]}, %" if tasks and len(experiment.metrics) > 1 else ""
-    return Table(experiment.title, names, rows, _notes(records, rule, metrics), corner)
+    experiment = ours.experiment
+    oracle = ours if ours.rule == "oracle" else outcomes(experiment, ours.records, "oracle")
+    differences = {metric: ours.differences(metric) for metric in experiment.metrics}
+    each = [[metric] for metric in experiment.metrics] if experiment.tasks else [list(experiment.metrics)]
+    return [_main_table(ours, oracle, metrics, differences) for metrics in each]
 
 
-def _on_target(evaluation: Evaluation, metric: str) -> float:
-    key = "target_test" if metric == "accuracy" else f"target_test_{metric}"
-    if key not in evaluation:
-        raise BadInput(f"metrics: these runs have no {metric}: make them again, or leave it out")
-    return evaluation[key]
+def _main_table(
+    ours: Outcomes, oracle: Outcomes, metrics: list[Metric], differences: dict[Metric, dict[str, Difference]]
+) -> Table:
+    experiment, first = ours.experiment, metrics[0]
+    columns: Columns = {}
+    for task in experiment.tasks:
+        columns |= _beside_published(ours, task, first)
+    columns |= _beside_published(ours, None, first)
+    if oracle is not ours:
+        columns |= _scored(oracle, _main_name(experiment, first), _mains(oracle, first))
+    for metric in metrics[1:]:
+        columns |= _scored(ours, _main_name(experiment, metric), _mains(ours, metric))
+    if not experiment.tasks:
+        columns["source accuracy, %"] = {v: score(ours.on_source(v), ours.seeds) for v in experiment.variants}
+    if experiment.search is not None:
+        columns[CHOSEN] = {variant: _chosen(ours, variant) for variant in experiment.variants}
+    columns |= _alarms(ours, differences[first], first in OF_TRANSFER)
+    rows = {v: [column[v] for column in columns.values()] for v in experiment.variants}
+    facts = {
+        "rule": ours.rule,
+        "baseline": experiment.compared_with(),
+        "test": experiment.test,
+        "differences": {metric: {v: asdict(d) for v, d in differences[metric].items()} for metric in metrics},
+    }
+    corner = f"{METRICS[first]}, %" if experiment.tasks and len(experiment.metrics) > 1 else ""
+    return Table(experiment.title, list(columns), rows, notes_of_scores(ours, metrics, columns), corner, facts)
 
 
-def _column(task: str | None, metric: str) -> str:
-    return f"target {METRICS[metric]}, %" if task is None else task
+def _main_name(experiment: Experiment, metric: Metric) -> str:
+    return "average" if experiment.tasks else f"target {METRICS[metric]}, %"
 
 
-def _published(experiment: Experiment, variant: str, task: str | None) -> Cell:
-    given = experiment.published.get(variant)
-    value = given.get(task or "") if isinstance(given, dict) else given
-    return Cell([] if value is None else [value], published=True)
+def _mains(ours: Outcomes, metric: Metric) -> dict[str, Scores]:
+    return {variant: ours.main(variant, metric) for variant in ours.experiment.variants}
 
 
-def _average(per_task: list[dict[int, float]]) -> Cell:
-    """The mean over tasks of each seed that all tasks have."""
-    seeds = sorted(set.intersection(*(set(values) for values in per_task)))
-    return Cell([statistics.fmean(values[seed] for values in per_task) for seed in seeds])
+def _scored(ours: Outcomes, name: str, scores: dict[str, Scores]) -> Columns:
+    """A column of scores, whose name says so where the oracle chose them."""
+    if ours.rule == "oracle":
+        unit = ", %" if name.endswith(", %") else ""
+        name = f"{name.removesuffix(unit)}, oracle (upper bound){unit}"
+    return {name: {variant: score(found, ours.seeds) for variant, found in scores.items()}}
 
 
-def _notes(records: list[Record], rule: str, metrics: Sequence[Metric]) -> list[str]:
-    if not records:
-        return ["No finished runs yet."]
-    tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
-    made = sorted({_made(record.environment) for record in records})
-    minutes = sum(record.seconds for record in records) / 60
-    seen = tested_on(records)
-    validated = all("source_test" not in record.evaluations[-1] for record in records)
-    source = " Source accuracy is that of its validation split." if validated else ""
-    shown = ", ".join(METRICS[metric] for metric in metrics)
+def _beside_published(ours: Outcomes, task: str | None, metric: Metric) -> Columns:
+    """The scores of a task, or of the average or only column with their interval; then what was published."""
+    experiment = ours.experiment
+    name = _main_name(experiment, metric) if task is None else task
+    scores = _mains(ours, metric) if task is None else {v: ours.scores(v, task, metric) for v in experiment.variants}
+    columns = _scored(ours, name, scores)
+    if task is None:
+        columns["95 % interval"] = {variant: spanned(found) for variant, found in scores.items()}
+    given = {variant: published(experiment, variant, task) for variant in experiment.variants}
+    if metric == "accuracy" and any(value is not None for value in given.values()):
+        prefix = f"{name}, " if experiment.tasks else ""
+        columns[f"{prefix}published"] = {v: _published(value) for v, value in given.items()}
+        columns[f"{prefix}− published"] = {v: _gap(scores[v], value) for v, value in given.items()}
+    return columns
+
+
+def _published(value: float | None) -> Cell:
+    return Cell() if value is None else Cell(f"{100 * value:.4g}", value)
+
+
+def _gap(scores: Scores, value: float | None) -> Cell:
+    """Ours less the published number, in points."""
+    if value is None or not scores:
+        return Cell()
+    gap = fmean(scores.values()) - value
+    return Cell(signed(gap), gap)
+
+
+def _alarms(ours: Outcomes, differences: dict[str, Difference], of_transfer: bool) -> Columns:
+    """A column of what went wrong, if anything did: negative transfer, and the alarms of how many of a row's runs.
+
+    Runs alone tell of negative transfer only where the row has no interval of its difference from the baseline.
+    """
+    cells = {}
+    for variant in ours.experiment.variants:
+        runs = [{alarm["alarm"] for alarm in record.alarms} for record in ours.records if record.variant == variant]
+        counts = Counter(name for names in runs for name in sorted(names))
+        compared = differences.get(variant)
+        if compared is not None and compared.half_width is not None:
+            counts.pop(NEGATIVE, None)
+        found: list[dict[str, Any]] = []
+        if compared is not None and compared.below and of_transfer:
+            found.append({"alarm": NEGATIVE})
+        words = [f"▼ {NEGATIVE}"] * len(found)
+        words += [f"{name} ({count} of {len(runs)})" for name, count in counts.items()]
+        found += [{"alarm": name, "runs": count, "of": len(runs)} for name, count in counts.items()]
+        cells[variant] = Cell("; ".join(words), found)
+    return {ALARMS: cells} if any(cell.facts for cell in cells.values()) else {}
+
+
+def _chosen(ours: Outcomes, variant: str) -> Cell:
+    """The setting of the hyper-parameters that is shown, of each task."""
+    found = {record.task: record.setting for record in ours.records if record.variant == variant}
+    words = [f"{task}: {named(setting)}" if task else named(setting) for task, setting in found.items()]
+    return Cell("; ".join(words) or NONE, [{"task": task, "setting": setting} for task, setting in found.items()])
+
+
+def difference_tables(ours: Outcomes) -> list[Table]:
+    """For each metric the paired differences from the baseline, of the average over tasks or the only column.
+
+    There is none without a baseline, or where no row shares two seeds with it.
+    """
+    baseline, tables = ours.experiment.compared_with(), []
+    for metric in ours.experiment.metrics:
+        found = ours.differences(metric)
+        if any(difference.n > 1 for difference in found.values()):
+            columns = ["difference, points", "95 % interval", "p", "p (Holm)", "effect size d", "n"]
+            rows = {variant: _differing(difference) for variant, difference in found.items()}
+            title = f"{METRICS[metric]} against {baseline}"
+            notes = notes_of_differences(ours, metric)
+            facts = {"rule": ours.rule, "baseline": baseline, "test": ours.experiment.test}
+            tables.append(Table(f"{ours.experiment.title}: {title}", columns, rows, notes, title, facts))
+    return tables
+
+
+def _differing(difference: Difference) -> list[Cell]:
+    ends = bounds(difference.mean, difference.half_width)
+    effect = NONE if difference.effect is None else f"{difference.effect:+.2f}".replace("-", "−")
     return [
-        f"{shown[0].upper()}{shown[1:]} on {seen}, mean ± standard deviation over seeds,",
-        f"{REPORTED[rule]}. Target test examples: {', '.join(tests)}.{source}",
-        f"{len(records)} runs, {minutes:.0f} minutes in all; {'; '.join(made)}.",
+        Cell(signed(difference.mean), difference.mean),
+        Cell(NONE if ends is None else " to ".join(map(signed, ends)), ends),
+        Cell(_p(difference.p), difference.p),
+        Cell(_p(difference.adjusted), difference.adjusted),
+        Cell(effect, difference.effect),
+        Cell(str(difference.n), difference.n),
     ]
 
 
-def tested_on(records: list[Record]) -> str:
-    """On which target examples the accuracies of ``records`` are, naming the rows that differ from most."""
-    kinds = {False: "test splits that training never sees",
-             True: "the target examples trained on without labels (transductive)"}  # fmt: skip
-    rows = {kind: [record.variant for record in records if _transductive(record) == kind] for kind in kinds}
-    most = len(rows[True]) > len(rows[False])
-    others = ", ".join(dict.fromkeys(rows[not most]))
-    return kinds[most] + (f" or, of {others}, {kinds[not most]}" if others else "")
-
-
-def _transductive(record: Record) -> bool:
-    return bool(record.data.get("protocol", "").startswith("transductive"))
-
-
-def _made(environment: dict[str, Any]) -> str:
-    return (
-        f"{environment['device']}, {environment['threads']} thread(s), {environment['precision']}, "
-        f"torch {environment['torch']}, commit {environment['commit'] or 'unknown'}"
-    )
+def _p(p: float | None) -> str:
+    return NONE if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"

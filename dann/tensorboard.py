@@ -13,7 +13,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from dann.data import Pair
 from dann.experiment import flattened
-from dann.records import Evaluation
+from dann.selection import Evaluation
 
 LAYOUT = {
     "adversary": {

@@ -31,33 +31,25 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 # Each module may import those on earlier lines, and those of its own package.
 LAYERS = [
     {"errors", "files"},
-    {"functional", "schedules", "reading", "device"},
+    {"functional", "schedules", "reading", "device", "statistics", "selection"},
+    {"search"},
     {"data", "networks", "experiment", "optimizers"},
     {"methods", "records", "finetune", "embedded"},
-    {
-        "train",
-        "evaluate",
-        "checkpoint",
-        "config",
-        "metrics",
-        "selection",
-        "tensorboard",
-        "observer",
-        "alarms",
-        "distance",
-        "validators",
-    },
-    {"feed", "checks"},
+    {"train", "evaluate", "checkpoint", "config", "metrics", "tensorboard", "observer"},
+    {"alarms", "distance", "validators"},
+    {"feed", "checks", "outcomes", "formats"},
+    {"notes", "ranking"},
     {"build", "journal", "tables", "gallery", "jobs"},
     {"finish", "bars", "readme", "catalogue", "sparse", "ahead", "reverse"},
-    {"stack", "replicas", "plots", "diagnose"},
-    {"execute"},
+    {"stack", "replicas", "curves", "diagnose"},
+    {"execute", "plots"},
     {"launch", "publish", "using"},
     {"show", "predict", "export"},
     {"cli"},
 ]
-TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "tables", "bars", "readme", "plots",
-              "publish", "show"}  # fmt: skip
+TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "search", "statistics", "outcomes",
+              "formats", "notes", "ranking", "alarms", "tables", "bars", "curves", "readme", "plots", "publish",
+              "show"}  # fmt: skip
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:

@@ -1,0 +1,102 @@
+"""What is said under tables: of which runs they are, and how they were made of them. Imports no torch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dann.experiment import Metric
+from dann.formats import ALARMS, Cell
+from dann.outcomes import Outcomes
+from dann.records import Record
+from dann.selection import DESCRIBED, lacks
+
+METRICS: dict[Metric, str] = {
+    "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_precision": "macro-precision",
+    "macro_f1": "macro-F1", "auc": "AUC", "calibration_error": "calibration error",
+    "seen": "mean recall of seen classes", "unseen": "mean recall of unseen classes",
+    "harmonic": "harmonic mean of both recalls", "zero_shot": "mean recall of unseen classes among themselves",
+}  # fmt: skip
+LOWER_IS_BETTER = {"calibration_error"}
+TESTS = {"paired_t": "paired t-test", "wilcoxon": "exact Wilcoxon signed-rank test"}
+
+
+def notes_of_scores(ours: Outcomes, metrics: Sequence[Metric], columns: Mapping[str, Mapping[str, Cell]]) -> list[str]:
+    """What the reader of a table of scores must know, and no more than its columns ask for."""
+    records = ours.records
+    if not records:
+        return ["No finished runs yet."]
+    shown = ", ".join(METRICS[metric] for metric in metrics)
+    notes = [f"{shown[0].upper()}{shown[1:]} on {tested_on(records)}, {_spread(ours)}, {DESCRIBED[ours.rule]}."]
+    without = sum(lacks(ours.rule, record.evaluations) for record in records)
+    if without:
+        notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
+    if ours.rule != "oracle":
+        notes.append(f"Oracle: {DESCRIBED['oracle']}.")
+    if any("− published" in name for name in columns):
+        notes.append("− published: our mean less the published number, in points.")
+    if any("▼" in cell.text for cell in columns.get(ALARMS, {}).values()):
+        notes.append(f"▼: the 95 % t-interval of the paired difference from {ours.experiment.compared_with()} lies "
+                     "wholly below 0.")  # fmt: skip
+    if (search := ours.experiment.search) is not None:
+        rule = search.rule if ours.rule == "last" else ours.rule
+        notes.append(f"Of the {search.budget} settings that each row tries the one {_by(rule)} is shown.")
+    return [*notes, *_made_of(records, ours.made)]
+
+
+def notes_of_differences(ours: Outcomes, metric: Metric) -> list[str]:
+    """What the reader of a table of paired differences must know."""
+    experiment, rows = ours.experiment, ours.differences(metric)
+    of = f", averaged over {len(experiment.tasks)} tasks" if experiment.tasks else ""
+    corrected = sum(difference.p is not None for difference in rows.values())
+    notes = [
+        f"Each row's target {METRICS[metric]} less that of {experiment.compared_with()} on the same seeds{of}, "
+        f"{DESCRIBED[ours.rule]}{'; less is better' if metric in LOWER_IS_BETTER else ''}.",
+        f"p: two-sided {TESTS[experiment.test]}, by Holm corrected for {corrected} row{'s' * (corrected != 1)}; "
+        "d: mean over standard deviation of the differences; n: common seeds.",
+    ]
+    if ours.upper_bounds:
+        notes.append(f"{', '.join(ours.upper_bounds)}: an upper bound, not compared.")
+    return notes
+
+
+def _spread(ours: Outcomes) -> str:
+    seeds = ours.seeds
+    over = " of the average" if ours.experiment.tasks else ""
+    return f"mean ± standard deviation over {seeds} seeds, 95 % t-interval{over}" if seeds > 1 else "one seed"
+
+
+def _by(rule: str) -> str:
+    return f"{DESCRIBED[rule].removeprefix('at the step ')} (mean over seeds)"
+
+
+def _made_of(records: Sequence[Record], made_of: tuple[int, float]) -> list[str]:
+    """The test examples, number and cost of runs, and the hardware they were made on."""
+    tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
+    made = sorted({_made(record.environment) for record in records})
+    runs, seconds = made_of
+    validated = all("source_test" not in record.evaluations[-1] for record in records)
+    source = " Source accuracy is that of its validation split." if validated else ""
+    return [
+        f"Target test examples: {', '.join(tests)}.{source}",
+        f"{runs} runs, {seconds / 60:.0f} minutes in all; {'; '.join(made)}.",
+    ]
+
+
+def tested_on(records: Sequence[Record]) -> str:
+    """On which target examples the accuracies of ``records`` are, naming the rows that differ from most."""
+    kinds = {False: "test splits that training never sees",
+             True: "the target examples trained on without labels (transductive)"}  # fmt: skip
+    rows = {kind: [record.variant for record in records if _transductive(record) == kind] for kind in kinds}
+    most = len(rows[True]) > len(rows[False])
+    others = ", ".join(dict.fromkeys(rows[not most]))
+    return kinds[most] + (f" or, of {others}, {kinds[not most]}" if others else "")
+
+
+def _transductive(record: Record) -> bool:
+    return bool(record.data.get("protocol", "").startswith("transductive"))
+
+
+def _made(environment: dict[str, Any]) -> str:
+    return (
+        f"{environment['device']}, {environment['threads']} thread(s), {environment['precision']}, "
+        f"torch {environment['torch']}, commit {environment['commit'] or 'unknown'}"
+    )

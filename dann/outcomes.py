@@ -1,0 +1,145 @@
+"""Records → what an experiment's rows and columns score, by seed, under a selection rule. Imports no torch."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import fmean
+
+from dann.errors import BadInput
+from dann.experiment import Experiment, Metric
+from dann.records import Record, source_accuracy
+from dann.search import named
+from dann.selection import RULES, Evaluation, check_scores, choose
+from dann.statistics import Difference, holm, paired
+
+Scores = dict[int, float]  # by seed, as shares of 1
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What the runs of an experiment score under a selection rule.
+
+    Args:
+        records: of the settings of hyper-parameters that are chosen, where they were searched.
+        made: how many runs there are of all settings, and how many seconds they took.
+        chosen: by task and variant, then by seed, the evaluation that the rule chooses.
+    """
+
+    experiment: Experiment
+    records: Sequence[Record]
+    made: tuple[int, float]
+    rule: str
+    chosen: dict[tuple[str | None, str], dict[int, Evaluation]]
+
+    @cached_property
+    def seeds(self) -> int:
+        """How many seeds most cells have; of equally many the larger number."""
+        counts = Counter(len(runs) for runs in self.chosen.values())
+        return max(counts, key=lambda number: (counts[number], number), default=0)
+
+    @cached_property
+    def upper_bounds(self) -> list[str]:
+        """The variants that train on labels of the target itself."""
+        found = [record.variant for record in self.records if record.data["source"] == record.data["target"]]
+        return list(dict.fromkeys(found))
+
+    def scores(self, variant: str, task: str | None, metric: Metric) -> Scores:
+        """A metric on the target's test examples."""
+        runs = self.chosen.get((task, variant), {})
+        return {seed: _on_target(evaluation, metric) for seed, evaluation in runs.items()}
+
+    def main(self, variant: str, metric: Metric) -> Scores:
+        """The mean over tasks of each seed that all tasks have; without tasks the only column."""
+        if not self.experiment.tasks:
+            return self.scores(variant, None, metric)
+        per_task = [self.scores(variant, task, metric) for task in self.experiment.tasks]
+        seeds = sorted(set.intersection(*map(set, per_task)))
+        return {seed: fmean(scores[seed] for scores in per_task) for seed in seeds}
+
+    def on_source(self, variant: str) -> Scores:
+        """The source accuracy of an experiment without tasks; none of a variant that trains on the target."""
+        runs = {} if variant in self.upper_bounds else self.chosen.get((None, variant), {})
+        return {seed: source_accuracy(evaluation) for seed, evaluation in runs.items()}
+
+    def differences(self, metric: Metric) -> dict[str, Difference]:
+        """What each variant differs from the baseline by, with p-values that are Holm-corrected over the variants.
+
+        The baseline itself, upper bounds and variants that share no seed with the baseline are left out.
+        """
+        baseline, found = self.experiment.compared_with(), {}
+        for variant in self.experiment.variants if baseline is not None else []:
+            if variant != baseline and variant not in self.upper_bounds:
+                ours, theirs = self.main(variant, metric), self.main(str(baseline), metric)
+                found[variant] = paired(ours, theirs, self.experiment.test)
+        made = {variant: difference for variant, difference in found.items() if difference is not None}
+        adjusted = holm([difference.p for difference in made.values()])
+        return {variant: replace(made[variant], adjusted=p) for variant, p in zip(made, adjusted, strict=True)}
+
+
+def outcomes(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> Outcomes:
+    """What ``records`` score under ``rule``.
+
+    Raises:
+        BadInput: none of them has the score that the rule goes by.
+    """
+    check_scores(rule, [record.evaluations for record in records])
+    made = len(records), sum(record.seconds for record in records)
+    records = of_chosen_settings(experiment, records, rule)
+    chosen: dict[tuple[str | None, str], dict[int, Evaluation]] = defaultdict(dict)
+    for record in records:
+        chosen[record.task, record.variant][record.seed] = choose(rule, record.evaluations)
+    return Outcomes(experiment, records, made, rule, dict(chosen))
+
+
+def of_chosen_settings(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> Sequence[Record]:
+    """The records of one setting for each row and task: that whose scores, the means over seeds, a rule likes best.
+
+    Only settings with as many seeds as any are candidates.
+
+    Args:
+        rule: ``last`` chooses no setting: then the rule of the experiment's search does.
+
+    Raises:
+        BadInput: none of the records has the score that the rule goes by.
+    """
+    if experiment.search is None:
+        return records
+    among = experiment.search.rule if rule == "last" else rule
+    check_scores(among, [record.evaluations for record in records])
+    rows: dict[tuple[str | None, str], dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        rows[record.task, record.variant][named(record.setting)].append(record)
+    kept: list[Record] = []
+    for settings in rows.values():
+        most = max(map(len, settings.values()))
+        complete = [runs for runs in settings.values() if len(runs) == most]
+        means = [_mean([choose(rule, run.evaluations) for run in runs]) for runs in complete]
+        kept += complete[RULES[among](means)]
+    return kept
+
+
+def _mean(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The mean of each value that all have."""
+    common = set.intersection(*map(set, evaluations))
+    return {key: fmean(each[key] for each in evaluations) for key in sorted(common)}
+
+
+def _on_target(evaluation: Evaluation, metric: Metric) -> float:
+    key = "target_test" if metric == "accuracy" else f"target_test_{metric}"
+    if key not in evaluation:
+        raise BadInput(f"metrics: these runs have no {metric}: make them again, or leave it out")
+    return evaluation[key]
+
+
+def published(experiment: Experiment, variant: str, task: str | None) -> float | None:
+    """What a paper reports of a variant and task, as a share of 1, or of the average of tasks if ``task`` is None.
+
+    A single number for a variant is of that average, else of the only column; numbers for all tasks give theirs.
+    """
+    given = experiment.published.get(variant)
+    if not isinstance(given, dict):
+        return given if task is None else None
+    if task is not None:
+        return given.get(task)
+    return fmean(given.values()) if given and set(given) == set(experiment.tasks) else None
