@@ -99,6 +99,7 @@ class Setup:
             *sides,
             feed.transforms,
             batch_size=data.batch_size,
+            target_batch_size=data.target_batch_size,
             seed=seed,
             resample=data.resample,
             weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),

@@ -41,10 +41,12 @@ def check_parts(config: Config) -> None:
 def check_method(method: Method, config: Config) -> None:
     """Refuse data without what the method needs."""
     normalised = any(isinstance(part, NORMS) and part.training for part in method.train().modules())
-    if config.data.batch_size == 1 and normalised:
-        raise BadInput("data.batch_size: BatchNorm compares the examples of a batch: set it to 2 or more")
-    if config.data.batch_size < (least := method.smallest_batch):
-        raise BadInput(f"data.batch_size: {config.method.name} compares examples of a batch: set it to {least} or more")
+    sizes = {"batch_size": config.data.batch_size, "target_batch_size": config.data.target_batch_size}
+    for name, size in sizes.items():
+        if size == 1 and normalised:
+            raise BadInput(f"data.{name}: BatchNorm compares the examples of a batch: set it to 2 or more")
+        if size is not None and size < (least := method.smallest_batch):
+            raise BadInput(f"data.{name}: {config.method.name} compares examples of a batch: set it to {least} or more")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
     if method.needs_pretrained and config.network.options().get("weights") == "none":

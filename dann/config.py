@@ -65,6 +65,7 @@ class DataSection(Section):
     Args:
         source: one domain, or a list of several.
         batch_size: examples of each side in a step; the paper's batches of 128 are 64 + 64.
+        target_batch_size: examples of the target in a step, if other than of the source.
         validation: share of the source's training examples held out for validation, of each class.
         test: share held out for testing where a data set defines no test split.
         transductive: train on the target's test examples, without their labels: the convention of Office and PACS.
@@ -89,6 +90,7 @@ class DataSection(Section):
     source: SerializeAsAny[Component] | list[SerializeAsAny[Component]]
     target: SerializeAsAny[Component]
     batch_size: int = Field(64, ge=1)
+    target_batch_size: int | None = Field(None, ge=1)
     validation: float = Field(0.1, gt=0, lt=1)
     test: float = Field(0.2, gt=0, lt=1)
     transductive: bool = False

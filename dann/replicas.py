@@ -101,7 +101,7 @@ def pays(unit: Unit, setup: Setup) -> bool:
         return False
     if suits([setup]) and all(_plain(each.config) for each in unit):
         first = next(layer for layer in layers if isinstance(layer, nn.Linear))
-        work -= 3 * 2 * setup.stream.batch_size * 2 * first.weight.numel()
+        work -= 3 * sum(setup.stream.sizes) * 2 * first.weight.numel()
     return work < LIGHT
 
 
@@ -118,4 +118,4 @@ def _arithmetic(setup: Setup) -> float:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         setup.method.eval().predict(transform(side.spread(1).x.to(setup.device)))
     setup.method.train(training)
-    return 3.0 * 2 * setup.stream.batch_size * int(counter.get_total_flops())
+    return 3.0 * sum(setup.stream.sizes) * int(counter.get_total_flops())

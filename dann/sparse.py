@@ -79,10 +79,10 @@ class SparseLayer:
 
         Args:
             source: places in the source's split, shape ``(R, B)``.
-            target: the same of the target's.
+            target: the same of the target's, shape ``(R, M)``.
 
         Returns:
-            shape ``(R, B, H)`` each.
+            shapes ``(R, B, H)`` and ``(R, M, H)``.
         """
         places = torch.cat([source, target + self.sources], dim=1)
         x = self.examples[places.flatten().numpy()]

@@ -104,11 +104,10 @@ def test_losses_pass_gradcheck_and_the_reversal_fails_it_by_minus_lambda() -> No
 
 
 def oracle_domain_loss(source_logits: np.ndarray, target_logits: np.ndarray) -> float:
-    """Ganin et al. 2016, equation (9): −d log σ(z) − (1 − d) log(1 − σ(z)), averaged over all examples."""
-    z = np.concatenate([source_logits, target_logits])
-    d = np.concatenate([np.zeros(len(source_logits)), np.ones(len(target_logits))])
-    probability = 1 / (1 + np.exp(-z))
-    return float(np.mean(-d * np.log(probability) - (1 - d) * np.log(1 - probability)))
+    """Ganin et al. 2016, equation (9): −log(1 − σ(z)) of the source, −log σ(z) of the target, the mean of the means."""
+    of_source = -np.log(1 - 1 / (1 + np.exp(-source_logits)))
+    of_target = -np.log(1 / (1 + np.exp(-target_logits)))
+    return float(of_source.sum() / len(of_source) + of_target.sum() / len(of_target)) / 2
 
 
 @pytest.mark.parametrize("sizes", [(4, 4), (3, 7), (1, 1)])
@@ -132,6 +131,14 @@ def test_domain_loss_at_chance_is_ln_2_and_labels_source_zero() -> None:
     assert domain_loss(sure, -sure).item() == pytest.approx(40.0)
 
 
+@pytest.mark.parametrize("sizes", [(2, 30), (30, 2), (5, 5)])
+def test_no_constant_answer_beats_chance_whatever_the_sizes(sizes: tuple[int, int]) -> None:
+    sides = [torch.zeros(size, dtype=torch.float64) for size in sizes]
+    for answer in (-1.0, -0.1, 0.1, 1.0):
+        assert domain_loss(*(side + answer for side in sides)).item() > math.log(2) + 1e-3
+    assert domain_loss(*sides).item() == pytest.approx(math.log(2), rel=1e-14)
+
+
 def test_domain_loss_stays_finite_where_a_sigmoid_saturates() -> None:
     logits = torch.tensor([500.0, -500.0], requires_grad=True)
     loss = domain_loss(logits, -logits)
@@ -143,13 +150,10 @@ def test_domain_loss_stays_finite_where_a_sigmoid_saturates() -> None:
 def oracle_weighted_domain_loss(
     source: np.ndarray, target: np.ndarray, source_weight: np.ndarray, target_weight: np.ndarray
 ) -> float:
-    """Σ w l / (N + M): a weight scales its example's loss, and the count is that of examples."""
-    total = 0.0
-    for z, w in zip(source, source_weight, strict=True):
-        total -= w * math.log(1 - 1 / (1 + math.exp(-z)))
-    for z, w in zip(target, target_weight, strict=True):
-        total -= w * math.log(1 / (1 + math.exp(-z)))
-    return total / (len(source) + len(target))
+    """The mean of Σ w l / N and Σ w l / M: a weight scales its example's loss, and the count is that of examples."""
+    of_source = -sum(w * math.log(1 - 1 / (1 + math.exp(-z))) for z, w in zip(source, source_weight, strict=True))
+    of_target = -sum(w * math.log(1 / (1 + math.exp(-z))) for z, w in zip(target, target_weight, strict=True))
+    return float(of_source / len(source) + of_target / len(target)) / 2
 
 
 @pytest.mark.parametrize("sizes", [(4, 4), (3, 7)])
@@ -174,7 +178,7 @@ def test_weighted_domain_loss_matches_its_oracle(sizes: tuple[int, int], weighte
 def test_weights_of_the_domain_loss_are_not_normalised() -> None:
     blind = [torch.zeros(count, dtype=torch.float64) for count in (3, 5)]
     weights = [torch.tensor([1.0, 2.0, 0.5]), torch.tensor([0.0, 4.0, 1.0, 1.0, 0.5])]
-    chance = math.log(2) * 10 / 8
+    chance = math.log(2) * (3.5 / 3 + 6.5 / 5) / 2
     assert domain_loss(*blind, *(w.double() for w in weights)).item() == pytest.approx(chance, rel=1e-12)
     ones = [torch.ones_like(z) for z in blind]
     assert domain_loss(*blind, *ones).item() == pytest.approx(math.log(2), rel=1e-12)

@@ -1,5 +1,7 @@
 """Domains that are made to lack examples of a class or parts of their examples."""
 
+import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,33 @@ def test_a_class_is_made_rare_in_training_alone() -> None:
     assert torch.equal(some.train.rows, again.train.rows)
     with pytest.raises(BadInput, match="made has no class 'e'; it has a, b, c, d"):
         lacking(whole, Lacks(classes={"e": 0.5}))
+
+
+def test_a_share_of_all_training_examples_is_left() -> None:
+    whole = domain(np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32))
+    some = lacking(whole, Lacks(examples=0.3))
+    assert torch.bincount(some.train.y).tolist() == [6, 6, 6, 6]
+    fewer = lacking(whole, Lacks(examples=0.1))
+    assert set(fewer.train.rows.tolist()) < set(some.train.rows.tolist())
+    beside = lacking(whole, Lacks(examples=0.5, classes={"b": 0.2, "c": 0.0}))
+    assert torch.bincount(beside.train.y).tolist() == [10, 2, 1, 10]
+
+
+def test_of_examples_without_a_label_a_share_is_left_too() -> None:
+    x, y = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32), np.arange(80) % 2
+    half = from_arrays("made", x, np.where(np.arange(80) < 40, y, -1), classes=tuple("ab"))
+    assert Counter(lacking(half, Lacks(examples=0.1)).train.y.tolist()) == {-1: 4, 0: 2, 1: 2}
+
+
+def test_the_target_may_have_fewer_unlabelled_examples() -> None:
+    def pair(**data: Any) -> Any:
+        return load_pair(config_of(MOONS, data=data).data)
+
+    whole, few = pair(), pair(target_lacks={"examples": 0.2})
+    assert len(few.unlabelled) == math.ceil(0.2 * len(whole.unlabelled))
+    assert torch.equal(few.train.rows, whole.train.rows) and torch.equal(few.target_test.rows, whole.target_test.rows)
+    with pytest.raises(BadInput, match=r"target_lacks\.examples"):
+        pair(target_lacks={"examples": 0})
 
 
 def test_vectors_miss_a_share_of_their_values() -> None:

@@ -212,6 +212,23 @@ def test_the_order_of_a_batch_does_not_matter(name: str) -> None:
                 torch.testing.assert_close(one[term], other[term], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in OF_TRUNKS])
+@pytest.mark.parametrize("sizes", [(6, 4), (4, 6)])
+def test_the_domains_may_have_other_numbers_of_examples(name: str, sizes: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    options = OPTIONS.get(name, {})
+    method = METHODS[name](NETWORKS["mnist"]((3, 28, 28), 5, batch_norm=True), **options)
+    batch = batch_of((3, 28, 28))
+    batch = batch._replace(target_view=batch.target_x.flip(3))
+    cut = {field: None if part is None else part[: sizes[field.startswith("target")]]
+           for field, part in batch._asdict().items()}  # fmt: skip
+    terms = {}
+    for progress in (0.2, 0.7):
+        for phase in method.phases(progress):
+            terms |= method(Batch(**cut), progress, phase)
+    assert all(term.shape == () and term.isfinite() for term in terms.values()), terms
+
+
 def made_up(name: str, shape: tuple[int, ...], shift: float) -> Callable[[], Domain]:
     random = np.random.default_rng(len(name))
     x, y = random.normal(size=(40, *shape)).astype(np.float32) + shift, np.arange(40) % 5

@@ -94,8 +94,7 @@ def as_target(p: Arrays, features: np.ndarray) -> np.ndarray:
 
 
 def domain_term(p: Arrays, source: np.ndarray, target: np.ndarray) -> float:
-    losses = [*-np.log(1 - as_target(p, source)), *-np.log(as_target(p, target))]
-    return sum(losses) / len(losses)
+    return float(-np.log(1 - as_target(p, source)).mean() - np.log(as_target(p, target)).mean()) / 2
 
 
 def confusion_oracle(p: Arrays, batch: Batch, phase: str) -> dict[str, float]:

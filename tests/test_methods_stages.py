@@ -91,6 +91,26 @@ def test_a_warm_start_is_the_ramp_of_a_shorter_training(progress: float) -> None
         torch.testing.assert_close(one, other)
 
 
+def test_the_loss_weight_slows_discriminator_and_features_alike() -> None:
+    torch.manual_seed(0)
+    plain = Dann(mlp((4,), 3), weight=0.7, schedule="constant", discriminator=[5]).double()
+    slow = Dann(mlp((4,), 3), weight=0.7, schedule="constant", discriminator=[5], loss_weight=0.1).double()
+    slow.load_state_dict(plain.state_dict())
+    batch, gradients = batch_of((4,), classes=3, dtype=torch.float64), {}
+    for name, method, parts in (("label", plain, ["label"]), ("both", plain, ["label", "domain"]),
+                                ("slow", slow, ["label", "domain"])):  # fmt: skip
+        terms = method(batch, 0.5, "all")
+        gradients[name] = torch.autograd.grad(
+            sum(terms[part] for part in parts), list(method.parameters()), allow_unused=True, materialize_grads=True
+        )
+    assert any(both.ne(label).any() for label, both, _ in zip(*gradients.values(), strict=True))
+    for label, both, found in zip(*gradients.values(), strict=True):
+        torch.testing.assert_close(found, label + 0.1 * (both - label), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(slow(batch, 0.5, "all"), plain(batch, 0.5, "all"))  # logged beside ln 2
+    with pytest.raises(BadInput, match="loss_weight"):
+        config_of(MOONS, method={"loss_weight": -0.1})
+
+
 @pytest.mark.parametrize("layer", ["features", "logits"])
 def test_adaptive_lambda_is_the_ratio_of_the_two_gradients(layer: str) -> None:
     torch.manual_seed(0)
@@ -429,6 +449,8 @@ def test_soft_mdan_descends_the_log_sum_exp() -> None:
         ({"method": {"name": "weighted_dann", "estimate": "pada"}, "data": {"resample": "over"}}, "weighs the classes"),
         ({"method": {"name": "fixmatch"}}, "set data.target_view"),
         ({"method": {"name": "deep_coral"}, "data": {"batch_size": 1}}, "data.batch_size: .* 2 or more"),
+        ({"method": {"name": "deep_coral"}, "data": {"target_batch_size": 1}}, "data.target_batch_size: .* 2 or more"),
+        ({"network": {"batch_norm": True}, "data": {"target_batch_size": 1}}, "target_batch_size: BatchNorm compares"),
         ({"method": {"name": "adabn"}}, "batch_norm: true"),
     ],
 )

@@ -115,6 +115,8 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "augmentation": (MOONS, [{"data": {"transform": {"mask": 0.5}}}] * 2),
     "domains apart": (MOONS, [{"method": {"together": False}}] * 2),
     "convolutions, BatchNorm, dropout": (DIGITS, [{}, {"method": {"weight": 0.3}}]),
+    "loss weights": (MOONS, [{"method": {"loss_weight": weight}} for weight in (0.1, 1.0, 3.0)]),
+    "other sizes": (MOONS, [{"data": {"batch_size": 6, "target_batch_size": 9}}] * 2),
     "random shifts": (DIGITS, [{"data": {"transform": {"shift": 2}}}] * 2),
 }
 
@@ -214,10 +216,10 @@ def bags(tmp_path: Path, rows: int = 40, words: int = 60) -> dict[str, Any]:
     return {**sides, "batch_size": 2}
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 16])
+@pytest.mark.parametrize("sizes", [(1, None), (2, None), (16, None), (2, 5), (5, 2)])
 @pytest.mark.parametrize("method", ["dann", "source_only"])
-def test_sparse_inputs_change_nothing(batch_size: int, method: str, tmp_path: Path, in_double: None) -> None:
-    data = bags(tmp_path) | {"batch_size": batch_size}
+def test_sparse_inputs_change_nothing(sizes: Any, method: str, tmp_path: Path, in_double: None) -> None:
+    data = bags(tmp_path) | dict(zip(("batch_size", "target_batch_size"), sizes, strict=True))
     base = merged(MOONS, SGD) | {"data": data, "method": {"name": method}}
     rates = [{"optimizer": {"lr": 0.1}}, {"optimizer": {"lr": 0.1}}, {"optimizer": {"lr": 0.7, "schedule": "inverse"}}]
     configs = [config_of(base, **change) for change in rates]

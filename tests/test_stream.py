@@ -64,6 +64,17 @@ def test_batches_are_functions_of_seed_and_step_alone() -> None:
     assert target_order.tolist() != batches[0].source_y.tolist()[:7]
 
 
+@pytest.mark.parametrize("size", [1, 3, 9])
+def test_the_target_may_have_a_batch_size_of_its_own(size: int) -> None:
+    labelled = Split.of(torch.arange(10.0)[:, None], torch.arange(10))
+    unlabelled = Split.of(100 + torch.arange(7.0)[:, None], torch.full((7,), -1))
+    stream = Stream(labelled, unlabelled, plain(labelled), batch_size=4, target_batch_size=size, seed=0)
+    assert all(len(stream[i].source_x) == 4 and len(stream[i].target_x) == size for i in range(3))
+    assert all(torch.equal(stream[i].source_y, stream_of()[i].source_y) for i in range(8))
+    shown = torch.cat([stream[i].target_x for i in range(-(-14 // size))])[:14].reshape(2, 7)
+    assert all(sorted(epoch.tolist()) == list(range(100, 107)) for epoch in shown)
+
+
 def test_empty_domain_is_refused() -> None:
     with pytest.raises(BadInput, match="no training examples"):
         stream_of(target=0)

@@ -24,11 +24,14 @@ class Lacks(Section):
     Args:
         classes: the share of the labelled training examples of a class that is left, by its name; one stays at least.
             Test examples all stay; in the transductive protocol those left are the test examples.
+        examples: the same share of every class, and of the examples without a label, beside ``classes``: how much
+            training data there is. Fewer are always among the more.
         values: the share of each example, of training and test, that is blank: NaN at random places of a vector or
             series, for ``data.missing`` to fill in; a black square at a random place of an image.
     """
 
     classes: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field({})
+    examples: float = Field(1.0, gt=0, le=1)
     values: float = Field(0.0, ge=0, lt=1)
 
 
@@ -43,6 +46,8 @@ def lacking(domain: Domain, lacks: Lacks | None) -> Domain:
     if unknown := [name for name in lacks.classes if name not in domain.classes]:
         raise BadInput(f"data: {domain.name} has no class {unknown[0]!r}; it has {', '.join(domain.classes)}")
     shares = {domain.classes.index(name): share for name, share in lacks.classes.items()}
+    if lacks.examples < 1:
+        shares = {label: lacks.examples * shares.get(label, 1.0) for label in torch.unique(domain.train.y).tolist()}
     domain = replace(domain, train=_fewer(domain.train, shares))
     if lacks.values == 0:
         return domain

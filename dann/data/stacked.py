@@ -16,7 +16,7 @@ class StackedStream:
     """The batches of R streams over the same examples, along a new first axis.
 
     Args:
-        layer: computes the network's first layer from the examples' places in their splits, ``(R, B)`` of each side;
+        layer: computes the network's first layer from the examples' places in their splits, ``(R, B)`` and ``(R, M)``;
             its outputs then stand in the batch in the examples' stead.
     """
 
@@ -41,7 +41,7 @@ class StackedStream:
 
     def _block(self, side: int, block: int) -> Tensor:
         """The places of one side's examples in many steps' batches, shape ``(R, BLOCK, B)``."""
-        size = self.first.batch_size
+        size = self.first.sizes[side]
         places = [stream.rows(side, block * BLOCK * size, BLOCK * size) for stream in self.streams]
         return torch.stack(places).reshape(-1, BLOCK, size)
 

@@ -18,16 +18,18 @@ SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE = range(7)  # what a 
 
 
 class Batch(NamedTuple):
-    """One training step's examples, B of each domain. There is no field for target labels, so none can leak.
+    """One training step's examples, B of the source and M of the target.
+
+    There is no field for target labels, so none can leak.
 
     Args:
         source_x: float inputs, shape ``(B, ...)``.
         source_y: class indices, shape ``(B,)``.
-        target_x: float inputs, shape ``(B, ...)``.
+        target_x: float inputs, shape ``(M, ...)``; M is B unless ``data.target_batch_size`` says otherwise.
         source_domain: which source each labelled example is of, shape ``(B,)``: 0 to S − 1, and S for a labelled
             example of the target.
         source_weight: of each labelled example in the label loss, shape ``(B,)``; None if all weigh the same.
-        target_view: another, differently augmented view of the same target examples, shape ``(B, ...)``; None if there
+        target_view: another, differently augmented view of the same target examples, shape ``(M, ...)``; None if there
             is none.
     """
 
@@ -49,7 +51,8 @@ class Stream:
         source: the labelled examples, their store on the device that trains.
         target: the unlabelled examples, likewise; their labels are not read.
         transforms: of the source's and of the target's raw examples.
-        batch_size: examples of each side in a batch.
+        batch_size: examples of the source in a batch.
+        target_batch_size: those of the target; None for as many.
         resample: how the source's order treats class imbalance.
         weights: of each class in the label loss, shape ``(K,)``.
         view: makes the second view of the target's examples, if one is wanted.
@@ -62,6 +65,7 @@ class Stream:
         transforms: tuple[Transform, Transform],
         *,
         batch_size: int,
+        target_batch_size: int | None = None,
         seed: int,
         resample: Resample = "none",
         weights: Tensor | None = None,
@@ -71,7 +75,7 @@ class Stream:
         if len(source) == 0 or len(target) == 0:
             raise BadInput("data: a domain has no training examples")
         self.source, self.target, self.transforms = source, target, transforms
-        self.batch_size, self.seed = batch_size, seed
+        self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
         self.device = torch.device("cpu") if device is None else device
         self.orders = Order(source.y, resample), Order(torch.zeros(len(target), dtype=torch.int64))
         self.weights, self.view = weights, view
@@ -101,7 +105,7 @@ class Stream:
         return self.orders[side].rows(first, count, lambda epoch: derive(self.seed, side, epoch))
 
     def _batch(self, side: int, step: int) -> Tensor:
-        return self.rows(side, step * self.batch_size, self.batch_size)
+        return self.rows(side, step * self.sizes[side], self.sizes[side])
 
     def _stored(self, step: int) -> tuple[Tensor, Tensor]:
         """The same as rows of the two stores."""

@@ -51,26 +51,32 @@ def domain_loss(
     source_weight: Tensor | None = None,
     target_weight: Tensor | None = None,
 ) -> Tensor:
-    """The mean binary cross-entropy of the domain labels over the examples of both domains, in nats.
+    """The mean binary cross-entropy of the domain labels, each domain counting one half, in nats.
 
     Ganin et al. 2016, equation (9) with d = 0 for source and d = 1 for target: a discriminator at chance costs
-    ln 2 = 0.693. Some libraries add the two domains' means instead, which doubles the loss and so the trade-off.
+    ln 2 = 0.693. Some libraries add the two domains' means instead, which doubles the loss and so the trade-off. With
+    as many examples of each domain it is the mean over all of them. With more of one than of the other each domain has
+    a mean of its own, as in the equation, and the loss is the mean of both: in a mean over all examples a discriminator
+    would win by telling which domain has more.
 
     Args:
         source_logits: shape ``(N,)``, the logit of "this is a target example" for each source example.
         target_logits: shape ``(M,)``, the same for the target examples.
-        source_weight: of each source example, shape ``(N,)``, by default 1. The loss is Σ wᵢ lᵢ / (N + M): the weights
-            are not normalised.
+        source_weight: of each source example, shape ``(N,)``, by default 1. The source's mean is Σ wᵢ lᵢ / N: the
+            weights are not normalised.
         target_weight: of each target example, shape ``(M,)``, by default 1.
     """
     logits = precise(torch.cat([source_logits, target_logits]))
-    labels = torch.cat([logits.new_zeros(len(source_logits)), logits.new_ones(len(target_logits))])
-    if source_weight is None and target_weight is None:
+    n, m = len(source_logits), len(target_logits)
+    labels = torch.cat([logits.new_zeros(n), logits.new_ones(m)])
+    if source_weight is None and target_weight is None and n == m:
         return F.binary_cross_entropy_with_logits(logits, labels)
-    source_weight = logits.new_ones(len(source_logits)) if source_weight is None else source_weight
-    target_weight = logits.new_ones(len(target_logits)) if target_weight is None else target_weight
+    source_weight = logits.new_ones(n) if source_weight is None else source_weight
+    target_weight = logits.new_ones(m) if target_weight is None else target_weight
     losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    return (torch.cat([source_weight, target_weight]) * losses).mean()
+    half = (n + m) / 2
+    weights = torch.cat([precise(source_weight) * (half / n), precise(target_weight) * (half / m)])
+    return (weights * losses).mean()
 
 
 def domain_adversarial_loss(

@@ -6,9 +6,10 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dann.data import Batch, Survey
-from dann.functional import domain_loss, label_loss
+from dann.functional import domain_loss, label_loss, precise
 from dann.methods.base import Method
 from dann.networks import Frozen, Network, Width
 
@@ -70,4 +71,5 @@ class Adda(Method):
                 source, target = self.source_encoder(batch.source_x), self.network.features(batch.target_x)
             return {"domain": domain_loss(self.discriminator(source), self.discriminator(target))}
         logits = self.discriminator(self.network.features(batch.target_x))
-        return {"encoder": self.weight * domain_loss(logits, logits[:0])}  # all of them labelled as source
+        as_source = F.softplus(precise(logits)).mean()  # −log(1 − σ)
+        return {"encoder": self.weight * as_source}

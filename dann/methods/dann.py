@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dann.data import Batch
-from dann.functional import domain_adversarial_loss, domain_loss, label_loss
+from dann.functional import domain_adversarial_loss, domain_loss, label_loss, reverse_gradient
 from dann.methods.base import Method
 from dann.networks import Network, Outputs, Width
 from dann.schedules import LAMBDA_SCHEDULES
@@ -34,6 +34,9 @@ class Dann(Method):
         together: forward source and target as one batch, as the paper does, so that BatchNorm normalises over both
             domains in training; else one after the other, each normalised by its own statistics. Without BatchNorm
             the two are the same.
+        loss_weight: of the domain loss beside the label loss. Unlike λ it slows the discriminator, too; the features
+            ascend λ times ``loss_weight`` times the domain loss. The paper has 1, its authors' caffe code 0.1. The term
+            ``domain`` is the loss without it, whose line at chance is ln 2.
     """
 
     adversarial = True
@@ -50,10 +53,11 @@ class Dann(Method):
         layer: str = "features",
         discriminator: list[Width] | None = None,
         together: bool = True,
+        loss_weight: Annotated[float, Field(ge=0)] = 1.0,
     ) -> None:
         super().__init__(network)
         self.discriminator = network.discriminator(discriminator, network.width(layer))
-        self.weight, self.schedule, self.horizon = weight, schedule, horizon
+        self.weight, self.schedule, self.horizon, self.loss_weight = weight, schedule, horizon, loss_weight
         self.layer, self.together, self.layers = layer, together, ("features", "logits", layer)
         self.stackable = schedule != "adaptive"
         self.register_buffer("ratio", torch.ones(()), persistent=False)
@@ -68,7 +72,9 @@ class Dann(Method):
         label = label_loss(logits, batch.source_y, batch.source_weight)
         seen = source[self.layer], target[self.layer]
         weight = self.weight * (self._ratio(label, *seen) if self.schedule == "adaptive" else self._share(progress))
-        return {"label": label, "domain": domain_adversarial_loss(self.discriminator, *seen, weight)}
+        domain = domain_adversarial_loss(self.discriminator, *seen, weight)
+        # Reversed by a negative weight, the gradient is multiplied and the logged value stays.
+        return {"label": label, "domain": reverse_gradient(domain, -self.loss_weight)}
 
     def _share(self, progress: float) -> float:
         return LAMBDA_SCHEDULES[self.schedule](min(1.0, progress / self.horizon))
