@@ -159,7 +159,7 @@ def show_table(experiment: Experiment, folder: Path) -> None:
 
 def _parts(table: Table, width: int) -> list[list[int]]:
     """Places of the columns that fit beside one another, after the names of the rows, on a terminal."""
-    room = width - min(NAMES, max(map(len, [*table.rows, *table.corner.split()]), default=0)) - 4
+    room = width - _names_width(table) - 4
     parts: list[list[int]] = [[]]
     left = room
     for place in range(len(table.columns)):
@@ -172,19 +172,24 @@ def _parts(table: Table, width: int) -> list[list[int]]:
     return parts
 
 
+def _names_width(table: Table) -> int:
+    return max([min(NAMES, max(map(len, table.rows), default=0)), *map(len, table.corner.split())])
+
+
 def _width(table: Table, place: int) -> int:
-    """Of a column: words of its head may stand below one another, and those of alarms."""
-    longest = max((len(cells[place].text) for cells in table.rows.values()), default=0)
-    shown = min(longest, NAMES) if table.columns[place] == ALARMS else longest
-    return max([shown, *map(len, table.columns[place].split())])
+    """Of a column: its head may take two lines, and so may alarms; its other cells are whole."""
+    head, alarms = table.columns[place], table.columns[place] == ALARMS
+    texts = [cells[place].text for cells in table.rows.values()]
+    longest = max((min(len(text), NAMES) if alarms else len(text) for text in texts), default=0)
+    return max([longest, (len(head) + 1) // 2, *map(len, head.split())])
 
 
 def _part(table: Table, places: list[int], title: str) -> RichTable:
     shown = RichTable(title=title or None)
-    shown.add_column(escape(table.corner), max_width=NAMES)
+    shown.add_column(escape(table.corner), width=_names_width(table))
     for place in places:
         name = table.columns[place]
-        shown.add_column(escape(name), justify="left" if name == ALARMS else "right", min_width=_width(table, place))
+        shown.add_column(escape(name), justify="left" if name == ALARMS else "right", width=_width(table, place))
     for name, cells in table.rows.items():
         shown.add_row(escape(name), *(escape(cells[place].text) for place in places))
     return shown

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -13,22 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
+from test_selection import EVALUATIONS
 from tiny import TINY, write_tiny
 
 from dann.cli import main
 from dann.errors import BadInput
 from dann.experiment import Experiment, flattened, merged, read_experiment, slug, write_experiment
+from dann.formats import FORMATS, Cell, Table
+from dann.outcomes import outcomes
 from dann.readme import with_tables
 from dann.records import PACKED, RECORD, Record, pack_records, read_records, write_record
 from dann.selection import RULES
-from dann.tables import FORMATS, make_table, make_tables
-
-EVALUATIONS = [
-    {"step": 10, "source_validation": 0.90, "source_test": 0.90, "target_test": 0.50},
-    {"step": 20, "source_validation": 0.95, "source_test": 0.94, "target_test": 0.70},
-    {"step": 30, "source_validation": 0.95, "source_test": 0.96, "target_test": 0.65},
-    {"step": 40, "source_validation": 0.93, "source_test": 0.97, "target_test": 0.60},
-]
+from dann.tables import main_tables, make_tables
 
 
 def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = None) -> Record:
@@ -45,7 +43,7 @@ def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = N
             "source": {"name": "moons", "test": 40, "checksum": "1"},
             "target": {"name": "moons_rotated", "test": 40, "checksum": "2"},
         },
-        evaluations=[*EVALUATIONS[:-1], last],
+        evaluations=[*map(dict, EVALUATIONS[:-1]), last],
         losses={"step": [1, 2], "label": [0.5, None], "domain": [0.7, 0.6]},
         confusion={"source_test": [[20, 0], [0, 20]], "target_test": [[15, 5], [0, 20]]},
         environment={"device": "a device", "threads": 1, "precision": "fp32", "torch": "2", "commit": "c"},
@@ -53,45 +51,118 @@ def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = N
     )
 
 
-@pytest.mark.parametrize(("rule", "step"), [("last", 40), ("source_val", 30), ("oracle", 20)])
-def test_rules_choose_their_step(rule: str, step: int) -> None:
-    assert RULES[rule](EVALUATIONS)["step"] == step
+def tables_of(experiment: Experiment, records: list[Record], rule: str = "last") -> list[Table]:
+    return main_tables(outcomes(experiment, records, rule))
 
 
-def test_only_the_oracle_reads_target_labels() -> None:
-    for rule in set(RULES) - {"oracle"}:
-        blind = [{key: value for key, value in entry.items() if key != "target_test"} for entry in EVALUATIONS]
-        assert RULES[rule](blind)["step"] == RULES[rule](EVALUATIONS)["step"]
+def table_of(experiment: Experiment, records: list[Record], rule: str = "last") -> Table:
+    return tables_of(experiment, records, rule)[0]
 
 
-def test_table_gives_mean_sample_deviation_and_n() -> None:
+def column(table: Table, name: str) -> dict[str, Cell]:
+    """A column by its head."""
+    place = table.columns.index(name)
+    return {variant: cells[place] for variant, cells in table.rows.items()}
+
+
+def texts(table: Table, name: str) -> dict[str, str]:
+    return {variant: cell.text for variant, cell in column(table, name).items()}
+
+
+def scored(shares: dict[str, list[float]], **changes: Any) -> tuple[Experiment, list[Record]]:
+    """An experiment whose variants, of which source only is one, have a target accuracy per seed."""
+    variants = {v: {"method": {"name": "source_only" if v == "source only" else "dann"}} for v in shares}
+    experiment = Experiment(**{**TINY, "variants": variants, "published": {}, **changes})
+    return experiment, [record_of(v, seed, value) for v, values in shares.items() for seed, value in enumerate(values)]
+
+
+TARGET, ORACLE = "target accuracy, %", "target accuracy, oracle (upper bound), %"
+
+
+def test_table_gives_mean_sample_deviation_and_interval() -> None:
     values = [0.6, 0.7, 0.65]
-    records = [record_of("DANN", seed, value) for seed, value in enumerate(values)] + [record_of("source only", 0)]
-    table = make_table(Experiment(**TINY), records)
-    target, published, source = table.rows["DANN"]
-    assert target.values == values and target.deviation == pytest.approx(statistics.stdev(values))
-    assert target.text() == "65.0 ± 5.0 (n = 3)"
-    assert published.text() == "90" and source.text() == "97.0 ± 0.0 (n = 3)"
-    assert [cell.text() for cell in table.rows["source only"]] == ["60.0 (n = 1)", "—", "97.0 (n = 1)"]
-    assert "after the last step" in table.markdown() and "40 of moons_rotated" in table.markdown()
+    records = [record_of("DANN", seed, value) for seed, value in enumerate(values)]
+    records += [record_of("source only", seed) for seed in range(3)]
+    table = table_of(Experiment(**TINY), records)
+    assert table.columns == [TARGET, "95 % interval", "published", "− published", ORACLE, "source accuracy, %"]
+    # s is 0.05 and t with 2 degrees of freedom 4.302653: the half-width is 4.302653 × 0.05 / √3 = 0.124207
+    assert [cell.text for cell in table.rows["DANN"]] == [
+        "65.0 ± 5.0",
+        "52.6–77.4",
+        "90",
+        "−25.0",
+        "70.0 ± 0.0",
+        "97.0 ± 0.0",
+    ]
+    facts = table.rows["DANN"][0].facts
+    assert facts["values"] == values and facts["seeds"] == [0, 1, 2] and facts["n"] == 3
+    assert facts["deviation"] == pytest.approx(statistics.stdev(values))
+    assert facts["interval"] == pytest.approx([0.65 - 0.124207, 0.65 + 0.124207], abs=1e-6)
+    assert [cell.text for cell in table.rows["source only"]][:4] == ["60.0 ± 0.0", "60.0–60.0", "—", "—"]
+    assert "over 3 seeds, 95 % t-interval, after the last step; nothing is selected." in table.markdown()
+    assert "40 of moons_rotated" in table.markdown() and "less the published number" in table.markdown()
+
+
+def test_a_number_of_seeds_is_said_where_it_is_not_the_usual_one() -> None:
+    experiment, records = scored({"source only": [0.6, 0.7], "DANN": [0.7], "MCD": [0.5, 0.6]})
+    table = table_of(experiment, records)
+    assert texts(table, TARGET) == {"source only": "65.0 ± 7.1", "DANN": "70.0 (n = 1)", "MCD": "55.0 ± 7.1"}
+    assert texts(table, "95 % interval")["DANN"] == "—" and "over 2 seeds" in table.markdown()
+    assert "one seed, after" in table_of(*scored({"DANN": [0.5]})).markdown()
+    assert table_of(experiment, []).notes == ["No finished runs yet."]
+
+
+def test_the_oracle_has_a_column_that_says_so() -> None:
+    table = table_of(Experiment(**TINY), [record_of("DANN", 0, 0.65), record_of("DANN", 1, 0.9)])
+    assert column(table, TARGET)["DANN"].facts["values"] == [0.65, 0.9]
+    assert column(table, ORACLE)["DANN"].facts["values"] == [0.7, 0.9]
+    assert "Oracle: at the step with the best target test accuracy: an upper bound" in table.markdown()
 
 
 def test_table_says_when_it_is_an_upper_bound() -> None:
-    table = make_table(Experiment(**TINY), [record_of("DANN", 0)], "oracle")
-    assert table.rows["DANN"][0].values == [0.7]
-    assert "upper bound that needs the target's labels" in table.markdown()
-    assert table.columns == ["target accuracy, % (oracle)", "published", "source accuracy, % (oracle)"]
-    assert "% at the step with the best target" in FORMATS["latex"](table)
+    table = table_of(Experiment(**TINY), [record_of("DANN", 0)], "oracle")
+    assert column(table, ORACLE)["DANN"].facts["values"] == [0.7]
+    assert "upper bound that needs the target's labels" in table.markdown() and "Oracle:" not in table.markdown()
+    assert table.columns == [ORACLE, "95 % interval", "published", "− published", "source accuracy, %"]
+    assert "seed, at the step with the best target" in FORMATS["latex"](table)
+
+
+def test_the_rule_is_applied_and_named() -> None:
+    experiment, records = scored({"source only": [0.6], "DANN": [0.6]})
+    for entry, score in zip(records[1].evaluations, (1.0, 3.0, 2.0, 0.0), strict=True):
+        entry["score_snd"] = score
+    table = table_of(experiment, records, "snd")
+    assert texts(table, TARGET) == {"source only": "60.0", "DANN": "70.0"}
+    assert "one seed, at the step with the best soft neighbourhood density." in table.markdown()
+    assert "1 of 2 runs have no such score and are shown after their last step." in table.markdown()
+    with pytest.raises(BadInput, match="--selection dev: these runs have no such score"):
+        table_of(experiment, records, "dev")
 
 
 def test_tasks_are_columns_with_their_average_over_seeds() -> None:
     experiment = Experiment(**{**TINY, "tasks": {"a → b": {}, "b → a": {}}, "published": {"DANN": {"b → a": 0.8}}})
-    values = {("a → b", 0): 0.5, ("a → b", 1): 0.6, ("b → a", 0): 0.7, ("b → a", 1): 0.9}
+    values = {("a → b", 0): 0.5, ("a → b", 1): 0.6, ("b → a", 0): 0.7, ("b → a", 1): 0.9, ("b → a", 2): 0.1}
     records = [record_of("DANN", seed, value, task) for (task, seed), value in values.items()]
-    table = make_table(experiment, records)
-    assert table.columns == ["a → b", "b → a", "b → a, published", "average"]
-    assert table.rows["DANN"][3].values == pytest.approx([0.6, 0.75])
-    assert table.rows["source only"][3].text() == "—"
+    table = table_of(experiment, records)
+    assert table.columns == ["a → b", "b → a", "b → a, published", "b → a, − published", "average", "95 % interval",
+                             "average, oracle (upper bound)"]  # fmt: skip
+    average = column(table, "average")["DANN"].facts
+    assert average["values"] == pytest.approx([0.6, 0.75]) and average["seeds"] == [0, 1]
+    # t with one degree of freedom is 12.7062, s is 0.15 / √2, so that the half-width is 12.7062 × 0.15 / 2
+    assert column(table, "95 % interval")["DANN"].facts == pytest.approx([0.675 - 0.952966, 0.675 + 0.952966], rel=1e-5)
+    assert texts(table, "95 % interval")["DANN"] == "−27.8–162.8" and texts(table, "average")["source only"] == "—"
+    assert texts(table, "b → a, − published")["DANN"] == "−23.3"
+    assert "95 % t-interval of the average" in table.markdown()
+
+
+def test_published_numbers_of_all_tasks_have_an_average() -> None:
+    given = {"DANN": {"a": 0.8, "b": 0.6}, "source only": 0.5}
+    experiment = Experiment(**{**TINY, "tasks": {"a": {}, "b": {}}, "published": given})
+    records = [record_of(variant, 0, 0.72, task) for variant in TINY["variants"] for task in "ab"]
+    table = table_of(experiment, records)
+    assert texts(table, "average, published") == {"source only": "50", "DANN": "70"}
+    assert texts(table, "average, − published") == {"source only": "+22.0", "DANN": "+2.0"}
+    assert texts(table, "a, published") == {"source only": "—", "DANN": "80"}
 
 
 def test_of_tasks_each_metric_has_a_table() -> None:
@@ -99,18 +170,143 @@ def test_of_tasks_each_metric_has_a_table() -> None:
     experiment = Experiment(**given)
     records = [record_of("DANN", 0, 0.5, task) for task in experiment.tasks]
     for record in records:
-        record.evaluations[-1]["target_test_macro_f1"] = 0.4
+        for entry in record.evaluations:
+            entry["target_test_macro_f1"] = 0.4
     first, second = make_tables(experiment, records)
     assert (first.corner, second.corner) == ("macro-F1, %", "accuracy, %")
-    assert first.columns == second.columns == ["a → b", "b → a", "average"]
-    assert first.rows["DANN"][2].values == [0.4] and second.rows["DANN"][2].values == [0.5]
+    assert first.columns == second.columns and first.columns[:3] == ["a → b", "b → a", "average"]
+    assert texts(first, "average")["DANN"] == "40.0" and texts(second, "average")["DANN"] == "50.0"
     assert first.markdown().startswith("| macro-F1, % | a → b") and "Macro-F1 on test splits" in first.markdown()
+
+
+def test_without_tasks_further_metrics_are_columns() -> None:
+    experiment, records = scored({"source only": [0.5], "DANN": [0.6]}, metrics=["accuracy", "calibration_error"])
+    for record in records:
+        for entry in record.evaluations:
+            entry["target_test_calibration_error"] = 0.25
+    table = table_of(experiment, records)
+    assert table.columns == [TARGET, "95 % interval", ORACLE, "target calibration error, %", "source accuracy, %"]
+    assert texts(table, "target calibration error, %") == {"source only": "25.0", "DANN": "25.0"}
 
 
 def test_a_row_that_trains_on_the_target_has_no_source_accuracy() -> None:
     record = record_of("DANN", 0)
     on_target = replace(record, data={"source": record.data["target"], "target": record.data["target"]})
-    assert make_table(Experiment(**TINY), [on_target]).rows["DANN"][2].text() == "—"
+    assert table_of(Experiment(**TINY), [on_target]).rows["DANN"][-1].text == "—"
+
+
+# Paired differences, negative transfer and alarms
+
+
+def test_negative_transfer_is_flagged_beyond_the_interval_only() -> None:
+    # Each variant's mean difference is −0.02; those of the first lie close enough together for t = 4.302653.
+    shares = {"source only": [0.60, 0.70, 0.65], "surely": [0.579, 0.680, 0.631], "perhaps": [0.55, 0.71, 0.63],
+              "gains": [0.65, 0.75, 0.70]}  # fmt: skip
+    table = table_of(*scored(shares))
+    assert texts(table, "alarms") == {"source only": "", "surely": "▼ negative transfer", "perhaps": "", "gains": ""}
+    assert "▼: the 95 % t-interval of the paired difference from source only lies wholly below 0." in table.markdown()
+    without = table_of(*scored({name: shares[name] for name in ("source only", "perhaps", "gains")}))
+    assert "alarms" not in without.columns and "▼" not in without.markdown()
+
+
+def test_less_calibration_error_is_no_negative_transfer() -> None:
+    shares = {"source only": [0.5, 0.5], "DANN": [0.6, 0.61]}
+    experiment, records = scored(shares, metrics=["calibration_error"])
+    for record in records:
+        for entry in record.evaluations:
+            entry["target_test_calibration_error"] = 1 - record.evaluations[-1]["target_test"]
+    table, differences = make_tables(experiment, records)
+    assert "alarms" not in table.columns and texts(differences, "difference, points") == {"DANN": "−10.5"}
+    assert "less is better" in differences.markdown()
+
+
+def test_alarms_are_counted_over_runs() -> None:
+    experiment, records = scored({"source only": [0.7, 0.7, 0.7], "DANN": [0.5, 0.51, 0.5], "MCD": [0.8, 0.9, 0.7]})
+    fallen = {"alarm": "collapse", "step": 10, "text": "one class"}
+    records[3].alarms.extend([fallen, {**fallen, "step": 20}, {"alarm": "negative transfer", "step": 40, "text": ""}])
+    records[4].alarms.append(fallen)
+    records[8].alarms.append({"alarm": "label shift", "step": 40, "text": ""})
+    records[8].alarms.append({"alarm": "negative transfer", "step": 40, "text": ""})
+    table = table_of(experiment, records)
+    assert texts(table, "alarms") == {"source only": "", "DANN": "▼ negative transfer; collapse (2 of 3)",
+                                      "MCD": "label shift (1 of 3)"}  # fmt: skip
+    assert column(table, "alarms")["DANN"].facts == [
+        {"alarm": "negative transfer"}, {"alarm": "collapse", "runs": 2, "of": 3}
+    ]  # fmt: skip
+    single, runs = scored({"source only": [0.7], "DANN": [0.5]})
+    runs[1].alarms.append({"alarm": "negative transfer", "step": 40, "text": ""})
+    assert texts(table_of(single, runs), "alarms")["DANN"] == "negative transfer (1 of 1)"
+
+
+def test_paired_differences_against_the_baseline() -> None:
+    shares = {"source only": [0.60, 0.70, 0.65], "DANN": [0.66, 0.74, 0.73], "MCD": [0.61, 0.70, 0.67],
+              "train on target": [0.9, 0.9, 0.9], "single": [0.8]}  # fmt: skip
+    experiment, records = scored(shares)
+    records = [replace(record, data={**record.data, "source": record.data["target"]})
+               if record.variant == "train on target" else record for record in records]  # fmt: skip
+    main, table = make_tables(experiment, records)
+    assert table.corner == "accuracy against source only" and list(table.rows) == ["DANN", "MCD", "single"]
+    assert table.columns == ["difference, points", "95 % interval", "p", "p (Holm)", "effect size d", "n"]
+    expected = {name: stats.ttest_rel(shares[name], shares["source only"]) for name in ("DANN", "MCD")}
+    low, high = (100 * end for end in expected["DANN"].confidence_interval(0.95))
+    cells = table.rows["DANN"]
+    assert [cells[0].text, cells[1].text, cells[5].text] == ["+6.0", f"+{low:.1f} to +{high:.1f}", "3"]
+    assert cells[4].text == "+3.00"  # 6, 4 and 8 points: the mean is 6, the standard deviation 2
+    assert column(table, "p")["DANN"].facts == pytest.approx(expected["DANN"].pvalue, rel=1e-6)
+    doubled = 2 * min(test.pvalue for test in expected.values())  # the smaller of two by Holm
+    assert column(table, "p (Holm)")["DANN"].facts == pytest.approx(doubled, rel=1e-6)
+    assert column(table, "p (Holm)")["MCD"].facts == pytest.approx(max(doubled, expected["MCD"].pvalue), rel=1e-6)
+    assert [cell.text for cell in table.rows["single"]] == ["+20.0", "—", "—", "—", "—", "1"]
+    assert "by Holm corrected for 2 rows" in table.markdown()
+    assert "train on target: an upper bound, not compared." in table.markdown()
+    facts = json.loads(FORMATS["json"](main))["differences"]["accuracy"]["DANN"]
+    assert facts["n"] == 3 and facts["mean"] == pytest.approx(0.06) and facts["effect"] == pytest.approx(3)
+
+
+def test_the_baseline_and_the_test_are_the_experiments() -> None:
+    shares = {"source only": [0.6, 0.7, 0.65], "DANN": [0.66, 0.74, 0.73]}
+    experiment, records = scored(shares, baseline="DANN", test="wilcoxon")
+    _, table = make_tables(experiment, records)
+    assert list(table.rows) == ["source only"] and texts(table, "difference, points") == {"source only": "−6.0"}
+    assert texts(table, "p") == {"source only": "0.250"}  # of three pairs the least there is
+    assert "two-sided exact Wilcoxon signed-rank test" in table.markdown()
+
+
+def test_without_a_baseline_or_common_seeds_nothing_is_compared() -> None:
+    assert len(make_tables(*scored({"DANN": [0.5, 0.6], "MCD": [0.6, 0.7]}))) == 1
+    assert len(make_tables(*scored({"source only": [0.5], "DANN": [0.6]}))) == 1
+    experiment, records = scored({"source only": [0.5, 0.6], "DANN": [0.6, 0.7]})
+    assert len(make_tables(experiment, records)) == 2
+    assert len(make_tables(experiment, [replace(r, seed=r.seed + 5 * (r.variant == "DANN")) for r in records])) == 1
+
+
+def test_the_baseline_is_the_first_that_trains_on_the_source_only(tmp_path: Path) -> None:
+    source_only = {"method": {"name": "source_only"}}
+    variants = {"train on target": {**source_only, "data": {"source": "target"}}, "DANN": {}, "plain": source_only,
+                "source only": source_only}  # fmt: skip
+    experiment = Experiment(**{**TINY, "variants": variants, "published": {}})
+    assert experiment.compared_with() == "plain"
+    assert experiment.model_copy(update={"tasks": {"a": {}}}).compared_with() == "plain"
+    assert Experiment(**{**TINY, "variants": {"DANN": {}}, "published": {}}).compared_with() is None
+    assert read_experiment(write_tiny(tmp_path / "a.yaml", baseline="DANN")).compared_with() == "DANN"
+    for changes, message in (
+        ({"baseline": "DAN"}, "unknown variant under baseline: 'DAN'; did you mean DANN?"),
+        ({"test": "t"}, "test"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            read_experiment(write_tiny(tmp_path / "a.yaml", **changes))
+        assert str(caught.value).startswith(str(tmp_path / "a.yaml")) and message in str(caught.value)
+
+
+def test_differences_over_tasks_are_of_the_average() -> None:
+    experiment, records = tasked([0, 1, 2])
+    experiment = experiment.model_copy(update={"baseline": "row 0"})
+    *_, table = make_tables(experiment, records)
+    rows = {(r.variant, r.task, r.seed): r.evaluations[-1]["target_test"] for r in records}
+    each = [statistics.fmean(rows["row 1", task, seed] - rows["row 0", task, seed] for task in ("task 0", "task 1"))
+            for seed in range(3)]  # fmt: skip
+    assert column(table, "difference, points")["row 1"].facts == pytest.approx(statistics.fmean(each))
+    assert "averaged over 2 tasks" in table.markdown()
 
 
 def test_seeds_from_other_data_are_not_mixed(project: Path, capsys: Any) -> None:
@@ -125,18 +321,58 @@ def test_seeds_from_other_data_are_not_mixed(project: Path, capsys: Any) -> None
 def test_the_command_line_names_every_rule_and_format() -> None:
     from dann import cli
 
-    assert set(cli.RULES) == set(RULES) and set(cli.FORMATS) == set(FORMATS)
+    assert tuple(RULES) == cli.RULES and set(cli.FORMATS) == set(FORMATS)
 
 
-def test_formats() -> None:
-    table = replace(make_table(Experiment(**TINY), [record_of("DANN", 0)]), title="T")
-    assert r"DANN & 60.0 (n = 1) & 90 & 97.0 (n = 1) \\" in FORMATS["latex"](table)
-    assert r"target accuracy, \%" in FORMATS["latex"](table) and r"\toprule" in FORMATS["latex"](table)
+def test_markdown_and_json() -> None:
+    table = replace(table_of(Experiment(**TINY), [record_of("DANN", 0)]), title="T")
     content = json.loads(FORMATS["json"](table))
-    assert content["rows"]["DANN"]["target accuracy, %"]["values"] == [0.6]
-    assert content["rows"]["source only"]["target accuracy, %"] is None
+    assert (content["title"], content["rule"], content["baseline"]) == ("T", "last", "source only")
+    assert content["rows"]["DANN"][TARGET]["values"] == [0.6] and content["rows"]["DANN"][ORACLE]["mean"] == 0.7
+    assert content["rows"]["DANN"]["published"] == 0.9
+    assert content["rows"]["DANN"]["− published"] == pytest.approx(-0.3)
+    assert content["rows"]["source only"][TARGET] is None
     lines = FORMATS["md"](table).splitlines()
-    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|") == 5
+    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|") == 8
+    assert lines[3] == "| DANN | 60.0 | — | 90 | −30.0 | 70.0 | 97.0 |"
+
+
+def test_latex_is_escaped_and_whole() -> None:
+    shares = {"source only": [0.7, 0.7], "50 % & #1_{a} $λ$ → ~^\\": [0.6, 0.61]}
+    experiment, records = scored(shares, title="A\ntitle")
+    main, differences = (FORMATS["latex"](table) for table in make_tables(experiment, records))
+    assert r"50 \% \& \#1\_\{a\} \$$\lambda$\$ $\to$ \textasciitilde{}\textasciicircum{}\textbackslash{} &" in main
+    assert r"60.5 $\pm$ 0.7 & 54.1--66.9 &" in main and r"& $\blacktriangledown$ negative transfer \\" in main
+    assert main.startswith("% A title\n") and r"target accuracy, \%" in main
+    assert r"$-$9.5 & $-$15.9 to $-$3.1 &" in differences
+    for text in (main, differences):
+        lines = [line for line in text.splitlines() if not line.startswith("%")]
+        assert lines[0].startswith(r"\begin{tabular}{l") and lines[-2:] == [r"\bottomrule", r"\end{tabular}"]
+        assert [lines[1], lines[3]] == [r"\toprule", r"\midrule"]
+        columns = len(lines[0].removeprefix(r"\begin{tabular}{").removesuffix("}"))
+        for row in [lines[2], *lines[4:-2]]:
+            bare = re.sub(r"\\[&%#_${}]", "", row)
+            assert bare.endswith(r" \\") and bare.count("&") == columns - 1 and bare.count("$") % 2 == 0
+            assert "%" not in bare and bare.count("{") == bare.count("}") and bare.isascii()
+
+
+def test_a_wide_table_is_shown_in_parts_with_whole_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from dann.show import show_table
+
+    experiment, records = tasked([0, 1], variants=3, tasks=12)
+    experiment = experiment.model_copy(update={"baseline": "row 0"})
+    write = [replace(record, declared=run.declared) for record, run in zip(records, experiment.runs(), strict=True)]
+    pack_records(write, tmp_path)
+    for width in (60, 100, 300):
+        monkeypatch.setenv("COLUMNS", str(width))
+        show_table(experiment, tmp_path)
+        printed = capsys.readouterr().out
+        assert max(map(len, printed.splitlines())) <= width and "…" not in printed
+        for table in make_tables(experiment, records):
+            assert all(cell.text in printed for cells in table.rows.values() for cell in cells)
+        assert (printed.count("│ row 1 ") == 2) == (width == 300)
 
 
 # Records, in a folder each or packed
@@ -162,7 +398,7 @@ def test_packed_records_are_those_of_the_folders(tmp_path: Path) -> None:
         place.relative_to(tmp_path / "folders") for place in folders
     ]
     assert [record.seed for record in packed.values()][:4] == [2, 10, 2, 10]
-    assert make_table(experiment, list(packed.values())) == make_table(experiment, list(folders.values()))
+    assert make_tables(experiment, list(packed.values())) == make_tables(experiment, list(folders.values()))
 
 
 def test_packed_records_are_the_same_bytes_whenever_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,8 +454,8 @@ def test_many_bars_lie_and_many_tasks_are_averaged(variants: int, tasks: int, ly
         else (axes.get_xticklabels(), [bar.get_height() for bar in axes.patches])
     )
     assert [row.get_text() for row in rows] == list(experiment.variants) and len(lengths) == variants * columns
-    table = make_table(experiment, records)
-    last = [cells[-1 if tasks else 0].mean for cells in table.rows.values()]
+    means = column(table_of(experiment, records), "average" if tasks else TARGET).values()
+    last = [cell.facts["mean"] for cell in means]
     assert lengths[-variants:] == pytest.approx([100 * mean for mean in last])
     assert (f"average of {tasks} tasks" in axes.get_xlabel() + axes.get_ylabel()) == (tasks > 4)
     figure.canvas.draw()
@@ -370,7 +606,8 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
 
 def cells_of(markdown: str) -> dict[str, list[str]]:
     """The rows of the first table in a text, the header's under the empty name."""
-    lines = [line.strip("|").split("|") for line in markdown.splitlines() if line.startswith("|")]
+    table = next(part for part in markdown.split("\n\n") if "| --- |" in part)
+    lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
     return {name.strip(): [cell.strip() for cell in cells] for name, *cells in lines}
 
 
@@ -389,19 +626,20 @@ def test_averages_of_several_pages(project: Path, capsys: Any) -> None:
     text = readme.read_text()
     assert text.startswith(f"Before.\n\n{marker}\n|") and text.endswith("\n<!-- end -->\n\nAfter.\n")
     tiny, turns = (cells_of((project / f"results/theme/{name}.md").read_text()) for name in ("tiny", "turns"))
-    assert turns[""][-1] == "average" and tiny[""][0] == "target accuracy, %"
+    average = turns[""].index("average")
+    assert tiny[""][0] == "target accuracy, %"
     averages = cells_of(text)
     assert averages.pop("") == ["Tiny moons", "Turns"] and averages.pop("---") == ["---:", "---:"]
     assert averages == {
-        "source only": [tiny["source only"][0], turns["source only"][-1]],
-        "DANN": [tiny["DANN"][0], turns["DANN"][-1]],
-        "DANN, weak": ["—", turns["DANN, weak"][-1]],
+        "source only": [tiny["source only"][0], turns["source only"][average] + " (n = 1)"],
+        "DANN": [tiny["DANN"][0], turns["DANN"][average] + " (n = 1)"],
+        "DANN, weak": ["—", turns["DANN, weak"][average] + " (n = 1)"],
     }
     assert list(averages) == ["source only", "DANN", "DANN, weak"] and "± " in averages["DANN"][0]
     note = text.split("\n\n")[2].splitlines()[0]
     seen = "on test splits that training never sees"
     assert f"[Tiny moons](results/theme/tiny.md), {seen}; [Turns](results/theme/turns.md), {seen}." in note
-    assert "mean ± standard deviation over seeds, after the last step" in note
+    assert "mean ± standard deviation over 2 seeds, after the last step" in note
     assert main(["table", "experiments", "--check"]) == 0
 
     stale = text.replace("| DANN | ", "| DANN | 9")
