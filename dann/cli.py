@@ -185,9 +185,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _table(options: argparse.Namespace) -> int:
     from dann.formats import FORMATS as WRITERS
-    from dann.outcomes import outcomes
     from dann.publish import located, orphans, stale, stale_readme
-    from dann.tables import checked_records, difference_tables, main_tables
+    from dann.tables import checked_records, make_tables
 
     if options.check:
         files = _experiment_files(options.path)
@@ -198,13 +197,12 @@ def _table(options: argparse.Namespace) -> int:
             else f"{len(files)} experiments checked: results and README agree with the records"
         )
         return 1 if lines else 0
+    every = []
     for experiment, folder in located(options.path):
-        if options.format == "md":
-            print(f"{experiment.title} ({folder})\n")
-        ours = outcomes(experiment, checked_records(experiment, folder), options.selection)
-        differences = [] if options.format == "json" else difference_tables(ours)  # JSON has them beside the scores
-        for table in [*main_tables(ours), *differences]:
-            print(WRITERS[options.format](table))
+        heading = [f"{experiment.title} ({folder})\n"] if options.format == "md" else []
+        tables = make_tables(experiment, checked_records(experiment, folder), options.selection)
+        every += heading + [WRITERS[options.format](table) for table in tables]
+    print("[" + ",\n".join(every) + "]" if options.format == "json" else "\n".join(every))
     return 0
 
 

@@ -54,7 +54,7 @@ class Table:
         rows = {name: dict(zip(self.columns, (cell.facts for cell in cells), strict=True))
                 for name, cells in self.rows.items()}  # fmt: skip
         content = {"title": self.title, **self.facts, "rows": rows, "notes": self.notes}
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "latex": Table.latex, "json": Table.json}

@@ -12,6 +12,7 @@ from dann.experiment import Experiment, Metric
 from dann.formats import ALARMS, CHOSEN, NONE, Cell, Table, bounds, score, signed, spanned
 from dann.notes import METRICS, notes_of_differences, notes_of_scores
 from dann.outcomes import Outcomes, Scores, outcomes, published
+from dann.ranking import ranking
 from dann.records import Record, check_declared, read_records
 from dann.search import named
 from dann.statistics import Difference
@@ -44,9 +45,10 @@ def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
 
 
 def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> list[Table]:
-    """All tables of an experiment: those of what it scores, then those of the paired differences."""
+    """All tables: those of what the rows score, of paired differences and, if asked for, of how the rules choose."""
     ours = outcomes(experiment, records, rule)
-    return [*main_tables(ours), *difference_tables(ours)]
+    compared = [ranking(experiment, records)] if experiment.compare_rules and records else []
+    return [*main_tables(ours), *difference_tables(ours), *compared]
 
 
 def main_tables(ours: Outcomes) -> list[Table]:
