@@ -14,6 +14,7 @@ from dann.observer import Observer
 from dann.records import RECORD, difference, read_record
 from dann.replicas import Planned, units
 from dann.tables import checked_records
+from dann.transfer import flag_negative_transfer
 
 
 def launch(
@@ -52,9 +53,11 @@ def launch(
     pending = [part for part in pending if part]
     if workers > 1 and len(parts) > 1:
         jobs.spread(pending, execute, min(workers, len(pending)), observer)
-        return
-    for part in pending:
-        execute(part, observer)
+    else:
+        for part in pending:
+            execute(part, observer)
+    for record, alarm in flag_negative_transfer(experiment, folder):
+        observer.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
 
 
 def default_workers(device: torch.device) -> int:

@@ -16,11 +16,9 @@ from dann.ranking import ranking
 from dann.records import Record, check_declared, read_records
 from dann.search import named
 from dann.statistics import Difference
+from dann.transfer import NEGATIVE, OF_TRANSFER
 
 Columns = dict[str, dict[str, Cell]]  # by column, then by variant
-# Which tell of negative transfer: not those of which less is better, nor the parts that calibration trades for others.
-OF_TRANSFER = {"accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "auc", "harmonic"}
-NEGATIVE = "negative transfer"
 
 
 def checked_records(experiment: Experiment, folder: Path) -> list[Record]:

@@ -38,7 +38,7 @@ LAYERS = [
     {"train", "evaluate", "checkpoint", "config", "metrics", "tensorboard", "observer"},
     {"alarms", "distance", "validators"},
     {"feed", "checks", "outcomes", "formats"},
-    {"notes", "ranking"},
+    {"notes", "ranking", "transfer"},
     {"build", "journal", "tables", "gallery", "jobs"},
     {"finish", "bars", "readme", "catalogue", "sparse", "ahead", "reverse"},
     {"stack", "replicas", "curves", "diagnose"},
@@ -48,7 +48,7 @@ LAYERS = [
     {"cli"},
 ]
 TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "search", "statistics", "outcomes",
-              "formats", "notes", "ranking", "alarms", "tables", "bars", "curves", "readme", "plots", "publish",
+              "formats", "notes", "ranking", "transfer", "alarms", "tables", "bars", "curves", "readme", "plots", "publish",
               "show"}  # fmt: skip
 
 
