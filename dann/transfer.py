@@ -26,10 +26,11 @@ def flag_negative_transfer(experiment: Experiment, folder: Path) -> Iterator[tup
     if (folder / PACKED).is_file() or experiment.metrics[0] not in OF_TRANSFER:
         return
     records = read_records(experiment, folder)
-    found = _found(outcomes(experiment, list(records.values()))) if records else {}
+    ours = outcomes(experiment, list(records.values()))
+    found, shown = _found(ours), {id(record) for record in ours.records}
     for place, record in records.items():
         before = [alarm for alarm in record.alarms if alarm["alarm"] == NEGATIVE]
-        difference = found.get((record.task, record.variant))
+        difference = found.get((record.task, record.variant)) if id(record) in shown else None
         alarm = None if difference is None else _alarm(experiment, difference, int(record.evaluations[-1]["step"]))
         now = [] if alarm is None else [alarm.entry()]
         if before != now:
