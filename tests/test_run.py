@@ -195,7 +195,8 @@ def test_record_tells_all(tmp_path: Path) -> None:
     assert counts.trace() / counts.sum() == pytest.approx(record.evaluations[-1]["target_test"])
     assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 607
     assert record.config["method"] == {"name": "dann", "weight": 1.0, "schedule": "ramp", "horizon": 1.0,
-                                       "layer": "features", "discriminator": None, "together": True}  # fmt: skip
+                                       "layer": "features", "discriminator": None, "together": True,
+                                       "loss_weight": 1.0}  # fmt: skip
     assert {"commit", "torch", "numpy", "device", "precision", "threads"} <= set(record.environment)
     assert record.seconds > 0
     assert resolve(record.declared, "record").fingerprint() == record.fingerprint

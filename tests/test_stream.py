@@ -73,6 +73,9 @@ def test_the_target_may_have_a_batch_size_of_its_own(size: int) -> None:
     assert all(torch.equal(stream[i].source_y, stream_of()[i].source_y) for i in range(8))
     shown = torch.cat([stream[i].target_x for i in range(-(-14 // size))])[:14].reshape(2, 7)
     assert all(sorted(epoch.tolist()) == list(range(100, 107)) for epoch in shown)
+    config = resolve(merged(TINY["base"], {"data": {"batch_size": 4, "target_batch_size": size}}), "test")
+    batch = Setup.of(config, load_pair(config.data), 0, CPU).stream[0]
+    assert (len(batch.source_x), len(batch.target_x)) == (4, size)
 
 
 def test_empty_domain_is_refused() -> None:
