@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +106,16 @@ def gradients_at_features(setup: Setup, batch: Batch, weight: float) -> tuple[np
 def test_gradients_at_the_features_are_those_derived_by_hand(weight: float, together: bool) -> None:
     method = {"weight": weight, "schedule": "constant", "together": together}
     setup = trained(made(configured(method=method)), 0, 5)
+    with torch.no_grad():  # or the label gradients of balanced classes add up to nothing along the discriminator's
+        classifier, discriminator = setup.method.network.classifier, setup.method.discriminator.layers[0]
+        classifier.bias.copy_(torch.tensor([2.0, -2.0]))
+        discriminator.weight[0] += classifier.weight[0]
     label, transfer = gradients_at_features(setup, setup.stream[5], weight)
     found = one_step_ahead(setup, 5, 0.4)
     norms = np.linalg.norm(label), np.linalg.norm(transfer)
     source = slice(0, len(label) // 2)  # what the label loss reaches
     cosine = (label[source] * transfer[source]).sum() / (norms[0] * np.linalg.norm(transfer[source]))
-    assert abs(cosine) > 0.01  # else its sign would not tell the reversal from its absence
+    assert abs(cosine) > 0.1  # else its sign would not tell the reversal from its absence
     assert found["gradient_label"] == pytest.approx(norms[0], rel=1e-4)
     assert found["gradient_transfer"] == pytest.approx(norms[1], rel=1e-4)
     assert found["gradient_ratio"] == pytest.approx(norms[1] / norms[0], rel=1e-4)
@@ -204,7 +209,7 @@ def test_every_method_is_diagnosed_and_left_as_it_is(
     )
 
 
-@pytest.mark.parametrize("finetune", [{}, {"trunk": 0.0}, {"unfreeze": "gradual"}], ids=str)
+@pytest.mark.parametrize("finetune", [{"trunk": 0.0}, {"gradual": 1.0}], ids=str)
 def test_a_fine_tuned_run_is_left_as_it_is(finetune: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     declared = config_of("dann", {}, "torchvision", monkeypatch).model_dump(mode="json")
     config = resolve(declared | {"finetune": finetune, "diagnose": {"examples": 20, "reverse_steps": 1}}, "test")
@@ -280,7 +285,7 @@ def test_the_proxy_distance_is_two_minus_four_times_the_error() -> None:
 def test_proxy_distances_know_no_scale_and_no_origin() -> None:
     source, target = normal(300, 6), normal(300, 6, seed=1) + 0.5
     here = proxy_distances(source, target)
-    scale, shift = np.array([1e-3, 0.1, 1, 10, 100, 1e3], np.float32), np.float32(3.0)
+    scale, shift = np.array([1e-8, 0.1, 1, 10, 100, 1e3], np.float32), np.float32(3.0)
     assert 0.2 < here["svm"] < 1.8
     there = proxy_distances(source * scale + scale * shift, target * scale + scale * shift)
     assert there == pytest.approx(here, abs=0.03)
@@ -296,7 +301,8 @@ def test_constant_features_tell_no_domain(constant: float) -> None:
 
 def test_a_fooled_discriminator_is_no_aligned_feature() -> None:
     """The discriminator looks where the domains are alike; a freshly trained one finds where they are not."""
-    config = configured(data={"target": {"degrees": 0.0}})
+    points = {"source": {"points": 200}, "target": {"points": 200, "degrees": 0.0}}
+    config = configured(data=points, diagnose={"examples": 400})
     setup = made(config)
     with torch.no_grad():
         first = setup.method.network.features[0]
@@ -323,6 +329,7 @@ def test_a_fooled_discriminator_is_no_aligned_feature() -> None:
 def relabelled(name: str) -> Callable[..., Domain]:
     """The same domain with every class exchanged."""
 
+    @wraps(DOMAINS[name])  # its options too
     def build(**options: Any) -> Domain:
         domain = DOMAINS[name](**options)
         assert domain.test is not None
