@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from dann.build import Setup
-from dann.data import Batch
-from dann.device import autocast
+from dann.data import Batch, derive
+from dann.data.stream import STEP
+from dann.device import autocast, reseed
 from dann.methods import Method
 
 
@@ -27,6 +28,7 @@ def one_step_ahead(setup: Setup, step: int, progress: float) -> dict[str, float]
     method, optimizer = deepcopy((setup.method, setup.optimizer))
     copy = replace(setup, method=method, optimizer=optimizer, stream=setup.stream.read_here())
     copy.train()
+    reseed(copy.device, derive(copy.seed, STEP, step))  # as the step itself does: the same dropout
     found = _gradients(copy, copy.stream[step], progress)
     before = {name: _weights(part) for name, part in _parts(method).items()}
     copy.step(step, progress)

@@ -56,7 +56,7 @@ def _seen(setup: Setup, split: Split, side: int) -> Seen:
 
 
 def _of_features(domain: str, features: NDArray[np.float32]) -> dict[str, float]:
-    norm = float(np.linalg.norm(features, axis=1).mean())
+    norm = float(np.linalg.norm(features.astype(np.float64), axis=1).mean())
     return {f"features_{domain}_norm": norm, f"features_{domain}_rank": effective_rank(features)}
 
 

@@ -23,11 +23,12 @@ def proxy_distances(source: Features, target: Features) -> dict[str, float]:
         source: features, shape ``(N, D)``.
         target: the same, shape ``(M, D)``.
     """
-    x = np.concatenate([source, target])
+    x = np.concatenate([source, target]).astype(np.float64)  # squares of large features overflow in float32
     y = np.repeat([0, 1], [len(source), len(target)])
     fitted = np.concatenate([np.arange(len(part)) % 2 == 0 for part in (source, target)])
     mean, spread = x[fitted].mean(axis=0), x[fitted].std(axis=0)
-    x = (x - mean) / np.where(spread > 1e-6, spread, 1.0) / np.sqrt(x.shape[1])
+    spread[spread <= 1e-10 * np.abs(mean)] = np.inf  # what is constant tells no domain, and its rounding neither
+    x = (x - mean) / spread / np.sqrt(x.shape[1])
     machine = SVC(kernel="linear", C=1.0).fit(x[fitted], y[fitted])
     errors = {"svm": float(np.mean(machine.predict(x[~fitted]) != y[~fitted]))}
     errors["mlp"] = _network_error(x.astype(np.float32), y, fitted)

@@ -127,6 +127,8 @@ def _discriminator(scores: Mapping[str, Scores]) -> dict[str, float]:
     target = scores["target_test"].as_target
     if source is None or target is None:
         return {}
+    if not (source.isfinite().all() and target.isfinite().all()):  # after divergence
+        return {}
     sides = {"source": 1.0 - source.numpy(), "target": target.numpy()}  # the probability of the true domain
     values: dict[str, float] = {}
     for domain, true in sides.items():

@@ -184,7 +184,7 @@ def test_a_file_size_limit_is_reported_like_a_full_disk(tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
     script = (
         "import resource, sys; from dann.cli import main;"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); sys.exit(main(sys.argv[1:]))"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", script, "run", str(file), "--out", str(tmp_path / "runs"), "--jobs", "1"]
     finished = subprocess.run(command, capture_output=True, text=True)

@@ -268,12 +268,13 @@ def test_piped_display_says_lines_only() -> None:
             progress.started(run(seed), 0, 100)
         for step in (50, 100):
             progress.advanced(run(1), step, {"label": float("nan")})
+        progress.warned(run(1), 100, "divergence: the label loss is not finite: a lower learning rate may help")
         for seed in (1, 0):
             progress.finished(run(seed), RECORD, seed == 1)
     assert screen.said.getvalue().strip().splitlines() == [
         "moons → moons: 20 labelled (10, 10 a class, imbalance ratio 1.00), 20 unlabelled, 30 target test examples; "
         "as published",
-        "DANN, seed 1: the loss is not finite at step 50; a lower learning rate may help",
+        "DANN, seed 1, step 100: divergence: the label loss is not finite: a lower learning rate may help",
         "[1/2] DANN, seed 1: target 50.0 %, source 75.0 %, 3 s",
         "[2/2] DANN, seed 0: target 50.0 %, source 75.0 %, already there",
     ]

@@ -12,7 +12,7 @@ import torch
 
 from dann.build import Setup, load_pair
 from dann.checkpoint import load, save
-from dann.config import resolve
+from dann.config import Config, resolve
 from dann.data import DOMAINS, Batch, Domain, from_arrays
 from dann.errors import BadInput
 from dann.methods import METHODS, Dann, Method, SourceOnly
@@ -237,7 +237,7 @@ def made_up(name: str, shape: tuple[int, ...], shift: float) -> Callable[[], Dom
     return lambda: from_arrays(name, x, y)
 
 
-def setup_of(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Setup:
+def config_of(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Config:
     for number, domain in enumerate(("one", "another", "third")):
         monkeypatch.setitem(DOMAINS, domain, made_up(domain, INPUTS[network], float(number)))
     sources = ["one", "another"][: METHODS[name].sources or 1] if name != "mdan" else ["one", "another"]
@@ -247,7 +247,11 @@ def setup_of(name: str, options: dict[str, Any], network: str, monkeypatch: pyte
     resnet = {"model": "resnet18", "weights": resnet_weights()}
     named = {"name": network} | (resnet if network == "torchvision" else {})
     declared = {"data": data, "network": named, "optimizer": {"name": "sgd"}, "train": {"steps": 2}}
-    config = resolve(declared | {"method": method}, "test")
+    return resolve(declared | {"method": method}, "test")
+
+
+def setup_of(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    config = config_of(name, options, network, monkeypatch)
     with torch.random.fork_rng():
         return Setup.of(config, load_pair(config.data), 1, torch.device("cpu"))
 

@@ -160,7 +160,9 @@ def test_chunks_of_an_evaluation_do_not_matter(monkeypatch: pytest.MonkeyPatch) 
     for chunk in (1000, 7):
         monkeypatch.setattr("dann.data.prefetch.CHUNK", chunk)
         scores.append(evaluate(setup.method, split, setup.transform("target_test")))
-    assert scores[0].accuracy == scores[1].accuracy and scores[0].as_target == scores[1].as_target
+    assert scores[0].accuracy == scores[1].accuracy
+    assert scores[0].as_target is not None and scores[1].as_target is not None
+    torch.testing.assert_close(scores[0].as_target, scores[1].as_target, rtol=1e-5, atol=1e-6)
     assert torch.equal(scores[0].confusion, scores[1].confusion)
     assert int(scores[0].confusion.sum()) == len(split)
     assert torch.equal(scores[0].confusion.sum(dim=1), split.y.bincount(minlength=10))
@@ -182,15 +184,29 @@ GOLDEN = {
 }
 
 
+DIAGNOSED = {
+    "score": "entropy im snd bnm dev rankme",
+    "distance": "svm mlp",
+    "features": "source_norm source_rank target_norm target_rank",
+    "gradient": "label transfer ratio cosine",
+    "update": "features classifier discriminator",
+}
+
+
 def test_record_tells_all(tmp_path: Path) -> None:
     launched(write_tiny(tmp_path / "tiny.yaml", base=DIGITS), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
     folder = tmp_path / "runs/dann/seed-0"
     record = read_record(folder)
     assert [evaluation["step"] for evaluation in record.evaluations] == [4, 8, 12]
     worth = {f"{split}_{metric}" for split in ("source_test", "target_test")
-             for metric in ("balanced_accuracy", "macro_f1", "auc")}  # fmt: skip
-    assert set(record.evaluations[0]) == {"step", "source_validation", "source_test", "target_test",
-                                          "discriminator_source", "discriminator_target"} | worth  # fmt: skip
+             for metric in ("balanced_accuracy", "macro_precision", "macro_f1", "auc", "calibration_error")}  # fmt: skip
+    fooled = {f"discriminator_{what}" for what in ("source", "target", "source_confidence", "target_confidence",
+                                                   "calibration_error")}  # fmt: skip
+    diagnosed = {f"{group}_{name}" for group, names in DIAGNOSED.items() for name in names.split()}
+    splits = {"step", "source_validation", "source_test", "target_test", "share_distance"}
+    assert set(record.evaluations[0]) == splits | worth | fooled | diagnosed
+    assert len(record.shares) == 3 and sum(record.shares[-1]) == pytest.approx(1, abs=1e-3)
+    assert record.alarms == [] and set(record.reliability) == {"source_test", "target_test"}
     counts = np.array(record.confusion["target_test"])
     assert counts.trace() / counts.sum() == pytest.approx(record.evaluations[-1]["target_test"])
     assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 607
@@ -247,7 +263,8 @@ def test_diverged_run_is_recorded_and_said(tmp_path: Path, capsys: Any) -> None:
     base = {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}}
     file = write_tiny(tmp_path / "tiny.yaml", base=base, seeds=[0])
     assert main(["run", str(file), "--out", str(tmp_path / "runs"), "--only", "DANN"]) == 0
-    assert capsys.readouterr().out.count("DANN, seed 0: the loss is not finite at step 2;") == 1
+    said = "DANN, seed 0, step 4: divergence: the label loss is not finite: a lower learning rate may help\n"
+    assert capsys.readouterr().out.count(said) == 1
     record = read_record(tmp_path / "runs/tiny/dann/seed-0")
     assert record.losses["label"][-1] is None and record.evaluations[-1]["target_test"] == 0.5
 

@@ -218,6 +218,9 @@ def test_reading_ahead_changes_nothing(tmp_path: Path) -> None:
     assert ahead.reader.slow == [0, 1] and not memory.reader.slow
     for step in (0, 1, 7):
         assert equal(memory[step], ahead[step])
+        here = ahead.read_here()
+        assert not here.reader.slow and equal(memory[step + 1], here[step + 1])
+        assert ahead.reader.next == step + 1  # the workers go on from where they are
     assert torch.equal(torch.cat(list(chunks(Split.of(files, y), 5))), held.x)
 
 

@@ -17,6 +17,7 @@ TINY: dict[str, Any] = {
         "optimizer": {"name": "adam", "lr": 0.01},
         "train": {"steps": 12, "evaluate_every": 4, "log_every": 2},
         "method": {"name": "dann"},
+        "diagnose": {"examples": 20},
     },
     "variants": {"source only": {"method": {"name": "source_only"}}, "DANN": {}},
     "published": {"DANN": 0.9},
