@@ -39,7 +39,7 @@ def notes_of_scores(ours: Outcomes, metrics: Sequence[Metric], columns: Mapping[
     if (search := ours.experiment.search) is not None:
         rule = search.rule if ours.rule == "last" else ours.rule
         notes.append(f"Of the {search.budget} settings that each row tries the one {_by(rule)} is shown.")
-    return [*notes, *_made_of(records, ours.made)]
+    return [*notes, *_made_of(records, ours.every)]
 
 
 def notes_of_differences(ours: Outcomes, metric: Metric) -> list[str]:
@@ -68,16 +68,16 @@ def _by(rule: str) -> str:
     return f"{DESCRIBED[rule].removeprefix('at the step ')} (mean over seeds)"
 
 
-def _made_of(records: Sequence[Record], made_of: tuple[int, float]) -> list[str]:
-    """The test examples, number and cost of runs, and the hardware they were made on."""
+def _made_of(records: Sequence[Record], every: Sequence[Record]) -> list[str]:
+    """The test examples, number and cost of runs, those of settings that are not shown too, and their hardware."""
     tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
     made = sorted({_made(record.environment) for record in records})
-    runs, seconds = made_of
+    minutes = sum(record.seconds for record in every) / 60
     validated = all("source_test" not in record.evaluations[-1] for record in records)
     source = " Source accuracy is that of its validation split." if validated else ""
     return [
         f"Target test examples: {', '.join(tests)}.{source}",
-        f"{runs} runs, {seconds / 60:.0f} minutes in all; {'; '.join(made)}.",
+        f"{len(every)} runs, {minutes:.0f} minutes in all; {'; '.join(made)}.",
     ]
 
 

@@ -21,14 +21,14 @@ class Outcomes:
     """What the runs of an experiment score under a selection rule.
 
     Args:
-        records: of the settings of hyper-parameters that are chosen, where they were searched.
-        made: how many runs there are of all settings, and how many seconds they took.
+        every: all records.
+        records: those of the settings of hyper-parameters that are chosen, where they were searched.
         chosen: by task and variant, then by seed, the evaluation that the rule chooses.
     """
 
     experiment: Experiment
+    every: Sequence[Record]
     records: Sequence[Record]
-    made: tuple[int, float]
     rule: str
     chosen: dict[tuple[str | None, str], dict[int, Evaluation]]
 
@@ -84,12 +84,11 @@ def outcomes(experiment: Experiment, records: Sequence[Record], rule: str = "las
         BadInput: none of them has the score that the rule goes by.
     """
     check_scores(rule, [record.evaluations for record in records])
-    made = len(records), sum(record.seconds for record in records)
-    records = of_chosen_settings(experiment, records, rule)
+    kept = of_chosen_settings(experiment, records, rule)
     chosen: dict[tuple[str | None, str], dict[int, Evaluation]] = defaultdict(dict)
-    for record in records:
+    for record in kept:
         chosen[record.task, record.variant][record.seed] = choose(rule, record.evaluations)
-    return Outcomes(experiment, records, made, rule, dict(chosen))
+    return Outcomes(experiment, records, kept, rule, dict(chosen))
 
 
 def of_chosen_settings(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> Sequence[Record]:

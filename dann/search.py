@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from dann.errors import BadInput
 from dann.reading import one_of
@@ -26,15 +26,6 @@ class Range(BaseModel):
     uniform: Bounds | None = None
     log: Bounds | None = None
 
-    @model_validator(mode="after")
-    def _possible(self) -> "Range":
-        if (self.uniform is None) == (self.log is None):
-            raise ValueError("should be a list of values, or {uniform: [low, high]}, or {log: [low, high]}")
-        low, high = self.uniform or self.log or []
-        if low >= high or (self.log is not None and low <= 0):
-            raise ValueError("should have a low end under its high one, of log above 0")
-        return self
-
     def at(self, share: float) -> float:
         """The number at a share in [0, 1) of the way."""
         low, high = self.uniform or [math.log(end) for end in self.log or []]
@@ -42,7 +33,20 @@ class Range(BaseModel):
         return float(f"{math.exp(value) if self.log else value:.{SHOWN}g}")
 
 
-Values = Annotated[list[Any], Field(min_length=1)] | Range
+def _values(given: Any) -> list[Any] | Range:
+    """A list as it is, a mapping as an interval."""
+    if isinstance(given, list | Range) and given:
+        return given
+    if not isinstance(given, dict) or len(given) != 1 or set(given) - {"uniform", "log"}:
+        raise ValueError("should be a list of values, or {uniform: [low, high]}, or {log: [low, high]}")
+    ((scale, ends),) = given.items()
+    numbers = [end for end in ends if isinstance(end, int | float)] if isinstance(ends, list) else []
+    if len(numbers) != 2 or not numbers[0] < numbers[1] or (scale == "log" and numbers[0] <= 0):
+        raise ValueError("should have a low end under its high one, of log above 0")
+    return Range(**{scale: [float(end) for end in numbers]})
+
+
+Values = Annotated[list[Any] | Range, PlainValidator(_values)]
 
 
 class Search(BaseModel):

@@ -56,7 +56,7 @@ def main_tables(ours: Outcomes) -> list[Table]:
     the oracle would have it, published numbers and alarms; without tasks also the source accuracy.
     """
     experiment = ours.experiment
-    oracle = ours if ours.rule == "oracle" else outcomes(experiment, ours.records, "oracle")
+    oracle = ours if ours.rule == "oracle" else outcomes(experiment, ours.every, "oracle")
     differences = {metric: ours.differences(metric) for metric in experiment.metrics}
     each = [[metric] for metric in experiment.metrics] if experiment.tasks else [list(experiment.metrics)]
     return [_main_table(ours, oracle, metrics, differences) for metrics in each]

@@ -14,9 +14,8 @@ from tiny import Silent, write_tiny
 
 from dann.alarms import CHANCE, raised, share_distance
 from dann.data import DOMAINS, Domain, from_arrays
-from dann.experiment import Run, read_experiment
+from dann.experiment import read_experiment
 from dann.launch import launch
-from dann.networks import DomainDiscriminator
 from dann.records import Record, read_record
 
 STEPS = 100
@@ -87,7 +86,9 @@ def test_a_discriminator_is_not_dead_before_a_tenth_of_training() -> None:
 def test_divergence() -> None:
     not_finite = logged(label=lambda step: None if step >= 40 else 1.0, domain=lambda step: 0.5)
     assert names(not_finite) == [("divergence", 40)]
-    assert names(logged(label=lambda step: 1.0, domain=lambda step: None if step == 20 else 0.5)) == [("divergence", 20)]
+    assert names(logged(label=lambda step: 1.0, domain=lambda step: None if step == 20 else 0.5)) == [
+        ("divergence", 20)
+    ]
     guessing = math.log(4)
     assert names(logged(label=lambda step: 2.99 * guessing)) == []
     assert names(logged(label=lambda step: 3.01 * guessing)) == [("divergence", 100)]

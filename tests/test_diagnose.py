@@ -188,9 +188,7 @@ CASES = [(name, "mnist") for name in KINDS] + [(name, "torchvision") for name in
 
 
 @pytest.mark.parametrize(("name", "network"), CASES, ids=str)
-def test_every_method_is_diagnosed_and_left_as_it_is(
-    name: str, network: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_method_is_diagnosed_and_left_as_it_is(name: str, network: str, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = config_of(name, OPTIONS.get(name, {}), network, monkeypatch).model_dump(mode="json")
     config = resolve(declared | {"diagnose": {"examples": 20}}, "test")
     looked_at, other = made(config, 1), trained(made(config, 1), 0, 2, steps=2)
@@ -232,7 +230,9 @@ def test_how_much_is_diagnosed_changes_no_weight(replicas: int, tmp_path: Path) 
         weights.append([torch.load(place / "checkpoint.pt", weights_only=True) for place in records])
         diagnosed.append([evaluation for record in records.values() for evaluation in record.evaluations])
         assert all(record.environment["replicas"] == replicas for record in records.values())
-    assert_same({str(i): each for i, each in enumerate(weights[0])}, {str(i): each for i, each in enumerate(weights[1])})
+    assert_same(
+        {str(i): each for i, each in enumerate(weights[0])}, {str(i): each for i, each in enumerate(weights[1])}
+    )
     for without, with_it in zip(*diagnosed, strict=True):
         assert with_it | without == with_it and {"gradient_ratio", "score_reverse"} <= with_it.keys() - without.keys()
         assert not any(key.startswith(("score_", "distance_", "gradient_", "features_")) for key in without)

@@ -48,8 +48,8 @@ LAYERS = [
     {"cli"},
 ]
 TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "search", "statistics", "outcomes",
-              "formats", "notes", "ranking", "transfer", "alarms", "tables", "bars", "curves", "readme", "plots", "publish",
-              "show"}  # fmt: skip
+              "formats", "notes", "ranking", "transfer", "alarms", "tables", "bars", "curves", "readme", "plots",
+              "publish", "show"}  # fmt: skip
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:

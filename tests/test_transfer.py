@@ -1,0 +1,66 @@
+"""Negative transfer is told and flagged once, and taken out when more seeds refute it."""
+
+from pathlib import Path
+
+import pytest
+from test_tables import scored
+from tiny import TINY
+
+from dann.alarms import Alarm
+from dann.experiment import Experiment
+from dann.records import PACKED, Record, pack_records, read_record, read_records, write_record
+from dann.transfer import flag_negative_transfer
+
+
+def written(shares: dict[str, list[float]], folder: Path) -> Experiment:
+    experiment, records = scored(shares)
+    for record in records:
+        place = folder / record.run.folder
+        place.mkdir(parents=True, exist_ok=True)
+        write_record(record, place)
+    return experiment
+
+
+def flags(experiment: Experiment, folder: Path) -> dict[str, list[str]]:
+    records = read_records(experiment, folder).values()
+    return {f"{record.variant} {record.seed}": [alarm["alarm"] for alarm in record.alarms] for record in records}
+
+
+def test_only_what_lies_below_beyond_the_interval_is_flagged_and_once(tmp_path: Path) -> None:
+    shares = {"source only": [0.7, 0.72, 0.71], "low": [0.6, 0.61, 0.62], "noisy": [0.5, 0.9, 0.6], "high": [0.9] * 3}
+    experiment = written(shares, tmp_path)
+    told = list(flag_negative_transfer(experiment, tmp_path))
+    assert [(record.variant, record.seed) for record, _ in told] == [("low", 0), ("low", 1), ("low", 2)]
+    assert told[0][1].text == "−10.0 points from source only on 3 equal seeds (−12.5 to −7.5)"
+    assert list(flag_negative_transfer(experiment, tmp_path)) == []
+    flagged = {name for name, alarms in flags(experiment, tmp_path).items() if alarms == ["negative transfer"]}
+    assert flagged == {"low 0", "low 1", "low 2"} and sum(map(bool, flags(experiment, tmp_path).values())) == 3
+
+
+def test_more_seeds_take_a_flag_out_and_leave_other_alarms(tmp_path: Path) -> None:
+    experiment = written({"source only": [0.7, 0.7], "low": [0.6, 0.61]}, tmp_path)
+    place = tmp_path / "low/seed-0"
+    other = Alarm("collapse", 5, "few classes").entry()
+    write_record(Record(**{**vars(read_record(place)), "alarms": [other]}), place)
+    assert len(list(flag_negative_transfer(experiment, tmp_path))) == 2
+    assert [alarm["alarm"] for alarm in read_record(place).alarms] == ["collapse", "negative transfer"]
+    written({"source only": [0.7, 0.7, 0.7], "low": [0.6, 0.61, 0.95]}, tmp_path)
+    write_record(Record(**{**vars(read_record(place)), "alarms": [other]}), place)
+    assert list(flag_negative_transfer(experiment, tmp_path)) == []
+    assert [alarm["alarm"] for alarm in read_record(place).alarms] == ["collapse"]
+
+
+@pytest.mark.parametrize("metrics", [["calibration_error"], ["zero_shot"]])
+def test_other_metrics_tell_of_no_transfer(metrics: list[str], tmp_path: Path) -> None:
+    experiment = written({"source only": [0.7, 0.72], "low": [0.1, 0.12]}, tmp_path)
+    experiment = experiment.model_copy(update={"metrics": metrics})
+    assert list(flag_negative_transfer(experiment, tmp_path)) == []
+
+
+def test_packed_records_stay_as_they_are(tmp_path: Path) -> None:
+    experiment, records = scored({"source only": [0.7, 0.72], "low": [0.1, 0.12]})
+    pack_records(records, tmp_path)
+    before = (tmp_path / PACKED).read_bytes()
+    assert list(flag_negative_transfer(experiment, tmp_path)) == []
+    assert (tmp_path / PACKED).read_bytes() == before
+    assert list(flag_negative_transfer(Experiment(**TINY), tmp_path / "nothing")) == []
