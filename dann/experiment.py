@@ -83,9 +83,14 @@ class Experiment(BaseModel):
         """The baseline: by default the first variant that trains on the source only, None if there is none."""
         if self.baseline is not None:
             return self.baseline
-        task = next(iter(self.tasks), None)
-        declared = {variant: self.declared(variant, task) for variant in self.variants}
-        return next((variant for variant, config in declared.items() if _on_source_only(config)), None)
+        return next((variant for variant in self.variants if self.on_source_only(variant)), None)
+
+    def on_source_only(self, variant: str) -> bool:
+        """Whether a variant is of the method ``source_only``, on another source than the target."""
+        declared = self.declared(variant, next(iter(self.tasks), None))
+        method, data = declared.get("method"), declared.get("data")
+        named = isinstance(method, dict) and method.get("name") == "source_only"
+        return named and isinstance(data, dict) and data.get("source") != data.get("target")
 
     def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
         """All runs, or those of one variant or of other seeds than the file's."""
@@ -102,13 +107,6 @@ class Experiment(BaseModel):
     def settings(self, variant: str) -> list[Setting]:
         """The settings of hyper-parameters that a row tries; a single one that sets nothing without a search."""
         return [{}] if self.search is None else self.search.settings(variant)
-
-
-def _on_source_only(declared: Mapped) -> bool:
-    """Whether a configuration is of the method ``source_only``, on another source than the target."""
-    method, data = declared.get("method"), declared.get("data")
-    named = isinstance(method, dict) and method.get("name") == "source_only"
-    return named and isinstance(data, dict) and data.get("source") != data.get("target")
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,8 @@ def _gap(scores: Scores, value: float | None) -> Cell:
 def _alarms(ours: Outcomes, differences: dict[str, Difference], of_transfer: bool) -> Columns:
     """A column of what went wrong, if anything did: negative transfer, and the alarms of how many of a row's runs.
 
-    Runs alone tell of negative transfer only where the row has no interval of its difference from the baseline.
+    Rows that train on the source only transfer nothing. The runs' own alarms of negative transfer are shown only where
+    the row has no interval of its difference from the baseline.
     """
     cells = {}
     for variant in ours.experiment.variants:
@@ -147,7 +148,7 @@ def _alarms(ours: Outcomes, differences: dict[str, Difference], of_transfer: boo
         if compared is not None and compared.half_width is not None:
             counts.pop(NEGATIVE, None)
         found: list[dict[str, Any]] = []
-        if compared is not None and compared.below and of_transfer:
+        if compared is not None and compared.below and of_transfer and not ours.experiment.on_source_only(variant):
             found.append({"alarm": NEGATIVE})
         words = [f"▼ {NEGATIVE}"] * len(found)
         words += [f"{name} ({count} of {len(runs)})" for name, count in counts.items()]

@@ -64,8 +64,8 @@ def test_the_vote_has_a_floor_of_source_accuracy() -> None:
     assert RULES["vote"](voting(collapsed, (1.0, 1.0, 1.0, 1.0, 1.0))) == 1
     at_the_floor = (0.95, 9.0, 9.0, 9.0, 9.0)
     assert RULES["vote"](voting(at_the_floor, (1.0, 1.0, 1.0, 1.0, 1.0))) == 0
-    # What the floor leaves out has no rank either: with the collapsed one as second of all the first would win.
-    assert RULES["vote"](voting((1.0, 2.0, 2.0, 1.0, 1.0), (0.99, 1.0, 1.0, 2.0, 2.0), (0.5, 1.5, 1.5, 0.0, 0.0))) == 0
+    # What the floor leaves out takes no rank: 2 2 1 1 1 = 7 beats 1 1 2 2 2 = 8, but with it 3 3 1 1 1 = 9 would not.
+    assert RULES["vote"](voting((1.0, 1.0, 1.0, 2.0, 2.0), (0.99, 2.0, 2.0, 1.0, 1.0), (0.5, 1.5, 1.5, 0.0, 0.0))) == 0
 
 
 def test_equals_of_the_vote_share_ranks_and_the_latest_wins() -> None:

@@ -205,6 +205,10 @@ def test_negative_transfer_is_flagged_beyond_the_interval_only() -> None:
     table = table_of(*scored(shares))
     assert texts(table, "alarms") == {"source only": "", "surely": "▼ negative transfer", "perhaps": "", "gains": ""}
     assert "▼: the 95 % t-interval of the paired difference from source only lies wholly below 0." in table.markdown()
+    experiment, records = scored(shares)
+    plain = {"method": {"name": "source_only"}, "optimizer": {"lr": 1.0}}
+    other = experiment.model_copy(update={"variants": {**experiment.variants, "surely": plain}})
+    assert "alarms" not in table_of(other, records).columns  # it is worse, but adapts to nothing
     without = table_of(*scored({name: shares[name] for name in ("source only", "perhaps", "gains")}))
     assert "alarms" not in without.columns and "▼" not in without.markdown()
 
