@@ -19,11 +19,11 @@ MOST_TASKS = 4  # with more, the bars are of their average alone
 MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars lie
 
 
-def new_axes(columns: int, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
-    """A figure of ``columns`` panels side by side, of a size in inches."""
+def new_axes(columns: int, width: float, height: float, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
+    """A figure of panels, row by row, of a size in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, list(np.atleast_1d(figure.subplots(1, columns)).flat)
+    return figure, list(np.atleast_1d(figure.subplots(rows, columns)).flat)
 
 
 def bars(experiment: Experiment, records: list[Record]) -> Figure:

@@ -47,7 +47,7 @@ class Journal:
         self.path = folder / METRICS
         self.entries = [entry for entry in _read_lines(self.path) if entry["step"] <= start]
         write_whole(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries).encode())
-        self.board = Board(folder, classes, start)
+        self.board = Board(folder, dict(zip(classes, prior, strict=True)), start)
         self.steps, self.prior, self.unseen = steps, prior, unseen
         self.seconds_before = max((entry.get("seconds", 0.0) for entry in self.entries), default=0.0)
         self.began, self.share = time.perf_counter(), share

@@ -1,5 +1,6 @@
 """Records → figures. Imports no torch."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -50,19 +51,28 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
 
 
 def confusion(experiment: Experiment, runs: Runs) -> Figure:
-    """Target confusion matrices after the last step, summed over seeds, each row as shares of its true class."""
+    """Confusion matrices after the last step, summed over seeds, each row as shares of its true class.
+
+    Those of the target, and under them those of the source, where it has a test split.
+    """
     variants = _present(experiment, runs)
-    figure, every = new_axes(len(variants), 3.4 * len(variants) + 0.6, 3.6)
-    for axes, variant in zip(every, variants, strict=True):
-        chosen = [record for record in runs.values() if record.variant == variant]
-        counts = np.sum([record.confusion["target_test"] for record in chosen], axis=0)
+    splits = [split for split in ("target_test", "source_test") if any(split in r.confusion for r in runs.values())]
+    figure, every = new_axes(len(variants), 3.4 * len(variants) + 0.6, 3.6 * len(splits), rows=len(splits))
+    for place, (split, variant) in enumerate(product(splits, variants)):
+        axes = every[place]
+        chosen = [record for record in runs.values() if record.variant == variant and split in record.confusion]
+        if not chosen:
+            axes.set_axis_off()
+            continue
+        counts = np.sum([record.confusion[split] for record in chosen], axis=0)
         image = axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1, cmap="Blues")
         axes.set_title(variant, fontsize=10)
         classes = chosen[0].classes
         axes.set_xticks(range(len(classes)), classes, fontsize=7, rotation=90 if max(map(len, classes)) > 2 else 0)
         axes.set_yticks(range(len(classes)), classes, fontsize=7)
-        axes.set_xlabel("predicted class, target test")
-    every[0].set_ylabel("true class")
+        axes.set_xlabel(f"predicted class, {split.replace('_', ' ')}")
+        if variant == variants[0]:
+            axes.set_ylabel("true class")
     figure.colorbar(image, ax=list(every), shrink=0.8)
     return figure
 

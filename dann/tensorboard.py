@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,11 +35,10 @@ LAYOUT = {
         "effective rank": ["Multiline", ["features/source_rank", "features/target_rank"]],
         "mean norm": ["Multiline", ["features/source_norm", "features/target_norm"]],
         "movement of the weights in a step": ["Multiline", ["update/.*"]],
-        "classes predicted on the target": ["Multiline", ["share/.*"]],
     },
 }
 GROUPS = ("discriminator", "score", "distance", "features", "gradient", "update", "share")  # first words of tags
-MOST_SHARES = 20  # classes whose shares are shown
+MOST_CLASSES = 20  # whose shares are shown
 
 
 class Board:
@@ -46,18 +46,21 @@ class Board:
 
     Args:
         folder: the run's own.
-        classes: the K names.
+        prior: the share of each class among the labelled training examples, by its name.
         start: steps done before; events of an interrupted run after them are hidden.
     """
 
-    def __init__(self, folder: Path, classes: Sequence[str], start: int = 0) -> None:
+    def __init__(self, folder: Path, prior: Mapping[str, float], start: int = 0) -> None:
         if start == 0:
             for stale in folder.glob("events.*"):  # of a run interrupted before its first checkpoint
                 stale.unlink()
-        self.folder, self.classes = folder, classes
+        self.folder, self.prior = folder, dict(list(prior.items())[:MOST_CLASSES])
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
         if start == 0:
-            self.writer.add_custom_scalars(LAYOUT)
+            shares = {
+                name: ["Multiline", [f"share/{re.escape(name)}", f"prior/{re.escape(name)}"]] for name in self.prior
+            }
+            self.writer.add_custom_scalars(LAYOUT | {"class shares, target's predictions and source's prior": shares})
 
     def log(
         self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]
@@ -77,8 +80,9 @@ class Board:
             group, _, rest = name.partition("_")
             if name != "step":
                 self.writer.add_scalar(f"{group}/{rest}" if group in GROUPS else f"accuracy/{name}", value, step)
-        for name, share in list(zip(self.classes, shares, strict=True))[:MOST_SHARES]:
+        for (name, prior), share in zip(self.prior.items(), shares, strict=False):
             self.writer.add_scalar(f"share/{name}", share, step)
+            self.writer.add_scalar(f"prior/{name}", prior, step)
         self.writer.flush()
 
     def images(self, pair: Pair) -> None:

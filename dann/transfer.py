@@ -45,7 +45,7 @@ def _found(ours: Outcomes) -> dict[tuple[str | None, str], Difference]:
     baseline, metric = ours.experiment.compared_with(), ours.experiment.metrics[0]
     found: dict[tuple[str | None, str], Difference] = {}
     for task, variant in ours.chosen if baseline is not None else ():
-        if variant != baseline and variant not in ours.upper_bounds:
+        if not ours.experiment.on_source_only(variant) and variant not in (baseline, *ours.upper_bounds):
             scores = ours.scores(variant, task, metric), ours.scores(str(baseline), task, metric)
             if (difference := paired(*scores)) is not None and difference.below:
                 found[task, variant] = difference

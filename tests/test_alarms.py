@@ -14,8 +14,9 @@ from tiny import Silent, write_tiny
 
 from dann.alarms import CHANCE, raised, share_distance
 from dann.data import DOMAINS, Domain, from_arrays
-from dann.experiment import read_experiment
+from dann.experiment import Run, merged, read_experiment
 from dann.launch import launch
+from dann.networks import DomainDiscriminator
 from dann.records import Record, read_record
 
 STEPS = 100
@@ -89,6 +90,8 @@ def test_divergence() -> None:
     assert names(logged(label=lambda step: 1.0, domain=lambda step: None if step == 20 else 0.5)) == [
         ("divergence", 20)
     ]
+    broken = [*not_finite, evaluated(100, [1.0, 0.0, 0.0, 0.0])]
+    assert names(broken) == [("divergence", 40)]  # what it predicts since is no matter
     guessing = math.log(4)
     assert names(logged(label=lambda step: 2.99 * guessing)) == []
     assert names(logged(label=lambda step: 3.01 * guessing)) == [("divergence", 100)]
@@ -119,10 +122,12 @@ def test_collapse_of_the_rank() -> None:
 
 def test_label_shift() -> None:
     shares = [0.5, 0.5, 0.0, 0.0]
-    assert names([evaluated(100, [0.5, 0.25, 0.25, 0.0])]) == []  # 0.25 is not above 0.25
-    assert names([evaluated(100, [0.51, 0.25, 0.24, 0.0])]) == [("label shift", 100)]
+    assert names([evaluated(100, [0.59, 0.25, 0.16, 0.0])]) == []  # 0.34 is not above 0.35
+    assert names([evaluated(100, [0.61, 0.25, 0.14, 0.0])]) == [("label shift", 100)]
+    assert dict(names([evaluated(100, [1.0, 0.0, 0.0, 0.0])])) == {"collapse": 100}  # one thing is said of it
     assert names([evaluated(100, shares)], prior=shares) == []
-    assert names([evaluated(40, shares), evaluated(80, EVEN)]) == []  # the last one counts
+    assert names([evaluated(40, shares)]) == [] and names([evaluated(60, shares)]) == [("label shift", 60)]
+    assert names([evaluated(60, shares), evaluated(80, EVEN)]) == []  # the last one counts
 
 
 def test_share_distance_is_the_total_variation() -> None:
@@ -175,3 +180,112 @@ DIGITS: Entry = {
     "train": {"steps": 60, "evaluate_every": 30, "log_every": 5},
     "diagnose": {"examples": 100},
 }
+
+
+@pytest.fixture(autouse=True)
+def far(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DOMAINS, "far_moons", far_moons)
+
+
+@pytest.fixture
+def zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Discriminators begin at 0: hidden layers then have no gradient, ever, and the domains' cancel at the output."""
+    begin = DomainDiscriminator.__init__
+
+    def at_zero(self: DomainDiscriminator, *arguments: Any, **options: Any) -> None:
+        begin(self, *arguments, **options)
+        for parameter in self.parameters():
+            torch.nn.init.zeros_(parameter)
+
+    monkeypatch.setattr(DomainDiscriminator, "__init__", at_zero)
+
+
+def assert_told(folder: Path, record: Record, observer: Silent) -> None:
+    """The same alarms on the screen, in metrics.jsonl and in the record."""
+    assert record.alarms == told(folder)
+    assert observer.warnings == [f"{alarm['alarm']}: {alarm['text']}" for alarm in record.alarms]
+    assert all(set(alarm) == {"alarm", "step", "text"} for alarm in record.alarms)
+
+
+@pytest.mark.parametrize("method", ["source_only", "dann"])
+@pytest.mark.parametrize(
+    "base", [MOONS, DIGITS, merged(DIGITS, {"data": {"target": {"name": "digits"}}})],
+    ids=["moons", "digits over photos", "digits as they are"],
+)  # fmt: skip
+def test_healthy_runs_raise_no_alarm(base: Entry, method: str, tmp_path: Path) -> None:
+    record = run_of(tmp_path, merged(base, {"method": {"name": method}}), observer := Silent())
+    assert record.alarms == [] and observer.warnings == [] and told(tmp_path) == []
+    assert record.evaluations[-1]["source_test"] > 0.8  # it did learn
+
+
+PLANTED: dict[str, tuple[Entry, set[str]]] = {
+    # Nothing reverses what a discriminator learns of moons 20 apart, so it wins, and what the classifier learned of the
+    # source says "the same class" of all of the target.
+    "no reversal": (
+        {"data": {"target": {"name": "far_moons"}}, "network": {"discriminator": [16]}, "method": {"weight": 0.0}},
+        {"discriminator won", "collapse"},
+    ),
+    "nothing but certainty": ({"method": {"name": "entropy", "weight": 5.0}}, {"collapse"}),
+    "far too large steps": ({"optimizer": {"name": "sgd", "lr": 1e6}}, {"divergence"}),
+    "infinite weights": (
+        {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}},
+        {"divergence"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PLANTED)
+def test_a_run_that_goes_wrong_raises_its_alarm(case: str, tmp_path: Path) -> None:
+    base, expected = PLANTED[case]
+    record = run_of(tmp_path, merged(MOONS, base), observer := Silent())
+    assert_told(tmp_path, record, observer)
+    assert {alarm["alarm"] for alarm in record.alarms} == expected and len(record.alarms) == len(expected)
+    if case == "infinite weights":
+        assert record.alarms[0]["text"].startswith("the label loss is not finite") and record.alarms[0]["step"] == 10
+
+
+def test_a_target_with_half_the_classes_raises_label_shift(tmp_path: Path) -> None:
+    data = {"target_classes": ["0", "1", "2", "3", "4"], "partial": True}
+    record = run_of(tmp_path, merged(DIGITS, {"data": data, "method": {"name": "source_only"}}), observer := Silent())
+    assert_told(tmp_path, record, observer)
+    assert [alarm["alarm"] for alarm in record.alarms] == ["label shift"]
+    assert share_distance(record.shares[-1], [0.2] * 5 + [0.0] * 5) < share_distance(record.shares[-1], [0.1] * 10)
+
+
+DEAD = merged(MOONS, {"network": {"discriminator": [8]}})
+
+
+def test_a_discriminator_that_does_not_learn_raises_its_alarm(zeros: None, tmp_path: Path) -> None:
+    record = run_of(tmp_path, DEAD, observer := Silent())
+    assert_told(tmp_path, record, observer)
+    assert [(alarm["alarm"], alarm["step"]) for alarm in record.alarms] == [("discriminator dead", 50)]
+    assert {round(value, 5) for value in record.losses["domain"] if value is not None} == {0.69315}
+
+
+class Startled(Silent):
+    """Stops the program at the first alarm."""
+
+    def warned(self, run: Run, step: int, text: str) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("interrupting", [Silent(stop_at=80), Startled()], ids=["later", "at the alarm"])
+def test_an_alarm_outlives_an_interruption_once(interrupting: Silent, zeros: None, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_of(tmp_path, DEAD, interrupting)
+    record = run_of(tmp_path, DEAD, again := Silent())
+    assert again.starts == [50 if interrupting.stop_at else 0]
+    assert [alarm["alarm"] for alarm in record.alarms] == ["discriminator dead"] and record.alarms == told(tmp_path)
+    assert len(interrupting.warnings) + len(again.warnings) == 1  # each alarm is said once
+
+
+def test_each_run_of_a_stack_raises_its_own(zeros: None, tmp_path: Path) -> None:
+    file = write_tiny(tmp_path / "tiny.yaml", base=merged(DEAD, {"train": {"replicas": 2}}))
+    experiment = read_experiment(file)
+    launch(experiment, list(experiment.runs()), tmp_path, torch.device("cpu"), observer := Silent(), file)
+    records = [read_record(path.parent) for path in sorted(tmp_path.rglob("record.json"))]
+    found = {(record.variant, record.seed): [alarm["alarm"] for alarm in record.alarms] for record in records}
+    assert found == {("DANN", seed): ["discriminator dead"] for seed in (0, 1)} | {
+        ("source only", seed): [] for seed in (0, 1)
+    }
+    assert len(observer.warnings) == 2 and all(record.environment["replicas"] == 2 for record in records)
