@@ -68,8 +68,8 @@ def test_a_discriminator_that_wins_twice_for_a_short_while_has_not_won() -> None
 @pytest.mark.parametrize(
     ("away", "upto", "expected"),
     [
-        (lambda step: 0.0, 30, [("discriminator dead", 30)]),
-        (lambda step: 9e-4 * (-1) ** step, 30, [("discriminator dead", 30)]),
+        (lambda step: 0.0, 40, [("discriminator dead", 40)]),
+        (lambda step: 9e-4 * (-1) ** step, 40, [("discriminator dead", 40)]),
         (lambda step: 2e-3 if step == 10 else 0.0, 100, []),  # it left once: it is fooled, not dead
         (lambda step: -2e-3 if step == 90 else 0.0, 100, []),
         (lambda step: 0.0, 20, []),  # of two values nothing is said
@@ -79,9 +79,9 @@ def test_discriminator_dead(away: Callable[[int], float], upto: int, expected: l
     assert names(logged(upto=upto, domain=lambda step: CHANCE + away(step))) == expected
 
 
-def test_a_discriminator_is_not_dead_before_a_tenth_of_training() -> None:
-    entries = logged(every=1, upto=11, domain=lambda step: CHANCE)
-    assert names(entries[:10]) == [] and names(entries) == [("discriminator dead", 11)]
+def test_a_discriminator_is_not_dead_before_a_quarter_of_training() -> None:
+    entries = logged(every=1, upto=26, domain=lambda step: CHANCE)
+    assert names(entries[:25]) == [] and names(entries) == [("discriminator dead", 26)]
 
 
 def test_divergence() -> None:
@@ -258,7 +258,7 @@ DEAD = merged(MOONS, {"network": {"discriminator": [8]}})
 def test_a_discriminator_that_does_not_learn_raises_its_alarm(zeros: None, tmp_path: Path) -> None:
     record = run_of(tmp_path, DEAD, observer := Silent())
     assert_told(tmp_path, record, observer)
-    assert [(alarm["alarm"], alarm["step"]) for alarm in record.alarms] == [("discriminator dead", 50)]
+    assert [(alarm["alarm"], alarm["step"]) for alarm in record.alarms] == [("discriminator dead", 100)]
     assert {round(value, 5) for value in record.losses["domain"] if value is not None} == {0.69315}
 
 
@@ -269,12 +269,12 @@ class Startled(Silent):
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("interrupting", [Silent(stop_at=80), Startled()], ids=["later", "at the alarm"])
+@pytest.mark.parametrize("interrupting", [Silent(stop_at=120), Startled()], ids=["later", "at the alarm"])
 def test_an_alarm_outlives_an_interruption_once(interrupting: Silent, zeros: None, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_of(tmp_path, DEAD, interrupting)
     record = run_of(tmp_path, DEAD, again := Silent())
-    assert again.starts == [50 if interrupting.stop_at else 0]
+    assert again.starts == [100 if interrupting.stop_at else 50]
     assert [alarm["alarm"] for alarm in record.alarms] == ["discriminator dead"] and record.alarms == told(tmp_path)
     assert len(interrupting.warnings) + len(again.warnings) == 1  # each alarm is said once
 
