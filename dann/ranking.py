@@ -7,7 +7,7 @@ from statistics import fmean
 import numpy as np
 
 from dann.experiment import Experiment
-from dann.formats import Cell, Table, signed
+from dann.formats import NONE, Cell, Table, signed
 from dann.records import Record
 from dann.selection import DESCRIBED, KEYS, RULES, Evaluation, lacks, ranks
 
@@ -17,6 +17,7 @@ KINDS = {
     "rows": "the rows of a task and seed, after their last step",
     "both": "all steps of all rows of a task and seed",
 }
+RANDOM = "at random"
 COLUMNS = ("rank correlation", "regret", "worst regret")
 
 
@@ -47,12 +48,14 @@ def ranking(experiment: Experiment, records: Sequence[Record]) -> Table:
             cells += _cells(None if rule == "last" and kind != "steps" else choices(rule, candidates))
         if any(cell.facts is not None for cell in cells):
             rows[rule] = cells
+    rows[RANDOM] = [cell for candidates in groups.values() for cell in _cells(at_random(candidates))]
     names = [f"{kind}: {column}" for kind in KINDS for column in COLUMNS]
     notes = [
         "Each rule's choice among " + "; among ".join(KINDS.values()) + ".",
         "Rank correlation: Spearman's, of the rule's score with the target's test accuracy, mean over groups. Regret:",
-        "points of accuracy under the oracle's choice; the mean and the worst over groups.",
-        *(f"{rule}: {DESCRIBED[rule].removeprefix('at the step with ')}." for rule in rows),
+        "points of accuracy under the oracle's choice; the mean and the worst over groups. At random: what choosing",
+        "blindly is expected to cost.",
+        *(f"{rule}: {DESCRIBED[rule].removeprefix('at the step with ')}." for rule in rows if rule in RULES),
     ]
     return Table(f"{experiment.title}: how the rules choose", names, rows, notes, "rule")
 
@@ -66,6 +69,13 @@ def choices(rule: str, groups: Iterable[Group]) -> Choice | None:
     found = [correlation(KEYS[rule], group) for group in scored] if rule in KEYS else []
     given = [value for value in found if value is not None]
     return Choice(fmean(given) if given else None, fmean(regrets), max(regrets))
+
+
+def at_random(groups: Iterable[Group]) -> Choice | None:
+    """What a blind choice is expected to be worth; ``worst`` is the largest expectation of a group."""
+    accuracies = [[candidate["target_test"] for candidate in group] for group in groups if len(group) > 1]
+    regrets = [max(values) - fmean(values) for values in accuracies]
+    return Choice(None, fmean(regrets), max(regrets)) if regrets else None
 
 
 def _regret(rule: str, group: Group) -> float:
@@ -98,9 +108,8 @@ def _groups(kind: str, records: Sequence[Record]) -> list[Group]:
 def _cells(choice: Choice | None) -> list[Cell]:
     if choice is None:
         return [Cell()] * len(COLUMNS)
-    told = (
-        Cell()
-        if choice.correlation is None
-        else Cell(f"{choice.correlation:+.2f}".replace("-", "−"), choice.correlation)
-    )
-    return [told, *(Cell(signed(regret).removeprefix("+"), regret) for regret in (choice.regret, choice.worst))]
+    told = NONE if choice.correlation is None else f"{choice.correlation:+.2f}".replace("-", "−")
+    return [
+        Cell(told, choice.correlation),
+        *(Cell(signed(regret).removeprefix("+"), regret) for regret in (choice.regret, choice.worst)),
+    ]

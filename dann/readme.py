@@ -8,16 +8,18 @@ from dann.experiment import EXPERIMENT, read_experiment
 from dann.formats import Cell, Table, score
 from dann.notes import tested_on
 from dann.outcomes import Outcomes, outcomes
+from dann.ranking import ranking
 from dann.tables import checked_records
 
-MARKER = r"<!-- (?P<kind>table|averages) (?P<pages>\S+(?: \S+)*) -->\n.*?<!-- end -->"
+MARKER = r"<!-- (?P<kind>table|averages|rules) (?P<pages>\S+(?: \S+)*) -->\n.*?<!-- end -->"
 
 
 def with_tables(readme: str, where: Path, only: Path | None = None) -> str:
     """``readme`` with the tables of pages in results/ between their markers.
 
     ``<!-- table results/x.md -->`` begins the table of a page, ``<!-- averages results/x.md results/y.md -->`` that of
-    several pages' averages, and ``<!-- end -->`` ends either.
+    several pages' averages, ``<!-- rules results/x.md results/y.md -->`` that of how the selection rules choose there, and
+    ``<!-- end -->`` ends each.
 
     Args:
         where: names the file in messages.
@@ -34,13 +36,14 @@ def with_tables(readme: str, where: Path, only: Path | None = None) -> str:
             return match[0]
         if missing:
             raise BadInput(f"{where}: {missing[0]} does not exist: dann publish its experiment")
-        text = averages(pages).markdown().strip() if match["kind"] == "averages" else _table(pages[0])
+        joined = {"averages": averages, "rules": rules}
+        text = joined[match["kind"]](pages).markdown().strip() if match["kind"] in joined else _table(pages[0])
         return f"<!-- {match['kind']} {match['pages']} -->\n{text}\n<!-- end -->"
 
-    if len(re.findall("<!-- (?:table|averages)", readme)) != len(re.findall(MARKER, readme, flags=re.DOTALL)):
+    if len(re.findall("<!-- (?:table|averages|rules)", readme)) != len(re.findall(MARKER, readme, flags=re.DOTALL)):
         raise BadInput(
-            f"{where}: a table's markers are not <!-- table results/x.md --> or <!-- averages results/x.md … -->, "
-            "and <!-- end -->, a line each"
+            f"{where}: a table's markers are not <!-- table results/x.md -->, <!-- averages results/x.md … --> or "
+            "<!-- rules results/x.md … -->, and <!-- end -->, a line each"
         )
     return re.sub(MARKER, current, readme, flags=re.DOTALL)
 
@@ -62,6 +65,33 @@ def averages(pages: list[Path]) -> Table:
         f"nothing is selected. {'; '.join(links)}.",
     ]
     return Table("Averages", titles, {name: [column.get(name, Cell()) for column in columns] for name in names}, notes)
+
+
+def rules(pages: list[Path]) -> Table:
+    """How well each selection rule chooses in several published experiments, among all steps of all rows."""
+    found = {page: _outcomes(page.with_suffix("")) for page in pages}
+    columns: dict[str, dict[str, Cell]] = {}
+    for ours in found.values():
+        table = ranking(ours.experiment, ours.every)
+        for told in ("rank correlation", "regret", "worst regret"):
+            place = table.columns.index(f"both: {told}")
+            columns[f"{_short(ours.experiment.title)}: {told}"] = {
+                rule: cells[place] for rule, cells in table.rows.items()
+            }
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    rows = {name: [column.get(name, Cell()) for column in columns.values()] for name in names}
+    links = ", ".join(f"[{_short(ours.experiment.title)}]({page})" for page, ours in found.items())
+    notes = [
+        "Among all steps of all rows of a task and seed: Spearman's rank correlation of a rule's score with the target's",
+        "test accuracy, and by how many points the choice is under the oracle's, mean and worst over tasks and seeds.",
+        f"The pages have the steps and the rows by themselves: {links}.",
+    ]
+    return Table("Rules", list(columns), rows, notes, "rule")
+
+
+def _short(title: str) -> str:
+    """What a title has after "on", without what follows a comma."""
+    return title.split(" on ")[-1].split(",")[0]
 
 
 def _outcomes(folder: Path) -> Outcomes:
