@@ -18,8 +18,8 @@ def with_tables(readme: str, where: Path, only: Path | None = None) -> str:
     """``readme`` with the tables of pages in results/ between their markers.
 
     ``<!-- table results/x.md -->`` begins the table of a page, ``<!-- averages results/x.md results/y.md -->`` that of
-    several pages' averages, ``<!-- rules results/x.md results/y.md -->`` that of how the selection rules choose there, and
-    ``<!-- end -->`` ends each.
+    several pages' averages, ``<!-- rules results/x.md results/y.md -->`` that of how the selection rules choose there,
+    and ``<!-- end -->`` ends each.
 
     Args:
         where: names the file in messages.
@@ -82,8 +82,9 @@ def rules(pages: list[Path]) -> Table:
     rows = {name: [column.get(name, Cell()) for column in columns.values()] for name in names}
     links = ", ".join(f"[{_short(ours.experiment.title)}]({page})" for page, ours in found.items())
     notes = [
-        "Among all steps of all rows of a task and seed: Spearman's rank correlation of a rule's score with the target's",
-        "test accuracy, and by how many points the choice is under the oracle's, mean and worst over tasks and seeds.",
+        "Among all steps of all rows of a task and seed: Spearman's rank correlation of a rule's score with the",
+        "target's test accuracy, and by how many points the choice is under the oracle's, mean and worst over tasks",
+        "and seeds.",
         f"The pages have the steps and the rows by themselves: {links}.",
     ]
     return Table("Rules", list(columns), rows, notes, "rule")
