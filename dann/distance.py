@@ -41,7 +41,7 @@ def _network_error(x: Features, y: NDArray[np.int64], fitted: NDArray[np.bool_])
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         network = nn.Sequential(nn.Linear(x.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
-        optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=DECAY)
+        optimizer = torch.optim.Adam(network.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
         for _ in range(STEPS):
             optimizer.zero_grad()
             loss = F.binary_cross_entropy_with_logits(network(inputs[chosen]).squeeze(1), labels[chosen])
@@ -49,4 +49,4 @@ def _network_error(x: Features, y: NDArray[np.int64], fitted: NDArray[np.bool_])
             optimizer.step()
     with torch.no_grad():
         wrong = (network(inputs[~chosen]).squeeze(1) > 0) != labels[~chosen].bool()
-    return float(wrong.float().mean())
+    return float(wrong.double().mean())
