@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from test_methods import OF_TRUNKS, OPTIONS, config_of
-from tiny import TINY, Silent, write_tiny
+from tiny import DIAGNOSED, TINY, Silent, write_tiny
 from torch import Tensor
 
 from dann.ahead import one_step_ahead
@@ -37,7 +37,7 @@ DIGITS: dict[str, Any] = {
 
 
 def configured(**changes: Any) -> Config:
-    return resolve(merged(TINY["base"], changes), "test")
+    return resolve(merged(TINY["base"] | DIAGNOSED, changes), "test")
 
 
 def made(config: Config, seed: int = 0) -> Setup:
@@ -184,19 +184,19 @@ def test_a_run_that_is_diagnosed_goes_on_as_one_that_is_not(run: str) -> None:
 
 
 KINDS = [name for name in METHODS if name not in (*OF_TRUNKS, "adabn")]
-CASES = [(name, "mnist") for name in KINDS] + [(name, "torchvision") for name in ("dann", "adabn", *OF_TRUNKS)]
+CASES = [(name, "mnist" if name == "rotation" else "mlp") for name in KINDS] + [
+    (name, "torchvision") for name in ("adabn", *OF_TRUNKS)
+]
 
 
 @pytest.mark.parametrize(("name", "network"), CASES, ids=str)
 def test_every_method_is_diagnosed_and_left_as_it_is(name: str, network: str, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = config_of(name, OPTIONS.get(name, {}), network, monkeypatch).model_dump(mode="json")
     config = resolve(declared | {"diagnose": {"examples": 20}}, "test")
-    looked_at, other = made(config, 1), trained(made(config, 1), 0, 2, steps=2)
-    trained(looked_at, 0, 1, steps=2)
+    looked_at = trained(made(config, 1), 0, 1, steps=2)
     before = state_of(looked_at)
     found = diagnose(looked_at, config, 1)
     assert_same(state_of(looked_at), before)
-    assert_same(state_of(trained(looked_at, 1, 2, steps=2)), state_of(other))
     expected = {"score_entropy", "score_im", "score_snd", "score_bnm", "score_dev", "score_rankme", "distance_svm",
                 "distance_mlp", "features_source_norm", "features_source_rank", "features_target_norm",
                 "features_target_rank", "update_features", "update_classifier"}  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import TINY, Silent, write_tiny
+from tiny import DIAGNOSED, TINY, Silent, write_tiny
 
 from dann import checkpoint, execute, launch
 from dann.build import Setup, load_pair
@@ -43,7 +43,7 @@ DIGITS = {
 }
 
 
-@pytest.mark.parametrize("base", [{}, DIGITS], ids=["moons", "digits"])
+@pytest.mark.parametrize("base", [DIAGNOSED, DIGITS | DIAGNOSED], ids=["moons", "digits"])
 def test_interrupted_run_resumes_exactly(base: dict[str, Any], tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[3], base=base)
     launched(file, tmp_path / "whole", Silent(), only="DANN")
@@ -77,7 +77,7 @@ def test_interrupted_before_the_first_checkpoint_starts_anew(tmp_path: Path) -> 
 
 
 def test_interrupted_after_the_last_step_still_finishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
+    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], base=DIAGNOSED)
     finish = execute.finish
     monkeypatch.setattr(execute, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
@@ -184,7 +184,7 @@ GOLDEN = {
 }
 
 
-DIAGNOSED = {
+FOUND = {
     "score": "entropy im snd bnm dev rankme",
     "distance": "svm mlp",
     "features": "source_norm source_rank target_norm target_rank",
@@ -194,7 +194,7 @@ DIAGNOSED = {
 
 
 def test_record_tells_all(tmp_path: Path) -> None:
-    launched(write_tiny(tmp_path / "tiny.yaml", base=DIGITS), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
+    launched(write_tiny(tmp_path / "tiny.yaml", base=DIGITS | DIAGNOSED), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
     folder = tmp_path / "runs/dann/seed-0"
     record = read_record(folder)
     assert [evaluation["step"] for evaluation in record.evaluations] == [4, 8, 12]
@@ -202,7 +202,7 @@ def test_record_tells_all(tmp_path: Path) -> None:
     worth = {f"{split}_{name}" for split in ("source_test", "target_test") for name in names}
     fooled = {f"discriminator_{what}" for what in ("source", "target", "source_confidence", "target_confidence",
                                                    "calibration_error")}  # fmt: skip
-    diagnosed = {f"{group}_{name}" for group, names in DIAGNOSED.items() for name in names.split()}
+    diagnosed = {f"{group}_{name}" for group, names in FOUND.items() for name in names.split()}
     splits = {"step", "source_validation", "source_test", "target_test", "share_distance"}
     assert set(record.evaluations[0]) == splits | worth | fooled | diagnosed
     assert len(record.shares) == 3 and sum(record.shares[-1]) == pytest.approx(1, abs=1e-3)
@@ -260,7 +260,7 @@ def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_diverged_run_is_recorded_and_said(tmp_path: Path, capsys: Any) -> None:
-    base = {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}}
+    base = {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}} | DIAGNOSED
     file = write_tiny(tmp_path / "tiny.yaml", base=base, seeds=[0])
     assert main(["run", str(file), "--out", str(tmp_path / "runs"), "--only", "DANN"]) == 0
     said = "DANN, seed 0, step 4: divergence: the label loss is not finite: a lower learning rate may help\n"

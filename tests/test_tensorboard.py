@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import Silent, write_tiny
+from tiny import DIAGNOSED, Silent, write_tiny
 
 from dann.experiment import read_experiment
 from dann.launch import launch
@@ -29,7 +29,7 @@ Served = Callable[..., Any]
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """What TensorBoard answers to a path and its parameters, of a folder with one DANN run."""
     folder = tmp_path_factory.mktemp("board")
-    file = write_tiny(folder / "tiny.yaml", seeds=[0])
+    file = write_tiny(folder / "tiny.yaml", seeds=[0], base=DIAGNOSED)
     experiment = read_experiment(file)
     launch(experiment, list(experiment.runs(only="DANN")), folder / "runs", torch.device("cpu"), Silent(), file)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder / "runs"), "--host", "127.0.0.1",

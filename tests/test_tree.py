@@ -201,9 +201,10 @@ def test_one_step_of_every_variant_of_every_experiment(
         monkeypatch.setitem(DOMAINS, name, tiny_vectors)
     for name in ("office31", "office_caltech10", "cifar10"):
         monkeypatch.setitem(DOMAINS, name, tiny_photos)
-    experiment = read_experiment(path, ["train.steps=1"])
+    sets = ["train.steps=1", "diagnose.examples=0"]
+    experiment = read_experiment(path, sets)
     if "weights" in experiment.base.get("network", {}):  # pretrained ones are downloaded
-        sets = ["train.steps=1", "network.weights=none", "data.batch_size=2"]
+        sets += ["network.weights=none", "data.batch_size=2"]
         cropped = "crop" in experiment.base["data"]["transform"]
         smaller = {"vgg16": "vgg11", "resnet50": "resnet18"}.get(experiment.base["network"].get("model", ""))
         sets += ["data.transform.crop=32"] * cropped + [f"network.model={smaller}"] * bool(smaller)

@@ -17,11 +17,13 @@ TINY: dict[str, Any] = {
         "optimizer": {"name": "adam", "lr": 0.01},
         "train": {"steps": 12, "evaluate_every": 4, "log_every": 2},
         "method": {"name": "dann"},
-        "diagnose": {"examples": 20},
+        "diagnose": {"examples": 0},
     },
     "variants": {"source only": {"method": {"name": "source_only"}}, "DANN": {}},
     "published": {"DANN": 0.9},
 }
+
+DIAGNOSED: dict[str, Any] = {"diagnose": {"examples": 20}}  # for tests to lay over it; it takes longer than the training
 
 
 def write_tiny(path: Path, **changes: Any) -> Path:
