@@ -111,10 +111,12 @@ def test_experiments_that_are_named_exist(page: str) -> None:
 
 def test_examples_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "README.md").read_text()
-    example, own_data, options, pretrained = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    search, example, own_data, options, pretrained = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     (tmp_path / "example.yaml").write_text(example)
     for run in read_experiment(tmp_path / "example.yaml").runs():
         assert resolve(run.declared, run.name).train.steps == 20_000
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump(TINY | parse_yaml(search, "README")))
+    assert len(list(read_experiment(tmp_path / "search.yaml").runs(only="DANN", seeds=[0]))) == 6
     for line in own_data.splitlines():
         component(parse_yaml(line, "README")["source"], "data.source", DOMAINS, "data set", "README")
     experiment = TINY | {"base": TINY["base"] | parse_yaml(options, "README")}
