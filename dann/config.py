@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PlainValidator, SerializeAsAny, create_model
+from pydantic import AfterValidator, Field, PlainValidator, SerializeAsAny, create_model
 
 from dann.data import DOMAINS, TransformOptions
 from dann.data.lacking import Lacks
@@ -141,17 +141,23 @@ class TrainSection(Section):
     replicas: Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)] = 1
 
 
+def _none_or_enough(examples: int) -> int:
+    if examples != 0 and examples < 10:
+        raise ValueError("should be 0, for no diagnosis, or from 10 on")
+    return examples
+
+
 class DiagnoseSection(Section):
     """What each evaluation measures without target labels: scores to select by, and how the adversary is doing.
 
     Args:
         examples: of each of the source's training and held-out and the target's unlabelled examples, on which features
-            are looked at; 0 for no diagnosis.
+            are looked at, from 10 on; 0 for no diagnosis.
         mixval: MixVal's score too, which forwards mixed target examples.
         reverse_steps: steps of the training in reverse that reverse validation takes; 0 for none.
     """
 
-    examples: int = Field(500, ge=0)
+    examples: Annotated[int, AfterValidator(_none_or_enough)] = 500
     mixval: bool = False
     reverse_steps: int = Field(0, ge=0)
 

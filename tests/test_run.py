@@ -194,7 +194,9 @@ FOUND = {
 
 
 def test_record_tells_all(tmp_path: Path) -> None:
-    launched(write_tiny(tmp_path / "tiny.yaml", base=DIGITS | DIAGNOSED), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
+    launched(
+        write_tiny(tmp_path / "tiny.yaml", base=DIGITS | DIAGNOSED), tmp_path / "runs", Silent(), only="DANN", seeds=[0]
+    )
     folder = tmp_path / "runs/dann/seed-0"
     record = read_record(folder)
     assert [evaluation["step"] for evaluation in record.evaluations] == [4, 8, 12]

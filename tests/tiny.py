@@ -23,7 +23,9 @@ TINY: dict[str, Any] = {
     "published": {"DANN": 0.9},
 }
 
-DIAGNOSED: dict[str, Any] = {"diagnose": {"examples": 20}}  # for tests to lay over it; it takes longer than the training
+DIAGNOSED: dict[str, Any] = {
+    "diagnose": {"examples": 20}
+}  # for tests to lay over it; it takes longer than the training
 
 
 def write_tiny(path: Path, **changes: Any) -> Path:
