@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from test_methods import OF_TRUNKS, OPTIONS, config_of
+from test_stack import DIGITS as STACKED
+from test_stack import in_both_ways, in_double  # noqa: F401
 from tiny import DIAGNOSED, TINY, Silent, write_tiny
 from torch import Tensor
 
@@ -21,8 +23,9 @@ from dann.config import Config, resolve
 from dann.data import DOMAINS, Batch, Domain, Split
 from dann.diagnose import diagnose
 from dann.distance import proxy_distances
-from dann.evaluate import evaluate
+from dann.evaluate import Scores, evaluate
 from dann.experiment import merged, read_experiment
+from dann.journal import Journal
 from dann.launch import launch
 from dann.methods import METHODS
 from dann.records import read_records
@@ -190,9 +193,7 @@ CASES = [(name, "mnist" if name == "rotation" else "mlp") for name in KINDS] + [
 
 
 @pytest.mark.parametrize(("name", "network"), CASES, ids=str)
-def test_every_method_is_diagnosed_and_left_as_it_is(
-    name: str, network: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_method_is_diagnosed_and_left_as_it_is(name: str, network: str, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = config_of(name, OPTIONS.get(name, {}), network, monkeypatch).model_dump(mode="json")
     config = resolve(declared | {"diagnose": {"examples": 20}}, "test")
     looked_at = trained(made(config, 1), 0, 1, steps=2)
@@ -220,6 +221,16 @@ def test_a_fine_tuned_run_is_left_as_it_is(finetune: dict[str, Any], monkeypatch
     assert_same(state_of(trained(looked_at, 1, 2, steps=2)), state_of(trained(other, 1, 2, steps=2)))
 
 
+def test_runs_of_a_stack_are_diagnosed_as_separate_ones(in_double: None) -> None:
+    """Dropout too is that of the step to come, which a stack draws for each of its runs."""
+    configs = [configured(**merged(STACKED, {"method": {"weight": weight}})) for weight in (1.0, 0.3)]
+    stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=2)
+    stack.hand_back()
+    for ours, theirs in zip(stack.setups, separate, strict=True):
+        found = one_step_ahead(ours, 2, 0.2)
+        assert found == pytest.approx(one_step_ahead(theirs, 2, 0.2), rel=1e-5) and found["gradient_transfer"] > 0
+
+
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_how_much_is_diagnosed_changes_no_weight(replicas: int, tmp_path: Path) -> None:
     weights, diagnosed = [], []
@@ -232,7 +243,8 @@ def test_how_much_is_diagnosed_changes_no_weight(replicas: int, tmp_path: Path) 
         weights.append([torch.load(place / "checkpoint.pt", weights_only=True) for place in records])
         diagnosed.append([evaluation for record in records.values() for evaluation in record.evaluations])
         assert all(record.environment["replicas"] == replicas for record in records.values())
-    assert_same({str(i): each for i, each in enumerate(weights[0])}, {str(i): each for i, each in enumerate(weights[1])})
+    for one, other in zip(*weights, strict=True):
+        assert_same(one, other)
     for without, with_it in zip(*diagnosed, strict=True):
         assert with_it | without == with_it and {"gradient_ratio", "score_reverse"} <= with_it.keys() - without.keys()
         assert not any(key.startswith(("score_", "distance_", "gradient_", "features_")) for key in without)
@@ -249,6 +261,31 @@ def test_a_diverged_network_is_diagnosed_without_a_warning(value: float) -> None
     assert all(math.isfinite(each) for each in found.values())
     if not math.isfinite(value):
         assert not any(name.startswith(("score_", "distance_", "features_")) for name in found)
+
+
+# The discriminator
+
+
+def test_the_discriminator_is_told_by_domain_and_its_calibration_over_both(tmp_path: Path) -> None:
+    """It is sure of the many source examples, and right; at the few target ones it is as sure, and wrong of half."""
+
+    def scores(as_target: list[float]) -> Scores:
+        count = len(as_target)
+        certain = torch.eye(2)[[0] * count]
+        return Scores(1.0, torch.tensor([[count, 0], [0, 0]]), torch.zeros(count, dtype=torch.int64), certain,
+                      torch.tensor(as_target))  # fmt: skip
+
+    journal = Journal(tmp_path, 0, steps=1, classes=("a", "b"), prior=[0.5, 0.5])
+    source, target = scores([0.1] * 40), scores([0.9, 0.1, 0.9, 0.1])
+    journal.evaluation(1, {"source_validation": source, "source_test": source, "target_test": target}, {})
+    found = journal.evaluations()[0]
+    assert (found["discriminator_source"], found["discriminator_target"]) == (1.0, 0.5)
+    assert found["discriminator_source_confidence"] == pytest.approx(0.9)
+    assert found["discriminator_target_confidence"] == pytest.approx(0.9)
+    # As many of either: of 8 examples 6 are right, at a confidence of 0.9.
+    assert found["discriminator_calibration_error"] == pytest.approx(0.9 - 6 / 8)
+    assert found["share_distance"] == 0.5 and journal.shares() == [[1.0, 0.0]]
+    journal.board.close()
 
 
 # Proxy A-distance
