@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import torch
 from test_methods import OF_TRUNKS, OPTIONS, config_of
-from test_stack import DIGITS as STACKED
-from test_stack import in_both_ways, in_double  # noqa: F401
 from tiny import DIAGNOSED, TINY, Silent, write_tiny
 from torch import Tensor
 
@@ -219,16 +217,6 @@ def test_a_fine_tuned_run_is_left_as_it_is(finetune: dict[str, Any], monkeypatch
     assert "score_reverse" in diagnose(looked_at, config, 1)
     assert_same(state_of(looked_at), before)
     assert_same(state_of(trained(looked_at, 1, 2, steps=2)), state_of(trained(other, 1, 2, steps=2)))
-
-
-def test_runs_of_a_stack_are_diagnosed_as_separate_ones(in_double: None) -> None:
-    """Dropout too is that of the step to come, which a stack draws for each of its runs."""
-    configs = [configured(**merged(STACKED, {"method": {"weight": weight}})) for weight in (1.0, 0.3)]
-    stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=2)
-    stack.hand_back()
-    for ours, theirs in zip(stack.setups, separate, strict=True):
-        found = one_step_ahead(ours, 2, 0.2)
-        assert found == pytest.approx(one_step_ahead(theirs, 2, 0.2), rel=1e-5) and found["gradient_transfer"] > 0
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
