@@ -21,8 +21,9 @@ from dann.config import Config, resolve
 from dann.data import DOMAINS, Batch, Domain, Split
 from dann.diagnose import diagnose
 from dann.distance import proxy_distances
-from dann.evaluate import evaluate
+from dann.evaluate import Scores, evaluate
 from dann.experiment import merged, read_experiment
+from dann.journal import Journal
 from dann.launch import launch
 from dann.methods import METHODS
 from dann.records import read_records
@@ -230,9 +231,8 @@ def test_how_much_is_diagnosed_changes_no_weight(replicas: int, tmp_path: Path) 
         weights.append([torch.load(place / "checkpoint.pt", weights_only=True) for place in records])
         diagnosed.append([evaluation for record in records.values() for evaluation in record.evaluations])
         assert all(record.environment["replicas"] == replicas for record in records.values())
-    assert_same(
-        {str(i): each for i, each in enumerate(weights[0])}, {str(i): each for i, each in enumerate(weights[1])}
-    )
+    for one, other in zip(*weights, strict=True):
+        assert_same(one, other)
     for without, with_it in zip(*diagnosed, strict=True):
         assert with_it | without == with_it and {"gradient_ratio", "score_reverse"} <= with_it.keys() - without.keys()
         assert not any(key.startswith(("score_", "distance_", "gradient_", "features_")) for key in without)
@@ -249,6 +249,31 @@ def test_a_diverged_network_is_diagnosed_without_a_warning(value: float) -> None
     assert all(math.isfinite(each) for each in found.values())
     if not math.isfinite(value):
         assert not any(name.startswith(("score_", "distance_", "features_")) for name in found)
+
+
+# The discriminator
+
+
+def test_the_discriminator_is_told_by_domain_and_its_calibration_over_both(tmp_path: Path) -> None:
+    """It is sure of the many source examples, and right; at the few target ones it is as sure, and wrong of half."""
+
+    def scores(as_target: list[float]) -> Scores:
+        count = len(as_target)
+        certain = torch.eye(2)[[0] * count]
+        return Scores(1.0, torch.tensor([[count, 0], [0, 0]]), torch.zeros(count, dtype=torch.int64), certain,
+                      torch.tensor(as_target))  # fmt: skip
+
+    journal = Journal(tmp_path, 0, steps=1, classes=("a", "b"), prior=[0.5, 0.5])
+    source, target = scores([0.1] * 40), scores([0.9, 0.1, 0.9, 0.1])
+    journal.evaluation(1, {"source_validation": source, "source_test": source, "target_test": target}, {})
+    found = journal.evaluations()[0]
+    assert (found["discriminator_source"], found["discriminator_target"]) == (1.0, 0.5)
+    assert found["discriminator_source_confidence"] == pytest.approx(0.9)
+    assert found["discriminator_target_confidence"] == pytest.approx(0.9)
+    # As many of either: of 8 examples 6 are right, at a confidence of 0.9.
+    assert found["discriminator_calibration_error"] == pytest.approx(0.9 - 6 / 8)
+    assert found["share_distance"] == 0.5 and journal.shares() == [[1.0, 0.0]]
+    journal.board.close()
 
 
 # Proxy A-distance

@@ -20,9 +20,9 @@ def predictions(count: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np
 
 
 def bins_of(correct: np.ndarray, confidence: np.ndarray) -> list[tuple[float, float, float]]:
-    """Share, accuracy and mean confidence of B₁ … B_M (Guo et al. 2017, section 2).
+    """Share, accuracy and mean confidence of the bins that are not empty.
 
-    B_m has those of confidence in ((m − 1)/M, m/M]; a confidence of 0, which no interval has, counts as B₁'s.
+    Guo et al. 2017, section 2: B_m has those of confidence in ((m − 1)/M, m/M]. 0, which no interval has, is B₁'s.
     """
     found = []
     for m in range(1, M + 1):

@@ -194,14 +194,13 @@ FOUND = {
 
 
 def test_record_tells_all(tmp_path: Path) -> None:
-    launched(
-        write_tiny(tmp_path / "tiny.yaml", base=DIGITS | DIAGNOSED), tmp_path / "runs", Silent(), only="DANN", seeds=[0]
-    )
+    file = write_tiny(tmp_path / "tiny.yaml", base=DIGITS | DIAGNOSED)
+    launched(file, tmp_path / "runs", Silent(), only="DANN", seeds=[0])
     folder = tmp_path / "runs/dann/seed-0"
     record = read_record(folder)
     assert [evaluation["step"] for evaluation in record.evaluations] == [4, 8, 12]
-    names = ("balanced_accuracy", "macro_precision", "macro_f1", "auc", "calibration_error")
-    worth = {f"{split}_{name}" for split in ("source_test", "target_test") for name in names}
+    of_predictions = ("balanced_accuracy", "macro_precision", "macro_f1", "auc", "calibration_error")
+    worth = {f"{split}_{metric}" for split in ("source_test", "target_test") for metric in of_predictions}
     fooled = {f"discriminator_{what}" for what in ("source", "target", "source_confidence", "target_confidence",
                                                    "calibration_error")}  # fmt: skip
     diagnosed = {f"{group}_{name}" for group, names in FOUND.items() for name in names.split()}

@@ -9,6 +9,7 @@ import yaml
 from tiny import TINY, Silent, write_tiny
 from torch import nn
 
+from dann.ahead import one_step_ahead
 from dann.build import Setup, load_pair
 from dann.checkpoint import load, save
 from dann.config import Config, resolve
@@ -194,6 +195,16 @@ def test_each_phase_steps_its_parameters(
         learner.train()
         learner.step(3, 0.3)
     assert_same_state(again, separate)
+
+
+def test_runs_of_a_stack_are_diagnosed_as_separate_ones(in_double: None) -> None:
+    """Dropout too is that of the step to come, which a stack draws for each of its runs."""
+    configs = [config_of(DIGITS, method={"weight": weight}) for weight in (1.0, 0.3)]
+    stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=2)
+    stack.hand_back()
+    for ours, theirs in zip(stack.setups, separate, strict=True):
+        found = one_step_ahead(ours, 2, 0.2)
+        assert found == pytest.approx(one_step_ahead(theirs, 2, 0.2), rel=1e-5) and found["gradient_transfer"] > 0
 
 
 def test_in_float32_it_does_so_to_rounding() -> None:

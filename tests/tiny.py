@@ -22,10 +22,7 @@ TINY: dict[str, Any] = {
     "variants": {"source only": {"method": {"name": "source_only"}}, "DANN": {}},
     "published": {"DANN": 0.9},
 }
-
-DIAGNOSED: dict[str, Any] = {
-    "diagnose": {"examples": 20}
-}  # for tests to lay over it; it takes longer than the training
+DIAGNOSED: dict[str, Any] = {"diagnose": {"examples": 20}}  # to be laid over it: takes longer than the training does
 
 
 def write_tiny(path: Path, **changes: Any) -> Path:
