@@ -16,24 +16,25 @@ from dann.data import Pair
 from dann.experiment import flattened
 from dann.selection import Evaluation
 
+# Tags as regular expressions, which match from the beginning on: without the $ more lines would be drawn.
 LAYOUT = {
     "adversary": {
-        "domain loss and chance, ln 2": ["Multiline", ["loss/domain", "loss/ln 2"]],
-        "λ and gradient ratio": ["Multiline", ["schedule/lambda", "gradient/ratio"]],
-        "gradients at the features": ["Multiline", ["gradient/label", "gradient/transfer"]],
-        "discriminator accuracy": ["Multiline", ["discriminator/source", "discriminator/target"]],
-        "proxy A-distance": ["Multiline", ["distance/svm", "distance/mlp"]],
+        "domain loss and chance, ln 2": ["Multiline", ["loss/domain$", "loss/ln 2$"]],
+        "λ and gradient ratio": ["Multiline", ["schedule/lambda$", "gradient/ratio$"]],
+        "gradients at the features": ["Multiline", ["gradient/label$", "gradient/transfer$"]],
+        "discriminator accuracy": ["Multiline", ["discriminator/source$", "discriminator/target$"]],
+        "proxy A-distance": ["Multiline", ["distance/svm$", "distance/mlp$"]],
     },
     "accuracy": {
-        "test accuracy, source and target": ["Multiline", ["accuracy/source_test", "accuracy/target_test"]],
+        "test accuracy, source and target": ["Multiline", ["accuracy/source_test$", "accuracy/target_test$"]],
         "macro-F1, source and target": [
             "Multiline",
-            ["accuracy/source_test_macro_f1", "accuracy/target_test_macro_f1"],
+            ["accuracy/source_test_macro_f1$", "accuracy/target_test_macro_f1$"],
         ],
     },
     "features": {
-        "effective rank": ["Multiline", ["features/source_rank", "features/target_rank"]],
-        "mean norm": ["Multiline", ["features/source_norm", "features/target_norm"]],
+        "effective rank": ["Multiline", ["features/source_rank$", "features/target_rank$"]],
+        "mean norm": ["Multiline", ["features/source_norm$", "features/target_norm$"]],
         "movement of the weights in a step": ["Multiline", ["update/.*"]],
     },
 }
@@ -57,9 +58,8 @@ class Board:
         self.folder, self.prior = folder, dict(list(prior.items())[:MOST_CLASSES])
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
         if start == 0:
-            shares = {
-                name: ["Multiline", [f"share/{re.escape(name)}", f"prior/{re.escape(name)}"]] for name in self.prior
-            }
+            tags = {name: [f"{group}/{re.escape(name)}$" for group in ("share", "prior")] for name in self.prior}
+            shares = {name: ["Multiline", pair] for name, pair in tags.items()}
             self.writer.add_custom_scalars(LAYOUT | {"class shares, target's predictions and source's prior": shares})
 
     def log(
