@@ -168,6 +168,16 @@ def test_the_movement_is_that_of_the_step_that_follows(run: str) -> None:
         assert moved > 0 and found[f"update_{name}"] == pytest.approx(moved, rel=1e-3), name
 
 
+@pytest.mark.parametrize(("done", "step", "progress"), [(4, 4, 4 / 12), (12, 11, 1.0)])
+def test_an_evaluation_looks_at_the_step_that_follows(done: int, step: int, progress: float) -> None:
+    """After the last step there is none: the last one is looked at again."""
+    config = configured()
+    setup = trained(made(config), 0, done)
+    found = diagnose(setup, config, done)
+    ahead = one_step_ahead(setup, step, progress)
+    assert {name: found[name] for name in ahead} == pytest.approx(ahead, rel=1e-4)
+
+
 # The run stays as it is
 
 
