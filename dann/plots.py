@@ -46,7 +46,7 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
     paths = [folder / f"{name}.png" for name in figures]
     for path, figure in zip(paths, figures.values(), strict=True):
         figure.savefig(path, dpi=110)
-        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # a third of the size: git keeps them
+        Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)  # a third of the size: git keeps them
     return paths
 
 

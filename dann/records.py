@@ -16,6 +16,7 @@ from dann.search import Setting
 from dann.selection import Evaluation
 
 RECORD, PACKED, FEATURES = "record.json", "records.jsonl.gz", "features.npz"
+DIGITS = 6  # significant ones of what was measured: an example more or less of 100 000
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
 EXECUTION = {"train.replicas"}  # keys of a configuration that say how its runs are made, not what they are
 
@@ -85,8 +86,15 @@ def pack_records(records: Iterable[Record], folder: Path) -> None:
 
 
 def _line(record: Record) -> bytes:
-    text = json.dumps(vars(record), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    rounded = [{name: _rounded(value) for name, value in each.items()} for each in record.evaluations]
+    text = json.dumps(
+        vars(record) | {"evaluations": rounded}, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
     return (text + "\n").encode()
+
+
+def _rounded(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")
 
 
 def read_record(folder: Path) -> Record:

@@ -19,6 +19,7 @@ from test_selection import EVALUATIONS
 from tiny import TINY, write_tiny
 
 from dann.cli import main
+from dann.curves import diagnosis
 from dann.errors import BadInput
 from dann.experiment import Experiment, flattened, merged, read_experiment, slug, write_experiment
 from dann.formats import FORMATS, Cell, Table
@@ -564,12 +565,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_figures_are_drawn(project: Path, capsys: Any) -> None:
     drawn = sorted(path.name for path in (project / "runs/theme/tiny").glob("*.png"))
-    assert drawn == ["bars.png", "confusion.png", "curves.png", "tsne.png"]
+    assert drawn == ["bars.png", "confusion.png", "curves.png", "reliability.png", "tsne.png"]
     (project / "runs/theme/tiny/tsne.png").unlink()
     capsys.readouterr()
     assert main(["plot", "experiments/theme/tiny.yaml"]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.split()]
-    assert len(printed) == 4 and all(path.stat().st_size > 5000 for path in printed)
+    assert len(printed) == 5 and all(path.stat().st_size > 5000 for path in printed)
 
 
 TURNS = {
@@ -578,6 +579,21 @@ TURNS = {
     "tasks": {f"{degrees:.0f}°": {"data": {"target": {"degrees": degrees}}} for degrees in (10.0, 30.0)},
     "variants": {"DANN, weak": {"method": {"weight": 0.1}}},
 }
+
+
+def test_the_diagnosis_is_drawn_where_there_is_one(tmp_path: Path) -> None:
+    experiment, records = scored({"source only": [0.5, 0.6], "DANN": [0.7, 0.8]})
+    measured = {"distance_svm": 1.5, "distance_mlp": 1.6, "gradient_ratio": 0.5, "features_target_rank": 3.0}
+    records = [replace(record, evaluations=[each | measured for each in record.evaluations]) for record in records]
+    distance, ratio, cosine, rank, shares = diagnosis(experiment, records).axes
+    assert [len(axes.lines) for axes in (distance, ratio, cosine, rank, shares)] == [
+        4,
+        3,
+        1,
+        2,
+        0,
+    ]  # with lines at 1, 0
+    assert distance.lines[0].get_ydata()[-1] == 1.5 and distance.lines[1].get_ydata()[-1] == 1.6
 
 
 def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -590,12 +606,13 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
     monkeypatch.setattr(Figure, "savefig", lambda figure, path, **rest: [saved.update({path.name: figure}),
                                                                          save(figure, path, **rest)])  # fmt: skip
     assert main(["publish", file]) == 0
-    assert sorted(saved) == ["bars.png", "confusion-30.png", "curves-30.png", "tsne-30.png"]
+    assert sorted(saved) == ["bars.png", "confusion-30.png", "curves-30.png", "reliability-30.png", "tsne-30.png"]
     assert [row.get_text() for row in saved["bars.png"].axes[0].get_xticklabels()] == [*TINY["variants"], "DANN, weak"]
     assert len(saved["bars.png"].axes[0].patches) == 3 * 3
     panels = [axes.get_title() for axes in saved["confusion-30.png"].axes if axes.get_title()]
-    assert panels == ["DANN", "DANN, weak"]
+    assert panels == ["DANN", "DANN, weak"] * 2  # of the target, then of the source
     assert [axes.get_title() for axes in saved["tsne-30.png"].axes] == ["DANN, seed 0", "DANN, weak, seed 0"]
+    assert [axes.get_title() for axes in saved["reliability-30.png"].axes] == ["DANN", "DANN, weak"]
     label = saved["curves-30.png"].axes[0]
     (legend,) = saved["curves-30.png"].legends
     assert [text.get_text() for text in legend.get_texts()] == ["DANN", "DANN, weak"]
