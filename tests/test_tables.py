@@ -570,7 +570,7 @@ def test_figures_are_drawn(project: Path, capsys: Any) -> None:
     capsys.readouterr()
     assert main(["plot", "experiments/theme/tiny.yaml"]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.split()]
-    assert len(printed) == 5 and all(path.stat().st_size > 5000 for path in printed)
+    assert len(printed) == 5 and all(path.stat().st_size > 2000 for path in printed)
 
 
 TURNS = {
