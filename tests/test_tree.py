@@ -40,16 +40,19 @@ LAYERS = [
     {"feed", "checks", "outcomes", "formats"},
     {"notes", "ranking", "transfer"},
     {"build", "journal", "tables", "gallery", "jobs"},
+    {"grids"},
+    {"provenance", "perclass"},
     {"finish", "bars", "readme", "catalogue", "sparse", "ahead", "reverse"},
     {"stack", "replicas", "curves", "diagnose"},
     {"execute", "plots"},
     {"launch", "publish", "using"},
-    {"show", "predict", "export"},
+    {"linked"},
+    {"show", "predict", "export", "report"},
     {"cli"},
 ]
 TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "search", "statistics", "outcomes",
               "formats", "notes", "ranking", "transfer", "alarms", "tables", "bars", "curves", "readme", "plots", "publish",
-              "show"}  # fmt: skip
+              "show", "grids", "provenance", "perclass", "linked", "report"}  # fmt: skip
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:
