@@ -50,6 +50,7 @@ class Section:
     Args:
         source: the content of its file.
         same: what is the same of all runs.
+        planned: how many runs the file asks for.
         unwatched: how many runs were made before alarms were recorded.
     """
 
@@ -60,6 +61,7 @@ class Section:
     runs: Runs
     grids: Sequence[Grid]
     alarms: Grid
+    planned: int
     unwatched: int
     drawings: Sequence[Drawing]
     classes: Sequence[Grid]
@@ -125,6 +127,7 @@ def _section(
         runs=runs,
         grids=[*score_grids(runs), *difference_grids(runs), *ranked],
         alarms=alarm_grid(runs),
+        planned=len(list(experiment.runs())),
         unwatched=sum(not record.shares for record in records),
         drawings=list(_drawings(experiment, folder)),
         classes=class_grids(experiment, runs.ours.records, f"{name}-classes"),
