@@ -95,7 +95,7 @@ def _add_experiments(command: Command) -> None:
     table.add_argument("--format", choices=FORMATS, default="md")
     table.add_argument("--check", action="store_true", help="fail if results/ or README.md differ from the records")
 
-    report = command("report", _report, "Write experiments as one HTML page: tables, figures, the runs of every number.")
+    report = command("report", _report, "Write experiments as one HTML page: tables, figures, each number's runs.")
     report.add_argument("paths", type=Path, nargs="+", metavar="FILE_OR_DIR")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of report.html")
     report.add_argument(

@@ -137,9 +137,5 @@ def draw(differences: Sequence[tuple[float, Sequence[float] | None]]) -> tuple[l
     for mean, ends in differences:
         told = f"{signed(mean)} points" + (f", 95 % interval {' to '.join(map(signed, ends))}" if ends else "")
         drawn.append(Drawn(at(mean), (at(ends[0]), at(ends[1])) if ends else None, at(0), told))
-    ticks = [(at(value), signed(value)) for value in {low + room, 0.0, high - room} if value == 0 or _apart(at(value) - at(0))]
-    return drawn, sorted(ticks)
-
-
-def _apart(pixels: float) -> bool:
-    return abs(pixels) > WIDTH / 5
+    values = {0.0, *(end for end in (low + room, high - room) if abs(at(end) - at(0)) > WIDTH / 5)}
+    return drawn, sorted((at(value), signed(value)) for value in values)

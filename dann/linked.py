@@ -4,11 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dann.experiment import Metric
+from dann.experiment import Metric, slug
 from dann.formats import ALARMS, WORDS, Cell, Table, bounds, signed
 from dann.grids import Badge, Entry, Grid, Head, Line, draw, key_of, text_entry
 from dann.notes import METRICS
-from dann.outcomes import Outcomes
 from dann.provenance import Runs
 from dann.search import named
 from dann.tables import difference_tables, main_tables
@@ -19,35 +18,36 @@ UPPER = ", oracle (upper bound)"
 
 def score_grids(runs: Runs) -> Iterator[Grid]:
     """What the rows score, as ``dann.tables.main_tables``."""
-    metrics = runs.experiment.metrics
-    for number, table in enumerate(main_tables(runs.ours)):
-        told = {variant: _reasons(runs, variant) for variant in table.rows}
-        lines = [Line(variant, _score_line(runs, table, metrics[number], variant, told[variant]), upper=_upper(runs, variant))
-                 for variant in table.rows]  # fmt: skip
-        heads = [Head(name, words=name in WORDS, upper=UPPER in name) for name in table.columns]
-        title = METRICS[metrics[number]] if len(metrics) > 1 and runs.experiment.tasks else "Scores"
-        yield Grid(f"{runs.name}-scores-{number + 1}", f"{title[0].upper()}{title[1:]}", table.corner, heads, lines, table.notes)
+    experiment, upper = runs.experiment, runs.ours.upper_bounds
+    for metric, table in zip(experiment.metrics, main_tables(runs.ours), strict=False):
+        name = f"{runs.name}-scores-{slug(metric)}"
+        title = METRICS[metric] if experiment.tasks and len(experiment.metrics) > 1 else "scores"
+        heads = [Head(column, words=column in WORDS, upper=UPPER in column) for column in table.columns]
+        lines = [Line(variant, _scored(runs, table, metric, variant), variant in upper) for variant in table.rows]
+        yield Grid(name, title[0].upper() + title[1:], table.corner, heads, lines, table.notes)
 
 
-def _upper(runs: Runs, variant: str) -> bool:
-    return variant in runs.ours.upper_bounds
-
-
-def _score_line(runs: Runs, table: Table, metric: Metric, variant: str, reasons: dict[str, list[str]]) -> list[Entry]:
+def _scored(runs: Runs, table: Table, metric: Metric, variant: str) -> list[Entry]:
     """A row's entries; an interval, or what is left of a published number, is of the same runs as the score before."""
     entries, link = [], ""
-    for name, cell in zip(table.columns, table.rows[variant], strict=True):
+    for column, cell in zip(table.columns, table.rows[variant], strict=True):
         if isinstance(cell.facts, dict):
-            link = _link(runs, metric, name, variant, cell.facts["seeds"])
+            link = _link(runs, metric, column, variant, cell.facts["seeds"])
             entries.append(Entry(cell.text, key_of(cell.facts), _told(cell.facts), link))
-        elif name == ALARMS:
-            entries.append(_alarms(cell, table.facts["differences"][metric].get(variant), table.facts["baseline"], reasons))
-        elif name in WORDS:
+        elif column == ALARMS:
+            difference = table.facts["differences"][metric].get(variant)
+            entries.append(_alarms(cell, _below(runs, difference), _reasons(runs, variant)))
+        elif column in WORDS:
             entries.append(text_entry(cell.text))
+        elif column.endswith("published") and "−" not in column:
+            entries.append(_linked(cell, f"#{runs.name}-file"))
         else:
-            made = f"#{runs.name}-file" if name.endswith("published") and "−" not in name else link
-            entries.append(Entry(cell.text, key_of(cell.facts), link="" if cell.facts is None else made))
+            entries.append(_linked(cell, link))
     return entries
+
+
+def _linked(cell: Cell, link: str) -> Entry:
+    return Entry(cell.text, key_of(cell.facts), link="" if cell.facts is None else link)
 
 
 def _link(runs: Runs, metric: Metric, column: str, variant: str, seeds: Sequence[int]) -> str:
@@ -83,14 +83,21 @@ def _reasons(runs: Runs, variant: str) -> dict[str, list[str]]:
     return found
 
 
-def _alarms(cell: Cell, difference: dict[str, Any] | None, baseline: str | None, reasons: dict[str, list[str]]) -> Entry:
+def _below(runs: Runs, difference: dict[str, Any] | None) -> list[str]:
+    """What is told of negative transfer over all of a row's runs."""
+    if difference is None or difference["half_width"] is None:
+        return []
+    ends = " to ".join(map(signed, bounds(difference["mean"], difference["half_width"]) or []))
+    of = f"{runs.experiment.compared_with()} on {difference['n']} equal seeds"
+    return [f"{signed(difference['mean'])} points from {of} (95 % interval {ends})"]
+
+
+def _alarms(cell: Cell, below: list[str], reasons: dict[str, list[str]]) -> Entry:
+    """The alarms of a row, each with its reasons, and of negative transfer first that of all its runs."""
     badges = []
     for words, fact in zip(cell.text.split("; "), cell.facts, strict=False):
-        told = reasons.get(fact["alarm"], [])
-        if fact["alarm"] == NEGATIVE and difference is not None:
-            ends = " to ".join(map(signed, bounds(difference["mean"], difference["half_width"]) or []))
-            told = [f"{signed(difference['mean'])} points from {baseline} on {difference['n']} equal seeds ({ends})", *told]
-        badges.append(Badge(fact["alarm"], words, told))
+        first = below if fact["alarm"] == NEGATIVE else []
+        badges.append(Badge(fact["alarm"], words, [*first, *reasons.get(fact["alarm"], [])]))
     return Entry(cell.text, key_of(cell.facts) or None, badges=badges)
 
 
@@ -98,17 +105,17 @@ def difference_grids(runs: Runs) -> Iterator[Grid]:
     """The paired differences from the baseline, each interval drawn."""
     ours, baseline = runs.ours, str(runs.experiment.compared_with())
     compared = [metric for metric in runs.experiment.metrics if any(d.n > 1 for d in ours.differences(metric).values())]
-    for number, (metric, table) in enumerate(zip(compared, difference_tables(ours), strict=True), 1):
-        drawn, ticks = draw([(cells[0].facts, cells[1].facts) for cells in table.rows.values()])
+    for metric, table in zip(compared, difference_tables(ours), strict=True):
+        drawn, ticks = draw([(mean.facts, ends.facts) for mean, ends, *_ in table.rows.values()])
         lines = []
         for (variant, cells), drawing in zip(table.rows.items(), drawn, strict=True):
             link = _paired(runs, metric, variant, baseline)
-            entries = [Entry(cell.text, key_of(cell.facts), link="" if cell.facts is None else link) for cell in cells]
-            lines.append(Line(variant, [*entries[:1], Entry(drawing.told, drawn=drawing), *entries[1:]]))
-        heads = [Head(name) for name in table.columns]
-        heads.insert(1, Head("difference and interval, drawn", ticks=ticks))
+            first, *others = [_linked(cell, link) for cell in cells]
+            lines.append(Line(variant, [first, Entry(drawing.told, drawn=drawing), *others]))
+        first_head, *heads = [Head(column) for column in table.columns]
+        heads = [first_head, Head("difference and interval, drawn", ticks=ticks), *heads]
         title = f"Differences from {baseline}: {METRICS[metric]}"
-        yield Grid(f"{runs.name}-differences-{number}", title, "", heads, lines, table.notes)
+        yield Grid(f"{runs.name}-differences-{slug(metric)}", title, "", heads, lines, table.notes)
 
 
 def _paired(runs: Runs, metric: Metric, variant: str, baseline: str) -> str:
@@ -121,34 +128,23 @@ def ranking_grid(runs: Runs, table: Table) -> Grid:
     """How the selection rules choose among all runs but those that train on the target."""
     adapted = [n for n, record in enumerate(runs.records) if record.data["source"] != record.data["target"]]
     link = runs.link("", adapted)
-    lines = [
-        Line(rule, [Entry(cell.text, key_of(cell.facts), link="" if cell.facts is None else link) for cell in cells])
-        for rule, cells in table.rows.items()
-    ]
-    heads = [Head(name) for name in table.columns]
+    lines = [Line(rule, [_linked(cell, link) for cell in cells]) for rule, cells in table.rows.items()]
+    heads = [Head(column) for column in table.columns]
     return Grid(f"{runs.name}-rules", "How the rules choose", table.corner, heads, lines, table.notes)
 
 
 def alarm_grid(runs: Runs) -> Grid:
-    """Every alarm of every run."""
+    """Every alarm of every run, a row each."""
+    experiment = runs.experiment
+    names = [*(["task"] if experiment.tasks else []), *(["setting"] if experiment.search else [])]
+    heads = [Head("alarm", words=True), *(Head(name, words=True) for name in names)]
+    heads += [Head("seed"), Head("step"), Head("what was seen", words=True)]
     lines = []
     for number, record in enumerate(runs.records):
+        words = {"task": record.task or "", "setting": named(record.setting)}
+        seed = Entry(str(record.seed), record.seed, link=runs.link("", [number]))
         for alarm in record.alarms:
-            words = [alarm["alarm"], record.task or "", named(record.setting)]
-            link = runs.link("", [number])
-            lines.append(
-                Line(
-                    record.variant,
-                    [
-                        *map(text_entry, words),
-                        Entry(str(record.seed), record.seed, link=link),
-                        Entry(str(alarm["step"]), alarm["step"]),
-                        text_entry(alarm["text"]),
-                    ],
-                )
-            )
-    heads = [Head(name, words=True) for name in ("alarm", "task", "setting")]
-    heads += [Head("seed"), Head("step"), Head("what was seen", words=True)]
-    used = [place for place in range(len(heads)) if place not in (1, 2) or any(line.entries[place].text for line in lines)]
-    lines = [Line(line.name, [line.entries[place] for place in used]) for line in lines]
-    return Grid(f"{runs.name}-alarms", "Alarms", "row", [heads[place] for place in used], lines)
+            place = [text_entry(words[name]) for name in names]
+            seen = [Entry(str(alarm["step"]), alarm["step"]), text_entry(alarm["text"])]
+            lines.append(Line(record.variant, [text_entry(alarm["alarm"]), *place, seed, *seen]))
+    return Grid(f"{runs.name}-alarms", "Alarms", "row", heads, lines)

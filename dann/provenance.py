@@ -64,9 +64,10 @@ class Runs:
 
     def table(self) -> tuple[Grid, list[tuple[str, str]]]:
         """All runs, a row each, and what is the same of all of them and so has no column."""
-        told = {head.name: [tell(record).text for record in self.records] for head, tell in self._circumstances()}
+        circumstances = self._circumstances()
+        told = {head.name: [tell(record).text for record in self.records] for head, tell in circumstances}
         same = [(name, texts[0]) for name, texts in told.items() if len(set(texts)) == 1]
-        columns = [*self._results(), *(column for column in self._circumstances() if len(set(told[column[0].name])) > 1)]
+        columns = [*self._results(), *(column for column in circumstances if column[0].name not in dict(same))]
         shown = {id(record) for record in [*self.ours.records, *self.oracle.records]}
         lines = [Line(record.variant, [tell(record) for _, tell in columns],
                       record.data["source"] == record.data["target"], id(record) not in shown)
@@ -138,9 +139,11 @@ class Runs:
 
             return Head(f"{side} data", words=True), told
 
-        protocol = (Head("protocol", words=True),
-                    lambda record: text_entry(record.data.get("protocol", "unknown")))  # fmt: skip
-        return [*(environment(key, name) for key, name in ENVIRONMENT.items()), data("source"), data("target"), protocol]
+        def protocol(record: Record) -> Entry:
+            return text_entry(record.data.get("protocol", "unknown"))
+
+        made = [environment(key, name) for key, name in ENVIRONMENT.items()]
+        return [*made, data("source"), data("target"), (Head("protocol", words=True), protocol)]
 
 
 def spans(numbers: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Experiments as one HTML page that needs nothing beside it: tables, figures, and the runs of every number. No torch."""
+"""Experiments as one HTML page with nothing beside it: tables, figures, and the runs of every number. No torch."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ CAPTIONS = {
     "bars": "The first table as bars: mean, standard deviation and each run; a dashed line is a published number",
     "curves": "Losses and accuracies over the steps: mean and range over seeds; the target solid, the source dotted",
     "diagnosis": "What the adversary is doing, over the steps: mean and range over seeds",
-    "confusion": "Confusion matrices on the target's test examples after the last step, each row as shares of its class",
+    "confusion": "Confusion matrices on the target's test examples after the last step, as shares of the true class",
     "reliability": "Accuracy over confidence after the last step: under the diagonal predictions are too confident",
     "tsne": "t-SNE of the features of source (blue) and target (red) after the last step, of one seed",
 }
@@ -106,8 +106,9 @@ def _made(sections: Sequence[Section]) -> dict[str, str]:
     hours = sum(record.seconds for record in records) / 3600
     return {
         "experiments": str(len(sections)),
-        "runs": f"{len(records)}, {hours:.1f} hours of computing" if hours >= 1 else f"{len(records)}, "
-        f"{60 * hours:.0f} minutes of computing",
+        "runs": f"{len(records)}, {hours:.1f} hours of computing"
+        if hours >= 1
+        else f"{len(records)}, {60 * hours:.0f} minutes of computing",
         "commits" if len(commits) > 1 else "commit": ", ".join(commits),
         "hardware": "; ".join(devices),
     }

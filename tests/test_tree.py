@@ -51,8 +51,8 @@ LAYERS = [
     {"cli"},
 ]
 TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "search", "statistics", "outcomes",
-              "formats", "notes", "ranking", "transfer", "alarms", "tables", "bars", "curves", "readme", "plots", "publish",
-              "show", "grids", "provenance", "perclass", "linked", "report"}  # fmt: skip
+              "formats", "notes", "ranking", "transfer", "alarms", "tables", "bars", "curves", "readme", "plots",
+              "publish", "show", "grids", "provenance", "perclass", "linked", "report"}  # fmt: skip
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:
