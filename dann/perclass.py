@@ -14,23 +14,29 @@ SPLITS = {"target_test": "target test", "source_test": "source test", "source_va
 SCORES = ("precision", "recall", "F1")
 
 
-def class_scores(counts: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    """Precision, recall and F1 of each class, shape ``(3, K + 1)``: the first column is their plain mean.
+def class_scores(counts: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float64]:
+    """Precision, recall and F1 of each class in each of R runs, ``(R, K + 1, 3)``: the first class is their plain mean.
 
     A class without an example has none (nan) and is left out of the mean, as in ``dann.metrics``.
 
     Args:
-        counts: a confusion matrix, a row per true class, shape ``(K, K)``.
+        counts: confusion matrices, a row per true class, shape ``(R, K, K)``.
     """
     weights = np.array(counts)
-    true, predicted = np.indices(weights.shape).reshape(2, -1)
+    runs, classes, _ = weights.shape
+    run, true, predicted = np.indices(weights.shape).reshape(3, -1)
+    # One call, in which each run has classes of its own: scikit-learn's checks take far longer than its counting.
     every = precision_recall_fscore_support(
-        true, predicted, labels=range(len(weights)), sample_weight=weights.ravel(), zero_division=0.0
+        run * classes + true,
+        run * classes + predicted,
+        labels=range(runs * classes),
+        sample_weight=weights.ravel(),
+        zero_division=0.0,
     )
-    scores = np.array(every[:3], dtype=np.float64)
-    there = weights.sum(axis=1) > 0
-    scores[:, ~there] = np.nan
-    return np.column_stack([scores[:, there].mean(axis=1), scores])
+    scores = np.stack(every[:3], axis=-1).reshape(runs, classes, 3)
+    there = weights.sum(axis=2, keepdims=True) > 0
+    mean = scores.mean(axis=1, where=there, keepdims=True)
+    return np.concatenate([mean, np.where(there, scores, np.nan)], axis=1)
 
 
 def class_grids(experiment: Experiment, records: Sequence[Record], prefix: str) -> list[Grid]:
@@ -52,11 +58,12 @@ def class_grids(experiment: Experiment, records: Sequence[Record], prefix: str) 
 def _grid(experiment: Experiment, records: Sequence[Record], split: str, title: str, name: str) -> Grid:
     runs = [record for record in records if split in record.confusion]
     classes = runs[0].classes
+    scores = class_scores([record.confusion[split] for record in runs])
     lines = []
     for variant in experiment.variants:
-        scores = [class_scores(record.confusion[split]) for record in runs if record.variant == variant]
-        if scores:
-            mean = np.mean(scores, axis=0).T.ravel()  # of each class its three scores in turn
+        of_variant = [record.variant == variant for record in runs]
+        if any(of_variant):
+            mean = scores[of_variant].mean(axis=0).ravel()  # of each class its three scores in turn
             lines.append(Line(variant, [_entry(float(score)) for score in mean]))
     heads = [Head(score) for _ in ["macro", *classes] for score in SCORES]
     return Grid(name, title, "", heads, lines, groups=[(group, len(SCORES)) for group in ("macro average", *classes)])

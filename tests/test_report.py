@@ -398,9 +398,9 @@ def test_scores_of_classes_are_those_of_the_definitions(tmp_path: Path) -> None:
     total = counts.sum(axis=0) + counts.sum(axis=1)
     expected = np.stack([precision, recall, np.where(total > 0, 2 * right / total, 0.0)])
     expected[:, 2] = np.nan  # a class without examples
-    found = class_scores(counts.tolist())
-    np.testing.assert_allclose(found[:, 1:], expected, atol=1e-12)
-    np.testing.assert_allclose(found[:, 0], np.nanmean(expected, axis=1), atol=1e-12)
+    _, found = class_scores([np.eye(4, dtype=int).tolist(), counts.tolist()])
+    np.testing.assert_allclose(found[1:].T, expected, atol=1e-12)
+    np.testing.assert_allclose(found[0], np.nanmean(expected, axis=1), atol=1e-12)
     experiment, records = scored({"source only": [0.5, 0.5], "DANN": [0.6, 0.6]})
     confusions = [{"target_test": [[15, 5], [0, 20]]}, {"target_test": [[20, 0], [10, 10]]}]
     records = [replace(record, declared=experiment.declared(record.variant, None), confusion=confusions[record.seed])
