@@ -52,13 +52,13 @@ def _linked(cell: Cell, link: str) -> Entry:
 
 def _link(runs: Runs, metric: Metric, column: str, variant: str, seeds: Sequence[int]) -> str:
     """The address of the runs of a score, and of what it is the mean of."""
-    experiment, oracle = runs.experiment, UPPER in column
+    experiment = runs.experiment
     tasks = [task for task in experiment.tasks if column in (task, f"{task}{UPPER}")]
     for other in experiment.metrics if not experiment.tasks else []:
         metric = other if column.startswith(f"target {METRICS[other]},") else metric
     key = "source" if column.startswith("source accuracy") else metric
-    of_oracle = oracle and runs.ours.rule != "oracle"
-    numbers = runs.numbers(runs.oracle if oracle else runs.ours, variant, tasks[0] if tasks else None, seeds)
+    of_oracle = UPPER in column and runs.ours.rule != "oracle"
+    numbers = runs.numbers(variant, tasks[0] if tasks else None, seeds)
     return runs.link(f"{key}-oracle" if of_oracle else key, numbers)
 
 
@@ -121,7 +121,7 @@ def difference_grids(runs: Runs) -> Iterator[Grid]:
 def _paired(runs: Runs, metric: Metric, variant: str, baseline: str) -> str:
     """The address of the runs of a row and of the baseline on the seeds that both have."""
     seeds = set(runs.ours.main(variant, metric)) & set(runs.ours.main(baseline, metric))
-    return runs.link(metric, *(runs.numbers(runs.ours, each, None, seeds) for each in (variant, baseline)))
+    return runs.link(metric, *(runs.numbers(each, None, seeds) for each in (variant, baseline)))
 
 
 def ranking_grid(runs: Runs, table: Table) -> Grid:

@@ -10,7 +10,7 @@ from pathlib import Path
 from dann.experiment import Experiment, Metric
 from dann.grids import Entry, Grid, Head, Line, share_entry, text_entry
 from dann.notes import METRICS
-from dann.outcomes import Outcomes, on_target, outcomes
+from dann.outcomes import Outcomes, on_target
 from dann.records import PACKED, RECORD, Record, source_accuracy
 from dann.search import named
 from dann.selection import choose
@@ -40,17 +40,12 @@ class Runs:
         return self.ours.experiment
 
     @cached_property
-    def oracle(self) -> Outcomes:
-        """What they score as the oracle would have it."""
-        return self.ours if self.ours.rule == "oracle" else outcomes(self.experiment, self.records, "oracle")
-
-    @cached_property
     def _numbers(self) -> dict[int, int]:
         return {id(record): number for number, record in enumerate(self.records)}
 
-    def numbers(self, ours: Outcomes, variant: str, task: str | None, seeds: Iterable[int]) -> list[int]:
-        """Of the runs that ``ours`` shows of a variant: those of a task, or of all where it is None, and some seeds."""
-        shown = [record for record in ours.records if record.variant == variant and record.seed in set(seeds)]
+    def numbers(self, variant: str, task: str | None, seeds: Iterable[int]) -> list[int]:
+        """Of the runs that the tables show of a variant: those of a task, or of all where it is None, and some seeds."""
+        shown = [record for record in self.ours.records if record.variant == variant and record.seed in set(seeds)]
         return [self._numbers[id(record)] for record in shown if task is None or record.task == task]
 
     def link(self, key: str, *groups: Sequence[int]) -> str:
@@ -68,7 +63,7 @@ class Runs:
         told = {head.name: [tell(record).text for record in self.records] for head, tell in circumstances}
         same = [(name, texts[0]) for name, texts in told.items() if len(set(texts)) == 1]
         columns = [*self._results(), *(column for column in circumstances if column[0].name not in dict(same))]
-        shown = {id(record) for record in [*self.ours.records, *self.oracle.records]}
+        shown = {id(record) for record in self.ours.records}
         lines = [Line(record.variant, [tell(record) for _, tell in columns],
                       record.data["source"] == record.data["target"], id(record) not in shown)
                  for record in self.records]  # fmt: skip
