@@ -44,7 +44,7 @@ class Runs:
         return {id(record): number for number, record in enumerate(self.records)}
 
     def numbers(self, variant: str, task: str | None, seeds: Iterable[int]) -> list[int]:
-        """Of the runs that the tables show of a variant: those of a task, or of all where it is None, and some seeds."""
+        """Of a variant's runs that the tables show those of some seeds and of a task, or of all where it is None."""
         shown = [record for record in self.ours.records if record.variant == variant and record.seed in set(seeds)]
         return [self._numbers[id(record)] for record in shown if task is None or record.task == task]
 
