@@ -95,6 +95,13 @@ def _add_experiments(command: Command) -> None:
     table.add_argument("--format", choices=FORMATS, default="md")
     table.add_argument("--check", action="store_true", help="fail if results/ or README.md differ from the records")
 
+    report = command("report", _report, "Write experiments as one HTML page: tables, figures, each number's runs.")
+    report.add_argument("paths", type=Path, nargs="+", metavar="FILE_OR_DIR")
+    report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of report.html")
+    report.add_argument(
+        "--selection", choices=RULES, default="last", help="the rule that chooses the reported step (default: last)"
+    )
+
     plot = command("plot", _plot, "Draw the figures of experiment files or of folders of runs.")
     plot.add_argument("path", type=Path, metavar="FILE_OR_DIR")
 
@@ -213,6 +220,13 @@ def _experiment_files(path: Path) -> list[Path]:
     if not files or any(file.name == EXPERIMENT for file in files):
         raise BadInput(f"{path}: no experiment files there; try dann table experiments --check")
     return files
+
+
+def _report(options: argparse.Namespace) -> int:
+    from dann.report import write_report
+
+    print(write_report(options.paths, options.out, options.selection))
+    return 0
 
 
 def _plot(options: argparse.Namespace) -> int:

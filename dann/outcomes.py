@@ -47,7 +47,7 @@ class Outcomes:
     def scores(self, variant: str, task: str | None, metric: Metric) -> Scores:
         """A metric on the target's test examples."""
         runs = self.chosen.get((task, variant), {})
-        return {seed: _on_target(evaluation, metric) for seed, evaluation in runs.items()}
+        return {seed: on_target(evaluation, metric) for seed, evaluation in runs.items()}
 
     def main(self, variant: str, metric: Metric) -> Scores:
         """The mean over tasks of each seed that all tasks have; without tasks the only column."""
@@ -124,7 +124,12 @@ def _mean(evaluations: Sequence[Evaluation]) -> Evaluation:
     return {key: fmean(each[key] for each in evaluations) for key in sorted(common)}
 
 
-def _on_target(evaluation: Evaluation, metric: Metric) -> float:
+def on_target(evaluation: Evaluation, metric: Metric) -> float:
+    """A metric on the target's test examples, in an evaluation that has it.
+
+    Raises:
+        BadInput: it has none.
+    """
     key = "target_test" if metric == "accuracy" else f"target_test_{metric}"
     if key not in evaluation:
         raise BadInput(f"metrics: these runs have no {metric}: make them again, or leave it out")

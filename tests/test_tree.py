@@ -44,12 +44,12 @@ LAYERS = [
     {"stack", "replicas", "curves", "diagnose"},
     {"execute", "plots"},
     {"launch", "publish", "using"},
-    {"show", "predict", "export"},
+    {"show", "predict", "export", "report"},
     {"cli"},
 ]
 TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "search", "statistics", "outcomes",
               "formats", "notes", "ranking", "transfer", "alarms", "tables", "bars", "curves", "readme", "plots",
-              "publish", "show"}  # fmt: skip
+              "publish", "show", "report"}  # fmt: skip
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:

@@ -1,0 +1,150 @@
+"""An experiment's tables as a page shows them: every number linked to the runs it is made of. Imports no torch."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dann.experiment import Metric, slug
+from dann.formats import ALARMS, WORDS, Cell, Table, bounds, signed
+from dann.notes import METRICS
+from dann.report.grids import Badge, Entry, Grid, Head, Line, draw, key_of, text_entry
+from dann.report.provenance import Runs
+from dann.search import named
+from dann.tables import difference_tables, main_tables
+from dann.transfer import NEGATIVE
+
+UPPER = ", oracle (upper bound)"
+
+
+def score_grids(runs: Runs) -> Iterator[Grid]:
+    """What the rows score, as ``dann.tables.main_tables``."""
+    experiment, upper = runs.experiment, runs.ours.upper_bounds
+    for metric, table in zip(experiment.metrics, main_tables(runs.ours), strict=False):
+        name = f"{runs.name}-scores-{slug(metric)}"
+        title = METRICS[metric] if experiment.tasks and len(experiment.metrics) > 1 else "scores"
+        heads = [Head(column, words=column in WORDS, upper=UPPER in column) for column in table.columns]
+        lines = [Line(variant, _scored(runs, table, metric, variant), variant in upper) for variant in table.rows]
+        yield Grid(name, title[0].upper() + title[1:], table.corner, heads, lines, table.notes)
+
+
+def _scored(runs: Runs, table: Table, metric: Metric, variant: str) -> list[Entry]:
+    """A row's entries; an interval, or what is left of a published number, is of the same runs as the score before."""
+    entries, link = [], ""
+    for column, cell in zip(table.columns, table.rows[variant], strict=True):
+        if isinstance(cell.facts, dict):
+            link = _link(runs, metric, column, variant, cell.facts["seeds"])
+            entries.append(Entry(cell.text, key_of(cell.facts), _told(cell.facts), link))
+        elif column == ALARMS:
+            difference = table.facts["differences"][metric].get(variant)
+            entries.append(_alarms(cell, _below(runs, difference), _reasons(runs, variant)))
+        elif column in WORDS:
+            entries.append(text_entry(cell.text))
+        elif column.endswith("published") and "−" not in column:
+            entries.append(_linked(cell, f"#{runs.name}-file"))
+        else:
+            entries.append(_linked(cell, link))
+    return entries
+
+
+def _linked(cell: Cell, link: str) -> Entry:
+    return Entry(cell.text, key_of(cell.facts), link="" if cell.facts is None else link)
+
+
+def _link(runs: Runs, metric: Metric, column: str, variant: str, seeds: Sequence[int]) -> str:
+    """The address of the runs of a score, and of what it is the mean of."""
+    experiment = runs.experiment
+    tasks = [task for task in experiment.tasks if column in (task, f"{task}{UPPER}")]
+    for other in experiment.metrics if not experiment.tasks else []:
+        metric = other if column.startswith(f"target {METRICS[other]},") else metric
+    key = "source" if column.startswith("source accuracy") else metric
+    of_oracle = UPPER in column and runs.ours.rule != "oracle"
+    numbers = runs.numbers(variant, tasks[0] if tasks else None, seeds, of_oracle)
+    return runs.link(f"{key}-oracle" if of_oracle else key, numbers)
+
+
+def _told(facts: dict[str, Any]) -> str:
+    """Interval, number of seeds and the score of each."""
+    ends = facts["interval"]
+    interval = f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}; " if ends else ""
+    each = ", ".join(f"{seed}: {100 * value:.1f}" for seed, value in zip(facts["seeds"], facts["values"], strict=True))
+    return f"{interval}n = {facts['n']}; by seed {each}"
+
+
+def _reasons(runs: Runs, variant: str) -> dict[str, list[str]]:
+    """What is told of a row's alarms, by their names: a line for those of equal seeds."""
+    seeds: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for record in runs.ours.records:
+        for alarm in record.alarms if record.variant == variant else ():
+            place = f"{record.task}, " if record.task else ""
+            seeds[alarm["alarm"], f"{place}step {alarm['step']}: {alarm['text']}"].append(str(record.seed))
+    found: dict[str, list[str]] = defaultdict(list)
+    for (name, text), each in seeds.items():
+        found[name].append(f"seed{'s' * (len(each) > 1)} {', '.join(each)}, {text}")
+    return found
+
+
+def _below(runs: Runs, difference: dict[str, Any] | None) -> list[str]:
+    """What is told of negative transfer over all of a row's runs."""
+    if difference is None or difference["half_width"] is None:
+        return []
+    ends = " to ".join(map(signed, bounds(difference["mean"], difference["half_width"]) or []))
+    of = f"{runs.experiment.compared_with()} on {difference['n']} equal seeds"
+    return [f"{signed(difference['mean'])} points from {of} (95 % interval {ends})"]
+
+
+def _alarms(cell: Cell, below: list[str], reasons: dict[str, list[str]]) -> Entry:
+    """The alarms of a row, each with its reasons, and of negative transfer first that of all its runs."""
+    badges = []
+    for words, fact in zip(cell.text.split("; "), cell.facts, strict=False):
+        first = below if fact["alarm"] == NEGATIVE else []
+        badges.append(Badge(fact["alarm"], words, [*first, *reasons.get(fact["alarm"], [])]))
+    return Entry(cell.text, key_of(cell.facts) or None, badges=badges)
+
+
+def difference_grids(runs: Runs) -> Iterator[Grid]:
+    """The paired differences from the baseline, each interval drawn."""
+    ours, baseline = runs.ours, str(runs.experiment.compared_with())
+    compared = [metric for metric in runs.experiment.metrics if any(d.n > 1 for d in ours.differences(metric).values())]
+    for metric, table in zip(compared, difference_tables(ours), strict=True):
+        drawn, ticks = draw([(mean.facts, ends.facts) for mean, ends, *_ in table.rows.values()])
+        lines = []
+        for (variant, cells), drawing in zip(table.rows.items(), drawn, strict=True):
+            link = _paired(runs, metric, variant, baseline)
+            first, *others = [_linked(cell, link) for cell in cells]
+            lines.append(Line(variant, [first, Entry(drawing.told, drawn=drawing), *others]))
+        first_head, *heads = [Head(column) for column in table.columns]
+        heads = [first_head, Head("difference and interval, drawn", ticks=ticks), *heads]
+        title = f"Differences from {baseline}: {METRICS[metric]}"
+        yield Grid(f"{runs.name}-differences-{slug(metric)}", title, "", heads, lines, table.notes)
+
+
+def _paired(runs: Runs, metric: Metric, variant: str, baseline: str) -> str:
+    """The address of the runs of a row and of the baseline on the seeds that both have."""
+    seeds = set(runs.ours.main(variant, metric)) & set(runs.ours.main(baseline, metric))
+    return runs.link(metric, *(runs.numbers(each, None, seeds) for each in (variant, baseline)))
+
+
+def ranking_grid(runs: Runs, table: Table) -> Grid:
+    """How the selection rules choose among all runs but those that train on the target."""
+    adapted = [n for n, record in enumerate(runs.records) if record.data["source"] != record.data["target"]]
+    link = runs.link("", adapted)
+    lines = [Line(rule, [_linked(cell, link) for cell in cells]) for rule, cells in table.rows.items()]
+    heads = [Head(column) for column in table.columns]
+    return Grid(f"{runs.name}-rules", "How the rules choose", table.corner, heads, lines, table.notes)
+
+
+def alarm_grid(runs: Runs) -> Grid:
+    """Every alarm of every run, a row each."""
+    experiment = runs.experiment
+    names = [*(["task"] if experiment.tasks else []), *(["setting"] if experiment.search else [])]
+    heads = [Head("alarm", words=True), *(Head(name, words=True) for name in names)]
+    heads += [Head("seed"), Head("step"), Head("what was seen", words=True)]
+    lines = []
+    for number, record in enumerate(runs.records):
+        words = {"task": record.task or "", "setting": named(record.setting)}
+        seed = Entry(str(record.seed), record.seed, link=runs.link("", [number]))
+        for alarm in record.alarms:
+            place = [text_entry(words[name]) for name in names]
+            seen = [Entry(str(alarm["step"]), alarm["step"]), text_entry(alarm["text"])]
+            lines.append(Line(record.variant, [text_entry(alarm["alarm"]), *place, seed, *seen]))
+    return Grid(f"{runs.name}-alarms", "Alarms", "row", heads, lines)
