@@ -36,6 +36,8 @@ def notes_of_scores(ours: Outcomes, metrics: Sequence[Metric], columns: Mapping[
     if any("▼" in cell.text for cell in columns.get(ALARMS, {}).values()):
         notes.append(f"▼: the 95 % t-interval of the paired difference from {ours.experiment.compared_with()} lies "
                      "wholly below 0.")  # fmt: skip
+    if ALARMS in columns:
+        notes.append("Alarms: in how many of a row's runs; the README tells what raises them.")
     if (search := ours.experiment.search) is not None:
         rule = search.rule if ours.rule == "last" else ours.rule
         notes.append(f"Of the {search.budget} settings that each row tries the one {_by(rule)} is shown.")
