@@ -186,7 +186,7 @@ def _run(options: argparse.Namespace) -> int:
     figures = draw_all(experiment, folder)
     print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
     print(f"TensorBoard:  tensorboard --logdir {folder}")
-    print(f"Upper bound:  dann table {folder} --selection oracle")
+    print(f"Report:       dann report {folder} --out {folder}")
     return 0
 
 
