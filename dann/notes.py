@@ -7,7 +7,7 @@ from dann.experiment import Metric
 from dann.formats import ALARMS, Cell
 from dann.outcomes import Outcomes
 from dann.records import Record
-from dann.selection import DESCRIBED, lacks
+from dann.selection import DESCRIBED, LOWER_IS_BETTER, lacks
 
 METRICS: dict[Metric, str] = {
     "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_precision": "macro-precision",
@@ -15,22 +15,23 @@ METRICS: dict[Metric, str] = {
     "seen": "mean recall of seen classes", "unseen": "mean recall of unseen classes",
     "harmonic": "harmonic mean of both recalls", "zero_shot": "mean recall of unseen classes among themselves",
 }  # fmt: skip
-LOWER_IS_BETTER = {"calibration_error"}
 TESTS = {"paired_t": "paired t-test", "wilcoxon": "exact Wilcoxon signed-rank test"}
 
 
-def notes_of_scores(ours: Outcomes, metrics: Sequence[Metric], columns: Mapping[str, Mapping[str, Cell]]) -> list[str]:
+def notes_of_scores(ours: Outcomes, metric: Metric, columns: Mapping[str, Mapping[str, Cell]]) -> list[str]:
     """What the reader of a table of scores must know, and no more than its columns ask for."""
     records = ours.records
     if not records:
         return ["No finished runs yet."]
-    shown = ", ".join(METRICS[metric] for metric in metrics)
-    notes = [f"{shown[0].upper()}{shown[1:]} on {tested_on(records)}, {_spread(ours)}, {DESCRIBED[ours.rule]}."]
+    shown = METRICS[metric]
+    notes = [
+        f"{shown[0].upper()}{shown[1:]} on {tested_on(records)}, {_spread(ours)}, {_described(ours.rule, metric)}."
+    ]
     without = sum(lacks(ours.rule, record.evaluations) for record in records)
     if without:
         notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
     if ours.rule != "oracle":
-        notes.append(f"Oracle: {DESCRIBED['oracle']}.")
+        notes.append(f"Oracle: {_described('oracle', metric)}.")
     if any("− published" in name for name in columns):
         notes.append("− published: our mean less the published number, in points.")
     if any("▼" in cell.text for cell in columns.get(ALARMS, {}).values()):
@@ -40,7 +41,7 @@ def notes_of_scores(ours: Outcomes, metrics: Sequence[Metric], columns: Mapping[
         notes.append("Alarms: in how many of a row's runs; the README tells what raises them.")
     if (search := ours.experiment.search) is not None:
         rule = search.rule if ours.rule == "last" else ours.rule
-        notes.append(f"Of the {search.budget} settings that each row tries the one {_by(rule)} is shown.")
+        notes.append(f"Of the {search.budget} settings that each row tries the one {_by(rule, metric)} is shown.")
     return [*notes, *_made_of(records, ours.every)]
 
 
@@ -51,7 +52,7 @@ def notes_of_differences(ours: Outcomes, metric: Metric) -> list[str]:
     corrected = sum(difference.p is not None for difference in rows.values())
     notes = [
         f"Each row's target {METRICS[metric]} less that of {experiment.compared_with()} on the same seeds{of}, "
-        f"{DESCRIBED[ours.rule]}{'; less is better' if metric in LOWER_IS_BETTER else ''}.",
+        f"{_described(ours.rule, metric)}{'; less is better' if metric in LOWER_IS_BETTER else ''}.",
         f"p: two-sided {TESTS[experiment.test]}, by Holm corrected for {corrected} row{'s' * (corrected != 1)}; "
         "d: mean over standard deviation of the differences; n: common seeds.",
     ]
@@ -66,8 +67,13 @@ def _spread(ours: Outcomes) -> str:
     return f"mean ± standard deviation over {seeds} seeds, 95 % t-interval{over}" if seeds > 1 else "one seed"
 
 
-def _by(rule: str) -> str:
-    return f"{DESCRIBED[rule].removeprefix('at the step ')} (mean over seeds)"
+def _described(rule: str, metric: Metric) -> str:
+    """What a rule chooses; the oracle goes by the metric."""
+    return DESCRIBED[rule] if rule != "oracle" else DESCRIBED[rule].replace("accuracy", METRICS[metric])
+
+
+def _by(rule: str, metric: Metric) -> str:
+    return f"{_described(rule, metric).removeprefix('at the step ')} (mean over seeds)"
 
 
 def _made_of(records: Sequence[Record], every: Sequence[Record]) -> list[str]:

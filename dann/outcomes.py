@@ -10,7 +10,7 @@ from dann.errors import BadInput
 from dann.experiment import Experiment, Metric
 from dann.records import Record, source_accuracy
 from dann.search import named
-from dann.selection import RULES, Evaluation, check_scores, choose
+from dann.selection import Evaluation, check_scores, choose, rule_for, target_key
 from dann.statistics import Difference, holm, paired
 
 Scores = dict[int, float]  # by seed, as shares of 1
@@ -23,6 +23,7 @@ class Outcomes:
     Args:
         every: all records.
         records: those of the settings of hyper-parameters that are chosen, where they were searched.
+        metric: what the oracle goes by.
         chosen: by task and variant, then by seed, the evaluation that the rule chooses.
     """
 
@@ -30,6 +31,7 @@ class Outcomes:
     every: Sequence[Record]
     records: Sequence[Record]
     rule: str
+    metric: Metric
     chosen: dict[tuple[str | None, str], dict[int, Evaluation]]
 
     @cached_property
@@ -43,6 +45,10 @@ class Outcomes:
         """The variants that train on labels of the target itself."""
         found = [record.variant for record in self.records if record.data["source"] == record.data["target"]]
         return list(dict.fromkeys(found))
+
+    def by(self, metric: Metric) -> "Outcomes":
+        """The same, but as the oracle would have it by this metric, where it is the rule."""
+        return self if self.rule != "oracle" else outcomes(self.experiment, self.every, self.rule, metric)
 
     def scores(self, variant: str, task: str | None, metric: Metric) -> Scores:
         """A metric on the target's test examples."""
@@ -77,27 +83,35 @@ class Outcomes:
         return {variant: replace(made[variant], adjusted=p) for variant, p in zip(made, adjusted, strict=True)}
 
 
-def outcomes(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> Outcomes:
+def outcomes(
+    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: Metric = "accuracy"
+) -> Outcomes:
     """What ``records`` score under ``rule``.
+
+    Args:
+        metric: what the oracle goes by.
 
     Raises:
         BadInput: none of them has the score that the rule goes by.
     """
     check_scores(rule, [record.evaluations for record in records])
-    kept = of_chosen_settings(experiment, records, rule)
+    kept = of_chosen_settings(experiment, records, rule, metric)
     chosen: dict[tuple[str | None, str], dict[int, Evaluation]] = defaultdict(dict)
     for record in kept:
-        chosen[record.task, record.variant][record.seed] = choose(rule, record.evaluations)
-    return Outcomes(experiment, records, kept, rule, dict(chosen))
+        chosen[record.task, record.variant][record.seed] = choose(rule, record.evaluations, metric)
+    return Outcomes(experiment, records, kept, rule, metric, dict(chosen))
 
 
-def of_chosen_settings(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> Sequence[Record]:
+def of_chosen_settings(
+    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: Metric = "accuracy"
+) -> Sequence[Record]:
     """The records of one setting for each row and task: that whose scores, the means over seeds, a rule likes best.
 
     Only settings with as many seeds as any are candidates.
 
     Args:
         rule: ``last`` chooses no setting: then the rule of the experiment's search does.
+        metric: what the oracle goes by.
 
     Raises:
         BadInput: none of the records has the score that the rule goes by.
@@ -113,8 +127,8 @@ def of_chosen_settings(experiment: Experiment, records: Sequence[Record], rule: 
     for settings in rows.values():
         most = max(map(len, settings.values()))
         complete = [runs for runs in settings.values() if len(runs) == most]
-        means = [_mean([choose(rule, run.evaluations) for run in runs]) for runs in complete]
-        kept += complete[RULES[among](means)]
+        means = [_mean([choose(rule, run.evaluations, metric) for run in runs]) for runs in complete]
+        kept += complete[rule_for(among, metric)(means)]
     return kept
 
 
@@ -130,7 +144,7 @@ def on_target(evaluation: Evaluation, metric: Metric) -> float:
     Raises:
         BadInput: it has none.
     """
-    key = "target_test" if metric == "accuracy" else f"target_test_{metric}"
+    key = target_key(metric)
     if key not in evaluation:
         raise BadInput(f"metrics: these runs have no {metric}: make them again, or leave it out")
     return evaluation[key]

@@ -13,6 +13,7 @@ from dann.errors import BadInput
 
 Evaluation = dict[str, float]  # what was measured after a step, by name
 Rule = Callable[[Sequence[Evaluation]], int]
+LOWER_IS_BETTER = {"calibration_error"}  # of the metrics
 FLOOR = 0.95  # of the best source validation accuracy, what the vote asks of a candidate
 KEYS = {
     "source_val": "source_validation",
@@ -28,7 +29,7 @@ KEYS = {
 }
 VOTERS = ("im", "snd", "bnm", "dev")  # beside source_val, which is what the floor needs as well
 DESCRIBED = {
-    "last": "after the last step; nothing is selected",
+    "last": "after the last step; no step is selected",
     "source_val": "at the step with the best source validation accuracy",
     "entropy": "at the step with the least entropy of the target's predictions",
     "im": "at the step with the most mutual information of the target's inputs and predictions",
@@ -55,9 +56,13 @@ def last(candidates: Sequence[Evaluation]) -> int:
     return len(candidates) - 1
 
 
-def best(candidates: Sequence[Evaluation], key: str) -> int:
-    """The place of the largest value under ``key``, of equals the latest; what lacks it loses, the last if all do."""
-    values = _values(candidates, key)
+def best(candidates: Sequence[Evaluation], key: str, sign: int = 1) -> int:
+    """The place of the largest value under ``key``, of equals the latest; what lacks it loses, the last if all do.
+
+    Args:
+        sign: −1 for the smallest.
+    """
+    values = _values([{key: sign * each[key]} if key in each else {} for each in candidates], key)
     return max(range(len(values)), key=lambda place: (values[place], place))
 
 
@@ -107,9 +112,21 @@ RULES: dict[str, Rule] = {
 }
 
 
-def choose(rule: str, candidates: Sequence[Evaluation]) -> Evaluation:
-    """The candidate that a rule chooses."""
-    return candidates[RULES[rule](candidates)]
+def rule_for(rule: str, metric: str = "accuracy") -> Rule:
+    """The rule of that name; the oracle goes by the metric, else it would be no bound of it."""
+    if rule != "oracle":
+        return RULES[rule]
+    return partial(best, key=target_key(metric), sign=-1 if metric in LOWER_IS_BETTER else 1)
+
+
+def target_key(metric: str) -> str:
+    """Under which name evaluations have a metric of the target's test examples."""
+    return "target_test" if metric == "accuracy" else f"target_test_{metric}"
+
+
+def choose(rule: str, candidates: Sequence[Evaluation], metric: str = "accuracy") -> Evaluation:
+    """The candidate that a rule chooses; ``metric`` is what the oracle goes by."""
+    return candidates[rule_for(rule, metric)(candidates)]
 
 
 def lacks(rule: str, candidates: Sequence[Evaluation]) -> bool:

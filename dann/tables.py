@@ -50,44 +50,37 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
 
 
 def main_tables(ours: Outcomes) -> list[Table]:
-    """What an experiment scores: of its tasks, a table for each metric; without tasks a single one.
+    """What an experiment scores: a table for each metric.
 
-    Each shows the target's test metrics, the 95 % t-interval of the first or of the average over tasks, the same as
-    the oracle would have it, published numbers and alarms; without tasks also the source accuracy.
+    Each shows the metric on the target's test examples, the 95 % t-interval of the only column or of the average over
+    tasks, the same as the oracle would have it, published numbers and alarms; without tasks also the source accuracy.
     """
-    experiment = ours.experiment
-    oracle = ours if ours.rule == "oracle" else outcomes(experiment, ours.every, "oracle")
-    differences = {metric: ours.differences(metric) for metric in experiment.metrics}
-    each = [[metric] for metric in experiment.metrics] if experiment.tasks else [list(experiment.metrics)]
-    return [_main_table(ours, oracle, metrics, differences) for metrics in each]
+    return [_main_table(ours.by(metric), metric) for metric in ours.experiment.metrics]
 
 
-def _main_table(
-    ours: Outcomes, oracle: Outcomes, metrics: list[Metric], differences: dict[Metric, dict[str, Difference]]
-) -> Table:
-    experiment, first = ours.experiment, metrics[0]
-    columns: Columns = {}
+def _main_table(ours: Outcomes, metric: Metric) -> Table:
+    experiment, columns, differences = ours.experiment, Columns(), ours.differences(metric)
     for task in experiment.tasks:
-        columns |= _beside_published(ours, task, first)
-    columns |= _beside_published(ours, None, first)
-    if oracle is not ours:
-        columns |= _scored(oracle, _main_name(experiment, first), _mains(oracle, first))
-    for metric in metrics[1:]:
-        columns |= _scored(ours, _main_name(experiment, metric), _mains(ours, metric))
-    if not experiment.tasks:
+        columns |= _beside_published(ours, task, metric)
+    columns |= _beside_published(ours, None, metric)
+    if ours.rule != "oracle":
+        oracle = outcomes(experiment, ours.every, "oracle", metric)
+        columns |= _scored(oracle, _main_name(experiment, metric), _mains(oracle, metric))
+    if not experiment.tasks and metric == experiment.metrics[0]:
         columns["source accuracy, %"] = {v: score(ours.on_source(v), ours.seeds) for v in experiment.variants}
     if experiment.search is not None:
         columns[CHOSEN] = {variant: _chosen(ours, variant) for variant in experiment.variants}
-    columns |= _alarms(ours, differences[first], first in OF_TRANSFER)
+    columns |= _alarms(ours, differences, metric in OF_TRANSFER)
     rows = {v: [column[v] for column in columns.values()] for v in experiment.variants}
     facts = {
+        "metric": metric,
         "rule": ours.rule,
         "baseline": experiment.compared_with(),
         "test": experiment.test,
-        "differences": {metric: {v: asdict(d) for v, d in differences[metric].items()} for metric in metrics},
+        "differences": {variant: asdict(difference) for variant, difference in differences.items()},
     }
-    corner = f"{METRICS[first]}, %" if experiment.tasks and len(experiment.metrics) > 1 else ""
-    return Table(experiment.title, list(columns), rows, notes_of_scores(ours, metrics, columns), corner, facts)
+    corner = f"{METRICS[metric]}, %" if experiment.tasks and len(experiment.metrics) > 1 else ""
+    return Table(experiment.title, list(columns), rows, notes_of_scores(ours, metric, columns), corner, facts)
 
 
 def _main_name(experiment: Experiment, metric: Metric) -> str:
@@ -135,21 +128,18 @@ def _gap(scores: Scores, value: float | None) -> Cell:
 
 
 def _alarms(ours: Outcomes, differences: dict[str, Difference], of_transfer: bool) -> Columns:
-    """A column of what went wrong, if anything did: negative transfer, and the alarms of how many of a row's runs.
-
-    Rows that train on the source only transfer nothing. The runs' own alarms of negative transfer are shown only where
-    the row has no interval of its difference from the baseline.
-    """
-    cells = {}
+    """A column of what went wrong, if anything did: negative transfer, and the alarms of how many of a row's runs."""
+    cells, baseline = {}, ours.experiment.compared_with()
+    from_source = of_transfer and baseline is not None and ours.experiment.on_source_only(baseline)
     for variant in ours.experiment.variants:
         runs = [{alarm["alarm"] for alarm in record.alarms} for record in ours.records if record.variant == variant]
         counts = Counter(name for names in runs for name in sorted(names))
         compared = differences.get(variant)
-        if compared is not None and compared.half_width is not None:
-            counts.pop(NEGATIVE, None)
+        below = compared is not None and compared.below and from_source
         found: list[dict[str, Any]] = []
-        if compared is not None and compared.below and of_transfer and not ours.experiment.on_source_only(variant):
+        if below and not ours.experiment.on_source_only(variant):
             found.append({"alarm": NEGATIVE})
+            counts.pop(NEGATIVE, None)  # all of the row is, whatever single tasks tell
         words = [f"▼ {NEGATIVE}"] * len(found)
         words += [f"{name} ({count} of {len(runs)})" for name, count in counts.items()]
         found += [{"alarm": name, "runs": count, "of": len(runs)} for name, count in counts.items()]
@@ -171,12 +161,12 @@ def difference_tables(ours: Outcomes) -> list[Table]:
     """
     baseline, tables = ours.experiment.compared_with(), []
     for metric in ours.experiment.metrics:
-        found = ours.differences(metric)
+        found = ours.by(metric).differences(metric)
         if any(difference.n > 1 for difference in found.values()):
             columns = ["difference, points", "95 % interval", "p", "p (Holm)", "effect size d", "n"]
             rows = {variant: _differing(difference) for variant, difference in found.items()}
             title = f"{METRICS[metric]} against {baseline}"
-            notes = notes_of_differences(ours, metric)
+            notes = notes_of_differences(ours.by(metric), metric)
             facts = {"rule": ours.rule, "baseline": baseline, "test": ours.experiment.test}
             tables.append(Table(f"{ours.experiment.title}: {title}", columns, rows, notes, title, facts))
     return tables

@@ -21,7 +21,7 @@ def score_grids(runs: Runs) -> Iterator[Grid]:
     experiment, upper = runs.experiment, runs.ours.upper_bounds
     for metric, table in zip(experiment.metrics, main_tables(runs.ours), strict=False):
         name = f"{runs.name}-scores-{slug(metric)}"
-        title = METRICS[metric] if experiment.tasks and len(experiment.metrics) > 1 else "scores"
+        title = METRICS[metric] if len(experiment.metrics) > 1 else "scores"
         heads = [Head(column, words=column in WORDS, upper=UPPER in column) for column in table.columns]
         lines = [Line(variant, _scored(runs, table, metric, variant), variant in upper) for variant in table.rows]
         yield Grid(name, title[0].upper() + title[1:], table.corner, heads, lines, table.notes)
@@ -35,7 +35,7 @@ def _scored(runs: Runs, table: Table, metric: Metric, variant: str) -> list[Entr
             link = _link(runs, metric, column, variant, cell.facts["seeds"])
             entries.append(Entry(cell.text, key_of(cell.facts), _told(cell.facts), link))
         elif column == ALARMS:
-            difference = table.facts["differences"][metric].get(variant)
+            difference = table.facts["differences"].get(variant)
             entries.append(_alarms(cell, _below(runs, difference), _reasons(runs, variant)))
         elif column in WORDS:
             entries.append(text_entry(cell.text))
@@ -54,11 +54,9 @@ def _link(runs: Runs, metric: Metric, column: str, variant: str, seeds: Sequence
     """The address of the runs of a score, and of what it is the mean of."""
     experiment = runs.experiment
     tasks = [task for task in experiment.tasks if column in (task, f"{task}{UPPER}")]
-    for other in experiment.metrics if not experiment.tasks else []:
-        metric = other if column.startswith(f"target {METRICS[other]},") else metric
     key = "source" if column.startswith("source accuracy") else metric
     of_oracle = UPPER in column and runs.ours.rule != "oracle"
-    numbers = runs.numbers(variant, tasks[0] if tasks else None, seeds, of_oracle)
+    numbers = runs.numbers(variant, tasks[0] if tasks else None, seeds, metric if of_oracle else None)
     return runs.link(f"{key}-oracle" if of_oracle else key, numbers)
 
 

@@ -117,7 +117,8 @@ def _made(sections: Sequence[Section]) -> dict[str, str]:
 def _section(
     name: str, file: Path, experiment: Experiment, folder: Path, records: Sequence[Record], rule: str
 ) -> Section:
-    runs = Runs(name, folder, records, outcomes(experiment, records, rule), outcomes(experiment, records, "oracle"))
+    oracle = {metric: outcomes(experiment, records, "oracle", metric) for metric in experiment.metrics}
+    runs = Runs(name, folder, records, outcomes(experiment, records, rule), oracle)
     ranked = [ranking_grid(runs, ranking(experiment, records))] if experiment.compare_rules else []
     table, same = runs.table()
     return Section(

@@ -28,14 +28,14 @@ class Runs:
         name: of the experiment in the page's addresses.
         folder: that the records lie in.
         ours: what they score under the rule of the report.
-        oracle: what they score under the oracle.
+        oracle: what they score under the oracle by each metric.
     """
 
     name: str
     folder: Path
     records: Sequence[Record]
     ours: Outcomes
-    oracle: Outcomes
+    oracle: dict[Metric, Outcomes]
 
     @property
     def experiment(self) -> Experiment:
@@ -45,13 +45,13 @@ class Runs:
     def _numbers(self) -> dict[int, int]:
         return {id(record): number for number, record in enumerate(self.records)}
 
-    def numbers(self, variant: str, task: str | None, seeds: Iterable[int], of_oracle: bool = False) -> list[int]:
+    def numbers(self, variant: str, task: str | None, seeds: Iterable[int], oracle: Metric | None = None) -> list[int]:
         """Of a variant's runs that the tables show those of some seeds and of a task, or of all where it is None.
 
         Args:
-            of_oracle: of those that its column shows, which are of other settings where hyper-parameters are searched.
+            oracle: of those that its column of that metric shows: other settings where hyper-parameters are searched.
         """
-        ours = self.oracle if of_oracle else self.ours
+        ours = self.ours if oracle is None else self.oracle[oracle]
         shown = [record for record in ours.records if record.variant == variant and record.seed in set(seeds)]
         return [self._numbers[id(record)] for record in shown if task is None or record.task == task]
 
@@ -100,10 +100,10 @@ class Runs:
 
         def column(metric: Metric) -> Column:
             head = Head(f"target {METRICS[metric]}{words}, %", upper=upper, key=f"{metric}{end}")
-            return head, lambda record: share_entry(on_target(choose(rule, record.evaluations), metric))
+            return head, lambda record: share_entry(on_target(choose(rule, record.evaluations, metric), metric))
 
         def step(record: Record) -> Entry:
-            chosen = choose(rule, record.evaluations)["step"]
+            chosen = choose(rule, record.evaluations, self.experiment.metrics[0])["step"]
             return Entry(f"{chosen:.0f}", chosen)
 
         return [(Head(f"step{words}", upper=upper), step), *map(column, self.experiment.metrics)]
