@@ -34,9 +34,10 @@ class Alarm:
 def raised(entries: Sequence[Entry], prior: Sequence[float], steps: int) -> list[Alarm]:
     """The alarms that a run's account so far gives reason for.
 
-    - ``discriminator won``: the domain loss stayed under 0.05 for a fifth of training: the features tell the domains
-      apart and the reversal does not change that.
-    - ``discriminator dead``: the domain loss never left ln 2 by more than 0.001: the discriminator learns nothing.
+    - ``discriminator won``: the domain loss, weighted or not, stayed under 0.05 for a fifth of training: the features
+      tell the domains apart and the reversal does not change that.
+    - ``discriminator dead``: the domain loss never left ln 2 by more than 0.001: the discriminator learns nothing. Of a
+      weighted loss, whose value at chance is another, the discriminator's confidence never left 0.5.
     - ``collapse``: in the second half of training the target is predicted to be of few classes, or the effective rank
       of its features fell under half of what it was and of the source's.
     - ``divergence``: a loss is not finite, or after a quarter of training the label loss is thrice that of guessing.
@@ -53,7 +54,7 @@ def raised(entries: Sequence[Entry], prior: Sequence[float], steps: int) -> list
     evaluations = [entry for entry in entries if entry.get("evaluation")]
     if (broken := _not_finite(losses)) is not None:
         return [broken]  # what its network predicts since means nothing
-    found = [_divergence(losses, len(prior), steps), _won(losses, steps), _dead(losses, steps)]
+    found = [_divergence(losses, len(prior), steps), _won(losses, steps), _dead(losses, evaluations, steps)]
     if evaluations and evaluations[-1]["step"] >= SETTLED * steps and "shares" in evaluations[-1]:
         found.append(_collapse(evaluations, prior) or _label_shift(evaluations[-1], prior))
     return [alarm for alarm in found if alarm is not None]
@@ -79,7 +80,7 @@ def _divergence(losses: Sequence[Entry], classes: int, steps: int) -> Alarm | No
 def _won(losses: Sequence[Entry], steps: int) -> Alarm | None:
     since = None
     for entry in losses:
-        domain = entry.get("loss_domain")
+        domain = entry.get("loss_domain", entry.get("loss_weighted_domain"))
         low = domain is not None and domain < WON
         since = (entry["step"] if since is None else since) if low else None
         if since is not None and entry["step"] - since >= LONG * steps:
@@ -88,11 +89,14 @@ def _won(losses: Sequence[Entry], steps: int) -> Alarm | None:
     return None
 
 
-def _dead(losses: Sequence[Entry], steps: int) -> Alarm | None:
-    domain = [(entry["step"], entry["loss_domain"]) for entry in losses if entry.get("loss_domain") is not None]
+def _dead(losses: Sequence[Entry], evaluations: Sequence[Entry], steps: int) -> Alarm | None:
+    domain = [(entry["step"], entry["loss_domain"] - CHANCE) for entry in losses if "loss_domain" in entry]
+    if not domain:
+        confidences = ("discriminator_source_confidence", "discriminator_target_confidence")
+        domain = [(entry["step"], entry[name] - 0.5) for entry in evaluations for name in confidences if name in entry]
     if len(domain) < 3 or domain[-1][0] - domain[0][0] < BEGUN * steps:
         return None
-    if max(abs(value - CHANCE) for _, value in domain) > DEAD:
+    if max(abs(value) for _, value in domain) > DEAD:
         return None
     text = "the domain loss never left ln 2: the discriminator learns nothing; is it trained, are the domains the same?"
     return Alarm("discriminator dead", domain[-1][0], text)
@@ -116,8 +120,8 @@ def _label_shift(last: Entry, prior: Sequence[float]) -> Alarm | None:
     distance = share_distance(last["shares"], prior)
     if distance <= SHIFTED:
         return None
-    text = (f"the class shares predicted on the target are {distance:.2f} from the source's (total variation): "
-            "weighted_dann, or data.resample, may help")  # fmt: skip
+    text = (f"the class shares predicted on the target are {distance:.2f} from the source's (total variation): the "
+            "labels have shifted, or the predictions are poor")  # fmt: skip
     return Alarm("label shift", last["step"], text)
 
 

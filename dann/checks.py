@@ -34,6 +34,8 @@ def check_parts(config: Config) -> None:
     if texts and len(vocabularies) > 1:
         names = " and ".join(sorted(map(str, vocabularies)))
         raise BadInput(f"data: {names} may number words differently: give tokenizers and network.model one name")
+    if texts and config.diagnose.mixval:
+        raise BadInput("diagnose.mixval: mixes inputs, which numbers of words cannot be: leave it out")
     if texts and config.method.name == "vada":
         raise BadInput("method: vada changes its inputs a little, which numbers of words cannot be: choose another")
 

@@ -22,7 +22,8 @@ def diagnose(setup: Setup, config: Config, step: int) -> dict[str, float]:
     """Scores and diagnostics after ``step`` steps; what is not finite, as after divergence, is left out.
 
     Source features are of training examples, the target's of its unlabelled training examples: no test example is
-    looked at. Names begin with what they are of:
+    looked at, unlike for the class shares and the discriminator's accuracy, which ``dann.journal`` takes from the
+    predictions on the test splits. Names begin with what they are of:
 
     - ``score_``: label-free scores of the model (``dann.validators``), larger is better.
     - ``distance_``: the proxy A-distance of the domains (``dann.distance``).

@@ -1,6 +1,6 @@
 """Predictions → metrics."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,6 +33,11 @@ class Scores:
     labels: Tensor
     probabilities: Tensor
     as_target: Tensor | None
+
+
+def reported(scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    """Those of the test splits; of a source without one, of its validation split."""
+    return {split: of for split, of in scores.items() if split.endswith("_test") or "source_test" not in scores}
 
 
 def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32) -> Scores:

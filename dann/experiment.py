@@ -69,10 +69,11 @@ class Experiment(BaseModel):
     finding: str = ""
     overrides: Mapped = {}
 
-    def declared(self, variant: str, task: str | None) -> Mapped:
-        """The merged, unresolved configuration of one variant and task."""
+    def declared(self, variant: str, task: str | None, setting: Setting | None = None) -> Mapped:
+        """The merged, unresolved configuration of one variant and task, and of a setting of what is searched."""
         result = merged(self.base, self.tasks[task]) if task is not None else self.base
-        return _spelled_out(merged(merged(result, self.variants[variant]), self.overrides))
+        result = merged(merged(result, self.variants[variant]), _nested(setting or {}))
+        return _spelled_out(merged(result, self.overrides))
 
     def shows(self, variant: str, task: str | None = None) -> bool:
         """Whether curves, confusion matrices and t-SNE are drawn of a variant, and of a task where one is given."""
@@ -98,9 +99,8 @@ class Experiment(BaseModel):
             one_of(self.variants, only, "variant", "--only")
         for task in self.tasks or [None]:
             for variant in self.variants if only is None else [only]:
-                declared = self.declared(variant, task)
                 for setting in self.settings(variant):
-                    config = merged(declared, _nested(setting)) if setting else declared
+                    config = self.declared(variant, task, setting)
                     for seed in self.seeds if seeds is None else seeds:
                         yield Run(task, variant, seed, config, setting)
 
@@ -153,6 +153,9 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
     _check_names(experiment, str(path))
     if experiment.search is not None:
         experiment.search.check(experiment.variants, str(path))
+        searched = {key for variant in experiment.variants for key in experiment.settings(variant)[0]}
+        if taken := searched & set(flattened(experiment.overrides)):
+            raise BadInput(f"--set {min(taken)}: is searched in {path}: leave one of them out")
     _check_metrics(experiment, str(path))
     folder, runs = Counter(run.folder for run in experiment.runs()).most_common(1)[0]
     if runs > 1:

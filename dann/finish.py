@@ -17,7 +17,7 @@ from dann.config import Config
 from dann.data import Pair
 from dann.data.inputs import save_inputs
 from dann.device import described
-from dann.evaluate import Scores, outputs
+from dann.evaluate import Scores, outputs, reported
 from dann.experiment import Run
 from dann.files import write_whole
 from dann.journal import Journal
@@ -60,8 +60,8 @@ def finish(
         losses=journal.losses(),
         shares=journal.shares(),
         alarms=journal.alarms(),
-        reliability={split: _reliability(scored) for split, scored in scores.items() if split.endswith("_test")},
-        confusion={split: scores[split].confusion.tolist() for split in scores if split.endswith("_test")},
+        reliability={split: _reliability(scored) for split, scored in reported(scores).items()},
+        confusion={split: scored.confusion.tolist() for split, scored in reported(scores).items()},
         environment=environment(setup.device, setup.dtype) | made,
         seconds=round(journal.seconds(), 2),
     )

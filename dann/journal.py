@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dann.alarms import Alarm, raised, share_distance
-from dann.evaluate import Scores
+from dann.evaluate import Scores, reported
 from dann.files import write_whole
 from dann.metrics import calibration_error, metrics
 from dann.selection import Evaluation
@@ -65,10 +65,9 @@ class Journal:
             diagnosed: what ``dann.diagnose`` found.
         """
         values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
-        for split, score in scores.items():
-            if split.endswith("_test"):
-                found = metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
-                values |= {f"{split}_{name}": value for name, value in found.items()}
+        for split, score in reported(scores).items():
+            found = metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
+            values |= {f"{split}_{name}": value for name, value in found.items()}
         shares = _class_shares(scores["target_test"])
         values |= _discriminator(scores) | diagnosed | {"share_distance": share_distance(shares, self.prior)}
         self._append({**values, "shares": shares, "evaluation": True, "seconds": self.seconds()})
@@ -130,13 +129,15 @@ def _discriminator(scores: Mapping[str, Scores]) -> dict[str, float]:
     if not (source.isfinite().all() and target.isfinite().all()):  # after divergence
         return {}
     sides = {"source": 1.0 - source.numpy(), "target": target.numpy()}  # the probability of the true domain
+    right = {"source": source.numpy() <= 0.5, "target": target.numpy() > 0.5}  # one half is taken for the source
     values: dict[str, float] = {}
     for domain, true in sides.items():
-        values[f"discriminator_{domain}"] = float((true > 0.5).mean())
+        values[f"discriminator_{domain}"] = float(right[domain].mean())
         values[f"discriminator_{domain}_confidence"] = float(np.maximum(true, 1.0 - true).mean())
     fewest = min(map(len, sides.values()))  # as many of either, or the larger domain would count for more
-    both = np.concatenate([true[np.linspace(0, len(true) - 1, fewest).round().astype(int)] for true in sides.values()])
-    return values | {"discriminator_calibration_error": calibration_error(both > 0.5, np.maximum(both, 1.0 - both))}
+    kept = {domain: np.linspace(0, len(true) - 1, fewest).round().astype(int) for domain, true in sides.items()}
+    both, correct = (np.concatenate([of[domain][kept[domain]] for domain in kept]) for of in (sides, right))
+    return values | {"discriminator_calibration_error": calibration_error(correct, np.maximum(both, 1.0 - both))}
 
 
 def _digits(value: float | None) -> float | None:

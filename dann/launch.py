@@ -40,6 +40,7 @@ def launch(
     configs = [resolve(run.declared, f"{file}, variant {run.variant}") for run in runs]
     for run, config in zip(runs, configs, strict=True):
         _check_same(folder / run.folder, config)
+    _check_search(experiment, configs, file)
     checked_records(experiment, folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_experiment(experiment, folder / EXPERIMENT)
@@ -58,6 +59,16 @@ def launch(
             execute(part, observer)
     for record, alarm in flag_negative_transfer(experiment, folder):
         observer.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
+
+
+def _check_search(experiment: Experiment, configs: list[Config], file: Path) -> None:
+    """Refuse a search by a score that runs will not have, before anything is trained."""
+    if experiment.search is None or experiment.search.rule == "source_val":
+        return
+    rule = experiment.search.rule
+    for option in ("examples", *{"mixval": ["mixval"], "reverse": ["reverse_steps"]}.get(rule, [])):
+        if not all(getattr(config.diagnose, option) for config in configs):
+            raise BadInput(f"{file}: search.rule: {rule} needs diagnose.{option}, which is off: set it")
 
 
 def default_workers(device: torch.device) -> int:

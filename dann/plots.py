@@ -16,6 +16,7 @@ from dann.outcomes import of_chosen_settings
 from dann.records import FEATURES, Record, read_records
 
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
+SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_validation": SOURCE_COLOUR}
 Runs = dict[Path, Record]
 
 
@@ -53,10 +54,10 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
 def confusion(experiment: Experiment, runs: Runs) -> Figure:
     """Confusion matrices after the last step, summed over seeds, each row as shares of its true class.
 
-    Those of the target, and under them those of the source, where it has a test split.
+    Those of the target, and under them those of the source, of its validation split where it has no test split.
     """
     variants = _present(experiment, runs)
-    splits = [split for split in ("target_test", "source_test") if any(split in r.confusion for r in runs.values())]
+    splits = [split for split in SPLITS if any(split in record.confusion for record in runs.values())]
     figure, every = new_axes(len(variants), 3.4 * len(variants) + 0.6, 3.6 * len(splits), rows=len(splits))
     for place, (split, variant) in enumerate(product(splits, variants)):
         axes = every[place]
@@ -86,7 +87,7 @@ def reliability(experiment: Experiment, runs: Runs) -> Figure:
     figure, every = new_axes(len(variants), 3.2 * len(variants) + 0.4, 3.6)
     for axes, variant in zip(every, variants, strict=True):
         for record in (record for record in runs.values() if record.variant == variant):
-            for split, colour in (("source_test", SOURCE_COLOUR), ("target_test", TARGET_COLOUR)):
+            for split, colour in SPLITS.items():
                 if split in record.reliability:
                     points = record.reliability[split]
                     sizes = 120 * np.array(points["share"]) + 4

@@ -9,6 +9,7 @@ import numpy as np
 from dann.errors import BadInput
 from dann.experiment import EXPERIMENT, Experiment, read_experiment
 from dann.files import write_whole
+from dann.outcomes import of_chosen_settings
 from dann.readme import with_tables
 from dann.records import FEATURES, Record, pack_records
 from dann.tables import checked_records, make_tables
@@ -77,8 +78,8 @@ def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path,
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     pack_records(records, new)
-    for run in experiment.runs(seeds=experiment.seeds[:1]):
-        if experiment.shows(run.variant, run.task):
+    for run in (record.run for record in of_chosen_settings(experiment, records)):
+        if experiment.shows(run.variant, run.task) and run.seed == experiment.seeds[0]:
             (new / run.folder).mkdir(parents=True)
             write_whole(new / run.folder / FEATURES, _coarse(runs / run.folder / FEATURES))
     shutil.copy2(file, new / EXPERIMENT)

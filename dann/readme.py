@@ -56,13 +56,16 @@ def averages(pages: list[Path]) -> Table:
     """The rows of several published experiments side by side: a column for each, its average over its tasks."""
     found = {page: _outcomes(page.with_suffix("")) for page in pages}
     usual = max(ours.seeds for ours in found.values())
-    columns = [_averages(ours, usual) for ours in found.values()]
-    titles = [ours.experiment.title for ours in found.values()]
+    columns, titles = [], []
+    for ours in found.values():
+        oracle = outcomes(ours.experiment, ours.every, "oracle", ours.experiment.metrics[0])
+        columns += [_averages(ours, usual), _averages(oracle, usual)]
+        titles += [ours.experiment.title, "oracle (upper bound)"]
     links = [f"[{ours.experiment.title}]({page}), on {tested_on(ours.records)}" for page, ours in found.items()]
     names = dict.fromkeys(name for column in columns for name in column)
     notes = [
         f"Target accuracy, %, averaged over tasks, mean ± standard deviation over {usual} seeds, after the last step;",
-        f"nothing is selected. {'; '.join(links)}.",
+        f"no step is selected; beside it the oracle's step of each run. {'; '.join(links)}.",
     ]
     return Table("Averages", titles, {name: [column.get(name, Cell()) for column in columns] for name in names}, notes)
 

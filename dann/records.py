@@ -37,10 +37,10 @@ class Record:
         shares: at each evaluation the share of each class among the predictions on the target.
         alarms: those that were raised: ``alarm``, ``step`` and ``text`` (``dann.alarms``).
         reliability: after the last step, for each test split, the points of its reliability plot (``dann.metrics``).
-        confusion: counts on each test split there is after the last step, a row per true class.
+        confusion: counts on each test split after the last step, a row per true class; of a source without a test
+            split, on its validation split.
         environment: commit, versions, device, precision, threads, and the number of runs trained together.
         seconds: wall time of training and evaluation; of runs trained together, its share.
-        alarms: what went wrong in training, each as ``alarm``, its name, ``step`` and ``text``.
     """
 
     task: str | None

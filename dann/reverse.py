@@ -20,8 +20,8 @@ def reverse_validation(setup: Setup, config: Config, steps: int) -> float:
 
     The copy begins with the weights learned so far, as the paper's neural networks do. It is trained by the run's own
     method and optimiser with the domains exchanged: the labelled side is the target's training examples with the
-    classes that the run predicts for them, the other the source's without labels. Its schedules run from 0 to 1 over
-    ``steps``; the paper trains to convergence.
+    classes that the run predicts for them, neither resampled nor weighted, the other the source's without labels. Its
+    schedules run from 0 to 1 over ``steps``; the paper trains to convergence.
     """
     method = deepcopy(setup.method)
     optimizer = config.optimizer.build(OPTIMIZERS, parameter_groups(method, method.network.trunk, config.finetune))

@@ -150,7 +150,7 @@ class Stack:
                     if state := part.optimizer.state.get(view):
                         place = replica - part.first
                         own.state[parameter] = {
-                            key: value[place] if _own(key, value) else value for key, value in state.items()
+                            key: value[place].clone() if _own(key, value) else value for key, value in state.items()
                         }
 
 
