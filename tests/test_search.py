@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from test_tables import record_of, table_of, texts
-from tiny import TINY, Silent, write_tiny
+from tiny import DIAGNOSED, TINY, Silent, write_tiny
 
 from dann.cli import main
 from dann.config import resolve
@@ -71,6 +71,15 @@ def test_every_setting_is_a_run_of_its_own(tmp_path: Path) -> None:
     assert [resolve(run.declared, "f").optimizer.options()["lr"] for run in runs] == [0.01, 0.01, 0.1, 0.1]
 
 
+def test_what_is_searched_may_name_a_domain_and_not_be_set_as_well(tmp_path: Path) -> None:
+    search = {"budget": 2, "keys": {"data.target": ["moons", "moons_rotated"]}}
+    file = write_tiny(tmp_path / "tiny.yaml", search=search)
+    targets = [run.declared["data"]["target"] for run in read_experiment(file).runs(only="DANN", seeds=[0])]
+    assert targets == [{"name": "moons"}, {"name": "moons_rotated"}]
+    with pytest.raises(BadInput, match=r"--set data.target: is searched in .*tiny.yaml: leave one of them out"):
+        read_experiment(file, ["data.target=moons"])
+
+
 def tried(validation: float, target: float, lr: float, seed: int = 0, variant: str = "DANN") -> Record:
     """A record of a setting whose last evaluation has these accuracies."""
     record = record_of(variant, seed, target)
@@ -105,7 +114,12 @@ def test_a_setting_that_lacks_seeds_is_no_candidate() -> None:
 
 def test_a_search_runs_publishes_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    file = write_tiny(tmp_path / "experiments/tiny.yaml", search={**GRID, "rule": "vote"}, seeds=[0], published={})
+    changes: dict[str, Any] = {"search": {**GRID, "rule": "vote"}, "seeds": [0], "published": {}}
+    file = write_tiny(tmp_path / "experiments/tiny.yaml", **changes)
+    with pytest.raises(BadInput, match=r"search.rule: vote needs diagnose.examples, which is off: set it"):
+        launch(read_experiment(file), [*read_experiment(file).runs()], tmp_path, torch.device("cpu"), Silent(), file)
+    assert not list(tmp_path.rglob("record.json"))
+    write_tiny(file, base=DIAGNOSED, **changes)
     experiment = read_experiment(file)
     launch(experiment, list(experiment.runs()), tmp_path / "runs/tiny", torch.device("cpu"), Silent(), file)
     records = read_records(experiment, tmp_path / "runs/tiny")

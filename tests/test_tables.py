@@ -100,7 +100,7 @@ def test_table_gives_mean_sample_deviation_and_interval() -> None:
     assert facts["deviation"] == pytest.approx(statistics.stdev(values))
     assert facts["interval"] == pytest.approx([0.65 - 0.124207, 0.65 + 0.124207], abs=1e-6)
     assert [cell.text for cell in table.rows["source only"]][:4] == ["60.0 ± 0.0", "60.0–60.0", "—", "—"]
-    assert "over 3 seeds, 95 % t-interval, after the last step; nothing is selected." in table.markdown()
+    assert "over 3 seeds, 95 % t-interval, after the last step; no step is selected." in table.markdown()
     assert "40 of moons_rotated" in table.markdown() and "less the published number" in table.markdown()
 
 
@@ -180,14 +180,23 @@ def test_of_tasks_each_metric_has_a_table() -> None:
     assert first.markdown().startswith("| macro-F1, % | a → b") and "Macro-F1 on test splits" in first.markdown()
 
 
-def test_without_tasks_further_metrics_are_columns() -> None:
-    experiment, records = scored({"source only": [0.5], "DANN": [0.6]}, metrics=["accuracy", "calibration_error"])
+def test_every_metric_has_a_table_whose_oracle_goes_by_it() -> None:
+    experiment, records = scored(
+        {"source only": [0.5], "DANN": [0.6]}, metrics=["accuracy", "auc", "calibration_error"]
+    )
     for record in records:
-        for entry in record.evaluations:
-            entry["target_test_calibration_error"] = 0.25
-    table = table_of(experiment, records)
-    assert table.columns == [TARGET, "95 % interval", ORACLE, "target calibration error, %", "source accuracy, %"]
-    assert texts(table, "target calibration error, %") == {"source only": "25.0", "DANN": "25.0"}
+        for place, entry in enumerate(record.evaluations):
+            entry |= {"target_test_calibration_error": 0.1 + 0.01 * place, "target_test_auc": 0.8 - 0.1 * place}
+    accuracy, auc, calibration = tables_of(experiment, records)
+    assert accuracy.columns == [TARGET, "95 % interval", ORACLE, "source accuracy, %"]
+    assert texts(auc, "target AUC, oracle (upper bound), %")["DANN"] == "80.0"  # at the first step
+    name = "target calibration error, %"
+    last = 100 * records[0].evaluations[-1]["target_test_calibration_error"]
+    assert texts(calibration, name)["DANN"] == f"{last:.1f}"
+    assert texts(calibration, "target calibration error, oracle (upper bound), %")["DANN"] == "10.0"  # less is better
+    assert "the best target test calibration error: an upper bound" in " ".join(calibration.notes)
+    (_, by_auc, _) = tables_of(experiment, records, "oracle")
+    assert texts(by_auc, "target AUC, oracle (upper bound), %")["DANN"] == "80.0"
 
 
 def test_a_row_that_trains_on_the_target_has_no_source_accuracy() -> None:
@@ -234,7 +243,7 @@ def test_alarms_are_counted_over_runs() -> None:
     records[8].alarms.append({"alarm": "negative transfer", "step": 40, "text": ""})
     table = table_of(experiment, records)
     assert texts(table, "alarms") == {"source only": "", "DANN": "▼ negative transfer; collapse (2 of 3)",
-                                      "MCD": "label shift (1 of 3)"}  # fmt: skip
+                                      "MCD": "label shift (1 of 3); negative transfer (1 of 3)"}  # fmt: skip
     assert column(table, "alarms")["DANN"].facts == [
         {"alarm": "negative transfer"}, {"alarm": "collapse", "runs": 2, "of": 3}
     ]  # fmt: skip
@@ -264,7 +273,7 @@ def test_paired_differences_against_the_baseline() -> None:
     assert [cell.text for cell in table.rows["single"]] == ["+20.0", "—", "—", "—", "—", "1"]
     assert "by Holm corrected for 2 rows" in table.markdown()
     assert "train on target: an upper bound, not compared." in table.markdown()
-    facts = json.loads(FORMATS["json"](main))["differences"]["accuracy"]["DANN"]
+    facts = json.loads(FORMATS["json"](main))["differences"]["DANN"]
     assert facts["n"] == 3 and facts["mean"] == pytest.approx(0.06) and facts["effect"] == pytest.approx(3)
 
 
@@ -647,15 +656,15 @@ def test_averages_of_several_pages(project: Path, capsys: Any) -> None:
     text = readme.read_text()
     assert text.startswith(f"Before.\n\n{marker}\n|") and text.endswith("\n<!-- end -->\n\nAfter.\n")
     tiny, turns = (cells_of((project / f"results/theme/{name}.md").read_text()) for name in ("tiny", "turns"))
-    average = turns[""].index("average")
+    average, bound = (turns[""].index(name) for name in ("average", "average, oracle (upper bound)"))
+    tiny_bound = tiny[""].index("target accuracy, oracle (upper bound), %")
     assert tiny[""][0] == "target accuracy, %"
     averages = cells_of(text)
-    assert averages.pop("") == ["Tiny moons", "Turns"] and averages.pop("---") == ["---:", "---:"]
-    assert averages == {
-        "source only": [tiny["source only"][0], turns["source only"][average] + " (n = 1)"],
-        "DANN": [tiny["DANN"][0], turns["DANN"][average] + " (n = 1)"],
-        "DANN, weak": ["—", turns["DANN, weak"][average] + " (n = 1)"],
-    }
+    assert averages.pop("") == ["Tiny moons", "oracle (upper bound)", "Turns", "oracle (upper bound)"]
+    assert averages.pop("---") == ["---:"] * 4
+    for row, cells in averages.items():
+        alone = [tiny[row][0], tiny[row][tiny_bound]] if row in tiny else ["—", "—"]
+        assert cells == [*alone, *(turns[row][place] + " (n = 1)" for place in (average, bound))]
     assert list(averages) == ["source only", "DANN", "DANN, weak"] and "± " in averages["DANN"][0]
     note = text.split("\n\n")[2].splitlines()[0]
     seen = "on test splits that training never sees"
