@@ -35,9 +35,9 @@ def flag_negative_transfer(experiment: Experiment, folder: Path) -> Iterator[tup
     found, shown = _found(ours, baseline), {id(record) for record in ours.records}
     for place, record in records.items():
         before = [alarm for alarm in record.alarms if alarm["alarm"] == NEGATIVE]
-        difference = found.get((record.task, record.variant), found.get((AVERAGE, record.variant)))
-        told = difference is not None and id(record) in shown
-        alarm = _alarm(baseline, difference, int(record.evaluations[-1]["step"])) if told and difference else None
+        below = found.get((record.task, record.variant), found.get((AVERAGE, record.variant)))
+        difference = below if id(record) in shown else None
+        alarm = None if difference is None else _alarm(baseline, difference, int(record.evaluations[-1]["step"]))
         now = [] if alarm is None else [alarm.entry()]
         if before != now:
             others = [each for each in record.alarms if each["alarm"] != NEGATIVE]
