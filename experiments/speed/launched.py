@@ -32,6 +32,9 @@ class Clock:
     def advanced(self, run: Any, done: int, terms: dict[str, float]) -> None:
         self.moments["trained"] = time.time()
 
+    def warned(self, run: Any, step: int, text: str) -> None:
+        pass
+
     def finished(self, run: Any, record: Any, new: bool) -> None:
         pass
 

@@ -25,7 +25,9 @@ from torch import Tensor
 
 from dann import checkpoint
 from dann.build import Setup, load_pair
+from dann.config import Config
 from dann.device import chosen_device, keep_memory
+from dann.diagnose import diagnose
 from dann.errors import BadInput
 from dann.evaluate import evaluate
 from dann.journal import Journal
@@ -83,12 +85,12 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def modes_of(setup: Setup, journal: Journal, folder: Path) -> dict[str, Callable[[], object]]:
+def modes_of(setup: Setup, config: Config, journal: Journal, folder: Path) -> dict[str, Callable[[], object]]:
     method, optimizer, batch = setup.method, setup.optimizer, setup.stream[0]
     other = torch.float32 if setup.dtype is torch.bfloat16 else torch.bfloat16
 
     def score_and_save() -> None:
-        journal.evaluation(1, setup.scores())
+        journal.evaluation(1, setup.scores(), diagnose(setup, config, 1))
         checkpoint.save(folder / "checkpoint.pt", method, optimizer, 1)
 
     modes: dict[str, Callable[[], object]] = {
@@ -107,9 +109,11 @@ def modes_of(setup: Setup, journal: Journal, folder: Path) -> dict[str, Callable
     return modes
 
 
-def serve(setup: Setup, folder: Path) -> None:
-    journal, steps = Journal(folder, 0), 10**6
-    modes = modes_of(setup, journal, folder)
+def serve(setup: Setup, config: Config, folder: Path) -> None:
+    steps, classes = 10**6, setup.method.network.num_classes
+    names, prior = [str(k) for k in range(classes)], [1 / classes] * classes
+    journal = Journal(folder, 0, steps=steps, classes=names, prior=prior)
+    modes = modes_of(setup, config, journal, folder)
 
     def log(step: int, rates: list[float], terms: list[dict[str, float]]) -> None:
         journal.log(step, rates[0], setup.method.coefficients((step - 1) / steps), terms[0])
@@ -133,7 +137,7 @@ def main() -> None:
         print(json.dumps({"broken": str(error)}), flush=True)
         sys.exit(3)
     with tempfile.TemporaryDirectory() as folder:
-        serve(setup, Path(folder))
+        serve(setup, config, Path(folder))
 
 
 if __name__ == "__main__":
