@@ -82,7 +82,8 @@ def rules(pages: list[Path]) -> Table:
                 rule: cells[place] for rule, cells in table.rows.items()
             }
     names = dict.fromkeys(name for column in columns.values() for name in column)
-    rows = {name: [column.get(name, Cell()) for column in columns.values()] for name in names}
+    every = {name: [column.get(name, Cell()) for column in columns.values()] for name in names}
+    rows = {name: cells for name, cells in every.items() if any(cell.facts is not None for cell in cells)}
     links = ", ".join(f"[{_short(ours.experiment.title)}]({page})" for page, ours in found.items())
     notes = [
         "Among all steps of all rows of a task and seed: Spearman's rank correlation of a rule's score with the",
