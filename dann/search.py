@@ -1,52 +1,44 @@
 """Hyper-parameter search: the settings that every row of an experiment tries, as many for each. Imports no torch."""
 
 import itertools
-import math
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from dann.errors import BadInput
 from dann.reading import one_of
 from dann.selection import RULES
 
 Setting = dict[str, Any]  # dotted keys of a configuration and their values
-Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 SHOWN = 4  # significant digits of a drawn number, so that folders have short names
 
 
-class Range(BaseModel):
-    """An interval that random search draws numbers from: evenly, or evenly in the logarithm."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-    uniform: Bounds | None = None
-    log: Bounds | None = None
-
-    def at(self, share: float) -> float:
-        """The number at a share in [0, 1) of the way."""
-        low, high = self.uniform or [math.log(end) for end in self.log or []]
-        value = low + share * (high - low)
-        return float(f"{math.exp(value) if self.log else value:.{SHOWN}g}")
-
-
-def _values(given: Any) -> list[Any] | Range:
-    """A list as it is, a mapping as an interval."""
-    if isinstance(given, list | Range) and given:
-        return given
-    if not isinstance(given, dict) or len(given) != 1 or set(given) - {"uniform", "log"}:
+def _checked(values: Any) -> Any:
+    """A list of values, or an interval that random search draws from, evenly or evenly in the logarithm."""
+    if isinstance(values, list) and values:
+        return values
+    if not isinstance(values, dict) or len(values) != 1 or set(values) - {"uniform", "log"}:
         raise ValueError("should be a list of values, or {uniform: [low, high]}, or {log: [low, high]}")
-    ((scale, ends),) = given.items()
+    ((scale, ends),) = values.items()
     numbers = [end for end in ends if isinstance(end, int | float)] if isinstance(ends, list) else []
     if len(numbers) != 2 or not numbers[0] < numbers[1] or (scale == "log" and numbers[0] <= 0):
         raise ValueError("should have a low end under its high one, of log above 0")
-    return Range(**{scale: [float(end) for end in numbers]})
+    return values
 
 
-Values = Annotated[list[Any] | Range, PlainValidator(_values)]
+Values = Annotated[Any, AfterValidator(_checked)]
+
+
+def _drawn_from(values: Any, share: float) -> Any:
+    """What lies at a share in [0, 1) of the way through a list or an interval."""
+    if isinstance(values, list):
+        return values[int(share * len(values))]
+    ((scale, (low, high)),) = values.items()
+    number = low * (high / low) ** share if scale == "log" else low + share * (high - low)
+    return float(f"{number:.{SHOWN}g}")
 
 
 class Search(BaseModel):
@@ -111,17 +103,14 @@ class Search(BaseModel):
 
     def _column(self, key: str, values: Values) -> list[Any]:
         shares = np.random.default_rng([self.seed, zlib.crc32(key.encode())]).random(self.budget)
-        if isinstance(values, Range):
-            return [values.at(share) for share in shares]
-        return [values[int(share * len(values))] for share in shares]
+        return [_drawn_from(values, share) for share in shares]
 
 
 def _grid(keys: dict[str, Values]) -> Iterator[Setting]:
     for key, values in keys.items():
-        if isinstance(values, Range):
+        if not isinstance(values, list):
             raise ValueError(f"{key}: a grid needs a list of values: give one, or set kind: random")
-    columns = [values for values in keys.values() if isinstance(values, list)]
-    return (dict(zip(keys, row, strict=True)) for row in itertools.product(*columns))
+    return (dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values()))
 
 
 def named(setting: Setting) -> str:

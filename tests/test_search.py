@@ -14,11 +14,11 @@ from tiny import DIAGNOSED, TINY, Silent, write_tiny
 from dann.cli import main
 from dann.config import resolve
 from dann.errors import BadInput
-from dann.experiment import Experiment, Run, read_experiment
+from dann.experiment import Experiment, Run, read_experiment, write_experiment
 from dann.launch import launch
 from dann.outcomes import of_chosen_settings
 from dann.records import Record, read_records
-from dann.search import Range, Search, named
+from dann.search import Search, named
 
 LR = "optimizer.lr"
 GRID: dict[str, Any] = {"budget": 2, "keys": {LR: [0.01, 0.1]}}
@@ -33,9 +33,8 @@ def test_a_grid_tries_every_combination_and_a_row_its_own_values() -> None:
 
 
 def test_a_key_that_rows_share_is_drawn_the_same_values() -> None:
-    log_range = Range(log=[1e-3, 1e-1])
-    rows = {"DANN": {"method.weight": Range(uniform=[0.0, 2.0])}}
-    search = Search(kind="random", budget=20, keys={LR: log_range}, rows=rows)
+    rows = {"DANN": {"method.weight": {"uniform": [0.0, 2.0]}}}
+    search = Search(kind="random", budget=20, keys={LR: {"log": [1e-3, 1e-1]}}, rows=rows)
     plain, more = search.settings("source only"), search.settings("DANN")
     assert [setting[LR] for setting in plain] == [setting[LR] for setting in more]
     assert all(1e-3 <= setting[LR] <= 1e-1 and 0.0 <= setting["method.weight"] <= 2.0 for setting in more)
@@ -61,6 +60,15 @@ def test_a_key_that_rows_share_is_drawn_the_same_values() -> None:
 def test_an_unfair_or_impossible_search_is_refused(search: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=message):
         read_experiment(write_tiny(tmp_path / "tiny.yaml", search=search))
+
+
+def test_a_search_keeps_its_meaning_when_its_file_is_copied(tmp_path: Path) -> None:
+    keys = {LR: {"log": [0.01, 0.1]}, "network.hidden": [4, 8]}
+    experiment = read_experiment(
+        write_tiny(tmp_path / "tiny.yaml", search={"kind": "random", "budget": 3, "keys": keys})
+    )
+    write_experiment(experiment, tmp_path / "copy.yaml")
+    assert read_experiment(tmp_path / "copy.yaml") == experiment
 
 
 def test_every_setting_is_a_run_of_its_own(tmp_path: Path) -> None:
