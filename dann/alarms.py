@@ -98,7 +98,7 @@ def _dead(losses: Sequence[Entry], evaluations: Sequence[Entry], steps: int) -> 
         return None
     if max(abs(value) for _, value in domain) > DEAD:
         return None
-    text = "the domain loss never left ln 2: the discriminator learns nothing; is it trained, are the domains the same?"
+    text = "the discriminator never left chance: it learns nothing; is it trained, are the domains the same?"
     return Alarm("discriminator dead", domain[-1][0], text)
 
 

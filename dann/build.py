@@ -90,9 +90,7 @@ class Setup:
         method = config.method.build(METHODS, network)
         check_method(method, config)
         method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = config.optimizer.build(OPTIMIZERS, parameter_groups(method, network.trunk, config.finetune))
-        for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"] * group["factor"]
+        optimizer = fresh_optimizer(config, method)
         splits = dict(feed.splits)
         sides = splits.pop("train"), splits.pop("unlabelled")
         stream = Stream(
@@ -150,6 +148,15 @@ class Setup:
         return {
             name: evaluate(self.method, split, self.transform(name), self.dtype) for name, split in self.splits.items()
         }
+
+
+def fresh_optimizer(config: Config, method: Method) -> torch.optim.Optimizer:
+    """The optimiser of a configuration, at its first learning rates, over the parameters of a method."""
+    groups = parameter_groups(method, method.network.trunk, config.finetune)
+    optimizer = config.optimizer.build(OPTIMIZERS, groups)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"] * group["factor"]
+    return optimizer
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:

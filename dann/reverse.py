@@ -5,14 +5,12 @@ from dataclasses import replace
 
 import torch
 
-from dann.build import Setup
+from dann.build import Setup, fresh_optimizer
 from dann.config import Config
 from dann.data import Split, Stream, derive
 from dann.data.domain import UNLABELLED
 from dann.data.stream import REVERSE
 from dann.evaluate import evaluate, outputs
-from dann.finetune import parameter_groups
-from dann.optimizers import OPTIMIZERS
 
 
 def reverse_validation(setup: Setup, config: Config, steps: int) -> float:
@@ -24,9 +22,7 @@ def reverse_validation(setup: Setup, config: Config, steps: int) -> float:
     schedules run from 0 to 1 over ``steps``; the paper trains to convergence.
     """
     method = deepcopy(setup.method)
-    optimizer = config.optimizer.build(OPTIMIZERS, parameter_groups(method, method.network.trunk, config.finetune))
-    for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"] * group["factor"]
+    optimizer = fresh_optimizer(config, method)
     labelled = _self_labelled(setup)
     unlabelled = replace(setup.stream.source, y=torch.full_like(setup.stream.source.y, UNLABELLED))
     source, target = setup.stream.transforms
