@@ -23,7 +23,8 @@ def one_step_ahead(setup: Setup, step: int, progress: float) -> dict[str, float]
         terms, the reversed domain loss among them, at the batch's features; ``gradient_ratio``, the second over the
         first; ``gradient_cosine``, of the angle between them, over the examples that both reach; ``update_features``,
         ``update_classifier`` and ``update_discriminator``, the norm of the change of a part's weights over that of
-        the weights. What a method does not have is left out.
+        the weights. What a method does not have is left out, as is the cosine of one whose terms reach the target
+        alone.
     """
     method, optimizer = deepcopy((setup.method, setup.optimizer))
     copy = replace(setup, method=method, optimizer=optimizer, stream=setup.stream.read_here())
@@ -50,7 +51,7 @@ def _gradients(setup: Setup, batch: Batch, progress: float) -> dict[str, float]:
         found |= {name: norm for name, norm in norms.items() if norm > 0}
         if all(norms.values()):
             ratio = norms["gradient_transfer"] / norms["gradient_label"]
-            return found | {"gradient_ratio": ratio, "gradient_cosine": _cosine(label, transfer)}
+            return found | {"gradient_ratio": ratio} | _cosine(label, transfer)
     return found
 
 
@@ -77,11 +78,13 @@ def _gradient(terms: list[Tensor], features: list[Tensor]) -> Tensor:
     return torch.cat([part.flatten(1).float() for part in parts])
 
 
-def _cosine(one: Tensor, other: Tensor) -> float:
-    """Of the angle between two gradients, shape ``(N, D)`` each, over the examples at which neither is zero."""
+def _cosine(one: Tensor, other: Tensor) -> dict[str, float]:
+    """Of the angle between two gradients, shape ``(N, D)`` each, over the examples at which neither is zero, if any."""
     both = (one != 0).any(dim=1) & (other != 0).any(dim=1)
+    if not both.any():
+        return {}
     product = (one[both] * other[both]).sum()
-    return float(product / (one[both].norm() * other[both].norm()).clamp_min(1e-30))
+    return {"gradient_cosine": float(product / (one[both].norm() * other[both].norm()))}
 
 
 def _parts(method: Method) -> dict[str, nn.Module]:

@@ -24,7 +24,7 @@ from dann.reading import one_of, parse_yaml
 CHUNK = 1000
 FOLDERS = {"cifar9": "cifar10", "stl9": "stl10", "office_caltech10_features": "office_caltech10"}
 MADE = {"digits", "digits_m", "moons", "moons_rotated", "rendered_digits"}
-OWN = {"folder", "csv", "arrays", "svmlight"}
+OWN = {"folder", "csv", "arrays", "svmlight", "texts"}
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step")
         axes.locator_params(axis="x", nbins=5)
-    every[0].set_ylim(-0.15, 2.1)
+    every[0].set_ylim(min(-0.15, every[0].get_ylim()[0]), 2.1)
     every[4].set_ylim(bottom=0)
     every[1].axhline(1, color="grey", linestyle="--", linewidth=1)
     every[2].axhline(0, color="grey", linestyle="--", linewidth=1)

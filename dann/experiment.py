@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dann.errors import BadInput
 from dann.files import write_whole
@@ -34,6 +34,15 @@ class Shown(BaseModel):
     tasks: list[str] = Field([], min_length=1)
 
 
+def _of_rows(baseline: Any) -> str | dict[str, str]:
+    """A row's name, or the names of some rows' baselines; a plain union would complain of the wrong one of the two."""
+    names = [*baseline, *baseline.values()] if isinstance(baseline, dict) else [baseline]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"should name a variant, or variants' own as in {{DANN: source only}}, not {baseline!r}")
+    own: str | dict[str, str] = baseline
+    return own
+
+
 class Experiment(BaseModel):
     """The content of an experiment file.
 
@@ -43,7 +52,7 @@ class Experiment(BaseModel):
         tasks: the columns, likewise; without any there is one column.
         published: what a paper reports per variant (of tasks, their average), or per variant and task, as a share of 1.
         metrics: what the table shows of the target's test examples.
-        baseline: the variant that the others are compared with; see ``compared_with`` for the default.
+        baseline: the variant that the others are compared with, or for some variants theirs; see ``compared_with``.
         test: of the paired differences from it.
         search: the settings of hyper-parameters that every row tries, among which a rule chooses.
         compare_rules: tell on the page in results/ how well each selection rule chooses among the runs.
@@ -61,7 +70,7 @@ class Experiment(BaseModel):
     tasks: dict[str, Mapped] = {}
     published: dict[str, Share | dict[str, Share]] = {}
     metrics: list[Metric] = Field(["accuracy"], min_length=1)
-    baseline: str | None = None
+    baseline: Annotated[Any, AfterValidator(_of_rows)] = {}
     test: Test = "paired_t"
     search: Search | None = None
     compare_rules: bool = False
@@ -80,10 +89,14 @@ class Experiment(BaseModel):
         named = not self.shown.variants or variant in self.shown.variants
         return named and (task is None or not self.shown.tasks or task in self.shown.tasks)
 
-    def compared_with(self) -> str | None:
-        """The baseline: by default the first variant that trains on the source only, None if there is none."""
-        if self.baseline is not None:
-            return self.baseline
+    def compared_with(self, variant: str) -> str | None:
+        """The baseline of a variant, what ``baseline`` names or the first on the source only; None of that itself."""
+        baseline = self.baseline.get(variant) if isinstance(self.baseline, dict) else self.baseline
+        baseline = baseline or self.source_only()
+        return None if baseline == variant else baseline
+
+    def source_only(self) -> str | None:
+        """The first variant that trains on the source only, None if there is none."""
         return next((variant for variant in self.variants if self.on_source_only(variant)), None)
 
     def on_source_only(self, variant: str) -> bool:
@@ -178,8 +191,12 @@ def _check_names(experiment: Experiment, where: str) -> None:
         one_of(experiment.variants, variant, "variant under published:", where)
         for task in given if isinstance(given, dict) else []:
             one_of(experiment.tasks, task, "task under published:", where)
-    if experiment.baseline is not None:
-        one_of(experiment.variants, experiment.baseline, "variant under baseline:", where)
+    baseline = experiment.baseline
+    for variant in [*baseline, *baseline.values()] if isinstance(baseline, dict) else [baseline]:
+        one_of(experiment.variants, variant, "variant under baseline:", where)
+    for variant, own in baseline.items() if isinstance(baseline, dict) else []:
+        if own == variant:
+            raise BadInput(f"{where}: baseline: {variant} is named as its own: name another, or leave it out")
     for variant in experiment.shown.variants:
         one_of(experiment.variants, variant, "variant under shown:", where)
     for task in experiment.shown.tasks:

@@ -9,7 +9,14 @@ from typing import Any
 from dann.statistics import deviation, interval
 
 NONE = "—"
-ALARMS, CHOSEN = WORDS = "alarms", "chosen"  # columns of these names hold words
+WORDS = ("against", "alarms", "chosen", "row chosen most")  # columns of these names hold words
+AGAINST, ALARMS, CHOSEN, MOST = WORDS
+DIFFERENCE = "difference, points"
+
+
+def holds_words(column: str) -> bool:
+    """Whether what a column holds is words, not numbers; what comes before a colon says of which runs."""
+    return column.rpartition(": ")[2] in WORDS
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,13 @@ class Table:
 
     def markdown(self) -> str:
         header = [self.corner, *self.columns]
-        lines = [_joined(header), _joined(["---", *("---" if name in WORDS else "---:" for name in self.columns)])]
+        lines = [_joined(header), _joined(["---", *("---" if holds_words(name) else "---:" for name in self.columns)])]
         lines += [_joined([name, *(cell.text for cell in cells)]) for name, cells in self.rows.items()]
         return "\n".join(lines) + "\n\n" + " ".join(self.notes) + "\n"
 
     def latex(self) -> str:
         """A tabular for the booktabs package, and amssymb where there is a ▼."""
-        aligned = "".join("l" if name in WORDS else "r" for name in self.columns)
+        aligned = "".join("l" if holds_words(name) else "r" for name in self.columns)
         lines = [rf"\begin{{tabular}}{{l{aligned}}}", r"\toprule", _row([self.corner, *self.columns]), r"\midrule"]
         lines += [_row([name, *(cell.text for cell in cells)]) for name, cells in self.rows.items()]
         notes = [f"% {' '.join(note.split())}" for note in [self.title, *self.notes]]

@@ -31,33 +31,40 @@ def notes_of_scores(ours: Outcomes, metric: Metric, columns: Mapping[str, Mappin
     if without:
         notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
     if ours.rule != "oracle":
-        notes.append(f"Oracle: {_described('oracle', metric)}.")
+        best = _described("oracle", metric)
+        notes.append(f"Oracle: {best.replace('step', 'setting and step') if ours.experiment.search else best}.")
     if any("− published" in name for name in columns):
         notes.append("− published: our mean less the published number, in points.")
-    if any("▼" in cell.text for cell in columns.get(ALARMS, {}).values()):
-        notes.append(f"▼: the 95 % t-interval of the paired difference from {ours.experiment.compared_with()} lies "
-                     "wholly below 0.")  # fmt: skip
+    marked = [variant for variant, cell in columns.get(ALARMS, {}).items() if "▼" in cell.text]
+    if baselines := {ours.experiment.compared_with(variant) for variant in marked}:
+        baseline = baselines.pop() if len(baselines) == 1 else "the row it is held against"
+        notes.append(f"▼: the 95 % t-interval of the paired difference from {baseline} lies wholly below 0.")
     if ALARMS in columns:
-        notes.append("Alarms: in how many of a row's runs; the README tells what raises them.")
+        notes.append("Alarms: in how many of a row's runs, or tasks; the README tells what raises them.")
+    if unwatched := sum(not record.shares for record in records):
+        some = "The runs" if unwatched == len(records) else f"{unwatched} of {len(records)} runs"
+        notes.append(f"{some} were made before alarms of training were watched.")
     if (search := ours.experiment.search) is not None:
         rule = search.rule if ours.rule == "last" else ours.rule
         notes.append(f"Of the {search.budget} settings that each row tries the one {_by(rule, metric)} is shown.")
     return [*notes, *_made_of(records, ours.every)]
 
 
-def notes_of_differences(ours: Outcomes, metric: Metric) -> list[str]:
-    """What the reader of a table of paired differences must know."""
+def notes_of_differences(ours: Outcomes, metric: Metric, several: bool) -> list[str]:
+    """What the reader of a table of paired differences, from one baseline or several, must know."""
     experiment, rows = ours.experiment, ours.differences(metric)
+    baseline = "the one it is held against" if several else experiment.compared_with(next(iter(rows)))
     of = f", averaged over {len(experiment.tasks)} tasks" if experiment.tasks else ""
     corrected = sum(difference.p is not None for difference in rows.values())
     notes = [
-        f"Each row's target {METRICS[metric]} less that of {experiment.compared_with()} on the same seeds{of}, "
+        f"Each row's target {METRICS[metric]} less that of {baseline} on the same seeds{of}, "
         f"{_described(ours.rule, metric)}{'; less is better' if metric in LOWER_IS_BETTER else ''}.",
         f"p: two-sided {TESTS[experiment.test]}, by Holm corrected for {corrected} row{'s' * (corrected != 1)}; "
         "d: mean over standard deviation of the differences; n: common seeds.",
     ]
-    if ours.upper_bounds:
-        notes.append(f"{', '.join(ours.upper_bounds)}: an upper bound, not compared.")
+    baselines = {experiment.compared_with(variant) for variant in rows}
+    if bounds := [variant for variant in ours.upper_bounds if variant not in baselines]:
+        notes.append(f"{', '.join(bounds)}: an upper bound, not compared.")
     return notes
 
 
@@ -73,7 +80,7 @@ def _described(rule: str, metric: Metric) -> str:
 
 
 def _by(rule: str, metric: Metric) -> str:
-    return f"{_described(rule, metric).removeprefix('at the step ')} (mean over seeds)"
+    return f"{_described(rule, metric).removeprefix('at the step ').partition(':')[0]} (mean over seeds)"
 
 
 def _made_of(records: Sequence[Record], every: Sequence[Record]) -> list[str]:

@@ -10,7 +10,7 @@ from dann.errors import BadInput
 from dann.experiment import Experiment, Metric
 from dann.records import Record, source_accuracy
 from dann.search import named
-from dann.selection import Evaluation, check_scores, choose, rule_for, target_key
+from dann.selection import Evaluation, check_scores, choose, favourites, target_key
 from dann.statistics import Difference, holm, paired
 
 Scores = dict[int, float]  # by seed, as shares of 1
@@ -69,14 +69,15 @@ class Outcomes:
         return {seed: source_accuracy(evaluation) for seed, evaluation in runs.items()}
 
     def differences(self, metric: Metric) -> dict[str, Difference]:
-        """What each variant differs from the baseline by, with p-values that are Holm-corrected over the variants.
+        """What each variant differs from its baseline by, with p-values that are Holm-corrected over the variants.
 
-        The baseline itself, upper bounds and variants that share no seed with the baseline are left out.
+        Upper bounds and variants without a baseline, or that share no seed with it, are left out.
         """
-        baseline, found = self.experiment.compared_with(), {}
-        for variant in self.experiment.variants if baseline is not None else []:
-            if variant != baseline and variant not in self.upper_bounds:
-                ours, theirs = self.main(variant, metric), self.main(str(baseline), metric)
+        found = {}
+        for variant in self.experiment.variants:
+            baseline = self.experiment.compared_with(variant)
+            if baseline is not None and variant not in self.upper_bounds:
+                ours, theirs = self.main(variant, metric), self.main(baseline, metric)
                 found[variant] = paired(ours, theirs, self.experiment.test)
         made = {variant: difference for variant, difference in found.items() if difference is not None}
         adjusted = holm([difference.p for difference in made.values()])
@@ -128,7 +129,7 @@ def of_chosen_settings(
         most = max(map(len, settings.values()))
         complete = [runs for runs in settings.values() if len(runs) == most]
         means = [_mean([choose(rule, run.evaluations, metric) for run in runs]) for runs in complete]
-        kept += complete[rule_for(among, metric)(means)]
+        kept += complete[favourites(among, means, metric)[-1]]
     return kept
 
 

@@ -13,6 +13,7 @@ from dann.outcomes import of_chosen_settings
 from dann.readme import with_tables
 from dann.records import FEATURES, Record, pack_records
 from dann.tables import checked_records, make_tables
+from dann.transfer import flag_negative_transfer
 
 README = Path("README.md")
 EXPERIMENTS, RUNS, RESULTS = Path("experiments"), Path("runs"), Path("results")
@@ -46,7 +47,8 @@ def located(path: Path) -> list[tuple[Experiment, Path]]:
 def publish(file: Path, runs: Path) -> Path:
     """Pack the records of an experiment's finished runs in ``runs`` into results/, with table and figures.
 
-    Features are kept for the first seed alone, of the variants and tasks shown, to draw the t-SNE from.
+    Negative transfer is flagged anew, as the file may name other baselines than when the runs were made. Features are
+    kept for the first seed alone, of the variants and tasks shown, to draw the t-SNE from.
 
     Returns:
         The Markdown page.
@@ -55,13 +57,15 @@ def publish(file: Path, runs: Path) -> Path:
         BadInput: a planned run is missing, or was made with another configuration.
     """
     experiment = read_experiment(file)
-    records = {(record.run.row, record.seed): record for record in checked_records(experiment, runs)}
+    made = {(record.run.row, record.seed) for record in checked_records(experiment, runs)}
     planned = {(run.row, run.seed): run.name for run in experiment.runs()}
-    missing = [name for key, name in planned.items() if key not in records]
+    missing = [name for key, name in planned.items() if key not in made]
     if missing:
         raise BadInput(f"{runs}: {len(missing)} runs of {file} are missing, the first {missing[0]}: dann run {file}")
     if (EXPERIMENTS / relative(file)).is_dir():
         raise BadInput(f"{file}: has the name of a folder of experiments, whose results lie there: rename one")
+    list(flag_negative_transfer(experiment, runs))
+    records = {(record.run.row, record.seed): record for record in checked_records(experiment, runs)}
     folder = RESULTS / relative(file)
     _copy(file, experiment, [records[key] for key in planned], runs, folder)
     page = folder.with_suffix(".md")

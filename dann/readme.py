@@ -88,8 +88,8 @@ def rules(pages: list[Path]) -> Table:
     notes = [
         "Among all steps of all rows of a task and seed: Spearman's rank correlation of a rule's score with the",
         "target's test accuracy, and by how many points the choice is under the oracle's, mean and worst over tasks",
-        "and seeds.",
-        f"The pages have the steps and the rows by themselves: {links}.",
+        "and seeds; of equal rows the mean.",
+        f"The pages have the steps and the rows by themselves, and which row a rule chose: {links}.",
     ]
     return Table("Rules", list(columns), rows, notes, "rule")
 

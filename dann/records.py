@@ -167,6 +167,8 @@ def check_declared(record: Record, run: Run, folder: Path) -> None:
     Raises:
         BadInput: the file now sets something else than the run was made with.
     """
+    if record.declared == run.declared:  # as most are: the rest takes most of the time of a table of many
+        return
     resolved, declared = flattened(record.config), flattened(run.declared)
     written_out = {key: value for key, value in declared.items() if resolved.get(key, _ABSENT) == value}
     if changed := difference(record.declared | written_out, run.declared):

@@ -12,7 +12,7 @@ from functools import partial
 from dann.errors import BadInput
 
 Evaluation = dict[str, float]  # what was measured after a step, by name
-Rule = Callable[[Sequence[Evaluation]], int]
+Rule = Callable[[Sequence[Evaluation]], list[float]]  # how much it likes each candidate
 LOWER_IS_BETTER = {"calibration_error"}  # of the metrics
 FLOOR = 0.95  # of the best source validation accuracy, what the vote asks of a candidate
 KEYS = {
@@ -40,7 +40,7 @@ DESCRIBED = {
     "mixval": "at the step with the best accuracy on mixtures of target examples, by its own predictions",
     "reverse": "at the step with the best reverse validation accuracy",
     "vote": "at the step with the best mean rank by IM, SND, BNM, DEV and source validation accuracy, of those with "
-    "at least 95 % of the run's best source validation accuracy",
+    "at least 95 % of the best source validation accuracy",
     "oracle": "at the step with the best target test accuracy: an upper bound that needs the target's labels",
 }
 REMEDIES = {
@@ -51,37 +51,36 @@ REMEDIES = {
 }
 
 
-def last(candidates: Sequence[Evaluation]) -> int:
-    """The place of the last candidate: no selection at all."""
-    return len(candidates) - 1
+def last(candidates: Sequence[Evaluation]) -> list[float]:
+    """Likes the last candidate: no selection at all."""
+    return [float(place) for place in range(len(candidates))]
 
 
-def best(candidates: Sequence[Evaluation], key: str, sign: int = 1) -> int:
-    """The place of the largest value under ``key``, of equals the latest; what lacks it loses, the last if all do.
+def best(candidates: Sequence[Evaluation], key: str, sign: int = 1) -> list[float]:
+    """Likes large values under ``key``, and least what lacks it.
 
     Args:
-        sign: −1 for the smallest.
+        sign: −1 for small ones.
     """
-    values = _values([{key: sign * each[key]} if key in each else {} for each in candidates], key)
-    return max(range(len(values)), key=lambda place: (values[place], place))
+    return _values([{key: sign * each[key]} if key in each else {} for each in candidates], key)
 
 
-def vote(candidates: Sequence[Evaluation]) -> int:
-    """The place of the best mean rank by several scores, among those that have not forgotten the source.
+def vote(candidates: Sequence[Evaluation]) -> list[float]:
+    """Likes a good mean rank by several scores, among those that have not forgotten the source.
 
     A candidate must reach 95 % of the best source validation accuracy; those that do are ranked by IM, SND, BNM, DEV
-    and source validation accuracy, equals sharing a rank, and of equal mean ranks the latest wins. All of this was
-    fixed beforehand, because a single score can be catastrophic: in the results of SKADA-Bench (Lalou et al. 2024)
-    SND's choice of DAN is right on 4.6 % of Office-31's targets, the oracle's on 80.5. The floor is against collapse.
+    and source validation accuracy, equals sharing a rank. All of this was fixed beforehand, because a single score can
+    be catastrophic: in the results of SKADA-Bench (Lalou et al. 2024) SND's choice of DAN is right on 4.6 % of
+    Office-31's targets, the oracle's on 80.5. The floor is against collapse.
     """
     accuracies = _values(candidates, KEYS["source_val"])
     floor = FLOOR * max(accuracies)
     kept = [place for place, accuracy in enumerate(accuracies) if accuracy >= floor]
-    total = [0.0] * len(kept)
-    for rule in (*VOTERS, "source_val"):
-        values = _values([candidates[place] for place in kept], KEYS[rule])
-        total = [rank + further for rank, further in zip(total, ranks(values), strict=True)]
-    return min(zip(total, kept, strict=True), key=lambda pair: (pair[0], -pair[1]))[1]
+    liked = [-math.inf] * len(candidates)
+    columns = [ranks(_values([candidates[at] for at in kept], KEYS[rule])) for rule in (*VOTERS, "source_val")]
+    for place, row in zip(kept, zip(*columns, strict=True), strict=True):
+        liked[place] = -sum(row)
+    return liked
 
 
 def _values(candidates: Sequence[Evaluation], key: str) -> list[float]:
@@ -112,11 +111,18 @@ RULES: dict[str, Rule] = {
 }
 
 
-def rule_for(rule: str, metric: str = "accuracy") -> Rule:
-    """The rule of that name; the oracle goes by the metric, else it would be no bound of it."""
-    if rule != "oracle":
-        return RULES[rule]
-    return partial(best, key=target_key(metric), sign=-1 if metric in LOWER_IS_BETTER else 1)
+def favourites(rule: str, candidates: Sequence[Evaluation], metric: str = "accuracy") -> list[int]:
+    """The places of what a rule likes best, all of equals, in order; the last of them is chosen.
+
+    Args:
+        metric: what the oracle goes by, else it would be no bound of it.
+    """
+    judge = RULES[rule]
+    if rule == "oracle":
+        judge = partial(best, key=target_key(metric), sign=-1 if metric in LOWER_IS_BETTER else 1)
+    liked = judge(candidates)
+    most = max(liked)
+    return [place for place, value in enumerate(liked) if value == most]
 
 
 def target_key(metric: str) -> str:
@@ -126,7 +132,7 @@ def target_key(metric: str) -> str:
 
 def choose(rule: str, candidates: Sequence[Evaluation], metric: str = "accuracy") -> Evaluation:
     """The candidate that a rule chooses; ``metric`` is what the oracle goes by."""
-    return candidates[rule_for(rule, metric)(candidates)]
+    return candidates[favourites(rule, candidates, metric)[-1]]
 
 
 def lacks(rule: str, candidates: Sequence[Evaluation]) -> bool:

@@ -9,14 +9,14 @@ from typing import Any
 
 from dann.errors import BadInput
 from dann.experiment import Experiment, Metric
-from dann.formats import ALARMS, CHOSEN, NONE, Cell, Table, bounds, score, signed, spanned
+from dann.formats import AGAINST, ALARMS, CHOSEN, DIFFERENCE, NONE, Cell, Table, bounds, score, signed, spanned
 from dann.notes import METRICS, notes_of_differences, notes_of_scores
 from dann.outcomes import Outcomes, Scores, outcomes, published
 from dann.ranking import ranking
 from dann.records import Record, check_declared, read_records
 from dann.search import named
 from dann.statistics import Difference
-from dann.transfer import NEGATIVE, OF_TRANSFER
+from dann.transfer import AVERAGE, NEGATIVE, negative_transfer
 
 Columns = dict[str, dict[str, Cell]]  # by column, then by variant
 
@@ -70,14 +70,16 @@ def _main_table(ours: Outcomes, metric: Metric) -> Table:
         columns["source accuracy, %"] = {v: score(ours.on_source(v), ours.seeds) for v in experiment.variants}
     if experiment.search is not None:
         columns[CHOSEN] = {variant: _chosen(ours, variant) for variant in experiment.variants}
-    columns |= _alarms(ours, differences, metric in OF_TRANSFER)
+    columns |= _alarms(ours, metric)
     rows = {v: [column[v] for column in columns.values()] for v in experiment.variants}
     facts = {
         "metric": metric,
         "rule": ours.rule,
-        "baseline": experiment.compared_with(),
         "test": experiment.test,
-        "differences": {variant: asdict(difference) for variant, difference in differences.items()},
+        "differences": {
+            variant: {"baseline": experiment.compared_with(variant), **asdict(difference)}
+            for variant, difference in differences.items()
+        },
     }
     corner = f"{METRICS[metric]}, %" if experiment.tasks and len(experiment.metrics) > 1 else ""
     return Table(experiment.title, list(columns), rows, notes_of_scores(ours, metric, columns), corner, facts)
@@ -127,20 +129,19 @@ def _gap(scores: Scores, value: float | None) -> Cell:
     return Cell(signed(gap), gap)
 
 
-def _alarms(ours: Outcomes, differences: dict[str, Difference], of_transfer: bool) -> Columns:
+def _alarms(ours: Outcomes, metric: Metric) -> Columns:
     """A column of what went wrong, if anything did: negative transfer, and the alarms of how many of a row's runs."""
-    cells, baseline = {}, ours.experiment.compared_with()
-    from_source = of_transfer and baseline is not None and ours.experiment.on_source_only(baseline)
+    cells, tasks, below = {}, list(ours.experiment.tasks), negative_transfer(ours, metric)
     for variant in ours.experiment.variants:
-        runs = [{alarm["alarm"] for alarm in record.alarms} for record in ours.records if record.variant == variant]
-        counts = Counter(name for names in runs for name in sorted(names))
-        compared = differences.get(variant)
-        below = compared is not None and compared.below and from_source
         found: list[dict[str, Any]] = []
-        if below and not ours.experiment.on_source_only(variant):
+        if (AVERAGE if tasks else None, variant) in below:
             found.append({"alarm": NEGATIVE})
-            counts.pop(NEGATIVE, None)  # all of the row is, whatever single tasks tell
-        words = [f"▼ {NEGATIVE}"] * len(found)
+        elif lost := sum((task, variant) in below for task in tasks):
+            found.append({"alarm": NEGATIVE, "tasks": lost, "of": len(tasks)})
+        words = [f"{NEGATIVE} ({each['tasks']} of {each['of']} tasks)" if "of" in each else f"▼ {NEGATIVE}"
+                 for each in found]  # fmt: skip
+        runs = [{alarm["alarm"] for alarm in record.alarms} for record in ours.records if record.variant == variant]
+        counts = Counter(name for names in runs for name in sorted(names - {NEGATIVE}))  # a record's may be outdated
         words += [f"{name} ({count} of {len(runs)})" for name, count in counts.items()]
         found += [{"alarm": name, "runs": count, "of": len(runs)} for name, count in counts.items()]
         cells[variant] = Cell("; ".join(words), found)
@@ -155,20 +156,23 @@ def _chosen(ours: Outcomes, variant: str) -> Cell:
 
 
 def difference_tables(ours: Outcomes) -> list[Table]:
-    """For each metric the paired differences from the baseline, of the average over tasks or the only column.
+    """For each metric the paired differences from the baselines, of the average over tasks or the only column.
 
-    There is none without a baseline, or where no row shares two seeds with it.
+    There is none without a baseline, or where no row shares two seeds with its own.
     """
-    baseline, tables = ours.experiment.compared_with(), []
+    experiment, tables = ours.experiment, []
     for metric in ours.experiment.metrics:
         found = ours.by(metric).differences(metric)
         if any(difference.n > 1 for difference in found.values()):
-            columns = ["difference, points", "95 % interval", "p", "p (Holm)", "effect size d", "n"]
-            rows = {variant: _differing(difference) for variant, difference in found.items()}
-            title = f"{METRICS[metric]} against {baseline}"
-            notes = notes_of_differences(ours.by(metric), metric)
-            facts = {"rule": ours.rule, "baseline": baseline, "test": ours.experiment.test}
-            tables.append(Table(f"{ours.experiment.title}: {title}", columns, rows, notes, title, facts))
+            against = {variant: str(experiment.compared_with(variant)) for variant in found}
+            several = len(set(against.values())) > 1
+            columns = [AGAINST] * several + [DIFFERENCE, "95 % interval", "p", "p (Holm)", "effect size d", "n"]
+            rows = {variant: [Cell(against[variant], against[variant])] * several + _differing(difference)
+                    for variant, difference in found.items()}  # fmt: skip
+            title = f"{METRICS[metric]} against {'baselines' if several else next(iter(against.values()))}"
+            notes = notes_of_differences(ours.by(metric), metric, several)
+            facts = {"rule": ours.rule, "baselines": against, "test": experiment.test}
+            tables.append(Table(f"{experiment.title}: {title}", columns, rows, notes, title, facts))
     return tables
 
 

@@ -1,4 +1,4 @@
-"""Negative transfer: rows that are below the baseline beyond the interval, flagged in their records. No torch."""
+"""Negative transfer: rows that are below source only beyond the interval, flagged in their records. No torch."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,23 +21,19 @@ def flag_negative_transfer(experiment: Experiment, folder: Path) -> Iterator[tup
     """Write the alarm into the records in ``folder`` of rows that are below source only; gives new ones.
 
     A row is below where the 95 % t-interval of the paired differences on equal seeds lies wholly below 0, on a task or
-    on the average over tasks. A flag that more seeds have refuted is taken out. Packed records stay as they are, and
-    with another baseline than source only nothing is flagged. This alone of the alarms reads target labels, as the
-    tables do.
+    on the average over tasks. A flag that more seeds have refuted is taken out. Packed records stay as they are. This
+    alone of the alarms reads target labels, as the tables do.
     """
-    baseline = experiment.compared_with()
-    if (folder / PACKED).is_file() or experiment.metrics[0] not in OF_TRANSFER:
-        return
-    if baseline is None or not experiment.on_source_only(baseline):
+    if (folder / PACKED).is_file():
         return
     records = read_records(experiment, folder)
     ours = outcomes(experiment, list(records.values()))
-    found, shown = _found(ours, baseline), {id(record) for record in ours.records}
+    found, shown = negative_transfer(ours, experiment.metrics[0]), {id(record) for record in ours.records}
     for place, record in records.items():
         before = [alarm for alarm in record.alarms if alarm["alarm"] == NEGATIVE]
-        below = found.get((record.task, record.variant), found.get((AVERAGE, record.variant)))
-        difference = below if id(record) in shown else None
-        alarm = None if difference is None else _alarm(baseline, difference, int(record.evaluations[-1]["step"]))
+        told = found.get((record.task, record.variant), found.get((AVERAGE, record.variant)))
+        step = int(record.evaluations[-1]["step"])
+        alarm = None if told is None or id(record) not in shown else Alarm(NEGATIVE, step, told)
         now = [] if alarm is None else [alarm.entry()]
         if before != now:
             others = [each for each in record.alarms if each["alarm"] != NEGATIVE]
@@ -46,21 +42,31 @@ def flag_negative_transfer(experiment: Experiment, folder: Path) -> Iterator[tup
                 yield record, alarm
 
 
-def _found(ours: Outcomes, baseline: str) -> dict[tuple[str | None, str], Difference]:
-    """The rows that are below the baseline on each task and on their average, with their difference."""
-    experiment, metric = ours.experiment, ours.experiment.metrics[0]
-    places = [*(experiment.tasks or [None]), *([AVERAGE] if experiment.tasks else [])]
-    found: dict[tuple[str | None, str], Difference] = {}
-    for task, variant in product(places, experiment.variants):
-        if not experiment.on_source_only(variant) and variant not in ours.upper_bounds:
+def negative_transfer(ours: Outcomes, metric: Metric) -> dict[tuple[str | None, str], str]:
+    """What is told of the rows that are below source only, on the ``AVERAGE`` over tasks and on each task, by row.
+
+    Without tasks the only column is the task None. A metric that does not tell of transfer tells nothing.
+    """
+    experiment, found = ours.experiment, {}
+    if metric not in OF_TRANSFER:
+        return {}
+    baselines = {variant: _source_only(experiment, variant) for variant in experiment.variants}
+    for task, variant in product([AVERAGE, *experiment.tasks] if experiment.tasks else [None], baselines):
+        baseline = baselines[variant]
+        if baseline is not None and variant not in ours.upper_bounds:
             mine, theirs = (ours.main(v, metric) if task == AVERAGE else ours.scores(v, task, metric)
                             for v in (variant, baseline))  # fmt: skip
             if (difference := paired(mine, theirs)) is not None and difference.below:
-                found[task, variant] = difference
+                found[task, variant] = _told(baseline, difference)
     return found
 
 
-def _alarm(baseline: str, difference: Difference, step: int) -> Alarm:
-    span = " to ".join(map(signed, bounds(difference.mean, difference.half_width) or []))
-    text = f"{signed(difference.mean)} points from {baseline} on {difference.n} equal seeds ({span})"
-    return Alarm(NEGATIVE, step, text)
+def _source_only(experiment: Experiment, variant: str) -> str | None:
+    """The baseline of a row where it is on the source only and the row is not."""
+    baseline = None if experiment.on_source_only(variant) else experiment.compared_with(variant)
+    return baseline if baseline is not None and experiment.on_source_only(baseline) else None
+
+
+def _told(baseline: str, difference: Difference) -> str:
+    ends = " to ".join(map(signed, bounds(difference.mean, difference.half_width) or []))
+    return f"{signed(difference.mean)} points from {baseline} on {difference.n} equal seeds (95 % interval {ends})"

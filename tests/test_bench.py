@@ -17,6 +17,7 @@ import pytest
 from dann import jobs
 from dann.cli import main
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 SPEED = ROOT / "experiments" / "speed"
 PEER = """#!{python}

@@ -134,6 +134,11 @@ def test_the_reversed_gradient_grows_with_lambda() -> None:
     assert ratios[1] == pytest.approx(2 * ratios[0], rel=1e-5)
 
 
+def test_terms_of_the_target_alone_have_no_angle_with_the_label_s() -> None:
+    found = one_step_ahead(made(configured(method={"name": "mcc"})), 3, 0.25)
+    assert found["gradient_ratio"] > 0 and "gradient_cosine" not in found
+
+
 def test_source_only_has_no_gradient_beside_the_label_s() -> None:
     found = one_step_ahead(made(configured(method={"name": "source_only"})), 3, 0.25)
     assert set(found) == {"gradient_label", "update_features", "update_classifier"}
@@ -200,6 +205,7 @@ CASES = [(name, "mnist" if name == "rotation" else "mlp") for name in KINDS] + [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "network"), CASES, ids=str)
 def test_every_method_is_diagnosed_and_left_as_it_is(name: str, network: str, monkeypatch: pytest.MonkeyPatch) -> None:
     declared = config_of(name, OPTIONS.get(name, {}), network, monkeypatch).model_dump(mode="json")

@@ -218,6 +218,7 @@ def test_mnist_m_release_is_read_as_published(data_folder: Path) -> None:
         DOMAINS["mnist_m"]()
 
 
+@pytest.mark.slow
 def test_real_mnist_and_mnist_m(real_data: Path) -> None:
     grey, colour = DOMAINS["mnist"](), DOMAINS["mnist_m"]()
     assert (len(grey.train), len(grey.test)) == (60_000, 10_000)

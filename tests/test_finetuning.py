@@ -145,6 +145,7 @@ def test_blocks_are_released_one_after_another_the_last_first(weights: str, doma
         assert moved == [False] * frozen + [True] * (5 - frozen), step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [{"name": "source_only"}, {"name": "dann"}, {"name": "cdan", "entropy": True}])
 @pytest.mark.parametrize("head", ["linear", "bottleneck"])
 def test_computed_once_or_at_each_step_a_frozen_trunk_gives_the_same(
@@ -320,6 +321,7 @@ def test_models_of_each_family_lose_their_last_layer(model: str, side: int) -> N
     assert sorted(placed) == sorted(id(parameter) for parameter in trunk.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("finetune", "method"),
     [

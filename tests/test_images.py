@@ -175,6 +175,7 @@ def _load_in_a_process(folder: str, results: "multiprocessing.Queue[int]") -> No
     results.put(int(x.sum()))
 
 
+@pytest.mark.slow
 def test_two_processes_build_one_cache(tmp_path: Path, own_cache: Path) -> None:
     paths = sorted(photos(tmp_path / "a", 25))
     context = multiprocessing.get_context("spawn")

@@ -58,6 +58,7 @@ def small(input_shape: tuple[int, ...], num_classes: int) -> Network:
     return Network(features, nn.Linear(32, num_classes), input_shape, ())
 
 
+pytestmark = pytest.mark.slow
 MADE: dict[str, Callable[[], Domain]] = {
     "source": lambda: clusters("source"),
     "target": lambda: clusters("target", turn=20, scale=1.3, move=(-2, 1.8)),

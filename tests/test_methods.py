@@ -265,6 +265,7 @@ def steps(setup: Setup, first: int, last: int) -> None:
         setup.refresh(step / 2, (step + 1) / 2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "network"), CASES, ids=str)
 def test_every_method_trains_predicts_checkpoints_and_resumes(
     name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -70,6 +70,7 @@ def assert_refused(load: Callable[[], Domain], *says: str) -> None:
 # The real files
 
 
+@pytest.mark.slow
 def test_real_pacs(real_data: Path) -> None:
     counts = {"art_painting": 2048, "cartoon": 2344, "photo": 1670, "sketch": 3929}
     for name, count in counts.items():

@@ -120,6 +120,7 @@ def test_a_setting_that_lacks_seeds_is_no_candidate() -> None:
     assert {record.setting[LR] for record in of_chosen_settings(searched(), records)} == {0.01}
 
 
+@pytest.mark.slow
 def test_a_search_runs_publishes_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     changes: dict[str, Any] = {"search": {**GRID, "rule": "vote"}, "seeds": [0], "published": {}}

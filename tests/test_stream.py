@@ -301,6 +301,7 @@ ALL = {"crop": 16, "scale": [0.3, 1.0], "flip": 0.5, "jitter": {"brightness": 0.
        "randaugment": {"ops": 1}, "mask": 0.1, "shift": 1}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_option_changes_training_batches_of_both_domains_and_no_evaluation() -> None:
     config = resolve(digits(), "test")
     pair = load_pair(config.data)

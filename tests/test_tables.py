@@ -25,7 +25,7 @@ from dann.experiment import Experiment, flattened, merged, read_experiment, slug
 from dann.formats import FORMATS, Cell, Table
 from dann.outcomes import outcomes
 from dann.readme import with_tables
-from dann.records import PACKED, RECORD, Record, pack_records, read_records, write_record
+from dann.records import PACKED, RECORD, Record, pack_records, read_record, read_records, write_record
 from dann.selection import RULES
 from dann.tables import main_tables, make_tables
 
@@ -72,7 +72,7 @@ def texts(table: Table, name: str) -> dict[str, str]:
 
 def scored(shares: dict[str, list[float]], **changes: Any) -> tuple[Experiment, list[Record]]:
     """An experiment whose variants, of which source only is one, have a target accuracy per seed."""
-    variants = {v: {"method": {"name": "source_only" if v == "source only" else "dann"}} for v in shares}
+    variants = {v: {"method": {"name": "source_only" if v.startswith("source only") else "dann"}} for v in shares}
     experiment = Experiment(**{**TINY, "variants": variants, "published": {}, **changes})
     return experiment, [record_of(v, seed, value) for v, values in shares.items() for seed, value in enumerate(values)]
 
@@ -234,22 +234,35 @@ def test_less_calibration_error_is_no_negative_transfer() -> None:
     assert "less is better" in differences.markdown()
 
 
-def test_alarms_are_counted_over_runs() -> None:
+def test_alarms_are_counted_over_runs_but_negative_transfer_is_told_when_the_table_is_made() -> None:
     experiment, records = scored({"source only": [0.7, 0.7, 0.7], "DANN": [0.5, 0.51, 0.5], "MCD": [0.8, 0.9, 0.7]})
     fallen = {"alarm": "collapse", "step": 10, "text": "one class"}
-    records[3].alarms.extend([fallen, {**fallen, "step": 20}, {"alarm": "negative transfer", "step": 40, "text": ""}])
+    records[3].alarms.extend([fallen, {**fallen, "step": 20}])
     records[4].alarms.append(fallen)
     records[8].alarms.append({"alarm": "label shift", "step": 40, "text": ""})
-    records[8].alarms.append({"alarm": "negative transfer", "step": 40, "text": ""})
+    records[8].alarms.append({"alarm": "negative transfer", "step": 40, "text": "from another baseline, once"})
     table = table_of(experiment, records)
     assert texts(table, "alarms") == {"source only": "", "DANN": "▼ negative transfer; collapse (2 of 3)",
-                                      "MCD": "label shift (1 of 3); negative transfer (1 of 3)"}  # fmt: skip
+                                      "MCD": "label shift (1 of 3)"}  # fmt: skip
     assert column(table, "alarms")["DANN"].facts == [
         {"alarm": "negative transfer"}, {"alarm": "collapse", "runs": 2, "of": 3}
     ]  # fmt: skip
-    single, runs = scored({"source only": [0.7], "DANN": [0.5]})
-    runs[1].alarms.append({"alarm": "negative transfer", "step": 40, "text": ""})
-    assert texts(table_of(single, runs), "alarms")["DANN"] == "negative transfer (1 of 1)"
+    assert "The runs were made before alarms of training were watched." in table.markdown()
+    watched = [replace(record, shares=[[1.0]]) for record in records[1:]]
+    assert "1 of 9 runs were made before alarms" in table_of(experiment, [records[0], *watched]).markdown()
+
+
+def test_negative_transfer_on_some_tasks_is_told_with_their_number() -> None:
+    experiment, records = tasked([0, 1])
+    named = {"row 0": {"method": {"name": "source_only"}}, "row 1": {}}
+    experiment = experiment.model_copy(update={"variants": named})
+    for record in records:
+        lost = record.variant == "row 1" and record.task == "task 0"
+        gained = record.variant == "row 1" and record.task == "task 1"
+        record.evaluations[-1]["target_test"] = 0.5 - 0.1 * lost + 0.2 * gained + 0.01 * record.seed
+    table = table_of(experiment, records)
+    assert texts(table, "alarms") == {"row 0": "", "row 1": "negative transfer (1 of 2 tasks)"}
+    assert column(table, "alarms")["row 1"].facts == [{"alarm": "negative transfer", "tasks": 1, "of": 2}]
 
 
 def test_paired_differences_against_the_baseline() -> None:
@@ -299,17 +312,39 @@ def test_the_baseline_is_the_first_that_trains_on_the_source_only(tmp_path: Path
     variants = {"train on target": {**source_only, "data": {"source": "target"}}, "DANN": {}, "plain": source_only,
                 "source only": source_only}  # fmt: skip
     experiment = Experiment(**{**TINY, "variants": variants, "published": {}})
-    assert experiment.compared_with() == "plain"
-    assert experiment.model_copy(update={"tasks": {"a": {}}}).compared_with() == "plain"
-    assert Experiment(**{**TINY, "variants": {"DANN": {}}, "published": {}}).compared_with() is None
-    assert read_experiment(write_tiny(tmp_path / "a.yaml", baseline="DANN")).compared_with() == "DANN"
+    assert experiment.compared_with("DANN") == "plain" and experiment.compared_with("plain") is None
+    assert experiment.model_copy(update={"tasks": {"a": {}}}).compared_with("DANN") == "plain"
+    assert Experiment(**{**TINY, "variants": {"DANN": {}}, "published": {}}).compared_with("DANN") is None
+    assert read_experiment(write_tiny(tmp_path / "a.yaml", baseline="DANN")).compared_with("source only") == "DANN"
     for changes, message in (
         ({"baseline": "DAN"}, "unknown variant under baseline: 'DAN'; did you mean DANN?"),
+        ({"baseline": {"DANN": "source"}}, "unknown variant under baseline: 'source'; did you mean source only?"),
+        ({"baseline": {"DAN": "source only"}}, "unknown variant under baseline: 'DAN'; did you mean DANN?"),
+        ({"baseline": {"DANN": "DANN"}}, "baseline: DANN is named as its own: name another, or leave it out"),
+        ({"baseline": {"DANN": 1}}, "baseline: should name a variant, or variants' own as in {DANN: source only}, not"),
+        ({"baseline": ""}, "unknown variant under baseline: ''"),
         ({"test": "t"}, "test"),
     ):
         with pytest.raises(BadInput) as caught:
             read_experiment(write_tiny(tmp_path / "a.yaml", **changes))
         assert str(caught.value).startswith(str(tmp_path / "a.yaml")) and message in str(caught.value)
+
+
+def test_rows_may_have_baselines_of_their_own() -> None:
+    shares = {"source only": [0.6, 0.62], "source only, 8": [0.5, 0.51], "DANN": [0.5, 0.51], "DANN, 8": [0.52, 0.54]}
+    experiment, records = scored(shares, baseline={"DANN, 8": "source only, 8"})
+    main, table = make_tables(experiment, records)
+    assert table.columns[0] == "against" and table.corner == "accuracy against baselines"
+    assert texts(table, "against") == {
+        "source only, 8": "source only", "DANN": "source only", "DANN, 8": "source only, 8"
+    }  # fmt: skip
+    assert texts(table, "difference, points") == {"source only, 8": "−10.5", "DANN": "−10.5", "DANN, 8": "+2.5"}
+    assert "less that of the one it is held against on the same seeds" in table.markdown()
+    assert texts(main, "alarms") == {
+        "source only": "", "source only, 8": "", "DANN": "▼ negative transfer", "DANN, 8": ""
+    }  # fmt: skip
+    named = json.loads(FORMATS["json"](main))["differences"]
+    assert {variant: told["baseline"] for variant, told in named.items()} == texts(table, "against")
 
 
 def test_differences_over_tasks_are_of_the_average() -> None:
@@ -333,15 +368,15 @@ def test_seeds_from_other_data_are_not_mixed(project: Path, capsys: Any) -> None
 
 
 def test_the_command_line_names_every_rule_and_format() -> None:
-    from dann import cli
+    from dann import arguments
 
-    assert tuple(RULES) == cli.RULES and set(cli.FORMATS) == set(FORMATS)
+    assert tuple(RULES) == arguments.RULES and set(arguments.FORMATS) == set(FORMATS)
 
 
 def test_markdown_and_json() -> None:
     table = replace(table_of(Experiment(**TINY), [record_of("DANN", 0)]), title="T")
     content = json.loads(FORMATS["json"](table))
-    assert (content["title"], content["rule"], content["baseline"]) == ("T", "last", "source only")
+    assert (content["title"], content["rule"]) == ("T", "last")
     assert content["rows"]["DANN"][TARGET]["values"] == [0.6] and content["rows"]["DANN"][ORACLE]["mean"] == 0.7
     assert content["rows"]["DANN"]["published"] == 0.9
     assert content["rows"]["DANN"]["− published"] == pytest.approx(-0.3)
@@ -572,6 +607,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_figures_are_drawn(project: Path, capsys: Any) -> None:
     drawn = sorted(path.name for path in (project / "runs/theme/tiny").glob("*.png"))
     assert drawn == ["bars.png", "confusion.png", "curves.png", "reliability.png", "tsne.png"]
@@ -605,6 +641,7 @@ def test_the_diagnosis_is_drawn_where_there_is_one(tmp_path: Path) -> None:
     assert distance.lines[0].get_ydata()[-1] == 1.5 and distance.lines[1].get_ydata()[-1] == 1.6
 
 
+@pytest.mark.slow
 def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
@@ -641,6 +678,7 @@ def cells_of(markdown: str) -> dict[str, list[str]]:
     return {name.strip(): [cell.strip() for cell in cells] for name, *cells in lines}
 
 
+@pytest.mark.slow
 def test_averages_of_several_pages(project: Path, capsys: Any) -> None:
     write_tiny(project / "experiments/theme/turns.yaml", **TURNS)
     assert main(["run", "experiments/theme/turns.yaml"]) == 0
@@ -689,6 +727,7 @@ def repack(folder: Path, change: Callable[[list[str]], list[str]]) -> None:
     (folder / PACKED).write_bytes(gzip.compress("".join(change(lines)).encode()))
 
 
+@pytest.mark.slow
 def test_publish_and_check(project: Path, capsys: Any) -> None:
     file = "experiments/theme/tiny.yaml"
     readme = project / "README.md"
@@ -742,6 +781,17 @@ def test_publish_wants_all_runs(project: Path, capsys: Any) -> None:
     assert not (project / "results").exists()
 
 
+def test_publishing_takes_out_a_flag_that_the_file_no_longer_gives_reason_for(project: Path) -> None:
+    place = project / "runs/theme/tiny/source-only/seed-0"
+    record = read_record(place)
+    flag = {"alarm": "negative transfer", "step": 40, "text": "from another baseline, once"}
+    other = {"alarm": "collapse", "step": 40, "text": "one class"}
+    write_record(replace(record, alarms=[flag, other]), place)
+    assert main(["publish", "experiments/theme/tiny.yaml"]) == 0
+    published = read_records(read_experiment(project / "experiments/theme/tiny.yaml"), project / "results/theme/tiny")
+    assert [each.alarms for each in published.values() if (each.variant, each.seed) == ("source only", 0)] == [[other]]
+
+
 def test_written_out_default_is_no_other_configuration(project: Path, capsys: Any) -> None:
     write_tiny(project / "experiments/theme/tiny.yaml", base={"optimizer": {"weight_decay": 0.0}})
     assert main(["table", "experiments/theme/tiny.yaml"]) == 0
@@ -750,6 +800,7 @@ def test_written_out_default_is_no_other_configuration(project: Path, capsys: An
     assert "optimizer.weight_decay: not set there, 0.1 now" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_results_of_this_repository_agree_with_their_records(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(Path(__file__).parent.parent)
     assert main(["table", "experiments", "--check"]) == 0, capsys.readouterr().out

@@ -31,7 +31,7 @@ def test_only_what_lies_below_beyond_the_interval_is_flagged_and_once(tmp_path: 
     experiment = written(shares, tmp_path)
     told = list(flag_negative_transfer(experiment, tmp_path))
     assert [(record.variant, record.seed) for record, _ in told] == [("low", 0), ("low", 1), ("low", 2)]
-    assert told[0][1].text == "−10.0 points from source only on 3 equal seeds (−12.5 to −7.5)"
+    assert told[0][1].text == "−10.0 points from source only on 3 equal seeds (95 % interval −12.5 to −7.5)"
     assert list(flag_negative_transfer(experiment, tmp_path)) == []
     flagged = {name for name, alarms in flags(experiment, tmp_path).items() if alarms == ["negative transfer"]}
     assert flagged == {"low 0", "low 1", "low 2"} and sum(map(bool, flags(experiment, tmp_path).values())) == 3
@@ -48,6 +48,17 @@ def test_more_seeds_take_a_flag_out_and_leave_other_alarms(tmp_path: Path) -> No
     write_record(Record(**{**vars(read_record(place)), "alarms": [other]}), place)
     assert list(flag_negative_transfer(experiment, tmp_path)) == []
     assert [alarm["alarm"] for alarm in read_record(place).alarms] == ["collapse"]
+
+
+def test_each_row_is_judged_by_its_own_baseline(tmp_path: Path) -> None:
+    shares = {"source only": [0.7, 0.72], "source only, 8": [0.5, 0.52], "low": [0.6, 0.62], "low, 8": [0.4, 0.42]}
+    experiment = written(shares, tmp_path)
+    own = {"low": "source only, 8", "low, 8": "source only, 8"}
+    told = list(flag_negative_transfer(experiment.model_copy(update={"baseline": own}), tmp_path))
+    assert {record.variant for record, _ in told} == {"low, 8"}
+    assert {alarm.text for _, alarm in told} == {
+        "−10.0 points from source only, 8 on 2 equal seeds (95 % interval −10.0 to −10.0)"
+    }
 
 
 @pytest.mark.parametrize("metrics", [["calibration_error"], ["zero_shot"]])

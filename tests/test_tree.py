@@ -44,7 +44,7 @@ LAYERS = [
     {"stack", "replicas", "curves", "diagnose"},
     {"execute", "plots"},
     {"launch", "publish", "using"},
-    {"show", "predict", "export", "report"},
+    {"show", "predict", "export", "report", "arguments"},
     {"cli"},
 ]
 TORCH_FREE = {"errors", "files", "reading", "experiment", "records", "selection", "search", "statistics", "outcomes",
@@ -111,10 +111,14 @@ def test_experiments_that_are_named_exist(page: str) -> None:
 
 def test_examples_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "README.md").read_text()
-    search, example, own_data, options, pretrained = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    compared, search, example, own_data, options, pretrained = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
     (tmp_path / "example.yaml").write_text(example)
     for run in read_experiment(tmp_path / "example.yaml").runs():
         assert resolve(run.declared, run.name).train.steps == 20_000
+    shifted = {"DANN": {}, "source only": {}, "source only, shift": {}, "DANN, shift": {}}
+    content = TINY | parse_yaml(compared, "README") | {"variants": shifted, "published": {}}
+    (tmp_path / "compared.yaml").write_text(yaml.safe_dump(content))
+    assert read_experiment(tmp_path / "compared.yaml").compared_with("DANN, shift") == "source only, shift"
     (tmp_path / "search.yaml").write_text(yaml.safe_dump(TINY | parse_yaml(search, "README")))
     assert len(list(read_experiment(tmp_path / "search.yaml").runs(only="DANN", seeds=[0]))) == 6
     for line in own_data.splitlines():
@@ -191,6 +195,7 @@ def test_uci_har_is_run_on_the_pairs_of_adatime() -> None:
     assert asked == list(SCENARIOS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_one_step_of_every_variant_of_every_experiment(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

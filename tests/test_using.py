@@ -159,6 +159,7 @@ def test_too_large_mappings_are_not_kept(vectors: Path, monkeypatch: pytest.Monk
         dann.load(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["mnist", "mlp"])
 def test_every_method_loads_and_can_be_exported(network: str, tmp_path: Path) -> None:
     names = [name for name in METHODS if name not in OF_TRUNKS and (name, network) != ("rotation", "mlp")]

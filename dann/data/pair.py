@@ -51,9 +51,8 @@ class Pair:
     unseen: tuple[int, ...] = ()
     class_vectors: Tensor | None = None
 
-    @classmethod
+    @staticmethod
     def of(
-        cls,
         sources: Sequence[Domain],
         target: Domain,
         *,
@@ -87,33 +86,7 @@ class Pair:
         partial = partial or target_classes is not None
         sources, target = aligned(sources, target, partial=partial, target_classes=target_classes)
         *sources, target = _one_shape([*sources, target])
-        on_target = any(_same(domain, target) for domain in sources)
-        _check(sources, target, transductive and on_target)
-        source = concatenated([_of(domain.train, i) for i, domain in enumerate(sources)])
-        source_test = concatenated([_of(_test(domain), i) for i, domain in enumerate(sources)])
-        train, held = hold_out(source.labelled, validation)
-        whole = concatenated([target.train, _test(target)]) if transductive else target.train
-        # Where the target is a source too, its labelled examples are on the labelled side already.
-        shots, rest = few_shot(whole, 0 if on_target else target_labelled, target.classes, partial)
-        target_test = rest if transductive else _test(target)
-        if len(shots):
-            train = concatenated([train, _of(shots, len(sources))])
-        return cls(
-            classes=target.classes,
-            train=train,
-            validation=held,
-            unlabelled=replace(rest, y=torch.full_like(rest.y, UNLABELLED)),
-            source_test=source_test.labelled if len(source_test.labelled) else None,
-            target_test=target_test.labelled,
-            partial=partial,
-            described={
-                "source": _described(sources, len(source.labelled), len(source_test.labelled)),
-                "target": _described([target], len(rest), len(target_test.labelled)),
-                "protocol": protocol,
-                "source_examples_without_label": len(source) - len(source.labelled),
-                "target_labelled_examples": len(shots),
-            },
-        )
+        return _divided(sources, target, validation, transductive, partial, target_labelled, protocol)
 
     def __post_init__(self) -> None:
         target = self.described["target"]["name"]
@@ -174,6 +147,44 @@ class Pair:
             },
             "imbalance": imbalance(tallied),
         }
+
+
+def _divided(
+    sources: list[Domain],
+    target: Domain,
+    validation: float,
+    transductive: bool,
+    partial: bool,
+    target_labelled: int,
+    protocol: str,
+) -> Pair:
+    """Domains that fit together, with test splits, as the splits of a pair; arguments as of ``Pair.of``."""
+    on_target = any(_same(domain, target) for domain in sources)
+    _check(sources, target, transductive and on_target)
+    source = concatenated([_of(domain.train, i) for i, domain in enumerate(sources)])
+    source_test = concatenated([_of(_test(domain), i) for i, domain in enumerate(sources)])
+    train, held = hold_out(source.labelled, validation)
+    whole = concatenated([target.train, _test(target)]) if transductive else target.train
+    # Where the target is a source too, its labelled examples are on the labelled side already.
+    shots, rest = few_shot(whole, 0 if on_target else target_labelled, target.classes, partial)
+    target_test = rest if transductive else _test(target)
+    described = {
+        "source": _described(sources, len(source.labelled), len(source_test.labelled)),
+        "target": _described([target], len(rest), len(target_test.labelled)),
+        "protocol": protocol,
+        "source_examples_without_label": len(source) - len(source.labelled),
+        "target_labelled_examples": len(shots),
+    }
+    return Pair(
+        classes=target.classes,
+        train=concatenated([train, _of(shots, len(sources))]) if len(shots) else train,
+        validation=held,
+        unlabelled=replace(rest, y=torch.full_like(rest.y, UNLABELLED)),
+        source_test=source_test.labelled if len(source_test.labelled) else None,
+        target_test=target_test.labelled,
+        partial=partial,
+        described=described,
+    )
 
 
 def _check(sources: list[Domain], target: Domain, labels_seen: bool) -> None:

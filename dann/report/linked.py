@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dann.experiment import Metric, slug
-from dann.formats import ALARMS, WORDS, Cell, Table, bounds, signed
+from dann.formats import ALARMS, DIFFERENCE, Cell, Table, holds_words
 from dann.notes import METRICS
+from dann.outcomes import of_chosen_settings
 from dann.report.grids import Badge, Entry, Grid, Head, Line, draw, key_of, text_entry
 from dann.report.provenance import Runs
 from dann.search import named
 from dann.tables import difference_tables, main_tables
-from dann.transfer import NEGATIVE
+from dann.transfer import NEGATIVE, negative_transfer
 
 UPPER = ", oracle (upper bound)"
 
@@ -22,12 +23,16 @@ def score_grids(runs: Runs) -> Iterator[Grid]:
     for metric, table in zip(experiment.metrics, main_tables(runs.ours), strict=False):
         name = f"{runs.name}-scores-{slug(metric)}"
         title = METRICS[metric] if len(experiment.metrics) > 1 else "scores"
-        heads = [Head(column, words=column in WORDS, upper=UPPER in column) for column in table.columns]
-        lines = [Line(variant, _scored(runs, table, metric, variant), variant in upper) for variant in table.rows]
+        heads = [Head(column, words=holds_words(column), upper=UPPER in column) for column in table.columns]
+        below = negative_transfer(runs.ours.by(metric), metric)
+        lines = [Line(variant, _scored(runs, table, metric, variant, below), variant in upper)
+                 for variant in table.rows]  # fmt: skip
         yield Grid(name, title[0].upper() + title[1:], table.corner, heads, lines, table.notes)
 
 
-def _scored(runs: Runs, table: Table, metric: Metric, variant: str) -> list[Entry]:
+def _scored(
+    runs: Runs, table: Table, metric: Metric, variant: str, below: dict[tuple[str | None, str], str]
+) -> list[Entry]:
     """A row's entries; an interval, or what is left of a published number, is of the same runs as the score before."""
     entries, link = [], ""
     for column, cell in zip(table.columns, table.rows[variant], strict=True):
@@ -35,19 +40,20 @@ def _scored(runs: Runs, table: Table, metric: Metric, variant: str) -> list[Entr
             link = _link(runs, metric, column, variant, cell.facts["seeds"])
             entries.append(Entry(cell.text, key_of(cell.facts), _told(cell.facts), link))
         elif column == ALARMS:
-            difference = table.facts["differences"].get(variant)
-            entries.append(_alarms(cell, _below(runs, difference), _reasons(runs, variant)))
-        elif column in WORDS:
+            reasons = _reasons(runs, variant) | {NEGATIVE: _places(below, variant)}
+            entries.append(_alarms(cell, reasons))
+        elif holds_words(column):
             entries.append(text_entry(cell.text))
         elif column.endswith("published") and "−" not in column:
-            entries.append(_linked(cell, f"#{runs.name}-file"))
+            entries.append(_linked(cell, f"#{runs.name}-file", column))
         else:
-            entries.append(_linked(cell, link))
+            entries.append(_linked(cell, link, column))
     return entries
 
 
-def _linked(cell: Cell, link: str) -> Entry:
-    return Entry(cell.text, key_of(cell.facts), link="" if cell.facts is None else link)
+def _linked(cell: Cell, link: str, column: str) -> Entry:
+    key = cell.text if holds_words(column) else key_of(cell.facts)
+    return Entry(cell.text, key, link="" if cell.facts is None else link)
 
 
 def _link(runs: Runs, metric: Metric, column: str, variant: str, seeds: Sequence[int]) -> str:
@@ -81,53 +87,53 @@ def _reasons(runs: Runs, variant: str) -> dict[str, list[str]]:
     return found
 
 
-def _below(runs: Runs, difference: dict[str, Any] | None) -> list[str]:
-    """What is told of negative transfer over all of a row's runs."""
-    if difference is None or difference["half_width"] is None:
-        return []
-    ends = " to ".join(map(signed, bounds(difference["mean"], difference["half_width"]) or []))
-    of = f"{runs.experiment.compared_with()} on {difference['n']} equal seeds"
-    return [f"{signed(difference['mean'])} points from {of} (95 % interval {ends})"]
+def _places(below: dict[tuple[str | None, str], str], variant: str) -> list[str]:
+    """What is told of a row's negative transfer, on the average over tasks and on each."""
+    told = {task: text for (task, row), text in below.items() if row == variant}
+    return [text if task is None else f"{task or 'on average'}: {text}" for task, text in told.items()]
 
 
-def _alarms(cell: Cell, below: list[str], reasons: dict[str, list[str]]) -> Entry:
-    """The alarms of a row, each with its reasons, and of negative transfer first that of all its runs."""
-    badges = []
-    for words, fact in zip(cell.text.split("; "), cell.facts, strict=False):
-        first = below if fact["alarm"] == NEGATIVE else []
-        badges.append(Badge(fact["alarm"], words, [*first, *reasons.get(fact["alarm"], [])]))
+def _alarms(cell: Cell, reasons: dict[str, list[str]]) -> Entry:
+    """The alarms of a row, each with its reasons."""
+    named = zip(cell.text.split("; "), cell.facts, strict=False)
+    badges = [Badge(fact["alarm"], words, reasons.get(fact["alarm"], [])) for words, fact in named]
     return Entry(cell.text, key_of(cell.facts) or None, badges=badges)
 
 
 def difference_grids(runs: Runs) -> Iterator[Grid]:
-    """The paired differences from the baseline, each interval drawn."""
-    ours, baseline = runs.ours, str(runs.experiment.compared_with())
+    """The paired differences from the baselines, each interval drawn."""
+    ours = runs.ours
     compared = [metric for metric in runs.experiment.metrics if any(d.n > 1 for d in ours.differences(metric).values())]
     for metric, table in zip(compared, difference_tables(ours), strict=True):
-        drawn, ticks = draw([(mean.facts, ends.facts) for mean, ends, *_ in table.rows.values()])
+        at = table.columns.index(DIFFERENCE)  # what a row is held against may come before
+        drawn, ticks = draw([(cells[at].facts, cells[at + 1].facts) for cells in table.rows.values()])
         lines = []
         for (variant, cells), drawing in zip(table.rows.items(), drawn, strict=True):
-            link = _paired(runs, metric, variant, baseline)
-            first, *others = [_linked(cell, link) for cell in cells]
-            lines.append(Line(variant, [first, Entry(drawing.told, drawn=drawing), *others]))
-        first_head, *heads = [Head(column) for column in table.columns]
-        heads = [first_head, Head("difference and interval, drawn", ticks=ticks), *heads]
-        title = f"Differences from {baseline}: {METRICS[metric]}"
+            link = _paired(runs, metric, variant)
+            entries = [_linked(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)]
+            lines.append(Line(variant, [*entries[: at + 1], Entry(drawing.told, drawn=drawing), *entries[at + 1 :]]))
+        heads = [Head(column, words=holds_words(column)) for column in table.columns]
+        heads.insert(at + 1, Head("difference and interval, drawn", ticks=ticks))
+        title = f"Differences: {table.corner}"
         yield Grid(f"{runs.name}-differences-{slug(metric)}", title, "", heads, lines, table.notes)
 
 
-def _paired(runs: Runs, metric: Metric, variant: str, baseline: str) -> str:
-    """The address of the runs of a row and of the baseline on the seeds that both have."""
+def _paired(runs: Runs, metric: Metric, variant: str) -> str:
+    """The address of the runs of a row and of its baseline on the seeds that both have."""
+    baseline = str(runs.experiment.compared_with(variant))
     seeds = set(runs.ours.main(variant, metric)) & set(runs.ours.main(baseline, metric))
     return runs.link(metric, *(runs.numbers(each, None, seeds) for each in (variant, baseline)))
 
 
 def ranking_grid(runs: Runs, table: Table) -> Grid:
-    """How the selection rules choose among all runs but those that train on the target."""
-    adapted = [n for n, record in enumerate(runs.records) if record.data["source"] != record.data["target"]]
+    """How the selection rules choose among the runs but those that train on the target."""
+    chosen = {id(record) for record in of_chosen_settings(runs.experiment, runs.records)}
+    adapted = [number for number, record in enumerate(runs.records)
+               if id(record) in chosen and record.data["source"] != record.data["target"]]  # fmt: skip
     link = runs.link("", adapted)
-    lines = [Line(rule, [_linked(cell, link) for cell in cells]) for rule, cells in table.rows.items()]
-    heads = [Head(column) for column in table.columns]
+    lines = [Line(rule, [_linked(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)])
+             for rule, cells in table.rows.items()]  # fmt: skip
+    heads = [Head(column, words=holds_words(column)) for column in table.columns]
     return Grid(f"{runs.name}-rules", "How the rules choose", table.corner, heads, lines, table.notes)
 
 
