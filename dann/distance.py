@@ -25,7 +25,7 @@ def proxy_distances(source: Features, target: Features) -> dict[str, float]:
     """
     x = np.concatenate([source, target]).astype(np.float64)  # squares of large features overflow in float32
     y = np.repeat([0, 1], [len(source), len(target)])
-    fitted = np.concatenate([np.arange(len(part)) % 2 == 0 for part in (source, target)])
+    fitted = np.concatenate([_half(len(part)) for part in (source, target)])
     mean, spread = x[fitted].mean(axis=0), x[fitted].std(axis=0)
     spread[spread <= 1e-10 * np.abs(mean)] = np.inf  # what is constant tells no domain, and its rounding neither
     x = (x - mean) / spread / np.sqrt(x.shape[1])
@@ -33,6 +33,12 @@ def proxy_distances(source: Features, target: Features) -> dict[str, float]:
     errors = {"svm": float(np.mean(machine.predict(x[~fitted]) != y[~fitted]))}
     errors["mlp"] = _network_error(x.astype(np.float32), y, fitted)
     return {name: 2.0 * (1.0 - 2.0 * error) for name, error in errors.items()}
+
+
+def _half(count: int) -> NDArray[np.bool_]:
+    """A draw of half the examples: every other one would be of every other class where a file has these by turns."""
+    drawn: NDArray[np.bool_] = np.random.default_rng(0).permutation(count) < count / 2
+    return drawn
 
 
 def _network_error(x: Features, y: NDArray[np.int64], fitted: NDArray[np.bool_]) -> float:

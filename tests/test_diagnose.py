@@ -317,10 +317,18 @@ def test_proxy_distances_of_known_domains() -> None:
 def test_the_proxy_distance_is_two_minus_four_times_the_error() -> None:
     """On one feature a linear machine is a threshold; here any sensible one errs at the same held-out examples."""
     source, target = np.full((40, 1), -1.0, np.float32), np.full((40, 1), 1.0, np.float32)
-    source[1:16:2], target[1:8:2] = 1.0, -1.0  # 8 and 4 of the 20 of either that are not trained on
+    held_out = np.flatnonzero(np.random.default_rng(0).permutation(40) >= 20)
+    source[held_out[:8]], target[held_out[:4]] = 1.0, -1.0
     error = (8 + 4) / 40
     expected = pytest.approx(2 * (1 - 2 * error))
     assert proxy_distances(source, target) == {"svm": expected, "mlp": expected}
+
+
+def test_the_order_of_examples_is_no_distance() -> None:
+    """Of classes by turns every other example is one class of the source and the other of the target."""
+    turns = 6 * np.eye(8, dtype=np.float32)[0] * (np.arange(1000) % 2)[:, None]
+    found = proxy_distances(normal(1000, 8) + turns, normal(1000, 8, seed=1) + turns[::-1])
+    assert all(abs(distance) < 4 * 0.063 for distance in found.values())
 
 
 def test_proxy_distances_know_no_scale_and_no_origin() -> None:
