@@ -99,6 +99,12 @@ class Experiment(BaseModel):
         """The first variant that trains on the source only, None if there is none."""
         return next((variant for variant in self.variants if self.on_source_only(variant)), None)
 
+    def source_only_beside(self, variant: str) -> str | None:
+        """The row on the source only that a variant must not fall below: its baseline, if that is one, or the first."""
+        baseline = self.compared_with(variant)
+        found = baseline if baseline is not None and self.on_source_only(baseline) else self.source_only()
+        return None if self.on_source_only(variant) else found
+
     def on_source_only(self, variant: str) -> bool:
         """Whether a variant is of the method ``source_only``, on another source than the target."""
         declared = self.declared(variant, next(iter(self.tasks), None))

@@ -111,10 +111,13 @@ def _row(cells: Iterable[str]) -> str:
     return " & ".join(cell.translate(ESCAPED) for cell in cells) + r" \\"
 
 
-GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "η": "eta", "κ": "kappa",
-         "λ": "lambda", "μ": "mu", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi", "ω": "omega"}  # fmt: skip
+GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta",
+         "θ": "theta", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho",
+         "σ": "sigma", "τ": "tau", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta",
+         "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi",
+         "Ω": "Omega"}  # fmt: skip
 MATHS = {"→": "to", "±": "pm", "×": "times", "≤": "leq", "≥": "geq", "▼": "blacktriangledown", "<": "<", ">": ">",
-         "−": "-", "°": "^\\circ"}  # fmt: skip
+         "≈": "approx", "−": "-", "°": "^\\circ", "²": "^2"}  # fmt: skip
 ESCAPED = str.maketrans(
     {character: rf"\{character}" for character in "&%_#${}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "—": "--", "–": "--"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from dann.experiment import Metric
 from dann.formats import ALARMS, Cell
-from dann.outcomes import Outcomes
+from dann.outcomes import Outcomes, without_choice
 from dann.records import Record
 from dann.selection import DESCRIBED, LOWER_IS_BETTER, lacks
 
@@ -36,8 +36,8 @@ def notes_of_scores(ours: Outcomes, metric: Metric, columns: Mapping[str, Mappin
     if any("− published" in name for name in columns):
         notes.append("− published: our mean less the published number, in points.")
     marked = [variant for variant, cell in columns.get(ALARMS, {}).items() if "▼" in cell.text]
-    if baselines := {ours.experiment.compared_with(variant) for variant in marked}:
-        baseline = baselines.pop() if len(baselines) == 1 else "the row it is held against"
+    if baselines := {ours.experiment.source_only_beside(variant) for variant in marked}:
+        baseline = baselines.pop() if len(baselines) == 1 else "its own source only"
         notes.append(f"▼: the 95 % t-interval of the paired difference from {baseline} lies wholly below 0.")
     if ALARMS in columns:
         notes.append("Alarms: in how many of a row's runs, or tasks; the README tells what raises them.")
@@ -47,6 +47,8 @@ def notes_of_scores(ours: Outcomes, metric: Metric, columns: Mapping[str, Mappin
     if (search := ours.experiment.search) is not None:
         rule = search.rule if ours.rule == "last" else ours.rule
         notes.append(f"Of the {search.budget} settings that each row tries the one {_by(rule, metric)} is shown.")
+        if rows := without_choice(ours.experiment, ours.every, ours.rule, metric):
+            notes.append(f"{', '.join(rows)}: no setting has such a score, and the last is shown.")
     return [*notes, *_made_of(records, ours.every)]
 
 
@@ -80,7 +82,8 @@ def _described(rule: str, metric: Metric) -> str:
 
 
 def _by(rule: str, metric: Metric) -> str:
-    return f"{_described(rule, metric).removeprefix('at the step ').partition(':')[0]} (mean over seeds)"
+    described = _described(rule, metric).removeprefix("at the step ").partition(":")[0]
+    return f"{described} (mean over seeds; of equals the last)"
 
 
 def _made_of(records: Sequence[Record], every: Sequence[Record]) -> list[str]:

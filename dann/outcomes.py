@@ -10,7 +10,7 @@ from dann.errors import BadInput
 from dann.experiment import Experiment, Metric
 from dann.records import Record, source_accuracy
 from dann.search import named
-from dann.selection import Evaluation, check_scores, choose, favourites, target_key
+from dann.selection import Evaluation, check_scores, choose, favourites, lacks, target_key
 from dann.statistics import Difference, holm, paired
 
 Scores = dict[int, float]  # by seed, as shares of 1
@@ -121,16 +121,36 @@ def of_chosen_settings(
         return records
     among = experiment.search.rule if rule == "last" else rule
     check_scores(among, [record.evaluations for record in records])
+    kept: list[Record] = []
+    for settings, means in _tried(records, rule, metric).values():
+        kept += settings[favourites(among, means, metric)[-1]]
+    return kept
+
+
+def without_choice(
+    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: Metric = "accuracy"
+) -> list[str]:
+    """The rows that show the last setting, as of a task no setting has the score that a rule chooses by."""
+    if experiment.search is None:
+        return []
+    among = experiment.search.rule if rule == "last" else rule
+    tried = _tried(records, rule, metric)
+    return list(dict.fromkeys(variant for (_, variant), (_, means) in tried.items() if lacks(among, means)))
+
+
+def _tried(
+    records: Sequence[Record], rule: str, metric: Metric
+) -> dict[tuple[str | None, str], tuple[list[list[Record]], list[Evaluation]]]:
+    """Of each task and row the settings with as many seeds as any, and of each the mean over seeds of its scores."""
     rows: dict[tuple[str | None, str], dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         rows[record.task, record.variant][named(record.setting)].append(record)
-    kept: list[Record] = []
-    for settings in rows.values():
+    tried = {}
+    for row, settings in rows.items():
         most = max(map(len, settings.values()))
         complete = [runs for runs in settings.values() if len(runs) == most]
-        means = [_mean([choose(rule, run.evaluations, metric) for run in runs]) for runs in complete]
-        kept += complete[favourites(among, means, metric)[-1]]
-    return kept
+        tried[row] = complete, [_mean([choose(rule, run.evaluations, metric) for run in runs]) for runs in complete]
+    return tried
 
 
 def _mean(evaluations: Sequence[Evaluation]) -> Evaluation:

@@ -6,7 +6,7 @@ from pathlib import Path
 from dann.errors import BadInput
 from dann.experiment import EXPERIMENT, read_experiment
 from dann.formats import Cell, Table, score
-from dann.notes import tested_on
+from dann.notes import METRICS, tested_on
 from dann.outcomes import Outcomes, outcomes
 from dann.ranking import ranking
 from dann.tables import checked_records
@@ -63,8 +63,9 @@ def averages(pages: list[Path]) -> Table:
         titles += [ours.experiment.title, "oracle (upper bound)"]
     links = [f"[{ours.experiment.title}]({page}), on {tested_on(ours.records)}" for page, ours in found.items()]
     names = dict.fromkeys(name for column in columns for name in column)
+    metrics = " or ".join(dict.fromkeys(METRICS[ours.experiment.metrics[0]] for ours in found.values()))
     notes = [
-        f"Target accuracy, %, averaged over tasks, mean ± standard deviation over {usual} seeds, after the last step;",
+        f"Target {metrics}, %, averaged over tasks, mean ± standard deviation over {usual} seeds, after the last step;",
         f"no step is selected; beside it the oracle's step of each run. {'; '.join(links)}.",
     ]
     return Table("Averages", titles, {name: [column.get(name, Cell()) for column in columns] for name in names}, notes)

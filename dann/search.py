@@ -1,6 +1,7 @@
 """Hyper-parameter search: the settings that every row of an experiment tries, as many for each. Imports no torch."""
 
 import itertools
+import math
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
@@ -23,9 +24,10 @@ def _checked(values: Any) -> Any:
     if not isinstance(values, dict) or len(values) != 1 or set(values) - {"uniform", "log"}:
         raise ValueError("should be a list of values, or {uniform: [low, high]}, or {log: [low, high]}")
     ((scale, ends),) = values.items()
-    numbers = [end for end in ends if isinstance(end, int | float)] if isinstance(ends, list) else []
+    given = ends if isinstance(ends, list) and len(ends) == 2 else []
+    numbers = [end for end in given if isinstance(end, int | float) and math.isfinite(end)]
     if len(numbers) != 2 or not numbers[0] < numbers[1] or (scale == "log" and numbers[0] <= 0):
-        raise ValueError("should have a low end under its high one, of log above 0")
+        raise ValueError("should have a low end under its high one, both finite, of log above 0")
     return values
 
 

@@ -73,6 +73,8 @@ def vote(candidates: Sequence[Evaluation]) -> list[float]:
     be catastrophic: in the results of SKADA-Bench (Lalou et al. 2024) SND's choice of DAN is right on 4.6 % of
     Office-31's targets, the oracle's on 80.5. The floor is against collapse.
     """
+    if lacks("vote", candidates):
+        return last(candidates)
     accuracies = _values(candidates, KEYS["source_val"])
     floor = FLOOR * max(accuracies)
     kept = [place for place, accuracy in enumerate(accuracies) if accuracy >= floor]

@@ -171,7 +171,7 @@ def difference_tables(ours: Outcomes) -> list[Table]:
                     for variant, difference in found.items()}  # fmt: skip
             title = f"{METRICS[metric]} against {'baselines' if several else next(iter(against.values()))}"
             notes = notes_of_differences(ours.by(metric), metric, several)
-            facts = {"rule": ours.rule, "baselines": against, "test": experiment.test}
+            facts = {"metric": metric, "rule": ours.rule, "baselines": against, "test": experiment.test}
             tables.append(Table(f"{experiment.title}: {title}", columns, rows, notes, title, facts))
     return tables
 

@@ -26,7 +26,11 @@ LAYOUT = {
         "proxy A-distance": ["Multiline", ["distance/svm$", "distance/mlp$"]],
     },
     "accuracy": {
-        "test accuracy, source and target": ["Multiline", ["accuracy/source_test$", "accuracy/target_test$"]],
+        # Of the source the test split; where it has none, as in transductive protocols, the examples held out.
+        "accuracy, source and target": [
+            "Multiline",
+            ["accuracy/source_test$", "accuracy/source_validation$", "accuracy/target_test$"],
+        ],
         "macro-F1, source and target": [
             "Multiline",
             ["accuracy/source_test_macro_f1$", "accuracy/target_test_macro_f1$"],

@@ -28,7 +28,7 @@ def flag_negative_transfer(experiment: Experiment, folder: Path) -> Iterator[tup
         return
     records = read_records(experiment, folder)
     ours = outcomes(experiment, list(records.values()))
-    found, shown = negative_transfer(ours, experiment.metrics[0]), {id(record) for record in ours.records}
+    found, shown = negative_transfer(ours, metric_of_transfer(experiment)), {id(record) for record in ours.records}
     for place, record in records.items():
         before = [alarm for alarm in record.alarms if alarm["alarm"] == NEGATIVE]
         told = found.get((record.task, record.variant), found.get((AVERAGE, record.variant)))
@@ -50,7 +50,7 @@ def negative_transfer(ours: Outcomes, metric: Metric) -> dict[tuple[str | None, 
     experiment, found = ours.experiment, {}
     if metric not in OF_TRANSFER:
         return {}
-    baselines = {variant: _source_only(experiment, variant) for variant in experiment.variants}
+    baselines = {variant: experiment.source_only_beside(variant) for variant in experiment.variants}
     for task, variant in product([AVERAGE, *experiment.tasks] if experiment.tasks else [None], baselines):
         baseline = baselines[variant]
         if baseline is not None and variant not in ours.upper_bounds:
@@ -61,10 +61,9 @@ def negative_transfer(ours: Outcomes, metric: Metric) -> dict[tuple[str | None, 
     return found
 
 
-def _source_only(experiment: Experiment, variant: str) -> str | None:
-    """The baseline of a row where it is on the source only and the row is not."""
-    baseline = None if experiment.on_source_only(variant) else experiment.compared_with(variant)
-    return baseline if baseline is not None and experiment.on_source_only(baseline) else None
+def metric_of_transfer(experiment: Experiment) -> Metric:
+    """The metric of an experiment by which records are flagged: the first that tells of transfer."""
+    return next((metric for metric in experiment.metrics if metric in OF_TRANSFER), experiment.metrics[0])
 
 
 def _told(baseline: str, difference: Difference) -> str:

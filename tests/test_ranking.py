@@ -63,6 +63,7 @@ def test_a_row_taken_always_and_a_blind_choice() -> None:
     groups = [[*named(GROUP[:2], "source only"), *named(GROUP[2:])], [*named(GROUP[3:], "source only"), *named(GROUP)]]
     always, blind = of_row("source only", groups), at_random(groups)
     assert always is not None and always.regret == pytest.approx((0.0 + 0.4) / 2) and always.worst == pytest.approx(0.4)
+    assert always.most is None
     assert of_row("source only", [named(GROUP)]) is None
     expected = [0.7 - np.mean(TARGETS), 0.7 - np.mean([0.3, *TARGETS])]
     assert blind is not None and blind.regret == pytest.approx(np.mean(expected))

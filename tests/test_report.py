@@ -255,6 +255,35 @@ def test_every_score_is_the_mean_of_the_runs_it_leads_to(tmp_path: Path, rule: s
     assert checked == {True: 2 * 4 * (3 + (rule != "oracle")), False: 2 * 4 * (1 + (rule != "oracle")) + 3}[tasks]
 
 
+@pytest.mark.parametrize("searching", [True, False])
+def test_by_the_oracle_each_metric_leads_to_its_own_runs(tmp_path: Path, searching: bool) -> None:
+    """Its steps and settings are others by macro-F1, which comes first, than by accuracy; so is the source accuracy."""
+    search = {"search": {"budget": 2, "keys": {"optimizer.lr": [0.1, 0.2]}}} if searching else {}
+    experiment = experiment_of(metrics=["macro_f1", "accuracy"], tasks={}, published={}, **search)
+    records = records_of(experiment)
+    del records[-7 if searching else -5]  # a row's settings need not have the same seeds
+    page = page_of(experiment, records, tmp_path, "oracle")
+    check_numbers(
+        page,
+        make_tables(experiment, records, "oracle"),
+        [name for name in page.tables if re.search("scores|differences", name)],
+    )
+    checked = 0
+    for name in (name for name in page.tables if "-scores-" in name):
+        for variant, cells in page.rows(name).items():
+            for cell in (cell for cell in cells if cell.links and "±" in cell.text):
+                key, (runs,) = made_of(page, cell.links[0])
+                assert {run[0].text for run in runs} == {variant}
+                assert fmean(run[page.column(key)].value for run in runs) == pytest.approx(cell.value, abs=1e-12)
+                checked += 1
+    assert checked == 2 * 4 + 3
+    for metric in experiment.metrics:
+        for cells in page.rows(f"e1-differences-{metric}").values():
+            key, (ours, baseline) = made_of(page, cells[0].links[0])
+            means = [fmean(run[page.column(key)].value for run in runs) for runs in (ours, baseline)]
+            assert means[0] - means[1] == pytest.approx(cells[0].value, abs=1e-9)
+
+
 def test_the_runs_are_those_of_the_seeds_that_all_tasks_have(tmp_path: Path) -> None:
     experiment = experiment_of()
     records = [
@@ -370,11 +399,20 @@ def test_alarms_are_told_with_their_reasons(tmp_path: Path) -> None:
         "▼ negative transfer −19.7 points from source only on 3 equal seeds (95 % interval −21.1 to −18.2)",
         "collapse (2 of 3) seeds 0, 1, step 10: one class",
     ]
-    assert page.rows("e1-differences-accuracy")["DANN"][1].drawing.startswith("below: −19.7")
+    assert page.rows("e1-differences-accuracy")["DANN"][1].drawing.startswith("worse: −19.7")
     assert page.rows("e1-differences-accuracy")["MCD"][1].drawing.startswith("around: +10.0")
-    rows = [[cell.text for cell in row] for row in page.tables["e1-alarms"][1:]]
+    *rows, below = [[cell.text for cell in row] for row in page.tables["e1-alarms"][1:]]
     assert rows == [["DANN", "collapse", str(seed), "10", "one class"] for seed in (0, 1)]
+    assert below[:4] == ["DANN", "negative transfer", "—", "—"] and below[4].startswith("−19.7 points from source only")
     assert made_of(page, page.tables["e1-alarms"][1][2].links[0])[1][0][0][page.column("fingerprint")].text == "f"
+
+
+def test_negative_transfer_is_told_as_it_is_now_not_as_a_record_had_it(tmp_path: Path) -> None:
+    experiment, records = scored({"source only": [0.5, 0.51, 0.5], "DANN": [0.7, 0.7, 0.7]})
+    records = [replace(record, declared=experiment.declared(record.variant, None), shares=[[1]]) for record in records]
+    records[3].alarms.append({"alarm": "negative transfer", "step": 40, "text": "long ago"})
+    page = page_of(experiment, records, tmp_path)
+    assert "negative transfer" not in page.text and "long ago" not in page.text
 
 
 def test_upper_bounds_are_marked(tmp_path: Path) -> None:
@@ -385,6 +423,28 @@ def test_upper_bounds_are_marked(tmp_path: Path) -> None:
     assert upper == {"average, oracle (upper bound)"}
     marked = {row[0].text for row, mark in zip(page.tables[name], page.classes[name], strict=True) if "upper" in mark}
     assert marked == {"train on target"} and "an upper bound: it needs the target's labels" in page.text
+
+
+def test_rows_of_other_classes_have_tables_of_their_own(tmp_path: Path) -> None:
+    experiment = experiment_of(tasks={}, published={}, seeds=[0, 1])
+    records = records_of(experiment)
+    others = {"DANN": (["x", "y"], np.diag([20, 20])), "MCD": (["x", "y", "z"], np.diag([10, 10, 20]))}
+    for place, record in enumerate(records):
+        if record.variant in others:
+            classes, counts = others[record.variant]
+            records[place] = replace(record, classes=classes, confusion={"target_test": counts.tolist()})
+    page = page_of(experiment, records, tmp_path)
+    found = {name: list(page.rows(name)) for name in page.tables if "-classes-" in name}
+    assert found == {
+        "e1-classes-target-test-of-source-only-train-on-target": ["source only", "train on target"],
+        "e1-classes-target-test-of-dann": ["DANN"],
+        "e1-classes-target-test-of-mcd": ["MCD"],
+        "e1-classes-source-test": ["source only", "train on target"],
+    }
+    table = page.tables["e1-classes-target-test-of-mcd"]
+    assert [head.text for head in table[0][1:]] == ["macro average", "x", "y", "z"]
+    _, (runs,) = made_of(page, table[-1][0].links[0])
+    assert [run[0].text for run in runs] == ["MCD", "MCD"]
 
 
 @pytest.mark.parametrize(("rule", "chosen"), [("last", 0.1), ("oracle", 0.2)])
@@ -410,6 +470,7 @@ def test_of_a_search_all_runs_are_there_and_those_not_chosen_grey(tmp_path: Path
         assert {run[page.column("setting")].text for run in runs} == {f"optimizer.lr = {of}"}
         assert fmean(run[page.column(key)].value for run in runs) == pytest.approx(cell.value, abs=1e-12)
     assert "2 settings of each row" in " ".join(page.text.split())
+    assert f"the rule {'source_val' if rule == 'last' else rule} chooses" in " ".join(page.text.split())
 
 
 def test_scores_of_classes_are_those_of_the_definitions(tmp_path: Path) -> None:
@@ -504,7 +565,9 @@ def test_intervals_are_drawn_to_one_scale() -> None:
     unit = (drawn[0].dot - zero) / 0.1
     assert unit > 0 and drawn[1].dot == pytest.approx(zero - 0.05 * unit, abs=0.2)
     assert drawn[0].ends == pytest.approx((zero + 0.05 * unit, zero + 0.15 * unit), abs=0.2)
-    assert [drawing.side for drawing in drawn] == ["above", "around", "around"] and drawn[2].ends is None
+    assert [drawing.side for drawing in drawn] == ["better", "around", "around"] and drawn[2].ends is None
+    errors, _ = draw([(0.1, [0.05, 0.15]), (-0.1, [-0.15, -0.05])], less_is_better=True)
+    assert [drawing.side for drawing in errors] == ["worse", "better"]
     assert [text for _, text in ticks] == ["−10.0", "0.0", "+15.0"]
 
 

@@ -51,6 +51,8 @@ def test_a_key_that_rows_share_is_drawn_the_same_values() -> None:
         ({**GRID, "rows": {"DAN": {LR: [1.0, 2.0]}}}, "unknown variant under search.rows: 'DAN'; did you mean DANN"),
         ({"budget": 2, "keys": {LR: {"log": [0.1, 1.0]}}}, f"{LR}: a grid needs a list of values"),
         ({"budget": 2, "keys": {LR: {"log": [0.0, 1.0]}}}, "should have a low end under its high one"),
+        ({"budget": 2, "keys": {LR: {"log": [0.1, float("inf")]}}}, "both finite"),
+        ({"budget": 2, "keys": {LR: {"uniform": [0.1, 1.0, "x"]}}}, "should have a low end under its high one"),
         ({"budget": 2, "keys": {LR: {}}}, "should be a list of values, or"),
         ({**GRID, "rule": "last"}, "search.rule should be one of source_val"),
         ({**GRID, "rule": "oracle"}, "search.rule should be one of source_val"),
@@ -118,6 +120,31 @@ def test_the_table_shows_the_chosen_setting_and_what_the_oracle_would_have() -> 
 def test_a_setting_that_lacks_seeds_is_no_candidate() -> None:
     records = [tried(0.6, 0.3, 0.01, 0), tried(0.6, 0.3, 0.01, 1), tried(0.9, 0.9, 0.1, 0)]
     assert {record.setting[LR] for record in of_chosen_settings(searched(), records)} == {0.01}
+
+
+def test_the_oracle_goes_by_the_metric_within_a_run_and_among_settings() -> None:
+    records = [tried(0.9, 0.3, 0.01), tried(0.9, 0.9, 0.1)]
+    for record, f1 in zip(records, ([0.2, 0.8, 0.1, 0.1], [0.7, 0.2, 0.2, 0.2]), strict=True):
+        for evaluation, value in zip(record.evaluations, f1, strict=True):
+            evaluation["target_test_macro_f1"] = value
+    assert of_chosen_settings(searched(), records, "oracle") == records[1:]
+    assert of_chosen_settings(searched(), records, "oracle", "macro_f1") == records[:1]
+    for record in records:  # by the accuracy of the step with the best macro-F1 the other setting would be better
+        record.evaluations[0]["target_test"] = 1.0 if record is records[1] else 0.0
+    assert of_chosen_settings(searched(), records, "oracle", "macro_f1") == records[:1]
+
+
+def test_a_setting_of_which_a_seed_lacks_the_score_comes_last_and_a_row_without_any_is_named() -> None:
+    records = [tried(0.5, 0.3, lr, seed) for lr in (0.01, 0.1) for seed in (0, 1)]
+    for record, score in zip(records, (0.1, 0.2, 0.9, None), strict=True):
+        record.evaluations[-1] |= {} if score is None else {"score_dev": score}
+    assert of_chosen_settings(searched("dev"), records) == records[:2]
+    assert "no setting has such a score" not in table_of(searched("dev"), records).markdown()
+    bare = [tried(0.5, 0.3, lr, variant="source only") for lr in (0.01, 0.1)]
+    assert of_chosen_settings(searched("dev"), [*records, *bare]) == [*records[:2], bare[1]]
+    notes = " ".join(table_of(searched("dev"), [*records, *bare]).notes)
+    assert "risk (mean over seeds; of equals the last) is shown." in notes
+    assert "source only: no setting has such a score, and the last is shown." in notes
 
 
 @pytest.mark.slow

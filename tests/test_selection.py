@@ -94,6 +94,8 @@ def test_the_vote_does_without_a_score_that_no_candidate_has() -> None:
     assert place("vote", candidates) == 0
     del candidates[0]["score_im"], candidates[0]["score_bnm"]
     assert place("vote", candidates) == 1
+    without = [{"source_validation": 0.91}, {"source_validation": 0.90}]
+    assert place("vote", without) == 1  # none to go by: the last, as by every rule
 
 
 @pytest.mark.parametrize(

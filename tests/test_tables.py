@@ -113,6 +113,14 @@ def test_a_number_of_seeds_is_said_where_it_is_not_the_usual_one() -> None:
     assert table_of(experiment, []).notes == ["No finished runs yet."]
 
 
+def test_the_average_is_over_the_seeds_that_every_task_has() -> None:
+    experiment = Experiment(**{**TINY, "published": {}, "tasks": {"a": {}, "b": {}}})
+    given = {"a": [0.5, 0.6, 0.9], "b": [0.7, 0.8]}
+    records = [record_of("DANN", seed, value, task) for task in given for seed, value in enumerate(given[task])]
+    facts = column(table_of(experiment, records), "average")["DANN"].facts
+    assert facts["seeds"] == [0, 1] and facts["values"] == pytest.approx([0.6, 0.7])
+
+
 def test_the_oracle_has_a_column_that_says_so() -> None:
     table = table_of(Experiment(**TINY), [record_of("DANN", 0, 0.65), record_of("DANN", 1, 0.9)])
     assert column(table, TARGET)["DANN"].facts["values"] == [0.65, 0.9]
@@ -253,7 +261,7 @@ def test_alarms_are_counted_over_runs_but_negative_transfer_is_told_when_the_tab
 
 
 def test_negative_transfer_on_some_tasks_is_told_with_their_number() -> None:
-    experiment, records = tasked([0, 1])
+    experiment, records = tasked([0, 1, 2])
     named = {"row 0": {"method": {"name": "source_only"}}, "row 1": {}}
     experiment = experiment.model_copy(update={"variants": named})
     for record in records:

@@ -86,7 +86,7 @@ def test_the_layout_puts_side_by_side_what_is_to_be_compared(served: Served) -> 
     pairs = list(charts.values())
     assert ["loss/domain$", "loss/ln 2$"] in pairs
     assert ["schedule/lambda$", "gradient/ratio$"] in pairs
-    assert ["accuracy/source_test$", "accuracy/target_test$"] in pairs
+    assert ["accuracy/source_test$", "accuracy/source_validation$", "accuracy/target_test$"] in pairs
     shares = [("upper moon", "share/upper\\ moon$"), ("upper moon", "prior/upper\\ moon$"),
               ("lower moon", "share/lower\\ moon$"), ("lower moon", "prior/lower\\ moon$")]  # fmt: skip
     assert sorted(CHARTS + shares) == sorted((title, tag) for title, tags in charts.items() for tag in tags)

@@ -1,15 +1,18 @@
 """Negative transfer is told and flagged once, and taken out when more seeds refute it."""
 
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
-from test_tables import scored
+from test_tables import record_of, scored
 from tiny import TINY
 
 from dann.alarms import Alarm
 from dann.experiment import Experiment
+from dann.outcomes import outcomes
 from dann.records import PACKED, Record, pack_records, read_record, read_records, write_record
-from dann.transfer import flag_negative_transfer
+from dann.transfer import flag_negative_transfer, negative_transfer
 
 
 def written(shares: dict[str, list[float]], folder: Path) -> Experiment:
@@ -51,14 +54,65 @@ def test_more_seeds_take_a_flag_out_and_leave_other_alarms(tmp_path: Path) -> No
 
 
 def test_each_row_is_judged_by_its_own_baseline(tmp_path: Path) -> None:
-    shares = {"source only": [0.7, 0.72], "source only, 8": [0.5, 0.52], "low": [0.6, 0.62], "low, 8": [0.4, 0.42]}
+    shares = {"source only": [0.7, 0.72], "source only, 8": [0.5, 0.52], "low": [0.6, 0.62], "low, 8": [0.4, 0.421]}
     experiment = written(shares, tmp_path)
     own = {"low": "source only, 8", "low, 8": "source only, 8"}
     told = list(flag_negative_transfer(experiment.model_copy(update={"baseline": own}), tmp_path))
     assert {record.variant for record, _ in told} == {"low, 8"}
     assert {alarm.text for _, alarm in told} == {
-        "−10.0 points from source only, 8 on 2 equal seeds (95 % interval −10.0 to −10.0)"
+        "−10.0 points from source only, 8 on 2 equal seeds (95 % interval −10.6 to −9.3)"
     }
+
+
+def test_a_baseline_that_adapts_does_not_hide_negative_transfer(tmp_path: Path) -> None:
+    experiment = written(
+        {"source only": [0.7, 0.72, 0.71], "DANN": [0.8, 0.81, 0.82], "low": [0.6, 0.61, 0.62]}, tmp_path
+    )
+    told = list(flag_negative_transfer(experiment.model_copy(update={"baseline": "DANN"}), tmp_path))
+    assert {record.variant for record, _ in told} == {"low"} and "from source only on 3" in told[0][1].text
+
+
+def test_two_equal_differences_make_no_interval(tmp_path: Path) -> None:
+    few = written({"source only": [0.7, 0.725], "low": [0.675, 0.7]}, tmp_path / "two")
+    assert list(flag_negative_transfer(few, tmp_path / "two")) == []
+    more = written({"source only": [0.7, 0.725, 0.7], "low": [0.675, 0.7, 0.675]}, tmp_path / "three")
+    assert len(list(flag_negative_transfer(more, tmp_path / "three"))) == 3
+
+
+def test_rows_on_the_target_are_not_judged(tmp_path: Path) -> None:
+    experiment, records = scored({"source only": [0.7, 0.72, 0.71], "train on target": [0.6, 0.61, 0.62]})
+    assert set(negative_transfer(outcomes(experiment, records), "accuracy")) == {(None, "train on target")}
+    on_target = [replace(record, data={**record.data, "source": record.data["target"]}) for record in records[3:]]
+    assert negative_transfer(outcomes(experiment, [*records[:3], *on_target]), "accuracy") == {}
+
+
+def test_what_is_below_on_average_alone_is_flagged_on_every_task(tmp_path: Path) -> None:
+    """Each task by itself is noise that the average takes out."""
+    experiment, _ = scored({"source only": [], "low": []}, tasks={"a": {}, "b": {}})
+    noise = {("low", "a"): [0.5, 0.7, 0.6], ("low", "b"): [0.7, 0.51, 0.6]}
+    for variant, task, seed in product(experiment.variants, experiment.tasks, range(3)):
+        record = record_of(variant, seed, noise.get((variant, task), [0.7] * 3)[seed], task)
+        write_record(record, tmp_path / record.run.folder)
+    told = list(flag_negative_transfer(experiment, tmp_path))
+    assert [(record.variant, record.task) for record, _ in told] == [("low", task) for task in "ab" for _ in range(3)]
+
+
+def test_of_a_search_only_the_runs_that_are_shown_are_flagged(tmp_path: Path) -> None:
+    search = {"budget": 2, "keys": {"optimizer.lr": [0.01, 0.1]}}
+    experiment, _ = scored({"source only": [], "low": []}, search=search)
+    for variant, lr, seed in product(experiment.variants, (0.01, 0.1), range(3)):
+        record = replace(record_of(variant, seed, (0.7 if variant == "source only" else 0.5) + seed / 100),
+                         setting={"optimizer.lr": lr})  # fmt: skip
+        record.evaluations[-1]["source_validation"] = lr
+        write_record(record, tmp_path / record.run.folder)
+    told = list(flag_negative_transfer(experiment, tmp_path))
+    assert [(record.variant, record.setting["optimizer.lr"]) for record, _ in told] == [("low", 0.1)] * 3
+
+
+def test_the_flag_goes_by_the_first_metric_that_tells_of_transfer(tmp_path: Path) -> None:
+    experiment = written({"source only": [0.7, 0.72], "low": [0.1, 0.13]}, tmp_path)
+    experiment = experiment.model_copy(update={"metrics": ["calibration_error", "accuracy"]})
+    assert {record.variant for record, _ in flag_negative_transfer(experiment, tmp_path)} == {"low"}
 
 
 @pytest.mark.parametrize("metrics", [["calibration_error"], ["zero_shot"]])

@@ -1,14 +1,16 @@
 """Precision, recall and F1 of each class, from the confusion matrices in the records. Imports no torch."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
-from dann.experiment import Experiment, slug
+from dann.experiment import slug
 from dann.records import Record
 from dann.report.grids import Entry, Grid, Head, Line
+from dann.report.provenance import Runs
 
 SPLITS = {"target_test": "target test", "source_test": "source test", "source_validation": "source validation"}
 SCORES = ("precision", "recall", "F1")
@@ -39,33 +41,32 @@ def class_scores(counts: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float6
     return np.concatenate([mean, np.where(there, scores, np.nan)], axis=1)
 
 
-def class_grids(experiment: Experiment, records: Sequence[Record], prefix: str) -> list[Grid]:
-    """For each task and split a table of the means over seeds, a row per variant, after the last step.
-
-    Args:
-        prefix: begins the tables' names.
-    """
+def class_grids(runs: Runs) -> list[Grid]:
+    """For each task and split a table of the means over seeds, a row per variant, after the last step."""
     grids = []
-    for task in experiment.tasks or [None]:
-        runs = [record for record in records if record.task == task]
-        for split, words in SPLITS.items():
-            if any(split in record.confusion for record in runs):
-                title = f"{task}: {words}" if task else words
-                grids.append(_grid(experiment, runs, split, title, f"{prefix}-{slug(title)}"))
+    for task, (split, words) in product(runs.experiment.tasks or [None], SPLITS.items()):
+        title = f"{task}: {words}" if task else words
+        alike: dict[tuple[str, ...], list[Record]] = {}  # rows may be of other data sets, and so of other classes
+        for record in runs.ours.records:
+            if record.task == task and split in record.confusion:
+                alike.setdefault(tuple(record.classes), []).append(record)
+        for records in alike.values():
+            of = f" of {', '.join(dict.fromkeys(record.variant for record in records))}" if len(alike) > 1 else ""
+            grids.append(_grid(runs, records, split, title + of))
     return grids
 
 
-def _grid(experiment: Experiment, records: Sequence[Record], split: str, title: str, name: str) -> Grid:
-    runs = [record for record in records if split in record.confusion]
-    classes = runs[0].classes
-    scores = class_scores([record.confusion[split] for record in runs])
-    lines = []
-    for variant in experiment.variants:
-        of_variant = [record.variant == variant for record in runs]
-        if any(of_variant):
+def _grid(runs: Runs, records: Sequence[Record], split: str, title: str) -> Grid:
+    """The table of records that have the same classes."""
+    classes, lines = records[0].classes, []
+    scores = class_scores([record.confusion[split] for record in records])
+    for variant in runs.experiment.variants:
+        if of_variant := [place for place, record in enumerate(records) if record.variant == variant]:
             mean = scores[of_variant].mean(axis=0).ravel()  # of each class its three scores in turn
-            lines.append(Line(variant, [_entry(float(score)) for score in mean]))
+            link = runs.link("", runs.numbers(records[place] for place in of_variant))
+            lines.append(Line(variant, [_entry(float(score)) for score in mean], link=link))
     heads = [Head(score) for _ in ["macro", *classes] for score in SCORES]
+    name = f"{runs.name}-classes-{slug(title)}"
     return Grid(name, title, "", heads, lines, groups=[(group, len(SCORES)) for group in ("macro average", *classes)])
 
 

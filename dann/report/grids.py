@@ -27,12 +27,15 @@ class Drawn:
     ends: tuple[float, float] | None
     zero: float
     told: str
+    less_is_better: bool = False
 
     @property
     def side(self) -> str:
-        """Whether the interval lies wholly ``below`` or ``above`` 0, or ``around`` it."""
+        """Whether the interval lies wholly on the ``worse`` or the ``better`` side of 0, or ``around`` it."""
         left, right = self.ends or (self.zero, self.zero)
-        return "below" if right < self.zero else "above" if left > self.zero else "around"
+        if left <= self.zero <= right:
+            return "around"
+        return "worse" if (right < self.zero) != self.less_is_better else "better"
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,19 @@ class Head:
 
 @dataclass(frozen=True)
 class Line:
-    """A row; one that is ``upper`` trains on the target's labels, and ``faint`` ones are not in the tables."""
+    """A row.
+
+    Args:
+        upper: it trains on the target's labels.
+        faint: it is not in the tables.
+        link: the address of the runs that it is made of, where its cells have none of their own.
+    """
 
     name: str
     entries: Sequence[Entry]
     upper: bool = False
     faint: bool = False
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,7 +129,9 @@ def share_entry(share: float | None) -> Entry:
     return Entry() if share is None or math.isnan(share) else Entry(f"{100 * share:.2f}", share)
 
 
-def draw(differences: Sequence[tuple[float, Sequence[float] | None]]) -> tuple[list[Drawn], list[tuple[float, str]]]:
+def draw(
+    differences: Sequence[tuple[float, Sequence[float] | None]], less_is_better: bool = False
+) -> tuple[list[Drawn], list[tuple[float, str]]]:
     """Differences and their intervals on one scale that has 0, and the scale's ticks.
 
     Args:
@@ -136,6 +148,6 @@ def draw(differences: Sequence[tuple[float, Sequence[float] | None]]) -> tuple[l
     drawn = []
     for mean, ends in differences:
         told = f"{signed(mean)} points" + (f", 95 % interval {' to '.join(map(signed, ends))}" if ends else "")
-        drawn.append(Drawn(at(mean), (at(ends[0]), at(ends[1])) if ends else None, at(0), told))
+        drawn.append(Drawn(at(mean), (at(ends[0]), at(ends[1])) if ends else None, at(0), told, less_is_better))
     values = {0.0, *(end for end in (low + room, high - room) if abs(at(end) - at(0)) > WIDTH / 5)}
     return drawn, sorted((at(value), signed(value)) for value in values)

@@ -1,18 +1,20 @@
 """An experiment's tables as a page shows them: every number linked to the runs it is made of. Imports no torch."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from dann.experiment import Metric, slug
 from dann.formats import ALARMS, DIFFERENCE, Cell, Table, holds_words
 from dann.notes import METRICS
-from dann.outcomes import of_chosen_settings
+from dann.outcomes import Outcomes, of_chosen_settings
+from dann.records import Record
 from dann.report.grids import Badge, Entry, Grid, Head, Line, draw, key_of, text_entry
 from dann.report.provenance import Runs
 from dann.search import named
+from dann.selection import LOWER_IS_BETTER
 from dann.tables import difference_tables, main_tables
-from dann.transfer import NEGATIVE, negative_transfer
+from dann.transfer import AVERAGE, NEGATIVE, metric_of_transfer, negative_transfer
 
 UPPER = ", oracle (upper bound)"
 
@@ -24,7 +26,7 @@ def score_grids(runs: Runs) -> Iterator[Grid]:
         name = f"{runs.name}-scores-{slug(metric)}"
         title = METRICS[metric] if len(experiment.metrics) > 1 else "scores"
         heads = [Head(column, words=holds_words(column), upper=UPPER in column) for column in table.columns]
-        below = negative_transfer(runs.ours.by(metric), metric)
+        below = negative_transfer(runs.shown(metric), metric)
         lines = [Line(variant, _scored(runs, table, metric, variant, below), variant in upper)
                  for variant in table.rows]  # fmt: skip
         yield Grid(name, title[0].upper() + title[1:], table.corner, heads, lines, table.notes)
@@ -40,7 +42,7 @@ def _scored(
             link = _link(runs, metric, column, variant, cell.facts["seeds"])
             entries.append(Entry(cell.text, key_of(cell.facts), _told(cell.facts), link))
         elif column == ALARMS:
-            reasons = _reasons(runs, variant) | {NEGATIVE: _places(below, variant)}
+            reasons = _reasons(runs.shown(metric).records, variant) | {NEGATIVE: _places(below, variant)}
             entries.append(_alarms(cell, reasons))
         elif holds_words(column):
             entries.append(text_entry(cell.text))
@@ -58,12 +60,17 @@ def _linked(cell: Cell, link: str, column: str) -> Entry:
 
 def _link(runs: Runs, metric: Metric, column: str, variant: str, seeds: Sequence[int]) -> str:
     """The address of the runs of a score, and of what it is the mean of."""
-    experiment = runs.experiment
-    tasks = [task for task in experiment.tasks if column in (task, f"{task}{UPPER}")]
+    tasks = [task for task in runs.experiment.tasks if column in (task, f"{task}{UPPER}")]
     key = "source" if column.startswith("source accuracy") else metric
-    of_oracle = UPPER in column and runs.ours.rule != "oracle"
-    numbers = runs.numbers(variant, tasks[0] if tasks else None, seeds, metric if of_oracle else None)
-    return runs.link(f"{key}-oracle" if of_oracle else key, numbers)
+    upper = UPPER in column and runs.ours.rule != "oracle"
+    made_of = _of(runs.shown(metric, upper), variant, seeds, tasks)
+    return runs.link(f"{key}-oracle" if upper else key, runs.numbers(made_of))
+
+
+def _of(ours: Outcomes, variant: str, seeds: Collection[int], tasks: Collection[str] = ()) -> list[Record]:
+    """Of a variant's runs that are shown those of some seeds and tasks, of all tasks where none are given."""
+    found = [record for record in ours.records if record.variant == variant and record.seed in seeds]
+    return [record for record in found if not tasks or record.task in tasks]
 
 
 def _told(facts: dict[str, Any]) -> str:
@@ -74,10 +81,10 @@ def _told(facts: dict[str, Any]) -> str:
     return f"{interval}n = {facts['n']}; by seed {each}"
 
 
-def _reasons(runs: Runs, variant: str) -> dict[str, list[str]]:
+def _reasons(records: Sequence[Record], variant: str) -> dict[str, list[str]]:
     """What is told of a row's alarms, by their names: a line for those of equal seeds."""
     seeds: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for record in runs.ours.records:
+    for record in records:
         for alarm in record.alarms if record.variant == variant else ():
             place = f"{record.task}, " if record.task else ""
             seeds[alarm["alarm"], f"{place}step {alarm['step']}: {alarm['text']}"].append(str(record.seed))
@@ -102,11 +109,11 @@ def _alarms(cell: Cell, reasons: dict[str, list[str]]) -> Entry:
 
 def difference_grids(runs: Runs) -> Iterator[Grid]:
     """The paired differences from the baselines, each interval drawn."""
-    ours = runs.ours
-    compared = [metric for metric in runs.experiment.metrics if any(d.n > 1 for d in ours.differences(metric).values())]
-    for metric, table in zip(compared, difference_tables(ours), strict=True):
+    for table in difference_tables(runs.ours):
+        metric: Metric = table.facts["metric"]
         at = table.columns.index(DIFFERENCE)  # what a row is held against may come before
-        drawn, ticks = draw([(cells[at].facts, cells[at + 1].facts) for cells in table.rows.values()])
+        differences = [(cells[at].facts, cells[at + 1].facts) for cells in table.rows.values()]
+        drawn, ticks = draw(differences, less_is_better=metric in LOWER_IS_BETTER)
         lines = []
         for (variant, cells), drawing in zip(table.rows.items(), drawn, strict=True):
             link = _paired(runs, metric, variant)
@@ -121,16 +128,15 @@ def difference_grids(runs: Runs) -> Iterator[Grid]:
 def _paired(runs: Runs, metric: Metric, variant: str) -> str:
     """The address of the runs of a row and of its baseline on the seeds that both have."""
     baseline = str(runs.experiment.compared_with(variant))
-    seeds = set(runs.ours.main(variant, metric)) & set(runs.ours.main(baseline, metric))
-    return runs.link(metric, *(runs.numbers(each, None, seeds) for each in (variant, baseline)))
+    ours = runs.shown(metric)
+    seeds = set(ours.main(variant, metric)) & set(ours.main(baseline, metric))
+    return runs.link(metric, *(runs.numbers(_of(ours, each, seeds)) for each in (variant, baseline)))
 
 
 def ranking_grid(runs: Runs, table: Table) -> Grid:
     """How the selection rules choose among the runs but those that train on the target."""
-    chosen = {id(record) for record in of_chosen_settings(runs.experiment, runs.records)}
-    adapted = [number for number, record in enumerate(runs.records)
-               if id(record) in chosen and record.data["source"] != record.data["target"]]  # fmt: skip
-    link = runs.link("", adapted)
+    chosen = of_chosen_settings(runs.experiment, runs.records)
+    link = runs.link("", runs.numbers(record for record in chosen if record.data["source"] != record.data["target"]))
     lines = [Line(rule, [_linked(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)])
              for rule, cells in table.rows.items()]  # fmt: skip
     heads = [Head(column, words=holds_words(column)) for column in table.columns]
@@ -138,7 +144,7 @@ def ranking_grid(runs: Runs, table: Table) -> Grid:
 
 
 def alarm_grid(runs: Runs) -> Grid:
-    """Every alarm of every run, a row each."""
+    """Every alarm of every run, a row each; then the negative transfer that the tables of accuracy or the like tell."""
     experiment = runs.experiment
     names = [*(["task"] if experiment.tasks else []), *(["setting"] if experiment.search else [])]
     heads = [Head("alarm", words=True), *(Head(name, words=True) for name in names)]
@@ -147,8 +153,14 @@ def alarm_grid(runs: Runs) -> Grid:
     for number, record in enumerate(runs.records):
         words = {"task": record.task or "", "setting": named(record.setting)}
         seed = Entry(str(record.seed), record.seed, link=runs.link("", [number]))
+        place = [text_entry(words[name]) for name in names]
         for alarm in record.alarms:
-            place = [text_entry(words[name]) for name in names]
-            seen = [Entry(str(alarm["step"]), alarm["step"]), text_entry(alarm["text"])]
-            lines.append(Line(record.variant, [text_entry(alarm["alarm"]), *place, seed, *seen]))
+            if alarm["alarm"] != NEGATIVE:  # what the record says may be outdated, or of another rule
+                seen = [Entry(str(alarm["step"]), alarm["step"]), text_entry(alarm["text"])]
+                lines.append(Line(record.variant, [text_entry(alarm["alarm"]), *place, seed, *seen]))
+    metric = metric_of_transfer(experiment)
+    for (task, variant), text in negative_transfer(runs.shown(metric), metric).items():
+        where = {"task": "on average" if task == AVERAGE else str(task), "setting": ""}
+        place = [text_entry(where[name]) for name in names]
+        lines.append(Line(variant, [text_entry(NEGATIVE), *place, Entry(), Entry(), text_entry(text)]))
     return Grid(f"{runs.name}-alarms", "Alarms", "row", heads, lines)

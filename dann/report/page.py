@@ -132,7 +132,7 @@ def _section(
         planned=len(list(experiment.runs())),
         unwatched=sum(not record.shares for record in records),
         drawings=list(_drawings(experiment, folder)),
-        classes=class_grids(experiment, runs.ours.records, f"{name}-classes"),
+        classes=class_grids(runs),
         table=table,
         same=same,
     )

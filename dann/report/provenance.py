@@ -14,6 +14,7 @@ from dann.records import PACKED, RECORD, Record, source_accuracy
 from dann.report.grids import Entry, Grid, Head, Line, share_entry, text_entry
 from dann.search import named
 from dann.selection import choose
+from dann.transfer import NEGATIVE
 
 Column = tuple[Head, Callable[[Record], Entry]]
 ENVIRONMENT = {"commit": "commit", "dann": "dann", "python": "Python", "torch": "torch", "device": "device",
@@ -45,15 +46,12 @@ class Runs:
     def _numbers(self) -> dict[int, int]:
         return {id(record): number for number, record in enumerate(self.records)}
 
-    def numbers(self, variant: str, task: str | None, seeds: Iterable[int], oracle: Metric | None = None) -> list[int]:
-        """Of a variant's runs that the tables show those of some seeds and of a task, or of all where it is None.
+    def shown(self, metric: Metric, upper: bool = False) -> Outcomes:
+        """What the tables of a metric show, or what their column of the oracle does, which goes by the metric."""
+        return self.oracle[metric] if upper or self.ours.rule == "oracle" else self.ours
 
-        Args:
-            oracle: of those that its column of that metric shows: other settings where hyper-parameters are searched.
-        """
-        ours = self.ours if oracle is None else self.oracle[oracle]
-        shown = [record for record in ours.records if record.variant == variant and record.seed in set(seeds)]
-        return [self._numbers[id(record)] for record in shown if task is None or record.task == task]
+    def numbers(self, records: Iterable[Record]) -> list[int]:
+        return [self._numbers[id(record)] for record in records]
 
     def link(self, key: str, *groups: Sequence[int]) -> str:
         """The address of some runs in the table of runs, with a column of it that they have in common.
@@ -70,7 +68,7 @@ class Runs:
         told = {head.name: [tell(record).text for record in self.records] for head, tell in circumstances}
         same = [(name, texts[0]) for name, texts in told.items() if len(set(texts)) == 1]
         columns = [*self._results(), *(column for column in circumstances if column[0].name not in dict(same))]
-        shown = {id(record) for record in self.ours.records}
+        shown = {id(record) for metric in self.experiment.metrics for record in self.shown(metric).records}
         lines = [Line(record.variant, [tell(record) for _, tell in columns],
                       record.data["source"] == record.data["target"], id(record) not in shown)
                  for record in self.records]  # fmt: skip
@@ -111,7 +109,7 @@ class Runs:
     def _on_source(self, record: Record) -> Entry:
         if record.data["source"] == record.data["target"]:
             return Entry()
-        return share_entry(source_accuracy(choose(self.ours.rule, record.evaluations)))
+        return share_entry(source_accuracy(choose(self.ours.rule, record.evaluations, self.experiment.metrics[0])))
 
     def _place(self, record: Record) -> Entry:
         if self._lines:
@@ -160,5 +158,6 @@ def spans(numbers: Sequence[int]) -> str:
 
 
 def _alarms(record: Record) -> Entry:
-    names = "; ".join(alarm["alarm"] for alarm in record.alarms)
-    return text_entry(names, "\n".join(f"step {alarm['step']}: {alarm['text']}" for alarm in record.alarms))
+    told = [alarm for alarm in record.alarms if alarm["alarm"] != NEGATIVE]  # of rows, not of a run
+    names = "; ".join(alarm["alarm"] for alarm in told)
+    return text_entry(names, "\n".join(f"step {alarm['step']}: {alarm['text']}" for alarm in told))
