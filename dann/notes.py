@@ -37,7 +37,7 @@ def notes_of_scores(ours: Outcomes, metric: Metric, columns: Mapping[str, Mappin
         notes.append("− published: our mean less the published number, in points.")
     marked = [variant for variant, cell in columns.get(ALARMS, {}).items() if "▼" in cell.text]
     if baselines := {ours.experiment.source_only_beside(variant) for variant in marked}:
-        baseline = baselines.pop() if len(baselines) == 1 else "its own source only"
+        baseline = baselines.pop() if len(baselines) == 1 else "the source-only row that it is held against"
         notes.append(f"▼: the 95 % t-interval of the paired difference from {baseline} lies wholly below 0.")
     if ALARMS in columns:
         notes.append("Alarms: in how many of a row's runs, or tasks; the README tells what raises them.")
