@@ -144,23 +144,25 @@ def ranking_grid(runs: Runs, table: Table) -> Grid:
 
 
 def alarm_grid(runs: Runs) -> Grid:
-    """Every alarm of every run, a row each; then the negative transfer that the tables of accuracy or the like tell."""
-    experiment = runs.experiment
+    """The negative transfer that the tables of accuracy or the like tell, then every alarm of every run, a row each."""
+    experiment, metric = runs.experiment, metric_of_transfer(runs.experiment)
     names = [*(["task"] if experiment.tasks else []), *(["setting"] if experiment.search else [])]
     heads = [Head("alarm", words=True), *(Head(name, words=True) for name in names)]
     heads += [Head("seed"), Head("step"), Head("what was seen", words=True)]
+
+    def line(variant: str, alarm: str, where: dict[str, str], seed: Entry, step: Entry, text: str) -> Line:
+        place = [text_entry(where[name]) for name in names]
+        return Line(variant, [text_entry(alarm), *place, seed, step, text_entry(text)])
+
     lines = []
-    for number, record in enumerate(runs.records):
-        words = {"task": record.task or "", "setting": named(record.setting)}
-        seed = Entry(str(record.seed), record.seed, link=runs.link("", [number]))
-        place = [text_entry(words[name]) for name in names]
-        for alarm in record.alarms:
-            if alarm["alarm"] != NEGATIVE:  # what the record says may be outdated, or of another rule
-                seen = [Entry(str(alarm["step"]), alarm["step"]), text_entry(alarm["text"])]
-                lines.append(Line(record.variant, [text_entry(alarm["alarm"]), *place, seed, *seen]))
-    metric = metric_of_transfer(experiment)
     for (task, variant), text in negative_transfer(runs.shown(metric), metric).items():
         where = {"task": "on average" if task == AVERAGE else str(task), "setting": ""}
-        place = [text_entry(where[name]) for name in names]
-        lines.append(Line(variant, [text_entry(NEGATIVE), *place, Entry(), Entry(), text_entry(text)]))
+        lines.append(line(variant, NEGATIVE, where, Entry(), Entry(), text))
+    for number, record in enumerate(runs.records):
+        where = {"task": record.task or "", "setting": named(record.setting)}
+        seed = Entry(str(record.seed), record.seed, link=runs.link("", [number]))
+        for alarm in record.alarms:
+            if alarm["alarm"] != NEGATIVE:  # what the record says may be outdated, or of another rule
+                step = Entry(str(alarm["step"]), alarm["step"])
+                lines.append(line(record.variant, alarm["alarm"], where, seed, step, alarm["text"]))
     return Grid(f"{runs.name}-alarms", "Alarms", "row", heads, lines)
