@@ -129,8 +129,8 @@ def test_the_oracle_goes_by_the_metric_within_a_run_and_among_settings() -> None
             evaluation["target_test_macro_f1"] = value
     assert of_chosen_settings(searched(), records, "oracle") == records[1:]
     assert of_chosen_settings(searched(), records, "oracle", "macro_f1") == records[:1]
-    for record in records:  # by the accuracy of the step with the best macro-F1 the other setting would be better
-        record.evaluations[0]["target_test"] = 1.0 if record is records[1] else 0.0
+    for record in records:  # at the steps of the best accuracy macro-F1 is 0.2 and 0.7
+        record.evaluations[0]["target_test"] = 1.0
     assert of_chosen_settings(searched(), records, "oracle", "macro_f1") == records[:1]
 
 
