@@ -1,5 +1,7 @@
 """The whole update of DANN against gradients derived by hand, and the contract of every method."""
 
+import atexit
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -39,6 +41,7 @@ def resnet_weights() -> str:
     with torch.random.fork_rng():
         torch.manual_seed(7)
         path = Path(mkdtemp()) / "resnet18.pt"
+        atexit.register(shutil.rmtree, path.parent)
         torch.save(resnet18(weights=None).state_dict(), path)
     return str(path)
 
