@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,9 @@ class Board:
         if start == 0:
             for stale in folder.glob("events.*"):  # of a run interrupted before its first checkpoint
                 stale.unlink()
+        # TensorBoard reads files in the order of their names, which begin with the second and then say nothing of time.
+        while any(f".{int(time.time())}." in before.name for before in folder.glob("events.*")):
+            time.sleep(0.05)
         self.folder, self.prior = folder, dict(list(prior.items())[:MOST_CLASSES])
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
         if start == 0:

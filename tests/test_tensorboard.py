@@ -10,6 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +19,21 @@ from tiny import DIAGNOSED, Silent, write_tiny
 
 from dann.experiment import read_experiment
 from dann.launch import launch
-from dann.tensorboard import LAYOUT
+from dann.tensorboard import LAYOUT, Board
 
 SECONDS = 60  # for TensorBoard to begin
 RUN = "dann/seed-0"
 Served = Callable[..., Any]
+
+
+def test_the_events_of_a_resumed_run_are_read_after_those_before(tmp_path: Path) -> None:
+    """Names of one second go on with a count, of which 10 sorts before 9."""
+    boards = []
+    for start in (0, 8):
+        boards.append(Board(tmp_path, {}, start))
+        boards[-1].writer.close()
+    seconds = [int(path.name.split(".")[3]) for path in sorted(tmp_path.glob("events.*"))]
+    assert len(seconds) == 2 and seconds[0] < seconds[1]
 
 
 @pytest.fixture(scope="module")
