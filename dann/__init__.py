@@ -8,20 +8,20 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dann.using import Ensemble, Model
+    from dann.inference.model import Ensemble, Model
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def load(run: "str | PathLike[str]", device: str = "auto") -> "Model":
-    """The trained model of a finished run's folder: see ``dann.using.load``."""
-    from dann.using import load as loaded
+    """The trained model of a finished run's folder: see ``dann.inference.model.load``."""
+    from dann.inference.model import load as loaded
 
     return loaded(run, device)
 
 
 def ensemble(runs: "Sequence[str | PathLike[str]]", device: str = "auto") -> "Ensemble":
-    """The models of several runs as one: see ``dann.using.Ensemble``."""
-    from dann.using import Ensemble
+    """The models of several runs as one: see ``dann.inference.model.Ensemble``."""
+    from dann.inference.model import Ensemble
 
     return Ensemble([load(run, device) for run in runs])

@@ -21,7 +21,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def in_this_process() -> Iterator[None]:
     """Runs execute in the tests' own process, which may have patched something, unless a test asks for others."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dann.launch.default_workers", lambda device: 1)
+        patch.setattr("dann.runner.planning.default_workers", lambda device: 1)
         yield
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import yaml
 
-from dann.experiment import Run, merged
-from dann.records import Record
+from dann.config.experiment import Run, merged
+from dann.config.schema import Config, resolve
+from dann.runner.records import Record
 
 TINY: dict[str, Any] = {
     "title": "Tiny moons",
@@ -14,7 +15,7 @@ TINY: dict[str, Any] = {
     "base": {
         "data": {"source": {"name": "moons", "points": 20}, "target": {"name": "moons_rotated", "points": 20}},
         "network": {"name": "mlp", "hidden": 8},
-        "optimizer": {"name": "adam", "lr": 0.01},
+        "optimizer": {"name": "adamw", "lr": 0.01},
         "train": {"steps": 12, "evaluate_every": 4, "log_every": 2},
         "method": {"name": "dann"},
         "diagnose": {"examples": 0},
@@ -22,6 +23,7 @@ TINY: dict[str, Any] = {
     "variants": {"source only": {"method": {"name": "source_only"}}, "DANN": {}},
     "published": {"DANN": 0.9},
 }
+MOONS = TINY["base"]
 DIAGNOSED: dict[str, Any] = {"diagnose": {"examples": 20}}  # to be laid over it: takes longer than the training does
 
 
@@ -30,6 +32,10 @@ def write_tiny(path: Path, **changes: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(merged(TINY, changes), sort_keys=False), encoding="utf-8")
     return path
+
+
+def config_of(base: dict[str, Any], **changes: Any) -> Config:
+    return resolve(merged(base, changes), "test")
 
 
 class Silent:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.labels import aligned, check_counts, counts, imbalance
-from dann.data.lacking import Lacks, lacking
-from dann.data.preparation import UNPREPARED, Preparation
+from dann.data.preprocessing.degradation import Degradation, lacking
+from dann.data.preprocessing.preparation import UNPREPARED, Preparation
 from dann.data.splits import few_shot, hold_out
 from dann.data.store import Coloured, joined
 from dann.errors import BadInput
@@ -62,7 +62,7 @@ class Pair:
         partial: bool = False,
         target_classes: list[str] | None = None,
         target_labelled: int = 0,
-        lacks: tuple[Lacks | None, Lacks | None] = (None, None),
+        lacks: tuple[Degradation | None, Degradation | None] = (None, None),
     ) -> "Pair":
         """The pair of some domains.
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from dann.data.domain import Split
 from dann.data.pair import Pair
-from dann.data.sets.given import given
-from dann.data.sets.lists import read_text
+from dann.data.readers.image_lists import read_text
+from dann.data.storage.user_paths import given
 from dann.errors import BadInput
 
 

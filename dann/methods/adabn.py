@@ -2,10 +2,11 @@
 
 from torch import Tensor, nn
 
-from dann.data import Batch, Survey
-from dann.functional import label_loss
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.full_pass import FullPass
+from dann.data.loading.stream import Batch
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 Norm = nn.modules.batchnorm._BatchNorm
 
@@ -36,13 +37,13 @@ class AdaBN(Method):
     def due(self, before: float, progress: float, evaluating: bool) -> bool:
         return evaluating
 
-    def refresh(self, survey: Survey, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float) -> None:
         norms, seen = self._norms(), 0
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.train()
         try:
-            for x in survey.target():
+            for x in full_pass.target():
                 seen += len(x)
                 for norm in norms:
                     norm.momentum = len(x) / seen  # so that the running statistics are the mean over all so far

@@ -8,10 +8,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dann.data import Batch, Survey
-from dann.functional import domain_loss, label_loss, precise
-from dann.methods.base import Method
-from dann.networks import Frozen, Network, Width
+from dann.data.loading.full_pass import FullPass
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import domain_loss
+from dann.functional.precision import precise
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.copies import Frozen
+from dann.networks.network import Network, Width
 
 
 class Adda(Method):
@@ -60,7 +64,7 @@ class Adda(Method):
         stepped = {"label": self.network, "discriminator": self.discriminator, "encoder": self.network.features}
         return list(stepped[phase].parameters())
 
-    def refresh(self, survey: Survey, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float) -> None:
         self.source_encoder.take(self.network.features)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:

@@ -5,10 +5,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import entropy, hard_feature_norm, label_loss, stepwise_feature_norm
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.stream import Batch
+from dann.functional.norms import hard_feature_norm, stepwise_feature_norm
+from dann.functional.predictions import entropy, label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 
 class Afn(Method):

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import label_loss, nuclear_norm
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.stream import Batch
+from dann.functional.predictions import label_loss, nuclear_norm
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 
 class Bnm(Method):

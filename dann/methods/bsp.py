@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import domain_adversarial_loss, label_loss, spectral_penalty
-from dann.methods.base import Method
-from dann.networks import Network, Width
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import domain_adversarial_loss
+from dann.functional.norms import spectral_penalty
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network, Width
+from dann.optim import LAMBDA_SCHEDULES
 
 
 class Bsp(Method):

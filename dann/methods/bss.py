@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import label_loss, spectral_shrinkage
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.stream import Batch
+from dann.functional.norms import spectral_shrinkage
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 
 class Bss(Method):
@@ -28,7 +29,7 @@ class Bss(Method):
     def __init__(self, network: Network, *, weight: float = 0.001, k: Annotated[int, Field(ge=1)] = 1) -> None:
         super().__init__(network)
         if not any(parameter.requires_grad for parameter in network.features.parameters()):
-            raise ValueError("needs features that are trained: choose finetune.trunk above 0 or head: bottleneck")
+            raise ValueError("needs features that are trained: choose finetune.backbone above 0 or head: bottleneck")
         self.weight, self.k = weight, k
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:

@@ -6,19 +6,19 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import (
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import (
     domain_adversarial_loss,
     entropy_weight,
-    label_loss,
     multilinear_map,
-    precise,
     randomized_map,
     reverse_gradient,
 )
-from dann.methods.base import Method
-from dann.networks import Network, Outputs, Width
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.functional.precision import precise
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network, Outputs, Width
+from dann.optim import LAMBDA_SCHEDULES
 
 LARGEST = 4096  # width of the map, above which the paper randomizes it
 

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dann.data import Batch, Survey
-from dann.functional import label_loss, precise
+from dann.data.loading.full_pass import FullPass
+from dann.data.loading.stream import Batch
+from dann.functional.precision import precise
+from dann.functional.predictions import label_loss
 from dann.functional.relations import direct_relation, reverse_relation
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 
 class CoTuning(Method):
@@ -28,7 +30,7 @@ class CoTuning(Method):
             rule; ``direct`` averages the pretrained predictions of each class's examples.
 
     Raises:
-        ValueError: the network has no trunk, or its last layer is not known or does not see the features.
+        ValueError: the network has no backbone, or its last layer is not known or does not see the features.
     """
 
     needs_pretrained = True
@@ -38,26 +40,26 @@ class CoTuning(Method):
         self, network: Network, *, weight: float = 2.3, relation: Literal["reverse", "direct"] = "reverse"
     ) -> None:
         super().__init__(network)
-        head = network.needed_trunk().head
-        if head is None or head.in_features != network.width("features.trunk"):
+        head = network.needed_backbone().head
+        if head is None or head.in_features != network.width("features.backbone"):
             raise ValueError(
                 "needs the last layer of pretraining: choose torchvision, weights with one, and head: linear"
             )
         self.weight, self.relation, self.pretrained_head = weight, relation, deepcopy(head)
-        self.layers, self.milestones = ("features", "logits", "features.trunk"), (0.0,)
+        self.layers, self.milestones = ("features", "logits", "features.backbone"), (0.0,)
         self.register_buffer("relations", torch.zeros(network.num_classes, head.out_features))
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         outputs = self.outputs(batch.source_x)
-        pretrained = precise(self.pretrained_head(outputs["features.trunk"]))
+        pretrained = precise(self.pretrained_head(outputs["features.backbone"]))
         return {
             "label": label_loss(outputs["logits"], batch.source_y, batch.source_weight),
             "pretrained": self.weight * F.cross_entropy(pretrained, self.relations[batch.source_y]),
         }
 
-    def refresh(self, survey: Survey, progress: float) -> None:
-        examples = [(precise(self.pretrained_head(self.outputs(x)["features.trunk"])).softmax(1), y)
-                    for x, y in survey.source()]  # fmt: skip
+    def refresh(self, full_pass: FullPass, progress: float) -> None:
+        examples = [(precise(self.pretrained_head(self.outputs(x)["features.backbone"])).softmax(1), y)
+                    for x, y in full_pass.source()]  # fmt: skip
         probabilities, labels = (torch.cat(parts) for parts in zip(*examples, strict=True))
         relate = reverse_relation if self.relation == "reverse" else direct_relation
         self.relations.copy_(relate(probabilities, labels, len(self.relations)))

@@ -2,10 +2,11 @@
 
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import coral, label_loss
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.stream import Batch
+from dann.functional.moments import coral
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 
 class DeepCoral(Method):

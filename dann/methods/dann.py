@@ -6,11 +6,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import domain_adversarial_loss, domain_loss, label_loss, reverse_gradient
-from dann.methods.base import Method
-from dann.networks import Network, Outputs, Width
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import domain_adversarial_loss, domain_loss, reverse_gradient
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network, Outputs, Width
+from dann.optim import LAMBDA_SCHEDULES
 
 DELTA = 1e-6  # so that there is a λ where neither loss has a gradient
 LARGEST = 10.0  # of an adaptive λ: a discriminator at chance has next to no gradient, and the ratio no bound

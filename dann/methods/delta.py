@@ -9,12 +9,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dann.data import Batch, Survey
-from dann.functional import label_loss, map_distance
-from dann.methods.base import Method
-from dann.networks import Frozen, Network, Trunk
-from dann.networks.base import captured
-from dann.networks.trunk import output
+from dann.data.loading.full_pass import FullPass
+from dann.data.loading.stream import Batch
+from dann.functional.norms import map_distance
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.backbone import Backbone, output
+from dann.networks.copies import Frozen
+from dann.networks.network import Network, captured
 
 KEPT = 4  # layers whose maps are kept by default
 
@@ -23,22 +25,22 @@ class Delta(Method):
     """DELTA: fine-tuning on the source whose feature maps stay what they were, each as far as the labels need it.
 
     Li et al. 2019, "DELTA: deep learning transfer using feature map with attention for convolutional networks". First
-    what follows the trunk descends the label loss by itself. The attention W of each channel is then found: the
+    what follows the backbone descends the label loss by itself. The attention W of each channel is then found: the
     softmax, over the channels of a layer, of how much the label loss grows where that channel is 0. From then on one
     update descends the label loss plus α/2 Σ W ‖FM − FM⁰‖², the mean over the examples, FM⁰ the maps of the pretrained
-    trunk in evaluation mode, plus β/2 ‖w‖² over the weights behind the trunk. Only source examples are forwarded.
+    backbone in evaluation mode, plus β/2 ‖w‖² over the weights behind the backbone. Only source examples are forwarded.
 
     Args:
         weight: α.
         head_weight: β.
-        layers: of the trunk whose maps are kept, by dotted name in ``features.trunk.model``; by default its last four
-            blocks that give any.
+        layers: of the backbone whose maps are kept, by dotted name in ``features.backbone.model``; by default its
+            last four blocks that give any.
         attention: whether W is found; else it is the same for all channels of a layer.
         examples: labelled ones from which it is found.
-        probe: the share of training that trains what follows the trunk alone.
+        probe: the share of training that trains what follows the backbone alone.
 
     Raises:
-        ValueError: the network has no trunk, or there are no maps of channels ``(N, C, H, W)``.
+        ValueError: the network has no backbone, or there are no maps of channels ``(N, C, H, W)``.
     """
 
     needs_pretrained = True
@@ -58,11 +60,11 @@ class Delta(Method):
         probe: Annotated[float, Field(gt=0, lt=1)] = 0.1,
     ) -> None:
         super().__init__(network)
-        trunk = network.needed_trunk()
+        backbone = network.needed_backbone()
         self.weight, self.head_weight, self.attention, self.examples = weight, head_weight, attention, examples
         self.probe, self.milestones = probe, (probe,)
-        self.start = Frozen(trunk)
-        self.kept, channels = mapping_layers(trunk, network.input_shape, layers)
+        self.start = Frozen(backbone)
+        self.kept, channels = mapping_layers(backbone, network.input_shape, layers)
         for number, count in enumerate(channels):
             self.register_buffer(f"attention_{number}", torch.full((count,), 1 / count))
 
@@ -70,11 +72,11 @@ class Delta(Method):
         return ("probe",) if progress < self.probe else ("all",)
 
     def phase_parameters(self, phase: str) -> list[nn.Parameter] | None:
-        return self.network.behind_trunk() if phase == "probe" else None
+        return self.network.behind_backbone() if phase == "probe" else None
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        trunk = self.network.needed_trunk()
-        with captured(trunk.model, self.kept) as maps:
+        backbone = self.network.needed_backbone()
+        with captured(backbone.model, self.kept) as maps:
             logits = self.predict(batch.source_x)
         label = label_loss(logits, batch.source_y, batch.source_weight)
         if phase == "probe":
@@ -83,7 +85,7 @@ class Delta(Method):
             map_distance(maps[name], before, self.get_buffer(f"attention_{number}"))
             for number, (name, before) in enumerate(zip(self.kept, self._started(batch.source_x), strict=True))
         ]
-        head = [w.square().sum() for w in self.network.behind_trunk()]
+        head = [w.square().sum() for w in self.network.behind_backbone()]
         return {
             "label": label,
             "maps": self.weight / 2 * torch.stack(moved).sum(),
@@ -92,31 +94,31 @@ class Delta(Method):
 
     @torch.no_grad()
     def _started(self, x: Tensor) -> list[Tensor]:
-        """The maps of the pretrained trunk."""
+        """The maps of the pretrained backbone."""
         names = [f"module.model.{name}" for name in self.kept]
         with captured(self.start, names) as maps:
             self.start(x)
         return [maps[name] for name in names]
 
-    def refresh(self, survey: Survey, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float) -> None:
         if self.attention:
-            x, y = first_examples(survey, self.examples)
-            trunk = self.network.needed_trunk()
+            x, y = first_examples(full_pass, self.examples)
+            backbone = self.network.needed_backbone()
             for number, name in enumerate(self.kept):
                 attention = self.get_buffer(f"attention_{number}")
-                attention.copy_(losses_without(self, trunk, name, len(attention), x, y).softmax(0))
+                attention.copy_(losses_without(self, backbone, name, len(attention), x, y).softmax(0))
 
 
 def mapping_layers(
-    trunk: Trunk, input_shape: tuple[int, ...], layers: Sequence[str] | None
+    backbone: Backbone, input_shape: tuple[int, ...], layers: Sequence[str] | None
 ) -> tuple[tuple[str, ...], list[int]]:
-    """The named layers of a trunk, or its last four blocks that give feature maps, and their numbers of channels."""
-    wanted = trunk.block_names if layers is None else tuple(layers)
-    known = dict(trunk.model.named_modules())
+    """The named layers of a backbone, or its last four blocks that give feature maps, and their numbers of channels."""
+    wanted = backbone.block_names if layers is None else tuple(layers)
+    known = dict(backbone.model.named_modules())
     if unknown := [name for name in wanted if name not in known]:
-        raise ValueError(f"no layer {unknown[0]!r} in the trunk; its blocks are {', '.join(trunk.block_names)}")
-    with torch.no_grad(), captured(trunk.model, wanted) as found:
-        output(trunk, input_shape)
+        raise ValueError(f"no layer {unknown[0]!r} in the backbone; its blocks are {', '.join(backbone.block_names)}")
+    with torch.no_grad(), captured(backbone.model, wanted) as found:
+        output(backbone, input_shape)
     kept = [name for name in wanted if name in found and found[name].ndim == 4]
     if not wanted or len(kept) < (KEPT if layers is None else len(wanted)):
         raise ValueError("keeps maps of channels, (N, C, H, W), which these layers do not give: choose others")
@@ -124,10 +126,10 @@ def mapping_layers(
     return tuple(kept), [found[name].shape[1] for name in kept]
 
 
-def first_examples(survey: Survey, count: int) -> tuple[Tensor, Tensor]:
+def first_examples(full_pass: FullPass, count: int) -> tuple[Tensor, Tensor]:
     """So many labelled training examples and their classes, or all if there are fewer."""
     parts: list[tuple[Tensor, Tensor]] = []
-    for part in survey.source():
+    for part in full_pass.source():
         parts.append(part)
         if sum(len(y) for _, y in parts) >= count:
             break
@@ -135,34 +137,34 @@ def first_examples(survey: Survey, count: int) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def losses_without(method: Method, trunk: Trunk, layer: str, channels: int, x: Tensor, y: Tensor) -> Tensor:
-    """The label loss with each channel of a layer of the trunk's model at 0, shape ``(C,)``.
+def losses_without(method: Method, backbone: Backbone, layer: str, channels: int, x: Tensor, y: Tensor) -> Tensor:
+    """The label loss with each channel of a layer of the backbone's model at 0, shape ``(C,)``.
 
     What comes before that is computed once.
     """
-    before = outputs_until(trunk, layer, lambda: method.predict(x))
+    before = outputs_until(backbone, layer, lambda: method.predict(x))
     losses = []
-    with replayed(trunk.model, before):
+    with replayed(backbone.model, before):
         for channel in torch.arange(channels, device=x.device).unbind():
 
             def silenced(module: nn.Module, inputs: Any, output: Tensor, channel: Tensor = channel) -> Tensor:
                 return output.index_fill(1, channel, 0)
 
-            with trunk.model.get_submodule(layer).register_forward_hook(silenced):
+            with backbone.model.get_submodule(layer).register_forward_hook(silenced):
                 losses.append(label_loss(method.predict(x), y))
     return torch.stack(losses)
 
 
-def outputs_until(trunk: Trunk, layer: str, forward: Callable[[], Tensor]) -> dict[str, Tensor]:
-    """What the blocks of a trunk and the modules between them give, by name, until the layer has given its own.
+def outputs_until(backbone: Backbone, layer: str, forward: Callable[[], Tensor]) -> dict[str, Tensor]:
+    """What the blocks of a backbone and the modules between them give, by name, until the layer has given its own.
 
     A module that is called more than once, as an activation may be, is left out.
     """
-    inside = {name.rpartition(".")[0] for name in trunk.block_names}  # the model, and what holds its blocks
-    modules = {name: module for name, module in trunk.model.named_modules()
+    inside = {name.rpartition(".")[0] for name in backbone.block_names}  # the model, and what holds its blocks
+    modules = {name: module for name, module in backbone.model.named_modules()
                if name == layer or (name.rpartition(".")[0] in inside and name not in inside)}  # fmt: skip
     calls: list[str] = []
-    with captured(trunk.model, list(modules)) as found, ExitStack() as hooks:
+    with captured(backbone.model, list(modules)) as found, ExitStack() as hooks:
         for name, module in modules.items():
             hooks.enter_context(module.register_forward_hook(partial(_called, calls, name)))
         forward()

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dann.data import Batch
-from dann.functional import confusion_loss, domain_loss, label_loss
-from dann.methods.base import Method
-from dann.networks import Network, Width
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import confusion_loss, domain_loss
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network, Width
 
 
 class DomainConfusion(Method):

@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import Bandwidth, Estimator, Kernels, jmmd, label_loss, precise
-from dann.methods.base import Method
+from dann.data.loading.stream import Batch
+from dann.functional.moments import Bandwidth, Estimator, Kernels, jmmd
+from dann.functional.precision import precise
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
 from dann.methods.mmd import Positive
-from dann.networks import Network, Outputs
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.networks.network import Network, Outputs
+from dann.optim import LAMBDA_SCHEDULES
 
 
 class Jan(Method):

@@ -6,10 +6,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import label_loss
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.stream import Batch
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 Strength = Annotated[float, Field(ge=0)]
 
@@ -18,9 +18,9 @@ class L2SP(Method):
     """L2-SP: fine-tuning on the source whose pretrained weights are drawn back to where they started.
 
     Li et al. 2018, "Explicit inductive bias for transfer learning with convolutional networks". One update descends the
-    label loss plus α/2 ‖w − w⁰‖² over the weights w of the trunk, w⁰ the pretrained ones, plus β/2 ‖w‖² over those of
-    the head, in the whole network. Only source examples are forwarded. The optimiser's weight decay, which draws to 0,
-    comes on top: leave it at 0.
+    label loss plus α/2 ‖w − w⁰‖² over the weights w of the backbone, w⁰ the pretrained ones, plus β/2 ‖w‖² over
+    those of the head, in the whole network. Only source examples are forwarded. The optimiser's weight decay, which
+    draws to 0, comes on top: leave it at 0.
 
     Args:
         weight: α.
@@ -32,14 +32,14 @@ class L2SP(Method):
     def __init__(self, network: Network, *, weight: Strength = 0.1, head_weight: Strength = 0.01) -> None:
         super().__init__(network)
         self.weight, self.head_weight = weight, head_weight
-        started = list(network.needed_trunk().parameters())
+        started = list(network.needed_backbone().parameters())
         for number, parameter in enumerate(started):  # the weights of pretraining are not kept twice in a checkpoint
             self.register_buffer(f"start_{number}", parameter.detach().clone(), persistent=False)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        trunk = self.network.needed_trunk().parameters()
-        moved = [(w - self.get_buffer(f"start_{i}")).square().sum() for i, w in enumerate(trunk)]
-        head = [w.square().sum() for w in self.network.behind_trunk()]
+        backbone = self.network.needed_backbone().parameters()
+        moved = [(w - self.get_buffer(f"start_{i}")).square().sum() for i, w in enumerate(backbone)]
+        head = [w.square().sum() for w in self.network.behind_backbone()]
         return {
             "label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight),
             "start": self.weight / 2 * torch.stack(moved).sum(),

@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import class_confusion, label_loss
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.stream import Batch
+from dann.functional.predictions import class_confusion, label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 
 class Mcc(Method):

@@ -7,10 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dann.data import Batch
-from dann.functional import classifier_discrepancy, label_loss
-from dann.methods.base import Method
-from dann.networks import Network, Outputs, fresh
+from dann.data.loading.stream import Batch
+from dann.functional.predictions import classifier_discrepancy, label_loss
+from dann.methods.method import Method
+from dann.networks.copies import fresh
+from dann.networks.network import Network, Outputs
 
 
 class Mcd(Method):

@@ -7,11 +7,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dann.data import Batch
-from dann.functional import domain_loss, label_loss, reverse_gradient
-from dann.methods.base import Method
-from dann.networks import Network, Outputs, Width
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import domain_loss, reverse_gradient
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network, Outputs, Width
+from dann.optim import LAMBDA_SCHEDULES
 
 TINY, LARGE = 1e-12, 1e6
 

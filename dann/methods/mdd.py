@@ -6,11 +6,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import label_loss, margin_disparity, reverse_gradient
-from dann.methods.base import Method
-from dann.networks import Network, fresh
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import reverse_gradient
+from dann.functional.predictions import label_loss, margin_disparity
+from dann.methods.method import Method
+from dann.networks.copies import fresh
+from dann.networks.network import Network
+from dann.optim import LAMBDA_SCHEDULES
 
 
 class Mdd(Method):

@@ -8,10 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import Bandwidth, Estimator, label_loss, mean_distance, mk_mmd
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.stream import Batch
+from dann.functional.moments import Bandwidth, Estimator, mean_distance, mk_mmd
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 Positive = Annotated[float, Field(gt=0)]
 

@@ -6,10 +6,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dann.data import Batch
-from dann.functional import label_loss, precise
-from dann.methods.base import Method
-from dann.networks import Network, Outputs, fresh
+from dann.data.loading.stream import Batch
+from dann.functional.precision import precise
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.copies import fresh
+from dann.networks.network import Network, Outputs
 
 
 class Multitask(Method):

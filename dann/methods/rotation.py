@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from dann.data import Batch
-from dann.functional import label_loss
-from dann.methods.base import Method
-from dann.networks import Network
+from dann.data.loading.stream import Batch
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
 
 TURNS = 4
 

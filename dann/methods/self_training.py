@@ -6,11 +6,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import label_loss, pseudo_label_loss
-from dann.methods.base import Method
-from dann.networks import Network
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.data.loading.stream import Batch
+from dann.functional.predictions import label_loss, pseudo_label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network
+from dann.optim import LAMBDA_SCHEDULES
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 

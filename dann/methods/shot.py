@@ -7,10 +7,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dann.data import Batch, Survey
-from dann.functional import centroids, entropy, label_loss, marginal_entropy, nearest_centroid, precise
-from dann.methods.base import Method
-from dann.networks import Frozen, Network
+from dann.data.loading.full_pass import FullPass
+from dann.data.loading.stream import Batch
+from dann.functional.centroids import centroids, nearest_centroid
+from dann.functional.precision import precise
+from dann.functional.predictions import entropy, label_loss, marginal_entropy
+from dann.methods.method import Method
+from dann.networks.copies import Frozen
+from dann.networks.network import Network
 
 
 class Shot(Method):
@@ -69,8 +73,8 @@ class Shot(Method):
             "pseudo_label": self.weight * label_loss(logits, labels),
         }
 
-    def refresh(self, survey: Survey, progress: float) -> None:
-        outputs = [self.outputs(x) for x in survey.target()]
+    def refresh(self, full_pass: FullPass, progress: float) -> None:
+        outputs = [self.outputs(x) for x in full_pass.target()]
         features = torch.cat([each["features"] for each in outputs])
         probabilities = precise(torch.cat([each["logits"] for each in outputs])).softmax(1)
         labels = nearest_centroid(features, centroids(features, probabilities))

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from dann.data import Batch
-from dann.functional import label_loss
-from dann.methods.base import Method
+from dann.data.loading.stream import Batch
+from dann.functional.predictions import label_loss
+from dann.methods.method import Method
 
 
 class SourceOnly(Method):

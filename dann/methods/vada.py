@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from dann.data import Batch
-from dann.functional import domain_adversarial_loss, domain_loss, entropy, kl_divergence, label_loss
-from dann.methods.base import Method
-from dann.networks import Network, Width
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import domain_adversarial_loss, domain_loss
+from dann.functional.predictions import entropy, kl_divergence, label_loss
+from dann.methods.method import Method
+from dann.networks.network import Network, Width
+from dann.optim import LAMBDA_SCHEDULES
 
 
 class Vada(Method):

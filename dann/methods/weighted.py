@@ -6,11 +6,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data import Batch, Survey
-from dann.functional import bbse, confusion, domain_adversarial_loss, label_loss, mlls, precise
-from dann.methods.base import Method
-from dann.networks import Network, Width
-from dann.schedules import LAMBDA_SCHEDULES
+from dann.data.loading.full_pass import FullPass
+from dann.data.loading.stream import Batch
+from dann.functional.adversarial import domain_adversarial_loss
+from dann.functional.precision import precise
+from dann.functional.predictions import label_loss
+from dann.functional.priors import bbse, confusion, mlls
+from dann.methods.method import Method
+from dann.networks.network import Network, Width
+from dann.optim import LAMBDA_SCHEDULES
 
 SMALLEST = 1e-3  # of a weight: a batch whose weights are all 0 would have no loss
 
@@ -75,23 +79,23 @@ class WeightedDann(Method):
             "domain" if self.normalised else "weighted_domain": domain,
         }
 
-    def refresh(self, survey: Survey, progress: float) -> None:
-        probabilities = torch.cat([precise(self.predict(x)).softmax(1) for x in survey.target()])
+    def refresh(self, full_pass: FullPass, progress: float) -> None:
+        probabilities = torch.cat([precise(self.predict(x)).softmax(1) for x in full_pass.target()])
         if self.estimate == "pada":
             shares = probabilities.mean(0)
             estimated = shares / shares.max()
         else:
-            estimated = self._ratios(probabilities, survey)
+            estimated = self._ratios(probabilities, full_pass)
         self.class_weight.copy_(estimated.clamp_min(SMALLEST))
 
-    def _ratios(self, probabilities: Tensor, survey: Survey) -> Tensor:
+    def _ratios(self, probabilities: Tensor, full_pass: FullPass) -> Tensor:
         """The ratios of target to source class shares by one of the two estimators of label shift."""
-        prior = survey.class_shares(probabilities.shape[1])
+        prior = full_pass.class_shares(probabilities.shape[1])
         if self.estimate == "mlls":
             # What the classifier has been shown is the source as weighted so far: its predictions assume those shares.
             shown = prior * self.class_weight / (prior * self.class_weight).sum()
             return mlls(probabilities, shown) * shown / prior
-        held_out = [(self.predict(x).argmax(1), y) for x, y in survey.held_out()]
+        held_out = [(self.predict(x).argmax(1), y) for x, y in full_pass.held_out()]
         predicted, labels = (torch.cat(parts) for parts in zip(*held_out, strict=True))
         joint = confusion(labels, predicted, len(prior))
         shares = torch.bincount(probabilities.argmax(1), minlength=len(prior)) / len(probabilities)

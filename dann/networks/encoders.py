@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
-from dann.networks.base import Network
+from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, headed
+from dann.networks.network import Network
 from dann.networks.pretrained import Rate, Shape
-from dann.networks.trunk import Trunk
 from dann.networks.weights import made, package
 
 REMEDY = "name a Hugging Face model, or the folder of one"
@@ -45,7 +45,7 @@ def huggingface(
     longest = getattr(built.config, "max_position_embeddings", None) or input_shape[0]
     if input_shape[0] > longest:
         raise BadInput(f"network: {model} reads at most {longest} tokens: set the length of texts to so many")
-    return headed(Trunk(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout)
+    return headed(Backbone(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout)
 
 
 class _Encoder(nn.Module):

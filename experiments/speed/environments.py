@@ -11,7 +11,7 @@ from pathlib import Path
 
 from report import Plan
 
-from dann.data.disk import cache_folder
+from dann.data.storage.folders import cache_folder
 
 PEERS = Path(__file__).with_name("peers.py")
 

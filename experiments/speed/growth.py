@@ -12,8 +12,8 @@ from report import Plan, Result, number, table
 from rounds import PAUSE, opened, ratio, spread
 from tasks import MLP, MNIST, TASKS, task
 
+from dann.config.experiment import merged
 from dann.errors import BadInput
-from dann.experiment import merged
 
 OURS = Path(__file__).with_name("ours.py")
 BATCHES, EXAMPLES = (16, 32, 64, 128, 256), (1_000, 4_000, 16_000, 60_000)

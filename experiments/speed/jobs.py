@@ -7,8 +7,8 @@ from report import Plan, Result, goal, goals, number, table
 from rounds import ratio, spread
 from tasks import TASKS
 
+from dann.config.experiment import merged
 from dann.errors import BadInput
-from dann.experiment import merged
 
 SEEDS = 4
 SHOWN = {

@@ -82,9 +82,9 @@ def experiment(title: str, base: dict[str, Any], seeds: int, variants: dict[str,
 
 def main() -> None:
     file, jobs, device, out, seeds, *sets = sys.argv[1:]
-    from dann.device import chosen_device
-    from dann.experiment import read_experiment
-    from dann.launch import launch
+    from dann.config.experiment import read_experiment
+    from dann.runner.planning import launch
+    from dann.training.device import chosen_device
 
     read = read_experiment(Path(file), sets)
     runs = list(read.runs(seeds=None if seeds == "all" else [int(seed) for seed in seeds.split(",")]))

@@ -23,15 +23,15 @@ import torch
 from tasks import config_of
 from torch import Tensor
 
-from dann import checkpoint
-from dann.build import Setup, load_pair
-from dann.config import Config
-from dann.device import chosen_device, keep_memory
-from dann.diagnose import diagnose
+from dann.config.schema import Config
+from dann.diagnostics.measurements import diagnose
 from dann.errors import BadInput
-from dann.evaluate import evaluate
-from dann.journal import Journal
-from dann.train import train, update
+from dann.runner.log import RunLog
+from dann.training import checkpoint
+from dann.training.device import chosen_device, keep_memory
+from dann.training.evaluate import evaluate
+from dann.training.loop import train, update
+from dann.training.trainer import Trainer, load_pair
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
@@ -43,38 +43,38 @@ class Over(Exception):
 class Paced:
     """A run as the training loop sees it, which waits for requests between steps and answers them."""
 
-    def __init__(self, setup: Setup, modes: dict[str, Callable[[], object]]) -> None:
-        self.setup, self.modes = setup, modes
+    def __init__(self, trainer: Trainer, modes: dict[str, Callable[[], object]]) -> None:
+        self.trainer, self.modes = trainer, modes
         self.left, self.began = 0, 0.0
 
     def train(self) -> None:
-        self.setup.train()
+        self.trainer.train()
 
     def step(self, step: int, progress: float) -> dict[str, Tensor]:
         if self.left == 0:
             self._wait()
         self.left -= 1
-        return self.setup.step(step, progress)
+        return self.trainer.step(step, progress)
 
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
-        self.setup.refresh(before, progress, evaluating)
+        self.trainer.refresh(before, progress, evaluating)
 
     def rates(self) -> list[float]:
-        return self.setup.rates()
+        return self.trainer.rates()
 
     def _wait(self) -> None:
         """Answer the last request for steps, and others until there is one for steps again."""
         if self.began:
-            print(now(self.setup.device) - self.began, flush=True)
+            print(now(self.trainer.device) - self.began, flush=True)
         for line in sys.stdin:
             mode, count = line.split()
-            self.began = now(self.setup.device)
+            self.began = now(self.trainer.device)
             if mode == "run":
                 self.left = int(count)
                 return
             for _ in range(int(count)):
                 self.modes[mode]()
-            print(now(self.setup.device) - self.began, flush=True)
+            print(now(self.trainer.device) - self.began, flush=True)
         raise Over
 
 
@@ -85,23 +85,25 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def modes_of(setup: Setup, config: Config, journal: Journal, folder: Path) -> dict[str, Callable[[], object]]:
-    method, optimizer, batch = setup.method, setup.optimizer, setup.stream[0]
-    other = torch.float32 if setup.dtype is torch.bfloat16 else torch.bfloat16
+def modes_of(trainer: Trainer, config: Config, run_log: RunLog, folder: Path) -> dict[str, Callable[[], object]]:
+    method, optimizer, batch = trainer.method, trainer.optimizer, trainer.stream[0]
+    other = torch.float32 if trainer.dtype is torch.bfloat16 else torch.bfloat16
 
     def score_and_save() -> None:
-        journal.evaluation(1, setup.scores(), diagnose(setup, config, 1))
+        run_log.evaluation(1, trainer.scores(), diagnose(trainer, config, 1))
         checkpoint.save(folder / "checkpoint.pt", method, optimizer, 1)
 
     modes: dict[str, Callable[[], object]] = {
-        "bare": lambda: update(method, batch, 0.5, "all", optimizer, setup.dtype),
+        "bare": lambda: update(method, batch, 0.5, "all", optimizer, trainer.dtype),
         "bare-other": lambda: update(method, batch, 0.5, "all", optimizer, other),
-        "evaluate": lambda: evaluate(method, setup.splits["target_test"], setup.transform("target_test"), setup.dtype),
+        "evaluate": lambda: evaluate(
+            method, trainer.splits["target_test"], trainer.transform("target_test"), trainer.dtype
+        ),
         "checkpoint": score_and_save,
     }
-    if setup.device.type == "cuda":
+    if trainer.device.type == "cuda":
         compiled = torch.compile(method)
-        modes["bare-compiled"] = lambda: update(compiled, batch, 0.5, "all", optimizer, setup.dtype)
+        modes["bare-compiled"] = lambda: update(compiled, batch, 0.5, "all", optimizer, trainer.dtype)
         try:
             modes["bare-compiled"]()
         except Exception:  # whatever it is, there is no such limit here
@@ -109,22 +111,24 @@ def modes_of(setup: Setup, config: Config, journal: Journal, folder: Path) -> di
     return modes
 
 
-def serve(setup: Setup, config: Config, folder: Path) -> None:
-    steps, classes = 10**6, setup.method.network.num_classes
+def serve(trainer: Trainer, config: Config, folder: Path) -> None:
+    steps, classes = 10**6, trainer.method.network.num_classes
     names, prior = [str(k) for k in range(classes)], [1 / classes] * classes
-    journal = Journal(folder, 0, steps=steps, classes=names, prior=prior)
-    modes = modes_of(setup, config, journal, folder)
+    run_log = RunLog(folder, 0, steps=steps, classes=names, prior=prior)
+    modes = modes_of(trainer, config, run_log, folder)
 
     def log(step: int, rates: list[float], terms: list[dict[str, float]]) -> None:
-        journal.log(step, rates[0], setup.method.coefficients((step - 1) / steps), terms[0])
+        run_log.log(step, rates[0], trainer.method.coefficients((step - 1) / steps), terms[0])
 
-    other = NAMES[torch.float32 if setup.dtype is torch.bfloat16 else torch.bfloat16]
-    said = {"bare": NAMES[setup.dtype], "bare-other": other, "modes": ["run", *modes]}
-    print("ready", json.dumps(said | {"tested": len(setup.splits["target_test"])}), flush=True)
+    other = NAMES[torch.float32 if trainer.dtype is torch.bfloat16 else torch.bfloat16]
+    said = {"bare": NAMES[trainer.dtype], "bare-other": other, "modes": ["run", *modes]}
+    print("ready", json.dumps(said | {"tested": len(trainer.splits["target_test"])}), flush=True)
     try:
-        train(Paced(setup, modes), steps=steps, log_every=50, log=log, evaluate_every=steps, evaluate=lambda step: None)
+        train(
+            Paced(trainer, modes), steps=steps, log_every=50, log=log, evaluate_every=steps, evaluate=lambda step: None
+        )
     except Over:
-        journal.board.close()
+        run_log.board.close()
 
 
 def main() -> None:
@@ -132,12 +136,12 @@ def main() -> None:
     keep_memory()
     try:
         config = config_of(text)
-        setup = Setup.of(config, load_pair(config.data), 0, chosen_device(device))
+        trainer = Trainer.of(config, load_pair(config.data), 0, chosen_device(device))
     except BadInput as error:
         print(json.dumps({"broken": str(error)}), flush=True)
         sys.exit(3)
     with tempfile.TemporaryDirectory() as folder:
-        serve(setup, config, Path(folder))
+        serve(trainer, config, Path(folder))
 
 
 if __name__ == "__main__":

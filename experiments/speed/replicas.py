@@ -11,13 +11,13 @@ from report import Plan, Result, goal, goals, no_gpu, number, table
 from rounds import PAUSE, opened, ratio, spread
 from tasks import TASKS
 
+from dann.config.experiment import merged
 from dann.errors import BadInput
-from dann.experiment import merged
 
 STACKS = Path(__file__).with_name("stacks.py")
 LAMBDAS = (0.1, 0.28, 0.46, 0.64, 0.82, 1.0)
 PLAIN = {"optimizer": {"name": "sgd", "lr": 0.001, "momentum": 0.0}}
-ADAM = {"optimizer": {"name": "adam", "lr": 0.03}}
+ADAM = {"optimizer": {"name": "adamw", "lr": 0.03}}
 SEPARATE = 6  # of the 60 runs that are made one by one, end to end
 
 

@@ -84,7 +84,7 @@ def goals(entries: Sequence[dict[str, Any]]) -> list[str]:
 
 def no_gpu(plan: Plan) -> str:
     """Why nothing is measured on a GPU; "" if it is."""
-    from dann.device import chosen_device
+    from dann.training.device import chosen_device
 
     if chosen_device(plan.device).type == "cuda":
         return ""
@@ -95,9 +95,9 @@ def write(part: str, plan: Plan, result: Result) -> None:
     """Write the part's JSON file and its page."""
     import torch
 
-    from dann.device import chosen_device, chosen_dtype
     from dann.files import write_whole
-    from dann.finish import environment
+    from dann.runner.finishing import environment
+    from dann.training.device import chosen_device, chosen_dtype
 
     device = chosen_device(plan.device)
     made = environment(device, chosen_dtype("auto", device)) | {"threads": plan.threads}

@@ -18,11 +18,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from dann.build import Setup, load_pair
-from dann.data import Batch
-from dann.device import chosen_device, keep_memory
-from dann.methods import Method
-from dann.train import update
+from dann.data.loading.stream import Batch
+from dann.methods.method import Method
+from dann.training.device import chosen_device, keep_memory
+from dann.training.loop import update
+from dann.training.trainer import Trainer, load_pair
 
 AS_IT_IS = "as it is: fp32, channels last"
 KINDS = {  # what a profile's entries are, by a part of their names
@@ -57,13 +57,13 @@ def measure(plan: Plan) -> Result:
     torch.set_num_threads(plan.threads)
     task = plan.pick("digits", "tiny digits")
     config = config_of(task)
-    setup = Setup.of(config, load_pair(config.data), 0, device)
-    setup.train()
-    batch, rounds, steps = setup.stream[0], plan.pick(9, 1), plan.pick(20, 1)
+    trainer = Trainer.of(config, load_pair(config.data), 0, device)
+    trainer.train()
+    batch, rounds, steps = trainer.stream[0], plan.pick(9, 1), plan.pick(20, 1)
     rates = processor(plan, device)
-    work = counted(setup, batch)
-    shares = where(setup, batch, plan.pick(40, 2))
-    tried = others(setup, batch, plan, rounds, steps)
+    work = counted(trainer, batch)
+    shares = where(trainer, batch, plan.pick(40, 2))
+    tried = others(trainer, batch, plan, rounds, steps)
     memory = without_memory(task, plan, rounds, steps)
     figures = {"processor": rates, "work": work, "shares": shares, "tried": tried, "default memory": memory}
     settings = {"rounds": rounds, "steps": steps, "task": task}
@@ -92,27 +92,27 @@ def best(action: Callable[[], object], device: torch.device, count: int = 15) ->
     return min(times)
 
 
-def counted(setup: Setup, batch: Batch) -> dict[str, float]:
+def counted(trainer: Trainer, batch: Batch) -> dict[str, float]:
     """GFLOP of an update's products and convolutions, and MB that its operations read and write."""
     with FlopCounterMode(display=False) as flops:
-        updated(setup, batch)
+        updated(trainer, batch)
     with Traffic() as traffic:
-        updated(setup, batch)
+        updated(trainer, batch)
     return {"GFLOP": round(flops.get_total_flops() / 1e9, 3), "MB": round(traffic.bytes / 1e6, 1)}
 
 
-def updated(setup: Setup, batch: Batch) -> None:
-    update(setup.method, batch, 0.5, "all", setup.optimizer, torch.float32)
+def updated(trainer: Trainer, batch: Batch) -> None:
+    update(trainer.method, batch, 0.5, "all", trainer.optimizer, torch.float32)
 
 
-def where(setup: Setup, batch: Batch, steps: int) -> dict[str, float]:
+def where(trainer: Trainer, batch: Batch, steps: int) -> dict[str, float]:
     """The share of an update's time by kind of operation, from a profile; the rest is Python, autograd and dispatch."""
-    updated(setup, batch)
-    began = now(setup.device)
+    updated(trainer, batch)
+    began = now(trainer.device)
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         for _ in range(steps):
-            updated(setup, batch)
-        whole = now(setup.device) - began
+            updated(trainer, batch)
+        whole = now(trainer.device) - began
     seconds: Counter[str] = Counter()
     for entry in profiled.key_averages():
         kind = next((kind for kind, parts in KINDS.items() if any(part in entry.key for part in parts)), None)
@@ -122,9 +122,9 @@ def where(setup: Setup, batch: Batch, steps: int) -> dict[str, float]:
     return shares | {"all else": round(1 - sum(shares.values()), 4)}
 
 
-def others(setup: Setup, batch: Batch, plan: Plan, rounds: int, steps: int) -> dict[str, Any]:
+def others(trainer: Trainer, batch: Batch, plan: Plan, rounds: int, steps: int) -> dict[str, Any]:
     """Milliseconds of an update computed in other ways, and their ratio to the way it is."""
-    method, optimizer = setup.method, setup.optimizer
+    method, optimizer = trainer.method, trainer.optimizer
     first = copy.deepcopy(method).to(memory_format=torch.contiguous_format)
     rows = batch._replace(source_x=batch.source_x.contiguous(), target_x=batch.target_x.contiguous())
     small = copy.deepcopy(method)
@@ -142,7 +142,7 @@ def others(setup: Setup, batch: Batch, plan: Plan, rounds: int, steps: int) -> d
     }
     if not plan.tiny:
         ways["torch.compile"] = compiled(copy.deepcopy(method), batch)
-    times = timed({name: lambda way=way: repeated(way, steps, setup.device) for name, way in ways.items()}, rounds)
+    times = timed({name: lambda way=way: repeated(way, steps, trainer.device) for name, way in ways.items()}, rounds)
     own = times[AS_IT_IS]
     return {name: {"ms": spread(took, 1000 / steps), "ratio": ratio(took, own)} for name, took in times.items()}
 

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import torch
 
-from dann.build import Setup, load_pair
-from dann.config import resolve
-from dann.data import Pair
-from dann.device import chosen_device, keep_memory
+from dann.config.experiment import Run
+from dann.config.schema import resolve
+from dann.data.pair import Pair
 from dann.errors import BadInput
-from dann.experiment import Run
-from dann.replicas import Planned, differing, optimizer_key, pays
-from dann.stack import Stack
-from dann.train import Learner
+from dann.training.device import chosen_device, keep_memory
+from dann.training.loop import Learner
+from dann.training.stacking.grouping import Planned, differing, optimizer_key, pays
+from dann.training.stacking.stack import Stack
+from dann.training.trainer import Trainer, load_pair
 
 
-def stack_of(planned: list[Planned], pair: Pair, first: Setup) -> Stack:
-    setups = [Setup.of(each.config, pair, each.run.seed, first.device, first) for each in planned]
-    return Stack(setups, differing(planned), [optimizer_key(each.config) for each in planned])
+def stack_of(planned: list[Planned], pair: Pair, first: Trainer) -> Stack:
+    trainers = [Trainer.of(each.config, pair, each.run.seed, first.device, first) for each in planned]
+    return Stack(trainers, differing(planned), [optimizer_key(each.config) for each in planned])
 
 
 def serve(learner: Learner, device: torch.device) -> None:
@@ -49,7 +49,7 @@ def main() -> None:
     try:
         configs, device = [resolve(entry, "bench") for entry in json.loads(texts)], chosen_device(name)
         pair = load_pair(configs[0].data)
-        first = Setup.of(configs[0], pair, 0, device)
+        first = Trainer.of(configs[0], pair, 0, device)
         planned = [Planned(Run(None, "DANN", seed, {}), config, Path())
                    for seed in range(int(seeds)) for config in configs]  # fmt: skip
         learner = first if way == "separate" else stack_of(planned, pair, first)

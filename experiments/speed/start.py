@@ -15,9 +15,9 @@ from report import Plan, Result, goal, goals, number, table
 from rounds import PAUSE, Ended, spread, timed
 from tasks import TASKS
 
+from dann.config.experiment import EXPERIMENT, Experiment, merged, read_experiment, write_experiment
 from dann.errors import BadInput
-from dann.experiment import EXPERIMENT, Experiment, merged, read_experiment, write_experiment
-from dann.records import RECORD, read_records
+from dann.runner.records import RECORD, read_records
 
 RECORDED = Path("results/quickstart")
 QUICKSTART = Path("experiments/quickstart.yaml")
@@ -32,7 +32,7 @@ def command() -> list[str]:
     return (
         [str(script)]
         if script.is_file()
-        else [sys.executable, "-c", "import sys; from dann.cli import main; sys.exit(main())"]
+        else [sys.executable, "-c", "import sys; from dann.cli.main import main; sys.exit(main())"]
     )
 
 

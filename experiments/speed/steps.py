@@ -10,8 +10,8 @@ from report import NONE, Plan, Result, goal, goals, no_gpu, number, table
 from rounds import PAUSE, Contest, Times, opened, ratio, spread
 from tasks import SHOWN, write_for_peers
 
-from dann.device import chosen_device
 from dann.errors import BadInput
+from dann.training.device import chosen_device
 
 OURS = Path(__file__).with_name("ours.py")
 NAMES = ("pytorch-adapt", "dalib", "skada")

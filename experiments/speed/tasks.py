@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dann.build import load_pair
-from dann.config import Config, resolve
+from dann.config.schema import Config, resolve
+from dann.training.trainer import load_pair
 
 ENDLESS = 10**6  # steps: more than are ever timed
 AMAZON, FEATURES = {"name": "amazon_reviews"}, {"name": "office_caltech10_features", "kind": "efficientnet_lite0"}

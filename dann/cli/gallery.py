@@ -1,0 +1,88 @@
+"""Pictures of data sets: images in a grid, vectors and series along two principal axes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dann.config.experiment import slug
+from dann.data.domain import Domain
+
+GRID_ROWS, GRID_COLUMNS = 3, 12
+SCATTERED = 1000  # vectors of a domain that are drawn
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Some examples to be drawn.
+
+    Args:
+        x: images, uint8 or float of any range, shape ``(N, C, H, W)``, or vectors or series.
+        labels: of each example its class name, or nothing where it has none.
+    """
+
+    title: str
+    x: Tensor
+    labels: list[str]
+
+
+def panel(domain: Domain) -> Panel:
+    """Training examples spread evenly over a domain."""
+    count = GRID_ROWS * GRID_COLUMNS if len(domain.input_shape) == 3 else SCATTERED
+    shown = domain.train.spread(count)
+    names = [domain.classes[y] if y >= 0 else "" for y in shown.y.tolist()]
+    return Panel(f"{domain.name}: {domain.origin}", shown.x, names)
+
+
+def draw(panels: list[Panel], name: str, folder: Path) -> Path:
+    """Draw the panels one below the other into a PNG file in ``folder``."""
+    figure = matplotlib.figure.Figure(figsize=(12, 3.6 * len(panels)), layout="constrained")
+    for number, shown in enumerate(panels):
+        axes = figure.add_subplot(len(panels), 1, number + 1)
+        axes.set_title(shown.title, fontsize=10)
+        if shown.x.ndim == 4:
+            axes.imshow(tiled(visible(shown.x[: GRID_ROWS * GRID_COLUMNS])), cmap="gray", vmin=0, vmax=255)
+            axes.set_axis_off()
+        else:
+            _scatter(axes, shown)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{slug(name)[:80]}.png"
+    figure.savefig(path, dpi=110)
+    return path
+
+
+def visible(x: Tensor) -> NDArray[np.uint8]:
+    """Images as uint8; float ones are stretched from their least to their greatest value."""
+    if x.is_floating_point():
+        lowest, highest = x.min(), x.max()
+        x = ((x - lowest) / (highest - lowest).clamp(min=1e-12) * 255).round().to(torch.uint8)
+    pixels: NDArray[np.uint8] = x.cpu().numpy()
+    return pixels
+
+
+def tiled(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images ``(N, C, H, W)`` as one image of rows of ``GRID_COLUMNS``, ``(…, …, 3)`` or, of grey ones, ``(…, …)``."""
+    count, channels, height, width = x.shape
+    rows = -(-count // GRID_COLUMNS)
+    sheet = np.zeros((rows * GRID_COLUMNS, channels, height, width), np.uint8)
+    sheet[:count] = x
+    grid = sheet.reshape(rows, GRID_COLUMNS, channels, height, width).transpose(0, 3, 1, 4, 2)
+    image = grid.reshape(rows * height, GRID_COLUMNS * width, channels)
+    return image[:, :, 0] if channels == 1 else image
+
+
+def _scatter(axes: Axes, shown: Panel) -> None:
+    x = shown.x.flatten(1).double().nan_to_num(0.0)
+    left, spread, _ = torch.linalg.svd(x - x.mean(dim=0), full_matrices=False)
+    plane = (left * spread)[:, :2].numpy() if x.shape[1] > 2 else x.numpy()
+    labels = np.array(shown.labels)
+    for name in sorted(set(shown.labels))[:10]:
+        axes.plot(plane[labels == name, 0], plane[labels == name, -1], ".", label=name or "no label", markersize=4)
+    axes.set_xlabel("first principal axis" if x.shape[1] > 2 else "x")
+    axes.set_ylabel("second" if x.shape[1] > 2 else "y")
+    axes.legend(fontsize=7)

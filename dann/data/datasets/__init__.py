@@ -1,0 +1,1 @@
+"""Named constructors of domains, one file per family of data sets."""

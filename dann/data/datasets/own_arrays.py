@@ -1,0 +1,152 @@
+"""The user's own arrays: NumPy and PyTorch files, arrays in memory, and svmlight files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.readers.array_files import read_array, read_arrays
+from dann.data.readers.arrays import examples, indexed
+from dann.data.readers.svmlight import Sparse, read_svmlight
+from dann.data.storage.user_paths import given
+from dann.errors import BadInput
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Examples and their labels, or None, with the places they come from."""
+
+    x: Any
+    y: Any
+    x_from: str
+    y_from: str
+
+
+def arrays(*, path: str, labels: str | None = None, test: str | None = None, test_labels: str | None = None) -> Domain:
+    """Your own images, vectors or series in files of NumPy (.npz, .npy) or PyTorch (.pt, .pth).
+
+    A .npz file or a dict of tensors holds ``x`` and ``y``, and may hold ``x_test``, ``y_test`` and ``classes``, the
+    names of the classes; a .npy file or a single tensor holds ``x``. Without a test split one is held out of ``x``.
+    ``x``: uint8 images ``(N, C, H, W)``, ``(N, H, W, C)`` or ``(N, H, W)`` with 1 or 3 channels; or vectors
+    ``(N, D)`` or series ``(N, C, L)``, which become float32; NaN is a missing value, infinite values are an error.
+    ``y``: integers or strings, shape ``(N,)``; −1, NaN or an empty string is no label, and so is a missing ``y``.
+    Files that could run code when they are read are refused.
+
+    Args:
+        path: the file, from the working directory, else from the data folder, as the others.
+        labels: a file with ``y`` alone, for files without.
+        test: a file with the ``x`` of the test split, and ``y`` where it holds several arrays.
+        test_labels: a file with its ``y`` alone.
+    """
+    file = given(path)
+    content = read_arrays(file)
+    train = _part(file, {key: content[key] for key in ("x", "y") if key in content}, labels)
+    parts = [train]
+    if test is not None:
+        if "x_test" in content or "y_test" in content:
+            raise BadInput(f"{file} holds a test split: leave `test` out")
+        other = _other(file, test)
+        parts.append(_part(other, read_arrays(other), test_labels))
+    elif test_labels is not None:
+        raise BadInput("test_labels needs `test`: name the file of the test examples")
+    elif "x_test" in content or "y_test" in content:
+        inner = {"x": content.get("x_test"), "y": content.get("y_test")}
+        parts.append(_Part(**inner, x_from=f"{file}: x_test", y_from=f"{file}: y_test"))
+    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"))
+
+
+def from_arrays(
+    name: str, x: Any, y: Any, *, x_test: Any = None, y_test: Any = None, classes: Sequence[str] | None = None
+) -> Domain:
+    """A domain of NumPy arrays or tensors in memory, which are shared where they need no conversion.
+
+    Args:
+        x: as in ``arrays``.
+        y: as in ``arrays``; None for unlabelled examples.
+        classes: the names that the integers 0 to K − 1 of ``y`` stand for; without it, their own digits.
+    """
+    parts = [_Part(x, y, f"{name}: x", f"{name}: y")]
+    if x_test is not None or y_test is not None:
+        parts.append(_Part(x_test, y_test, f"{name}: x_test", f"{name}: y_test"))
+    return _domain(name, "arrays in memory", parts, classes)
+
+
+def svmlight(
+    *,
+    path: str,
+    test: str | None = None,
+    features: Annotated[int, Field(ge=1)] | None = None,
+    first: Literal[0, 1] = 1,
+) -> Domain:
+    """Your own sparse vectors, in files of ``label index:value …`` lines; dense float32 ``(N, D)`` in memory.
+
+    The labels are any integers, the classes in their order; ``nan`` is no label, and −1 is a class here.
+
+    Args:
+        path: the file, from the working directory, else from the data folder.
+        test: the file of the test split; without it one is held out.
+        features: D; None for the largest index. Give it where two domains may not use the same last features.
+        first: the index of the first feature; 1 is svmlight's own.
+
+    Raises:
+        BadInput: a file is missing or damaged, or has an index below ``first``.
+    """
+    file = given(path)
+    files = [read_svmlight(place) for place in ([file] if test is None else [file, _other(file, test)])]
+    if first == 1 and (zero := next((read for read in files if read.zero), None)):
+        raise BadInput(f"{zero.path}: has a feature of index 0: set first: 0, for all domains alike")
+    if features is None:
+        features = max(1, max(read.largest for read in files) - first + 1)
+    known = np.unique(np.concatenate([read.labels[~np.isnan(read.labels)] for read in files]))
+    train, *rest = (_sparse_split(read, known, first, features) for read in files)
+    names = tuple(f"{label:.0f}" for label in known)
+    return Domain(file.stem, train, rest[0] if rest else None, names, f"svmlight in {path}")
+
+
+def _sparse_split(file: Sparse, known: Any, first: int, features: int) -> Split:
+    y = np.where(np.isnan(file.labels), UNLABELLED, np.searchsorted(known, file.labels))
+    return Split.of(file.dense(first, features), torch.from_numpy(y.astype(np.int64)))
+
+
+def _other(file: Path, test: str) -> Path:
+    """The file of the test examples."""
+    other = given(test)
+    if other.samefile(file):
+        raise BadInput(f"{file} is named for training and for test: name two files, or leave `test` out")
+    return other
+
+
+def _part(file: Path, content: dict[str, Any], labels: str | None) -> _Part:
+    """The training or the test part in ``file``, its labels perhaps in another."""
+    extra = [key for key in content if key not in ("x", "y")]
+    if extra:
+        raise BadInput(f"{file}: {', '.join(extra)} in the file of a test split: it may hold x and y")
+    if labels is None:
+        return _Part(content["x"], content.get("y"), f"{file}: x", f"{file}: y")
+    if "y" in content:
+        raise BadInput(f"{file} holds y, and {labels} is named for it: leave one out")
+    other = given(labels)
+    return _Part(content["x"], read_array(other), f"{file}: x", str(other))
+
+
+def _domain(name: str, origin: str, parts: list[_Part], classes: Sequence[str] | None) -> Domain:
+    for part in parts[1:]:
+        if part.x is None or part.y is None:
+            raise BadInput(f"{part.y_from if part.y is None else part.x_from} is missing: a test split needs x and y")
+    tensors = [examples(part.x, part.x_from) for part in parts]
+    for part, x in zip(parts, tensors, strict=True):
+        if x.shape[1:] != tensors[0].shape[1:]:
+            shapes = f"{tuple(x.shape[1:])}, those of training {tuple(tensors[0].shape[1:])}"
+            raise BadInput(f"{part.x_from}: its examples have the shape {shapes}: make them alike")
+    labels = [np.full(len(x), UNLABELLED) if part.y is None else part.y for part, x in zip(parts, tensors, strict=True)]
+    indices, names = indexed([(part.y_from, y) for part, y in zip(parts, labels, strict=True)], classes)
+    for part, x, y in zip(parts, tensors, indices, strict=True):
+        if len(y) != len(x):
+            raise BadInput(f"{part.y_from}: {len(y)} labels for {len(x)} examples: they should be as many")
+    train, *test = (Split.of(x, y) for x, y in zip(tensors, indices, strict=True))
+    return Domain(name, train, test[0] if test else None, names, origin)

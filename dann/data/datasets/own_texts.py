@@ -1,0 +1,89 @@
+"""Texts of the user's own, as the token ids that a pretrained encoder reads."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dann.data.datasets.own_images import classes_of, parts_of
+from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.readers.labelled_csv import Row, read_rows
+from dann.data.storage.user_paths import given
+from dann.errors import BadInput
+
+TEXTS = ("text", "sentence", "review")
+PADDING = -1.0  # where a text is shorter than the others
+
+
+def texts(*, path: str, tokenizer: str, test: str | None = None, length: Annotated[int, Field(ge=1)] = 128) -> Domain:
+    """Texts of your own in a CSV file with the columns ``text`` and ``label``, as token ids for ``huggingface``.
+
+    The first line names the columns; ``sentence`` or ``review`` and ``class`` or ``target`` serve too. Commas,
+    semicolons or tabs between them, quotes, and a byte order mark are understood. An empty label or −1 makes an example
+    unlabelled. A column ``split`` of ``train`` and ``test`` marks the test split.
+
+    Values are ids of tokens in float32, −1 behind the end of a text; shape ``(N, length)``.
+
+    Args:
+        path: the file, from the working directory or else from the data folder.
+        tokenizer: the Hugging Face model whose tokens they are, by name or folder; the network's ``model``.
+        test: a second file, for the test split; without it and without ``split`` no test split is defined.
+        length: tokens of a text; what is longer is cut.
+    """
+    file = given(path)
+    held = None if test is None else given(test)
+    if held is not None and held.resolve() == file.resolve():
+        raise BadInput(f"texts: path and test are both {file}: a test text would be trained on; name two files")
+    parts = parts_of(file, held, TEXTS)
+    _check_apart(parts)
+    classes, tokenize = classes_of(parts), _tokenizer(tokenizer)
+    splits = [_split(rows, classes, tokenize, length) for _, rows in parts]
+    origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} texts, tokens of {tokenizer}"
+    return Domain(file.stem, splits[0], splits[1] if len(splits) > 1 else None, classes, origin)
+
+
+def _check_apart(parts: Sequence[tuple[Path, list[Row]]]) -> None:
+    """No text may be in training and in test."""
+    seen = {row.name for row in parts[0][1]}
+    for place, rows in parts[1:]:
+        for row in rows:
+            if row.name in seen:
+                raise BadInput(
+                    f"{place}, line {row.number}: this test text is one of training, too: remove one of them"
+                )
+
+
+def _tokenizer(name: str) -> Any:
+    try:
+        from transformers import AutoTokenizer  # takes seconds to import
+    except ImportError as error:
+        raise BadInput("data: texts need transformers: pip install 'dann[text]'") from error
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"data.tokenizer: {name} cannot be had: name a Hugging Face model or its folder") from error
+
+
+def read_texts(path: Path, tokenizer: str, length: int) -> Tensor:
+    """The token ids of the texts in a CSV file, which needs no labels, shape ``(N, length)``."""
+    return _ids(read_rows(path, TEXTS, labelled=False), _tokenizer(tokenizer), length)
+
+
+def _split(rows: list[Row], classes: tuple[str, ...], tokenize: Any, length: int) -> Split:
+    index = {name: label for label, name in enumerate(classes)} | {"": UNLABELLED}
+    return Split.of(_ids(rows, tokenize, length), torch.tensor([index[row.label] for row in rows]))
+
+
+def _ids(rows: list[Row], tokenize: Any, length: int) -> Tensor:
+    return _padded(tokenize([row.name for row in rows], truncation=True, max_length=length)["input_ids"], length)
+
+
+def _padded(ids: list[list[int]], length: int) -> Tensor:
+    padded = np.full((len(ids), length), PADDING, np.float32)
+    for row, of in zip(padded, ids, strict=True):
+        row[: len(of)] = of
+    return torch.from_numpy(padded)

@@ -1,0 +1,102 @@
+"""USPS."""
+
+import bz2
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dann.data.datasets.mnist import DIGITS, Size
+from dann.data.domain import Domain, Split
+from dann.data.readers.class_indices import class_indices
+from dann.data.storage.download import Remote, download
+from dann.data.storage.folders import data_folder, found
+from dann.data.storage.image_splits import resized
+from dann.errors import BadInput
+
+LIBSVM = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass/"
+REMOTES = [
+    Remote(f"{LIBSVM}usps.bz2", "md5:ec16c51db3855ca6c91edd34d0e9b197"),
+    Remote(f"{LIBSVM}usps.t.bz2", "md5:8ea070ee2aca1ac39742fdd1ef5ed118"),
+]
+COUNTS = {"train": 7291, "test": 2007}
+SIDE = 16
+PIXELS = SIDE * SIDE
+
+Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def usps(*, size: Size = None) -> Domain:
+    """USPS: 7291 + 2007 grey handwritten digits from envelopes, 16 × 16 (Hull 1994).
+
+    Reads ``usps/usps.h5`` (groups ``train`` and ``test`` with ``data`` in [0, 1] and ``target`` 0 to 9; needs h5py) in
+    the data folder, else ``usps/usps.bz2`` and ``usps/usps.t.bz2`` (LIBSVM text, values in [−1, 1], labels 1 to 10 for
+    the digits 0 to 9), which are downloaded where they are missing. Both give the same images.
+
+    Values 0 to 255, black ground. Licence: not stated.
+    J. J. Hull, *A Database for Handwritten Text Recognition Research*, 1994.
+
+    Args:
+        size: H and W; 16 if not given.
+    """
+    folder = found("usps") or data_folder() / "usps"
+    if (folder / "usps.h5").is_file():
+        parts, origin = _read_h5(folder / "usps.h5"), "usps.h5"
+    else:
+        otherwise = "put usps/usps.h5, or usps/usps.bz2 and usps/usps.t.bz2, there, or set DANN_DATA to a folder that "
+        paths = download("usps", REMOTES, folder, f"{otherwise}has them")
+        parts = [_read_libsvm(path, count) for path, count in zip(paths, COUNTS.values(), strict=True)]
+        origin = "LIBSVM's usps.bz2 and usps.t.bz2"
+    train, test = (Split.of(resized(torch.from_numpy(x), size), torch.from_numpy(y)) for x, y in parts)
+    return Domain("usps", train, test, DIGITS, origin)
+
+
+def _read_h5(path: Path) -> list[Part]:
+    try:
+        import h5py
+    except ImportError as error:
+        raise BadInput(f'{path}: reading it needs h5py: run pip install "dann[data]"') from error
+    parts = []
+    for part, count in COUNTS.items():
+        try:
+            with h5py.File(path, "r") as file:
+                data, target = np.asarray(file[part]["data"]), np.asarray(file[part]["target"])
+        except Exception as error:  # h5py raises all sorts of exceptions on damaged files
+            raise _damaged(path, error) from error
+        if data.shape != (count, PIXELS) or data.dtype.kind != "f" or target.shape != (count,):
+            raise BadInput(
+                f"{path}: {part} has data {data.dtype} {data.shape} and target {target.shape}, not the {count} images "
+                f"of {PIXELS} numbers of USPS: restore the file"
+            )
+        parts.append((_grey(data.astype(np.float64) * 2 - 1, path), class_indices(target, path, 0, len(DIGITS))))
+    return parts
+
+
+def _read_libsvm(path: Path, count: int) -> Part:
+    """A line for each image: its label and 256 times ``index:value``, the indices from 1."""
+    try:
+        text = bz2.decompress(path.read_bytes()).decode("ascii")
+        lines = len(text.splitlines())
+        table = np.loadtxt(StringIO(text.replace(":", " ")), ndmin=2) if lines else np.empty((0, 0))
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path, error) from error
+    if table.shape != (count, 1 + 2 * PIXELS) or not (table[:, 1::2] == np.arange(1, PIXELS + 1)).all():
+        raise BadInput(f"{path} does not hold the {count} images of {PIXELS} values of USPS: download it again")
+    return _grey(table[:, 2::2], path), class_indices(table[:, 0], path, 1, len(DIGITS)) - 1
+
+
+def _grey(values: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    """Values in [−1, 1], shape ``(N, 256)``, as images, shape ``(N, 1, 16, 16)``."""
+    if not (np.abs(values) <= 1 + 1e-6).all():
+        raise BadInput(f"{path}: values are out of range or not numbers: restore the file")
+    # Every value of USPS is a multiple of 0.001. Rounding to these first makes both files give the same bytes.
+    thousandths = np.rint(values * 1000).astype(np.int64) + 1000
+    grey: NDArray[np.uint8] = ((thousandths * 255 + 1000) // 2000).astype(np.uint8)
+    return grey.reshape(-1, 1, SIDE, SIDE)
+
+
+def _damaged(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path} is damaged ({' '.join(str(error).split())}): restore it or download it again")

@@ -1,0 +1,1 @@
+"""The stream of batches, the order of examples, reading ahead, passes over whole splits."""

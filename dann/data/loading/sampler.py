@@ -1,0 +1,73 @@
+"""Against class imbalance: orders of an epoch that repeat or leave out examples, weights, and synthetic examples."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Resample = Literal["none", "over", "under", "balanced", "smote"]
+
+
+class Order:
+    """The order in which examples are shown: epoch after epoch, each drawn anew.
+
+    Args:
+        y: class indices, shape ``(N,)``, on the CPU.
+        resample: ``none`` shows each example once an epoch (so does ``smote``, whose examples are in the split
+            already). ``over`` shows as many of each class as the largest has: all of its examples, and some again.
+            ``under`` shows as many as the smallest has, others each epoch. ``balanced`` shows those of ``over`` in
+            rounds of one example a class, so that every batch is balanced.
+    """
+
+    def __init__(self, y: Tensor, resample: Resample = "none") -> None:
+        places = [(y == label).nonzero().flatten() for label in torch.unique(y).tolist()]
+        largest, smallest = max(map(len, places), default=0), min(map(len, places), default=0)
+        self.draw: Callable[[torch.Generator], Tensor]
+        if resample in {"none", "smote"}:
+            self.length, self.draw = len(y), lambda generator: torch.randperm(len(y), generator=generator)
+        elif resample == "under":
+            self.length = len(places) * smallest
+            self.draw = lambda generator: _shuffled(torch.cat(_drawn(places, smallest, generator)), generator)
+        else:
+            self.length = len(places) * largest
+            self.draw = lambda generator: _shuffled(torch.cat(_drawn(places, largest, generator)), generator)
+            if resample == "balanced":
+                self.draw = lambda generator: _in_rounds(torch.stack(_drawn(places, largest, generator)), generator)
+        self.epoch = lru_cache(maxsize=2)(self._epoch)  # a pure function: the cache spares drawing it at each batch
+
+    def _epoch(self, seed: int) -> Tensor:
+        return self.draw(torch.Generator().manual_seed(seed))
+
+    def rows(self, first: int, count: int, seed: Callable[[int], int]) -> Tensor:
+        """The examples at places ``first`` to ``first + count`` of the endless order.
+
+        Args:
+            seed: maps the number of an epoch to its seed.
+        """
+        shown = []
+        while count > 0:
+            epoch, place = divmod(first, self.length)
+            shown.append(self.epoch(seed(epoch))[place : place + count])
+            first, count = first + len(shown[-1]), count - len(shown[-1])
+        return torch.cat(shown)
+
+
+def _drawn(places: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
+    """``count`` of each class: all of its examples as often as they go in, and a random part of them for the rest."""
+    drawn = []
+    for rows in places:
+        orders = [torch.randperm(len(rows), generator=generator) for _ in range(-(-count // len(rows)))]
+        drawn.append(rows[torch.cat(orders)[:count]])
+    return drawn
+
+
+def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
+    return rows[torch.randperm(len(rows), generator=generator)]
+
+
+def _in_rounds(rows: Tensor, generator: torch.Generator) -> Tensor:
+    """Rows of shape ``(K, M)`` as M rounds of one a class, the classes in a random order in each."""
+    order = torch.rand(rows.shape[1], rows.shape[0], generator=generator).argsort(dim=1)
+    return rows.T.gather(1, order).flatten()

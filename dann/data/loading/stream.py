@@ -1,0 +1,124 @@
+"""The stateless stream of batches: batch i is a pure function of the domains, the seed and i."""
+
+from copy import copy
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dann.data.domain import Split
+from dann.data.loading.reader import ReadAhead
+from dann.data.loading.sampler import Order, Resample
+from dann.data.transforms.transform import Transform
+from dann.errors import BadInput
+
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE = range(7)  # what a derived seed is for
+
+
+class Batch(NamedTuple):
+    """One training step's examples, B of the source and M of the target.
+
+    There is no field for target labels, so none can leak.
+
+    Args:
+        source_x: float inputs, shape ``(B, ...)``.
+        source_y: class indices, shape ``(B,)``.
+        target_x: float inputs, shape ``(M, ...)``; M is B unless ``data.target_batch_size`` says otherwise.
+        source_domain: which source each labelled example is of, shape ``(B,)``: 0 to S − 1, and S for a labelled
+            example of the target.
+        source_weight: of each labelled example in the label loss, shape ``(B,)``; None if all weigh the same.
+        target_view: another, differently augmented view of the same target examples, shape ``(M, ...)``; None if there
+            is none.
+    """
+
+    source_x: Tensor
+    source_y: Tensor
+    target_x: Tensor
+    source_domain: Tensor
+    source_weight: Tensor | None = None
+    target_view: Tensor | None = None
+
+
+class Stream:
+    """``stream[i]`` is batch i, for any i ≥ 0 in any order: resuming and comparing methods cost nothing.
+
+    Each side is passed through in a fresh random order per epoch, the two independently; a batch may straddle two
+    epochs. Where a side is read from files, worker processes read ahead as long as i counts up.
+
+    Args:
+        source: the labelled examples, their store on the device that trains.
+        target: the unlabelled examples, likewise; their labels are not read.
+        transforms: of the source's and of the target's raw examples.
+        batch_size: examples of the source in a batch.
+        target_batch_size: those of the target; None for as many.
+        resample: how the source's order treats class imbalance.
+        weights: of each class in the label loss, shape ``(K,)``.
+        view: makes the second view of the target's examples, if one is wanted.
+    """
+
+    def __init__(
+        self,
+        source: Split,
+        target: Split,
+        transforms: tuple[Transform, Transform],
+        *,
+        batch_size: int,
+        target_batch_size: int | None = None,
+        seed: int,
+        resample: Resample = "none",
+        weights: Tensor | None = None,
+        view: Transform | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        if len(source) == 0 or len(target) == 0:
+            raise BadInput("data: a domain has no training examples")
+        self.source, self.target, self.transforms = source, target, transforms
+        self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
+        self.device = torch.device("cpu") if device is None else device
+        self.orders = Order(source.y, resample), Order(torch.zeros(len(target), dtype=torch.int64))
+        self.weights, self.view = weights, view
+        self.reader = ReadAhead((source.store, target.store), self._stored)
+
+    def __getitem__(self, step: int) -> Batch:
+        source_x, target_x = self.reader[step]
+        rows = self._batch(SOURCE, step)
+        y = self.source.y[rows]
+        return Batch(
+            self._inputs(source_x, self.transforms[0], SOURCE, step),
+            y.to(self.device),
+            self._inputs(target_x, self.transforms[1], TARGET, step),
+            self.source.domain[rows].to(self.device),
+            None if self.weights is None else self.weights[y].to(self.device),
+            None if self.view is None else self._inputs(target_x, self.view, VIEW, step),
+        )
+
+    def read_here(self) -> "Stream":
+        """The same stream without reading ahead, for a look at single batches while this one goes on."""
+        other = copy(self)
+        other.reader = ReadAhead((self.source.store, self.target.store), self._stored, ahead=False)
+        return other
+
+    def rows(self, side: int, first: int, count: int) -> Tensor:
+        """``count`` examples of the endless order of one side, from place ``first`` on, as places in its split."""
+        return self.orders[side].rows(first, count, lambda epoch: derive(self.seed, side, epoch))
+
+    def _batch(self, side: int, step: int) -> Tensor:
+        return self.rows(side, step * self.sizes[side], self.sizes[side])
+
+    def _stored(self, step: int) -> tuple[Tensor, Tensor]:
+        """The same as rows of the two stores."""
+        return self.source.rows[self._batch(SOURCE, step)], self.target.rows[self._batch(TARGET, step)]
+
+    def _inputs(self, x: Tensor, transform: Transform, purpose: int, step: int) -> Tensor:
+        generator = torch.Generator()
+        if transform.random:
+            generator.manual_seed(derive(self.seed, AUGMENTATION, purpose, step))
+        return transform.augmented(x.to(self.device), generator)
+
+
+@lru_cache(maxsize=256)  # an epoch's seed is asked for at each of its batches
+def derive(seed: int, *purpose: int) -> int:
+    """A well-mixed 63-bit seed for one purpose, the same for the same arguments on every machine."""
+    return int(np.random.SeedSequence([seed, *purpose]).generate_state(1, np.uint64)[0] >> np.uint64(1))

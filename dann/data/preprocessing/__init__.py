@@ -1,0 +1,1 @@
+"""What is computed once from examples before training: imputation, mSDA, degradation, resampling."""

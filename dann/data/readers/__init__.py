@@ -1,0 +1,1 @@
+"""Readers of file formats: arrays, svmlight, CSV, image lists and folders, safe pickles."""

@@ -1,0 +1,140 @@
+"""Image files as a store of uint8 examples, decoded when they are read."""
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from dann.data.store import Moved
+from dann.errors import BadInput
+
+Pixels = NDArray[np.uint8]
+Fit = Literal["squash", "crop"]
+OnBad = Literal["error", "skip"]
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".tif", ".tiff"}
+Box = tuple[int, int, int, int]
+ABSENT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}  # of a file itself
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Image files, decoded whenever they are read: a store for sets larger than the memory budget.
+
+    Args:
+        paths: the files.
+        size: H and W of an example.
+        fit: ``squash`` stretches a photo to the square, ``crop`` keeps its shape and cuts the middle out.
+        boxes: the part of each file to keep, as left, top, right, bottom; None keeps all.
+        known: the checksum of the content.
+    """
+
+    paths: tuple[Path, ...]
+    size: int
+    fit: Fit
+    boxes: tuple[Box, ...] | None = None
+    known: str = ""
+    streamed = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (3, self.size, self.size)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def pixels(self, row: int) -> Pixels:
+        """One image, shape ``(size, size, 3)``."""
+        return decoded(self.paths[row], self.size, self.fit, self.boxes[row] if self.boxes else None)
+
+    def read(self, rows: Tensor) -> Tensor:
+        images = np.empty((len(rows), self.size, self.size, 3), np.uint8)
+        for place, row in enumerate(rows.tolist()):
+            images[place] = self.pixels(row)
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+    def to(self, device: torch.device, moved: Moved) -> "ImageFiles":
+        return self
+
+    def checksum(self) -> str:
+        return self.known
+
+
+def decoded(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pixels:
+    """An image file as RGB, shape ``(size, size, 3)``, resized bilinearly with antialiasing.
+
+    Raises:
+        BadInput: the file is missing, damaged, or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            if box is None:
+                image.draft("RGB", (size, size))  # lets JPEG decode at a fraction of its size, never below this one
+            if image.mode in {"I", "F"} or image.mode.startswith("I;"):
+                raise ValueError(f"its mode {image.mode} has more than 8 bits a channel")
+            colour = image.convert("RGB")
+            area = box or (0, 0, *colour.size)
+            if fit == "crop":
+                area = _middle(area)
+            return np.asarray(colour.resize((size, size), Image.Resampling.BILINEAR, area))
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise all sorts of exceptions on damaged files
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in ABSENT:
+            raise  # too many open files, a failing disk: no fault of the file's
+        raise BadInput(
+            f"{path}: not a readable image ({' '.join(str(error).split())}): restore or remove it"
+        ) from error
+
+
+def _middle(area: Box) -> Box:
+    left, top, right, bottom = area
+    side = min(right - left, bottom - top)
+    left, top = left + (right - left - side) // 2, top + (bottom - top - side) // 2
+    return left, top, left + side, top + side
+
+
+def class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
+    """The images under ``root/<class>/``, their labels, and the classes in the order of their names.
+
+    Raises:
+        BadInput: there are no class folders, or one holds no image.
+    """
+    if not root.is_dir():
+        raise BadInput(f"{root}: no such folder")
+    classes = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not classes:
+        raise BadInput(f"{root}: no class folders there; it should hold one folder of images for each class")
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        images = image_files(root / name)
+        if not images:
+            raise BadInput(f"{root / name}: a class folder without images: fill or remove it")
+        paths += images
+        labels += [label] * len(images)
+    return paths, labels, tuple(classes)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files anywhere under ``folder``, by suffix, in the order of their names; nothing hidden.
+
+    Raises:
+        BadInput: a folder in it cannot be read.
+    """
+
+    def unreadable(error: OSError) -> None:
+        raise BadInput(f"{error.filename}: cannot be read ({error.strerror}): make it readable or remove it") from error
+
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        visible = [Path(place, name) for name in files if not name.startswith(".")]
+        found += [path for path in visible if path.suffix.lower() in SUFFIXES]
+    return sorted(found)

@@ -1,0 +1,79 @@
+"""Lists of image files: a path and a label on each line, as VisDA-2017 and DomainNet are published with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dann.data.readers.image_files import OnBad
+from dann.errors import BadInput
+
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One line of a list: its number, the path as written, the file, and the label."""
+
+    number: int
+    name: str
+    path: Path
+    label: int
+
+
+def read_text(file: Path) -> str:
+    """The text of a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        BadInput: it cannot be read or is not UTF-8.
+    """
+    try:
+        content = file.read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise BadInput(f"{file}: cannot be read ({error.strerror}): restore or correct it") from error
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise BadInput(f"{file}, line {number}: not UTF-8 text: save it as UTF-8") from error
+    if "\0" in text:
+        raise BadInput(f"{file}: not UTF-8 text, for it holds zero bytes: save it as UTF-8")
+    return text
+
+
+def read_list(file: Path, base: Path, classes: int) -> list[Listed]:
+    """The lines ``path label`` of ``file``; paths from ``base``, labels 0 to ``classes`` − 1.
+
+    Raises:
+        BadInput: a line is malformed or its label out of range, or there is none; names file and line.
+    """
+    listed = []
+    for number, line in enumerate(read_text(file).splitlines(), 1):
+        if not line.strip():
+            continue
+        name, *label = line.strip().rsplit(maxsplit=1)
+        if not label or not label[0].removeprefix("-").isdecimal():
+            raise BadInput(f"{file}, line {number}: {line.strip()[:80]!r} is not a path and a label: restore the file")
+        if not 0 <= int(label[0]) < classes:
+            raise BadInput(
+                f"{file}, line {number}: label {label[0]} is not one of 0 to {classes - 1}: restore the file"
+            )
+        listed.append(Listed(number, name, base / name, int(label[0])))
+    if not listed:
+        raise BadInput(f"{file}: names no images: restore the file")
+    return listed
+
+
+def present(file: Path, listed: Sequence[Listed], on_bad: OnBad) -> tuple[list[Listed], tuple[str, ...]]:
+    """The lines whose files are there, and the names on the others.
+
+    Raises:
+        BadInput: a file is not there and ``on_bad`` is ``error``; names the lines.
+    """
+    there = [line for line in listed if line.path.is_file()]
+    missing = [line for line in listed if not line.path.is_file()] if len(there) < len(listed) else []
+    if missing and on_bad == "error":
+        some = ", ".join(f"{line.name} (line {line.number})" for line in missing[:SHOWN])
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        raise BadInput(
+            f"{file}: names images that do not exist: {some}{more}: restore them, correct it, or set on_bad: skip"
+        )
+    return there, tuple(line.name for line in missing)

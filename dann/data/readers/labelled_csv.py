@@ -1,0 +1,92 @@
+"""CSV files of examples and their labels, as spreadsheets and scripts write them."""
+
+import math
+from csv import Error as CsvError
+from csv import reader
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from dann.data.readers.image_lists import read_text
+from dann.errors import BadInput
+
+PATHS = ("path", "image", "file", "filename")
+LABELS = ("label", "class", "target")
+PARTS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a CSV file: the number of its line, the path or text as written, the label or nothing, its part."""
+
+    number: int
+    name: str
+    label: str
+    part: str
+
+
+def read_rows(file: Path, examples: tuple[str, ...] = PATHS, labelled: bool = True) -> list[Row]:
+    """The rows of a CSV file.
+
+    Args:
+        examples: what the column of the examples may be called.
+        labelled: whether there must be a column of labels.
+
+    Raises:
+        BadInput: it is not CSV in UTF-8 with the columns, or has no example, or a row is malformed.
+    """
+    text = read_text(file)
+    delimiter, columns = _header(file, text, examples, labelled)
+    rows: list[Row] = []
+    lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for fields in lines:
+            if lines.line_num > 1 and any(field.strip() for field in fields):
+                rows.append(_row(file, lines.line_num, fields, columns, examples[0]))
+    except CsvError as error:
+        raise BadInput(f"{file}, line {lines.line_num}: {error}: correct the line") from error
+    if not rows:
+        raise BadInput(f"{file}: has no examples below its first line: add them")
+    return rows
+
+
+def _header(file: Path, text: str, examples: tuple[str, ...], labelled: bool) -> tuple[str, list[str]]:
+    """The delimiter, and the names of the columns as ``examples[0]``, ``label``, ``split`` or anything else."""
+    wanted = examples[0]
+    first = next(iter(text.splitlines()), "")
+    if not first.strip():
+        raise BadInput(f"{file}: its first line is empty; it should name the columns, such as {wanted},label")
+    for delimiter in ",;\t":
+        try:
+            names = [name.strip().lower() for name in next(reader([first], delimiter=delimiter))]
+        except CsvError:  # a line too long to be one of names
+            continue
+        example = next((name for name in examples if name in names), None)
+        label = next((name for name in LABELS if name in names), None)
+        if example is not None and (label is not None or not labelled):
+            return delimiter, [wanted if name == example else "label" if name == label else name for name in names]
+    raise BadInput(f"{file}: its first line, {first[:80]!r}, names no columns {wanted} and label: write {wanted},label")
+
+
+def _row(file: Path, number: int, fields: list[str], columns: list[str], example: str) -> Row:
+    if len(fields) != len(columns):
+        raise BadInput(
+            f"{file}, line {number}: {len(fields)} fields below {len(columns)} columns: correct the line, or quote a "
+            "field that has a delimiter in it"
+        )
+    values = dict(zip(columns, (field.strip() for field in fields), strict=True))
+    if not values[example]:
+        raise BadInput(f"{file}, line {number}: no {example}: write one, or remove the line")
+    part = values.get("split", "").lower()
+    if "split" in columns and part not in PARTS:
+        raise BadInput(f"{file}, line {number}: split is {part!r}: write train or test")
+    label = values.get("label", "")
+    return Row(number, values[example], "" if _is_missing(label) else label, part)
+
+
+def _is_missing(label: str) -> bool:
+    """Whether a label says that there is none: empty, −1 in any spelling, or what tables write for a gap."""
+    try:
+        return float(label) == -1 or math.isnan(float(label))
+    except ValueError:
+        return label.lower() in {"", "na", "n/a", "none", "null"}

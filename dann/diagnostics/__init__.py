@@ -1,0 +1,1 @@
+"""What evaluations measure without target labels, and the alarms raised by it."""

@@ -1,0 +1,59 @@
+"""Reverse validation (Zhong et al. 2010), as in Ganin et al. 2016, section 5.1.3."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+
+from dann.config.schema import Config
+from dann.data.domain import UNLABELLED, Split
+from dann.data.loading.stream import REVERSE, Stream, derive
+from dann.training.evaluate import evaluate, outputs
+from dann.training.trainer import Trainer, fresh_optimizer
+
+
+def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
+    """The accuracy on the held-out source of a copy that was trained in reverse; no target label is read.
+
+    The copy begins with the weights learned so far, as the paper's neural networks do. It is trained by the run's own
+    method and optimiser with the domains exchanged: the labelled side is the target's training examples with the
+    classes that the run predicts for them, neither resampled nor weighted, the other the source's without labels. Its
+    schedules run from 0 to 1 over ``steps``; the paper trains to convergence.
+    """
+    method = deepcopy(trainer.method)
+    optimizer = fresh_optimizer(config, method)
+    labelled = _self_labelled(trainer)
+    unlabelled = replace(trainer.stream.source, y=torch.full_like(trainer.stream.source.y, UNLABELLED))
+    source, target = trainer.stream.transforms
+    stream = Stream(
+        labelled,
+        unlabelled,
+        (target, source),
+        batch_size=trainer.stream.sizes[0],
+        target_batch_size=trainer.stream.sizes[1],
+        seed=derive(trainer.seed, REVERSE),
+        view=None if trainer.stream.view is None else source,
+        device=trainer.device,
+    )
+    held_out = {"source_validation": labelled.spread(len(trainer.splits["source_validation"]))}
+    back = replace(trainer, method=method, optimizer=optimizer, stream=stream, splits=held_out)
+    try:
+        _train(back, steps)
+    finally:
+        stream.reader.close()
+    return evaluate(method, trainer.splits["source_validation"], source, trainer.dtype).accuracy
+
+
+def _self_labelled(trainer: Trainer) -> Split:
+    """The target's training examples with the classes that are predicted for them."""
+    target = trainer.stream.target
+    logits = outputs(trainer.method, target, trainer.stream.transforms[1], trainer.dtype)["logits"]
+    return replace(target, y=logits.argmax(dim=1), domain=torch.zeros_like(target.domain))
+
+
+def _train(back: Trainer, steps: int) -> None:
+    back.train()
+    back.refresh(-1.0, 0.0, False)
+    for step in range(steps):
+        back.step(step, step / steps)
+        back.refresh(step / steps, (step + 1) / steps, False)

@@ -1,0 +1,1 @@
+"""Metrics, label-free validators, selection rules, statistics and the proxy A-distance."""

@@ -1,0 +1,1 @@
+"""Using the model of a finished run: load, predict, export."""

@@ -1,0 +1,160 @@
+"""A finished run → a model that predicts."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dann.config.schema import Config, resolve
+from dann.data.input_pipeline import InputPipeline, read_inputs
+from dann.data.readers.arrays import examples
+from dann.errors import BadInput
+from dann.methods.all_methods import METHODS
+from dann.methods.method import Method
+from dann.networks.all_networks import NETWORKS
+from dann.networks.finetuning import prepared_backbone
+from dann.networks.zero_shot_head import told_by
+from dann.runner.records import RECORD, UNFINISHED, read_record
+from dann.training import checkpoint
+from dann.training.device import chosen_device
+from dann.training.evaluate import logits
+from dann.training.frozen_features import checksum
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network with all that it takes to predict raw examples of its target.
+
+    Args:
+        classes: the K names.
+        method: as after the last step, in evaluation mode.
+        inputs: maps raw examples to the network's inputs, as in the run's evaluation.
+        dtype: the network computes in, as in the run: float32, or bfloat16 where it pays.
+        config: the run's.
+    """
+
+    classes: tuple[str, ...]
+    method: Method
+    inputs: InputPipeline
+    dtype: torch.dtype
+    config: Config
+
+    def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
+        """The probabilities of the classes, shape ``(N, K)``.
+
+        Args:
+            inputs: N raw examples of the run's shape, an array or a tensor: uint8 images with their channels first or
+                last, or without channels; or vectors ``(N, D)`` or series ``(N, C, L)``.
+            where: what they are, for messages.
+
+        Raises:
+            BadInput: they are of another shape or type, or values are missing.
+        """
+        x = self.inputs.checked(examples(inputs, where), where)
+        found = logits(self.method, x, self.inputs, self.dtype)
+        probabilities: NDArray[np.float32] = found.softmax(dim=1).numpy()
+        return probabilities
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Several models whose probabilities are averaged, such as the seeds of a variant (Lakshminarayanan et al. 2017).
+
+    Args:
+        models: of the same classes and raw examples; the first one's data set tells how files are decoded.
+
+    Raises:
+        BadInput: their classes or the shapes of their examples differ.
+    """
+
+    models: Sequence[Model]
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise BadInput("an ensemble needs at least one run")
+        first, *others = self.models
+        for model in others:
+            if model.classes != first.classes:
+                raise BadInput(f"an ensemble needs runs of the same classes, not {model.classes} and {first.classes}")
+            if model.inputs.raw_shape != first.inputs.raw_shape:
+                shapes = f"{model.inputs.raw_shape} and {first.inputs.raw_shape}"
+                raise BadInput(f"an ensemble needs runs of examples of one shape, not {shapes}")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.models[0].classes
+
+    @property
+    def inputs(self) -> InputPipeline:
+        return self.models[0].inputs
+
+    @property
+    def config(self) -> Config:
+        return self.models[0].config
+
+    def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
+        """The mean of the models' probabilities, shape ``(N, K)``; as ``Model.predict`` else."""
+        probabilities: NDArray[np.float32] = np.mean([model.predict(inputs, where) for model in self.models], axis=0)
+        return probabilities
+
+
+def load(run: str | PathLike[str], device: str = "auto") -> Model:
+    """The model of a finished run; reads nothing but the run's folder and, of a frozen backbone, its weights.
+
+    Args:
+        run: the folder, such as ``runs/quickstart/rotated-moons/dann/seed-0``.
+        device: ``cpu``, ``cuda``, …; ``auto`` is a GPU if there is one.
+
+    Raises:
+        BadInput: it is no folder of a finished run, or was made before runs kept what predictions need.
+    """
+    folder, place = finished(Path(run)), chosen_device(device)
+    record = read_record(folder)
+    config = resolve(record.config, str(folder / RECORD))
+    inputs = read_inputs(folder, config.data.target_transform)
+    method = _trained(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)
+    method.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    dtype = torch.bfloat16 if record.environment["precision"] == "bf16" else torch.float32
+    return Model(tuple(record.classes), method.eval(), inputs.to(place), dtype, config)
+
+
+def _trained(config: Config, inputs: InputPipeline, num_classes: int, saved: Path) -> Method:
+    """The method as it was saved, a backbone that never changed and so was not saved put back in its place."""
+    section, shapes = config.network, checkpoint.shapes(saved)
+    saved_backbone = any(".backbone." in name for name in shapes)
+    if saved_backbone:
+        section = section.model_copy(update={"weights": "none"})  # they are in the checkpoint
+    with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
+        network = section.build(NETWORKS, inputs.input_shape, num_classes)
+        backbone = prepared_backbone(network, config.finetune, section.name)
+        if backbone is not None and not saved_backbone and checksum(backbone) != inputs.backbone:
+            raise BadInput(f"{saved.parent}: network.weights are not those of training any more: restore them")
+        if vectors := [of for name, of in shapes.items() if re.fullmatch(r"network\.classifier\..*\bvectors", name)]:
+            network.classifier = told_by(
+                network.classifier, torch.zeros(vectors[0]), calibration=config.data.calibration
+            )
+        constant = network.backbone is not None and not saved_backbone
+        method = config.method.build(METHODS, network.without_backbone() if constant else network)
+    checkpoint.load(saved, method)
+    method.network = network
+    return method
+
+
+def finished(folder: Path) -> Path:
+    """``folder``, if it is that of a finished run.
+
+    Raises:
+        BadInput: it is not; says what it is instead.
+    """
+    there = (folder / RECORD).is_file()
+    if folder.name.endswith(UNFINISHED) or (not there and Path(f"{folder.absolute()}{UNFINISHED}").is_dir()):
+        raise BadInput(f"{folder}: this run is unfinished: the dann run that began it continues it")
+    if not there:
+        raise BadInput(f"{folder}: no finished run there: name the folder of one, which holds {RECORD}")
+    return folder

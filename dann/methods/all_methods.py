@@ -1,0 +1,62 @@
+"""Methods by the name an experiment file gives them: each takes ``(network, *, hyper-parameters)``."""
+
+from dann.methods.adabn import AdaBN
+from dann.methods.adda import Adda
+from dann.methods.afn import Afn
+from dann.methods.bnm import Bnm
+from dann.methods.bsp import Bsp
+from dann.methods.bss import Bss
+from dann.methods.cdan import Cdan
+from dann.methods.co_tuning import CoTuning
+from dann.methods.coral import DeepCoral
+from dann.methods.dann import Dann
+from dann.methods.delta import Delta
+from dann.methods.domain_confusion import DomainConfusion
+from dann.methods.entropy import EntropyMinimisation
+from dann.methods.jan import Jan
+from dann.methods.l2_sp import L2SP
+from dann.methods.mcc import Mcc
+from dann.methods.mcd import Mcd
+from dann.methods.mdan import Mdan
+from dann.methods.mdd import Mdd
+from dann.methods.method import Method
+from dann.methods.mmd import Dan, Ddc
+from dann.methods.multitask import Multitask
+from dann.methods.rotation import Rotation
+from dann.methods.self_training import FixMatch, PseudoLabel
+from dann.methods.shot import Shot
+from dann.methods.source_only import SourceOnly
+from dann.methods.vada import Vada
+from dann.methods.weighted import WeightedDann
+
+METHODS: dict[str, type[Method]] = {
+    "source_only": SourceOnly,
+    "dann": Dann,
+    "domain_confusion": DomainConfusion,
+    "adda": Adda,
+    "ddc": Ddc,
+    "dan": Dan,
+    "jan": Jan,
+    "deep_coral": DeepCoral,
+    "cdan": Cdan,
+    "mcd": Mcd,
+    "mdd": Mdd,
+    "afn": Afn,
+    "bsp": Bsp,
+    "mcc": Mcc,
+    "bnm": Bnm,
+    "entropy": EntropyMinimisation,
+    "vada": Vada,
+    "pseudo_label": PseudoLabel,
+    "fixmatch": FixMatch,
+    "shot": Shot,
+    "adabn": AdaBN,
+    "weighted_dann": WeightedDann,
+    "mdan": Mdan,
+    "rotation": Rotation,
+    "l2_sp": L2SP,
+    "delta": Delta,
+    "bss": Bss,
+    "co_tuning": CoTuning,
+    "multitask": Multitask,
+}

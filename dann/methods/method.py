@@ -1,0 +1,119 @@
+"""The contract of every method."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dann.data.loading.full_pass import FullPass
+from dann.data.loading.stream import Batch
+from dann.networks.network import DomainDiscriminator, Network, Outputs
+
+
+class Method(nn.Module):
+    """A network and the losses that train it; owns no optimiser, no counter and no schedule of time.
+
+    Sub-classes take their hyper-parameters as keyword-only arguments with the paper's defaults: the signature is the
+    schema of the method's part of an experiment file. A number among them is an attribute of its name, and ``forward``
+    computes with it but does not branch on it; buffers change in place: so several runs can be stacked. Labelled target
+    examples (``data.target_labelled``) are on the batch's source side, where ``source_domain`` tells which they are:
+    unless a docstring says otherwise they count as source examples.
+
+    Attributes:
+        adversarial: whether there is a domain discriminator, ``discriminator``, and so ``domain_logits``.
+        layers: what ``outputs`` gives, as ``Network.outputs`` names it.
+        weighs_classes: whether it weighs the source's classes, so that the data layer may not do so too.
+        sources: how many source domains it is made for; None for any number, which count as one.
+        branches: its numbers that ``forward`` branches on: runs that differ in them are not stacked.
+        milestones: shares of training after which ``refresh`` is called; 0 for before the first step.
+        reads_inputs: whether ``forward`` does more with the inputs than hand them to ``outputs`` or ``both``, as
+            virtual adversarial training does; then no stack may put the outputs of a first layer in their place.
+        smallest_batch: how many examples of each domain its losses need.
+        second_view: whether it needs ``Batch.target_view``.
+        moves_statistics: whether it sets the statistics of BatchNorm itself, so that they may not be frozen.
+        needs_pretrained: whether it needs a network with a backbone whose weights are pretrained.
+        needs_target_labels: whether it needs labelled target examples.
+        stackable: whether runs can train as one stack, which ``torch.autograd.grad`` within ``forward`` rules out; and
+            random numbers drawn there are others in a stack, but for those of ``dann.networks.dropout``.
+    """
+
+    adversarial: bool = False
+    layers: tuple[str, ...] = ("features", "logits")
+    weighs_classes: bool = False
+    sources: int | None = None
+    branches: tuple[str, ...] = ()
+    milestones: tuple[float, ...] = ()
+    reads_inputs: bool = False
+    smallest_batch: int = 1
+    second_view: bool = False
+    moves_statistics: bool = False
+    needs_pretrained: bool = False
+    needs_target_labels: bool = False
+    stackable: bool = True
+    discriminator: DomainDiscriminator
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def phases(self, progress: float) -> tuple[str, ...]:
+        """The updates of one step, in order; one may come several times."""
+        return ("all",)
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
+        """The weighted loss terms of one update; the loop minimises their sum.
+
+        Args:
+            progress: the share of training done, in [0, 1).
+            phase: one of ``phases(progress)``.
+        """
+        raise NotImplementedError
+
+    def phase_parameters(self, phase: str) -> Sequence[nn.Parameter] | None:
+        """The parameters that the update ``phase`` steps; None, as by default, for all."""
+        return None
+
+    def due(self, before: float, progress: float, evaluating: bool) -> bool:
+        """Whether ``refresh`` is called after a step.
+
+        Args:
+            before: progress before the step.
+            progress: after it.
+            evaluating: whether an evaluation follows.
+        """
+        return any(before < milestone <= progress for milestone in self.milestones)
+
+    def refresh(self, full_pass: FullPass, progress: float) -> None:
+        """Take in what whole splits tell, between steps and without gradients; changes buffers in place."""
+
+    def outputs(self, x: Tensor) -> Outputs:
+        """What the layers give for inputs: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and the method's others."""
+        return self.network.outputs(x, self.layers)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Logits of the classes of inputs, shape ``(N, K)``."""
+        return self.outputs(x)["logits"]
+
+    def both(self, batch: Batch, layers: Sequence[str], together: bool = True) -> tuple[Outputs, Outputs]:
+        """What ``layers`` give for the source and for the target examples.
+
+        Args:
+            together: forward them as one batch, so that BatchNorm normalises over both domains; else one after the
+                other, each normalised by its own statistics. Without BatchNorm the two are the same.
+        """
+        if not together:
+            return self.network.outputs(batch.source_x, layers), self.network.outputs(batch.target_x, layers)
+        outputs = self.network.outputs(torch.cat([batch.source_x, batch.target_x]), layers)
+        n = len(batch.source_x)
+        return {name: of[:n] for name, of in outputs.items()}, {name: of[n:] for name, of in outputs.items()}
+
+    def domain_logits(self, outputs: Outputs) -> Tensor:
+        """The discriminator's logits of "this is a target example", shape ``(N,)``; by default it sees the features."""
+        if not self.adversarial:
+            raise NotImplementedError
+        logits: Tensor = self.discriminator(outputs["features"])
+        return logits
+
+    def coefficients(self, progress: float) -> dict[str, float]:
+        """What the method varies with progress, by name, for the log."""
+        return {}

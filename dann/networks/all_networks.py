@@ -1,0 +1,20 @@
+"""Networks by the name an experiment file gives them: each takes ``(input_shape, num_classes, *, options)``."""
+
+from collections.abc import Callable
+
+from dann.networks import digit_networks as digits
+from dann.networks import encoders, mlp, pretrained
+from dann.networks import series_networks as series
+from dann.networks.network import Network
+
+NETWORKS: dict[str, Callable[..., Network]] = {
+    "mnist": digits.mnist,
+    "svhn": digits.svhn,
+    "gtsrb": digits.gtsrb,
+    "mlp": mlp.mlp,
+    "cnn1d": series.cnn1d,
+    "torchvision": pretrained.torchvision,
+    "timm": pretrained.timm,
+    "efficientnet_lite0": pretrained.efficientnet_lite0,
+    "huggingface": encoders.huggingface,
+}

@@ -1,0 +1,199 @@
+"""What a network is to the methods, and the two modules of adversarial training."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dann.errors import BadInput
+from dann.functional.adversarial import reverse_gradient
+from dann.networks.backbone import Backbone, output
+from dann.networks.dropout import Dropout
+
+Width = Annotated[int, Field(ge=1)]  # of a hidden layer
+Outputs = dict[str, Tensor]  # of layers, by name: "features" (N, D), "logits" (N, K), and others that were asked for
+
+
+class GradientReversal(nn.Module):
+    """The identity whose backward pass multiplies the gradient by −λ (Ganin et al. 2016, section 4.2).
+
+    Args:
+        weight: λ; set the attribute to change it between steps.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return reverse_gradient(x, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"weight={self.weight}"
+
+
+class DomainDiscriminator(nn.Module):
+    """Fully connected layers with ReLU from features to the logit of "this is a target example".
+
+    Args:
+        in_features: D.
+        widths: of the hidden layers; none makes a logistic regression.
+
+    Shapes: ``(N, D)`` to ``(N,)``. No sigmoid: the loss takes logits, which stay exact where a sigmoid saturates.
+    """
+
+    def __init__(self, in_features: int, widths: Sequence[int] = (100,)) -> None:
+        super().__init__()
+        self.layers = fully_connected([in_features, *widths, 1])
+
+    def forward(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.layers(features)
+        return logits.squeeze(1)
+
+
+class Network(nn.Module):
+    """A feature extractor and a label classifier on its features.
+
+    Args:
+        features: maps ``(N, *input_shape)`` to ``(N, D)``.
+        classifier: maps ``(N, D)`` to logits ``(N, K)``.
+        input_shape: of one example.
+        discriminator_widths: hidden widths of the domain discriminator that the paper puts on these features.
+    """
+
+    def __init__(
+        self,
+        features: nn.Module,
+        classifier: nn.Module,
+        input_shape: Sequence[int],
+        discriminator_widths: Sequence[int],
+    ) -> None:
+        super().__init__()
+        self.features, self.classifier = features, classifier
+        self.input_shape, self.discriminator_widths = tuple(input_shape), tuple(discriminator_widths)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.outputs(x, ("logits",))["logits"]
+
+    def outputs(self, x: Tensor, layers: Sequence[str] = ("features", "logits")) -> Outputs:
+        """What some layers give for the inputs ``x``, by name, each of shape ``(N, its width)``.
+
+        Args:
+            layers: ``features``, ``logits``, or a module of this network by its dotted name, such as ``classifier.0``,
+                whose output is flattened. The features are always among the outputs; the classifier is run if needed.
+        """
+        inner = [name for name in layers if name not in ("features", "logits")]
+        with captured(self, inner) as found:
+            features = self.features(x)
+            if any(name == "logits" or name.startswith("classifier") for name in layers):
+                found["logits"] = self.classifier(features)
+        return {name: output.flatten(1) for name, output in found.items()} | {"features": features}
+
+    def width(self, layer: str) -> int:
+        """The width of a layer's output, found by passing a blank example through.
+
+        Raises:
+            ValueError: there is no such layer.
+        """
+        training, like = self.training, next(self.parameters())
+        try:
+            with torch.no_grad():
+                blank = like.new_zeros(1, *self.input_shape)
+                return self.eval().outputs(blank, (layer,))[layer].shape[1]
+        except (AttributeError, KeyError) as error:
+            inner = ", ".join(name for name, _ in self.named_modules() if "." in name)
+            raise ValueError(f"no layer {layer!r}: choose features, logits, or one of {inner}") from error
+        finally:
+            self.train(training)
+
+    def discriminator(self, widths: Sequence[int] | None = None, in_features: int | None = None) -> DomainDiscriminator:
+        """A new domain discriminator.
+
+        Args:
+            widths: of its hidden layers; by default ``discriminator_widths``.
+            in_features: of what it sees; by default D, for the features.
+        """
+        return DomainDiscriminator(
+            in_features or self.feature_dim, self.discriminator_widths if widths is None else widths
+        )
+
+    @property
+    def backbone(self) -> Backbone | None:
+        """The pretrained part of the features, which comes first in them."""
+        return next((part for part in self.features.children() if isinstance(part, Backbone)), None)
+
+    def needed_backbone(self) -> Backbone:
+        """The backbone.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.backbone is None:
+            raise ValueError("needs a pretrained backbone, and one that is trained: choose a network with one")
+        return self.backbone
+
+    def behind_backbone(self) -> list[nn.Parameter]:
+        """The parameters that are no part of the backbone."""
+        inside = {id(parameter) for parameter in self.needed_backbone().parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in inside]
+
+    def without_backbone(self) -> "Network":
+        """The same modules but for the backbone: what its outputs, ``(N, D)``, go through."""
+        parts = [(name, part) for name, part in self.features.named_children() if not isinstance(part, Backbone)]
+        shape = (output(self.needed_backbone(), self.input_shape),)
+        return Network(nn.Sequential(OrderedDict(parts)), self.classifier, shape, self.discriminator_widths)
+
+    @property
+    def feature_dim(self) -> int:
+        """D."""
+        return self.width("features")
+
+    @property
+    def num_classes(self) -> int:
+        """K."""
+        return self.width("logits")
+
+
+@contextmanager
+def captured(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
+    """What the modules of these dotted names within ``module`` give while it is forwarded; a copy of each.
+
+    A copy, because a ReLU that works in place may follow.
+    """
+    found: Outputs = {}
+
+    def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        return lambda module, inputs, output: (
+            found.update({name: output.clone()}) if isinstance(output, Tensor) else None  # some give several things
+        )
+
+    hooks = [module.get_submodule(name).register_forward_hook(keep(name)) for name in names]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+    """Linear layers of the given widths with ReLU, then dropout, between them, none after the last."""
+    layers: list[nn.Module] = []
+    for width_in, width_out in pairwise(widths):
+        layers += [nn.Linear(width_in, width_out), nn.ReLU()]
+        layers += [Dropout(dropout)] if dropout else []
+    while not isinstance(layers[-1], nn.Linear):
+        layers.pop()
+    return nn.Sequential(*layers)
+
+
+def output_width(features: nn.Module, input_shape: tuple[int, ...], name: str) -> int:
+    """D of the features of the network ``name`` for inputs of shape ``input_shape``."""
+    try:
+        return output(features, input_shape)
+    except RuntimeError as error:
+        raise BadInput(f"network: {name} cannot take inputs of shape {input_shape}: choose another") from error

@@ -1,0 +1,31 @@
+"""The convolutional network for time series."""
+
+from torch import nn
+
+from dann.errors import BadInput
+from dann.networks.dropout import Dropout
+from dann.networks.network import Network
+
+
+def cnn1d(
+    input_shape: tuple[int, ...], num_classes: int, *, width: int = 64, kernel: int = 5, dropout: float = 0.5
+) -> Network:
+    """For time series (C, L): three convolutions of 64, 128 and 128 channels, mean over time (Ragab et al. 2023).
+
+    As the CNN of AdaTime with its values for UCI HAR; discriminator 64-64.
+
+    Args:
+        width: channels of the first convolution; the others have twice as many.
+        kernel: of the first convolution; the others' is 8.
+        dropout: after the first.
+    """
+    if len(input_shape) != 2:
+        raise BadInput(f"network: cnn1d takes series (C, L), not inputs of shape {input_shape}: choose another")
+
+    def block(channels_in: int, channels: int, size: int) -> list[nn.Module]:
+        convolution = nn.Conv1d(channels_in, channels, size, padding=size // 2, bias=False)
+        return [convolution, nn.BatchNorm1d(channels), nn.ReLU(), nn.MaxPool1d(2, padding=1)]
+
+    layers = [*block(input_shape[0], width, kernel), Dropout(dropout), *block(width, 2 * width, 8)]
+    layers += [*block(2 * width, 2 * width, 8), nn.AdaptiveAvgPool1d(1), nn.Flatten()]
+    return Network(nn.Sequential(*layers), nn.Linear(2 * width, num_classes), input_shape, (64, 64))

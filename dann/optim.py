@@ -1,0 +1,68 @@
+"""Optimisers, and the schedules of λ and of the learning rate as functions of progress in [0, 1].
+
+Each optimiser takes ``(parameters, *, options)``; an experiment file names it and sets its options.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]  # the latter groups, as torch has them
+Schedule = Callable[[float], float]
+
+
+def sgd(
+    parameters: Parameters,
+    *,
+    lr: float = 0.01,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+) -> torch.optim.Optimizer:
+    """Stochastic gradient descent; the paper's choice with its defaults here (Ganin et al. 2016, section 5.2.2)."""
+    optimizer = torch.optim.SGD(
+        parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=True
+    )
+    for parameter in (each for group in optimizer.param_groups for each in group["params"]) if momentum else []:
+        # Made at the first step, the fused optimiser would fail where a phase steps some of them for the first time.
+        optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
+
+
+def adam(parameters: Parameters, *, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    """Adam (Kingma and Ba 2015); weight decay is added to the gradient (L2 regularisation)."""
+    return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+
+
+def adamw(parameters: Parameters, *, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    """AdamW: Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": sgd, "adam": adam, "adamw": adamw}
+
+
+def ramp(progress: float, gamma: float = 10.0) -> float:
+    """λ rises smoothly from 0 to (nearly) 1: 2 / (1 + exp(−γp)) − 1 (Ganin et al. 2016, section 5.2.2).
+
+    The discriminator's first, noisy gradients are held back from the features; the discriminator itself always
+    learns at full rate, because λ acts inside the gradient reversal.
+    """
+    return 2.0 / (1.0 + math.exp(-gamma * progress)) - 1.0
+
+
+def inverse(progress: float, alpha: float = 10.0, beta: float = 0.75) -> float:
+    """The learning rate falls as 1 / (1 + αp)^β times its first value (Ganin et al. 2016, section 5.2.2)."""
+    return float((1.0 + alpha * progress) ** -beta)
+
+
+def constant(progress: float) -> float:
+    """1 throughout."""
+    return 1.0
+
+
+LAMBDA_SCHEDULES: dict[str, Schedule] = {"ramp": ramp, "constant": constant}
+LEARNING_RATE_SCHEDULES: dict[str, Schedule] = {"inverse": inverse, "constant": constant}

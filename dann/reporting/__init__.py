@@ -1,0 +1,1 @@
+"""From records to tables, figures, an HTML page and the committed results."""

@@ -1,0 +1,113 @@
+"""A table as bars. Imports no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from dann.config.experiment import Experiment, Metric
+from dann.evaluation.statistics import deviation
+from dann.reporting.captions import METRICS
+from dann.reporting.scores import Outcomes, Scores, outcomes, published
+from dann.runner.records import Record
+
+MOST_TASKS = 4  # with more, the bars are of their average alone
+MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars lie
+
+
+def new_axes(columns: int, width: float, height: float, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
+    """A figure of panels, row by row, of a size in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(np.atleast_1d(figure.subplots(rows, columns)).flat)
+
+
+def bars(experiment: Experiment, records: list[Record]) -> Figure:
+    """The first table as bars: a metric of each variant, per task; a dashed line is the published number.
+
+    Of more than four tasks the average alone is shown. More than twelve variants, more than forty bars, or bars of long
+    names lie, the first on top.
+    """
+    columns = _columns(experiment, outcomes(experiment, records))
+    rows = list(experiment.variants)
+    lying = len(rows) > MOST_ROWS or len(rows) * len(columns) > MOST_BARS or max(map(len, rows)) > LONGEST
+    long = len(rows) * (0.6 + 0.35 * len(columns))
+    figure, (axes,) = new_axes(1, *((8, 1.2 + 0.24 * long) if lying else (2.5 + long, 3.6)))
+    width = 0.8 / len(columns)
+    for offset, column in enumerate(columns):
+        for position, variant in enumerate(rows):
+            at = position + (offset - (len(columns) - 1) / 2) * width
+            name = column.name if position == 0 else ""
+            _bar(axes, at, 0.9 * width, list(column.scores[variant].values()), f"C{offset}", name, lying)
+            given = column.published[variant]
+            if given is not None:
+                line = axes.vlines if lying else axes.hlines
+                line(100 * given, at - width / 2, at + width / 2, color="grey", linestyle="--")
+    _label(axes, experiment, rows, lying)
+    if len(columns) > 1:
+        figure.legend(fontsize=7, loc="outside lower center", ncols=len(columns))
+    return figure
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Bars of one colour: what each variant scores, and what was published of it."""
+
+    name: str
+    scores: dict[str, Scores]
+    published: dict[str, float | None]
+
+
+def _columns(experiment: Experiment, ours: Outcomes) -> list[_Column]:
+    """What is bars: each task, unless there are many, and their average; without tasks each metric."""
+    first, *others = experiment.metrics
+    variants, tasks = experiment.variants, list(experiment.tasks) if len(experiment.tasks) <= MOST_TASKS else []
+    columns = [_Column(task, {v: ours.scores(v, task, first) for v in variants}, _given(experiment, task, first))
+               for task in tasks]  # fmt: skip
+    for metric in [first] if experiment.tasks else [first, *others]:
+        name = "average" if experiment.tasks else f"target {METRICS[metric]}, %"
+        scores = {v: ours.main(v, metric) for v in variants}
+        columns.append(_Column(name, scores, _given(experiment, None, metric)))
+    return columns
+
+
+def _given(experiment: Experiment, task: str | None, metric: Metric) -> dict[str, float | None]:
+    return {v: published(experiment, v, task) if metric == "accuracy" else None for v in experiment.variants}
+
+
+def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, name: str, lying: bool) -> None:
+    """The mean as a bar, its standard deviation as a whisker and each run as a dot."""
+    if not shares:
+        return
+    values, mean, spread = [100 * share for share in shares], 100 * fmean(shares), 100 * (deviation(shares) or 0)
+    if lying:
+        axes.barh(at, mean, width, color=colour, alpha=0.75, label=name or None)
+        axes.errorbar(mean, at, xerr=spread, color="black", capsize=3)
+        axes.plot(values, [at] * len(values), ".", color="black", markersize=4)
+        axes.text(1, at, f"{mean:.1f}", color="white", fontsize=7, va="center")  # many bars differ by little
+    else:
+        axes.bar(at, mean, width, color=colour, alpha=0.75, label=name or None)
+        axes.errorbar(at, mean, spread, color="black", capsize=3)
+        axes.plot([at] * len(values), values, ".", color="black", markersize=4)
+
+
+def _label(axes: Axes, experiment: Experiment, rows: list[str], lying: bool) -> None:
+    """The title, the names of the rows and what the bars measure."""
+    many = len(experiment.tasks) > MOST_TASKS
+    several = len(experiment.metrics) > 1 and not experiment.tasks
+    metric = "target test" if several else f"target test {METRICS[experiment.metrics[0]]}"
+    metric += (f", average of {len(experiment.tasks)} tasks" if many else "") + ", %"
+    axes.set_title(experiment.title, fontsize=10)
+    if lying:
+        axes.set_yticks(range(len(rows)), rows, fontsize=8)
+        axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top
+        axes.set_xlabel(metric)
+        axes.grid(axis="x", linewidth=0.4)
+        axes.set_axisbelow(True)
+    else:
+        axes.set_xticks(range(len(rows)), rows, rotation=15 if len(rows) > 4 else 0)
+        axes.set_ylabel(metric)

@@ -1,0 +1,99 @@
+"""What is measured over the steps, as curves. Imports no torch."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dann.config.experiment import Experiment
+from dann.reporting.figures.bars import new_axes
+from dann.runner.records import Record
+
+CHANCE = float(np.log(2))
+
+
+def curves(experiment: Experiment, records: list[Record]) -> Figure:
+    """Label loss, accuracies and, of adversaries, domain loss and the discriminator's accuracy, with lines at chance.
+
+    Over the steps: mean and range over seeds. Solid lines are of the target, dotted ones of the source.
+    """
+    adversary = any("domain" in record.losses for record in records)
+    figure, panels = new_axes(4 if adversary else 2, 16 if adversary else 9, 4.0)
+    for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
+        runs = [record for record in records if record.variant == variant]
+        colour = f"C{number}"
+        _band(panels[0], [(run.losses["step"], run.losses.get("label")) for run in runs], variant, colour)
+        _band(panels[1], [_over_steps(run, "target_test") for run in runs], None, colour)
+        _band(panels[1], [_over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
+        if adversary:
+            _band(panels[2], [(run.losses["step"], run.losses.get("domain")) for run in runs], None, colour)
+            _band(panels[3], [_over_steps(run, "discriminator_target") for run in runs], None, colour)
+            _band(panels[3], [_over_steps(run, "discriminator_source") for run in runs], None, colour, ":")
+    for axes, chance, name in zip(panels[2:], (CHANCE, 50), ("chance, ln 2", "chance"), strict=False):
+        axes.axhline(chance, color="grey", linestyle="--", linewidth=1, label=name)
+        axes.legend(fontsize=7)
+    if any(value for record in records for value in record.losses.get("label", [])):  # a diverged run has none
+        panels[0].set_yscale("log")
+    both = "% (target —, source ···)"
+    titles = ("label loss", f"test accuracy, {both}", "domain loss", f"discriminator accuracy, {both}")
+    for axes, title in zip(panels, titles, strict=False):
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("step")
+        axes.locator_params(axis="x", nbins=5)
+    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(panels))
+    return figure
+
+
+def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
+    """What the adversary is doing: proxy A-distance, gradients at the features, effective rank, class shares.
+
+    Over the steps: mean and range over seeds. The first panel has the distance by a linear machine as a solid line and
+    that by a network as a dotted one; the ranks are the target's, solid, and the source's, dotted.
+    """
+    panels = (
+        ("proxy A-distance (SVM —, MLP ···)", "distance_svm", "distance_mlp"),
+        ("gradient norms, transfer over label", "gradient_ratio", None),
+        ("cosine of the two gradients", "gradient_cosine", None),
+        ("effective rank (target —, source ···)", "features_target_rank", "features_source_rank"),
+        ("class shares, target's from source's", "share_distance", None),
+    )
+    figure, every = new_axes(len(panels), 4 * len(panels), 4.0)
+    for axes, (title, solid, dotted) in zip(every, panels, strict=True):
+        for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
+            runs = [record for record in records if record.variant == variant]
+            name = variant if solid == "distance_svm" else None
+            _band(axes, [_over_steps(run, solid, 1) for run in runs], name, f"C{number}")
+            if dotted is not None:
+                _band(axes, [_over_steps(run, dotted, 1) for run in runs], None, f"C{number}", ":")
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("step")
+        axes.locator_params(axis="x", nbins=5)
+    every[0].set_ylim(min(-0.15, every[0].get_ylim()[0]), 2.1)
+    every[4].set_ylim(bottom=0)
+    every[1].axhline(1, color="grey", linestyle="--", linewidth=1)
+    every[2].axhline(0, color="grey", linestyle="--", linewidth=1)
+    figure.legend(*every[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(panels))
+    return figure
+
+
+def _over_steps(record: Record, key: str, unit: float = 100) -> tuple[list[float], list[float] | None]:
+    """Steps and values of one entry of the evaluations, by default in per cent; None where no evaluation has it."""
+    there = [evaluation for evaluation in record.evaluations if key in evaluation]
+    return [each["step"] for each in there], [unit * each[key] for each in there] if there else None
+
+
+def _source_split(record: Record) -> str:
+    return "source_test" if "source_test" in record.evaluations[0] else "source_validation"
+
+
+def _band(axes: Axes, series: Sequence[tuple[Sequence[float | None], Sequence[float | None] | None]],
+          name: str | None, colour: str, style: str = "-") -> None:  # fmt: skip
+    """The mean of several runs' curves as a line and their range as a band; nothing if no run has the curve."""
+    given = [(steps, values) for steps, values in series if values is not None]
+    if not given:
+        return
+    steps = np.array(given[0][0], float)
+    stacked = np.array([np.interp(steps, np.array(s, float), np.array(v, float)) for s, v in given])
+    axes.plot(steps, stacked.mean(axis=0), style, color=colour, label=name, linewidth=1.4)
+    axes.fill_between(steps, stacked.min(axis=0), stacked.max(axis=0), color=colour, alpha=0.15, linewidth=0)

@@ -1,0 +1,140 @@
+"""Records → figures. Imports no torch."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.manifold import TSNE
+
+from dann.config.experiment import Experiment, slug
+from dann.reporting.figures.bars import bars, new_axes
+from dann.reporting.figures.curves import curves, diagnosis
+from dann.reporting.scores import of_chosen_settings
+from dann.runner.records import FEATURES, Record, read_records
+
+SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
+SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_validation": SOURCE_COLOUR}
+Runs = dict[Path, Record]
+
+
+def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
+    """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
+
+    The bars are of all runs, the others of those that the experiment shows.
+    """
+    records = read_records(experiment, folder)
+    if not records:
+        return []
+    every = list(records.values())
+    kept = {id(record) for record in of_chosen_settings(experiment, every)}
+    records = {place: record for place, record in records.items() if id(record) in kept}
+    figures = {"bars": bars(experiment, every)}
+    shown = {place: record for place, record in records.items() if experiment.shows(record.variant, record.task)}
+    for task in experiment.tasks or [None]:
+        runs = {place: record for place, record in shown.items() if record.task == task}
+        end = f"-{slug(task)}" if task else ""
+        if runs:
+            figures[f"curves{end}"] = curves(experiment, list(runs.values()))
+            if any("distance_svm" in record.evaluations[-1] for record in runs.values()):
+                figures[f"diagnosis{end}"] = diagnosis(experiment, list(runs.values()))
+            figures[f"confusion{end}"] = confusion(experiment, runs)
+            if any(record.reliability for record in runs.values()):
+                figures[f"reliability{end}"] = reliability(experiment, runs)
+            figures[f"tsne{end}"] = tsne(experiment, runs)
+    paths = [folder / f"{name}.png" for name in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
+        figure.savefig(path, dpi=110)
+        Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)  # a third of the size: git keeps them
+    return paths
+
+
+def confusion(experiment: Experiment, runs: Runs) -> Figure:
+    """Confusion matrices after the last step, summed over seeds, each row as shares of its true class.
+
+    Those of the target, and under them those of the source, of its validation split where it has no test split.
+    """
+    variants = _present(experiment, runs)
+    splits = [split for split in SPLITS if any(split in record.confusion for record in runs.values())]
+    figure, every = new_axes(len(variants), 3.4 * len(variants) + 0.6, 3.6 * len(splits), rows=len(splits))
+    for place, (split, variant) in enumerate(product(splits, variants)):
+        axes = every[place]
+        chosen = [record for record in runs.values() if record.variant == variant and split in record.confusion]
+        if not chosen:
+            axes.set_axis_off()
+            continue
+        counts = np.sum([record.confusion[split] for record in chosen], axis=0)
+        image = axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1, cmap="Blues")
+        axes.set_title(variant, fontsize=10)
+        classes = chosen[0].classes
+        axes.set_xticks(range(len(classes)), classes, fontsize=7, rotation=90 if max(map(len, classes)) > 2 else 0)
+        axes.set_yticks(range(len(classes)), classes, fontsize=7)
+        axes.set_xlabel(f"predicted class, {split.replace('_', ' ')}")
+        if variant == variants[0]:
+            axes.set_ylabel("true class")
+    figure.colorbar(image, ax=list(every), shrink=0.8)
+    return figure
+
+
+def reliability(experiment: Experiment, runs: Runs) -> Figure:
+    """Accuracy over confidence after the last step, a line per seed; the dots' size tells the share of the examples.
+
+    Under the diagonal predictions are more confident than right (Guo et al. 2017, Figure 1).
+    """
+    variants = _present(experiment, runs)
+    figure, every = new_axes(len(variants), 3.2 * len(variants) + 0.4, 3.6)
+    for axes, variant in zip(every, variants, strict=True):
+        for record in (record for record in runs.values() if record.variant == variant):
+            for split, colour in SPLITS.items():
+                if split in record.reliability:
+                    points = record.reliability[split]
+                    sizes = 120 * np.array(points["share"]) + 4
+                    axes.plot(points["confidence"], points["accuracy"], color=colour, linewidth=1, alpha=0.7)
+                    axes.scatter(points["confidence"], points["accuracy"], sizes, color=colour, alpha=0.7)
+        axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
+        axes.set_title(variant, fontsize=10)
+        axes.set_xlabel("confidence")
+    every[0].set_ylabel("accuracy (source blue, target red)")
+    return figure
+
+
+def tsne(experiment: Experiment, runs: Runs) -> Figure:
+    """t-SNE of the features of both domains, a panel per variant, of its first seed whose features are kept.
+
+    A variant that trains on the target itself has one domain, and no panel.
+    Without adaptation (source only) and after it (DANN) side by side, as in Ganin et al. 2016, Figure 5.
+    """
+    kept = {
+        place: record
+        for place, record in runs.items()
+        if (place / FEATURES).is_file() and record.data["source"]["name"] != record.data["target"]["name"]
+    }
+    variants = _present(experiment, kept)
+    figure, every = new_axes(max(len(variants), 1), 3.6 * max(len(variants), 1), 3.9)
+    for axes, variant in zip(every, variants, strict=False):
+        place = next(place for place, record in kept.items() if record.variant == variant)
+        with np.load(place / FEATURES) as stored:
+            features, domain = stored["features"].astype(np.float32), stored["domain"]
+        perplexity = min(30.0, (len(features) - 1) / 3)
+        points = TSNE(init=_plane(features), perplexity=perplexity, random_state=0).fit_transform(features)
+        for side, colour, name in ((0, SOURCE_COLOUR, "source"), (1, TARGET_COLOUR, "target")):
+            axes.plot(*points[domain == side].T, ".", color=colour, markersize=3, label=name)
+        axes.set_title(f"{variant}, seed {kept[place].seed}", fontsize=10)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.legend(fontsize=7, loc="upper right")
+    return figure
+
+
+def _plane(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The first two principal components (the features are stored as such) at the small scale t-SNE starts from."""
+    plane = np.zeros((len(features), 2), np.float32)
+    plane[:, : min(2, features.shape[1])] = features[:, :2]
+    return plane / max(float(plane.std()), 1e-6) * 1e-4
+
+
+def _present(experiment: Experiment, runs: Runs) -> list[str]:
+    there = {record.variant for record in runs.values()}
+    return [variant for variant in experiment.variants if variant in there]

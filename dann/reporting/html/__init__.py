@@ -1,0 +1,1 @@
+"""The HTML report, in which every number leads to its runs."""

@@ -1,0 +1,74 @@
+"""Precision, recall and F1 of each class, from the confusion matrices in the records. Imports no torch."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_fscore_support
+
+from dann.config.experiment import slug
+from dann.reporting.html.grids import Entry, Grid, Head, Line
+from dann.reporting.html.provenance import Runs
+from dann.runner.records import Record
+
+SPLITS = {"target_test": "target test", "source_test": "source test", "source_validation": "source validation"}
+SCORES = ("precision", "recall", "F1")
+
+
+def class_scores(counts: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float64]:
+    """Precision, recall and F1 of each class in each of R runs, ``(R, K + 1, 3)``: the first class is their plain mean.
+
+    A class without an example has none (nan) and is left out of the mean, as in ``dann.evaluation.metrics``.
+
+    Args:
+        counts: confusion matrices, a row per true class, shape ``(R, K, K)``.
+    """
+    weights = np.array(counts)
+    runs, classes, _ = weights.shape
+    run, true, predicted = np.indices(weights.shape).reshape(3, -1)
+    # One call, in which each run has classes of its own: scikit-learn's checks take far longer than its counting.
+    every = precision_recall_fscore_support(
+        run * classes + true,
+        run * classes + predicted,
+        labels=range(runs * classes),
+        sample_weight=weights.ravel(),
+        zero_division=0.0,
+    )
+    scores = np.stack(every[:3], axis=-1).reshape(runs, classes, 3)
+    there = weights.sum(axis=2, keepdims=True) > 0
+    mean = scores.mean(axis=1, where=there, keepdims=True)
+    return np.concatenate([mean, np.where(there, scores, np.nan)], axis=1)
+
+
+def class_grids(runs: Runs) -> list[Grid]:
+    """For each task and split a table of the means over seeds, a row per variant, after the last step."""
+    grids = []
+    for task, (split, words) in product(runs.experiment.tasks or [None], SPLITS.items()):
+        title = f"{task}: {words}" if task else words
+        alike: dict[tuple[str, ...], list[Record]] = {}  # rows may be of other data sets, and so of other classes
+        for record in runs.ours.records:
+            if record.task == task and split in record.confusion:
+                alike.setdefault(tuple(record.classes), []).append(record)
+        for records in alike.values():
+            of = f" of {', '.join(dict.fromkeys(record.variant for record in records))}" if len(alike) > 1 else ""
+            grids.append(_grid(runs, records, split, title + of))
+    return grids
+
+
+def _grid(runs: Runs, records: Sequence[Record], split: str, title: str) -> Grid:
+    """The table of records that have the same classes."""
+    classes, lines = records[0].classes, []
+    scores = class_scores([record.confusion[split] for record in records])
+    for variant in runs.experiment.variants:
+        if of_variant := [place for place, record in enumerate(records) if record.variant == variant]:
+            mean = scores[of_variant].mean(axis=0).ravel()  # of each class its three scores in turn
+            link = runs.link("", runs.numbers(records[place] for place in of_variant))
+            lines.append(Line(variant, [_entry(float(score)) for score in mean], link=link))
+    heads = [Head(score) for _ in ["macro", *classes] for score in SCORES]
+    name = f"{runs.name}-classes-{slug(title)}"
+    return Grid(name, title, "", heads, lines, groups=[(group, len(SCORES)) for group in ("macro average", *classes)])
+
+
+def _entry(score: float) -> Entry:
+    return Entry() if np.isnan(score) else Entry(f"{100 * score:.1f}", score)

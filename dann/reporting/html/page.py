@@ -1,0 +1,163 @@
+"""Experiments as one HTML page with nothing beside it: tables, figures, and the runs of every number. No torch."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+from dann.config.experiment import EXPERIMENT, Experiment, slug
+from dann.errors import BadInput
+from dann.evaluation.selection import DESCRIBED
+from dann.files import write_whole
+from dann.reporting.html.class_tables import class_grids
+from dann.reporting.html.grids import Grid
+from dann.reporting.html.linked_tables import alarm_grid, difference_grids, ranking_grid, score_grids
+from dann.reporting.html.provenance import Runs
+from dann.reporting.publish import located
+from dann.reporting.rule_comparison import ranking
+from dann.reporting.scores import outcomes
+from dann.runner.records import RECORD, Record, checked_records
+
+TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
+CAPTIONS = {
+    "bars": "The first table as bars: mean, standard deviation and each run; a dashed line is a published number",
+    "curves": "Losses and accuracies over the steps: mean and range over seeds; the target solid, the source dotted",
+    "diagnosis": "What the adversary is doing, over the steps: mean and range over seeds",
+    "confusion": "Confusion matrices after the last step, summed over seeds, as shares of the true class",
+    "reliability": "Accuracy over confidence after the last step: under the diagonal predictions are too confident",
+    "tsne": "t-SNE of the features of source (blue) and target (red) after the last step, of one seed",
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as part of the page."""
+
+    caption: str
+    address: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page tells of one experiment.
+
+    Args:
+        source: the content of its file.
+        same: what is the same of all runs.
+        planned: how many runs the file asks for.
+        unwatched: how many runs were made before alarms were recorded.
+    """
+
+    name: str
+    experiment: Experiment
+    folder: Path
+    source: str
+    runs: Runs
+    grids: Sequence[Grid]
+    alarms: Grid
+    planned: int
+    unwatched: int
+    drawings: Sequence[Drawing]
+    classes: Sequence[Grid]
+    table: Grid
+    same: Sequence[tuple[str, str]]
+
+
+def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
+    """Write the page on the experiments that ``paths`` mean into the folder ``out``; returns the file.
+
+    Args:
+        paths: experiment files or folders of runs, as ``dann.reporting.publish.located`` takes them.
+        rule: chooses the reported step, as in the tables.
+
+    Raises:
+        BadInput: there are no runs, ``out`` is a file, or what tables refuse.
+    """
+    if out.is_file():
+        raise BadInput(f"--out {out}: is a file: name a folder")
+    found = {folder.resolve(): (path, experiment, folder) for path in paths for experiment, folder in located(path)}
+    records = {place: checked_records(experiment, folder) for place, (_, experiment, folder) in found.items()}
+    if not any(records.values()):
+        raise BadInput(f"{', '.join(map(str, paths))}: no finished runs yet: dann run makes them")
+    given = [(path if path.is_file() else folder / EXPERIMENT, experiment, folder, records[place])
+             for place, (path, experiment, folder) in found.items() if records[place]]  # fmt: skip
+    sections = [_section(f"e{number}", *parts, rule) for number, parts in enumerate(given, 1)]
+    environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    empty = [str(found[place][2]) for place, runs in records.items() if not runs]
+    page = environment.get_template(TEMPLATE.name).render(
+        sections=sections, rule=rule, described=DESCRIBED[rule], empty=empty, made=_made(sections)
+    )
+    write_whole(out / PAGE, page.encode())
+    return out / PAGE
+
+
+def _made(sections: Sequence[Section]) -> dict[str, str]:
+    """The facts over the page: how many experiments and runs, of which commits, on what."""
+    records = [record for section in sections for record in section.runs.records]
+    commits = sorted({record.environment["commit"] or "unknown" for record in records})
+    devices = sorted({record.environment["device"] for record in records})
+    hours = sum(record.seconds for record in records) / 3600
+    return {
+        "experiments": str(len(sections)),
+        "runs": f"{len(records)}, {hours:.1f} hours of computing"
+        if hours >= 1
+        else f"{len(records)}, {60 * hours:.0f} minutes of computing",
+        "commits" if len(commits) > 1 else "commit": ", ".join(commits),
+        "hardware": "; ".join(devices),
+    }
+
+
+def _section(
+    name: str, file: Path, experiment: Experiment, folder: Path, records: Sequence[Record], rule: str
+) -> Section:
+    oracle = {metric: outcomes(experiment, records, "oracle", metric) for metric in experiment.metrics}
+    runs = Runs(name, folder, records, outcomes(experiment, records, rule), oracle)
+    ranked = [ranking_grid(runs, ranking(experiment, records))] if experiment.compare_rules else []
+    table, same = runs.table()
+    return Section(
+        name=name,
+        experiment=experiment,
+        folder=folder,
+        source=file.read_text(encoding="utf-8"),
+        runs=runs,
+        grids=[*score_grids(runs), *difference_grids(runs), *ranked],
+        alarms=alarm_grid(runs),
+        planned=len(list(experiment.runs())),
+        unwatched=sum(not record.shares for record in records),
+        drawings=list(_drawings(experiment, folder)),
+        classes=class_grids(runs),
+        table=table,
+        same=same,
+    )
+
+
+def _drawings(experiment: Experiment, folder: Path) -> Iterator[Drawing]:
+    """The figures in an experiment's folder, drawn where there are none, or none since a run was recorded."""
+    drawn = [path.stat().st_mtime for path in folder.glob("*.png")]
+    recorded = [path.stat().st_mtime for path in folder.rglob(RECORD)]
+    if not drawn or max(recorded, default=0.0) > max(drawn):
+        from dann.reporting.figures.draw import (
+            draw_all,  # here, because matplotlib takes a second that is seldom needed
+        )
+
+        draw_all(experiment, folder)
+    tasks = {f"-{slug(task)}": task for task in experiment.tasks}
+    for path in sorted(folder.glob("*.png"), key=lambda path: _order(path.stem)):
+        kind = path.stem.split("-")[0]
+        caption, task = CAPTIONS.get(kind, kind), tasks.get(path.stem.removeprefix(kind))
+        with Image.open(path) as image:
+            width, height = image.size
+        address = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+        yield Drawing(f"{task}: {caption}" if task else caption, address, width, height)
+
+
+def _order(stem: str) -> tuple[int, str]:
+    kinds = list(CAPTIONS)
+    kind = stem.split("-")[0]
+    return kinds.index(kind) if kind in kinds else len(kinds), stem

@@ -1,0 +1,163 @@
+"""The runs that a report's numbers are made of, as a table, and links to its rows. Imports no torch."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dann.config.experiment import Experiment, Metric
+from dann.config.search import named
+from dann.evaluation.selection import choose
+from dann.reporting.captions import METRICS
+from dann.reporting.html.grids import Entry, Grid, Head, Line, share_entry, text_entry
+from dann.reporting.negative_transfer import NEGATIVE
+from dann.reporting.scores import Outcomes, on_target
+from dann.runner.records import PACKED, RECORD, Record, source_accuracy
+
+Column = tuple[Head, Callable[[Record], Entry]]
+ENVIRONMENT = {"commit": "commit", "dann": "dann", "python": "Python", "torch": "torch", "device": "device",
+               "threads": "threads", "precision": "precision", "replicas": "trained together"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of an experiment, numbered from 0 in the order of its rows.
+
+    Args:
+        name: of the experiment in the page's addresses.
+        folder: that the records lie in.
+        ours: what they score under the rule of the report.
+        oracle: what they score under the oracle by each metric.
+    """
+
+    name: str
+    folder: Path
+    records: Sequence[Record]
+    ours: Outcomes
+    oracle: dict[Metric, Outcomes]
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.ours.experiment
+
+    @cached_property
+    def _numbers(self) -> dict[int, int]:
+        return {id(record): number for number, record in enumerate(self.records)}
+
+    def shown(self, metric: Metric, upper: bool = False) -> Outcomes:
+        """What the tables of a metric show, or what their column of the oracle does, which goes by the metric."""
+        return self.oracle[metric] if upper or self.ours.rule == "oracle" else self.ours
+
+    def numbers(self, records: Iterable[Record]) -> list[int]:
+        return [self._numbers[id(record)] for record in records]
+
+    def link(self, key: str, *groups: Sequence[int]) -> str:
+        """The address of some runs in the table of runs, with a column of it that they have in common.
+
+        Args:
+            key: names the column; may be empty.
+            groups: the numbers of the runs; of two groups the difference is meant.
+        """
+        return f"#runs={self.name}:{key}:{'/'.join(map(spans, groups))}"
+
+    def table(self) -> tuple[Grid, list[tuple[str, str]]]:
+        """All runs, a row each, and what is the same of all of them and so has no column."""
+        circumstances = self._circumstances()
+        told = {head.name: [tell(record).text for record in self.records] for head, tell in circumstances}
+        same = [(name, texts[0]) for name, texts in told.items() if len(set(texts)) == 1]
+        columns = [*self._results(), *(column for column in circumstances if column[0].name not in dict(same))]
+        shown = {id(record) for metric in self.experiment.metrics for record in self.shown(metric).records}
+        lines = [Line(record.variant, [tell(record) for _, tell in columns],
+                      record.data["source"] == record.data["target"], id(record) not in shown)
+                 for record in self.records]  # fmt: skip
+        return Grid(f"{self.name}-runs", "runs", "row", [head for head, _ in columns], lines), same
+
+    def _results(self) -> list[Column]:
+        """What was asked for, what came of it under the rule of the report and as the oracle would have it."""
+        columns: list[Column] = [(Head("seed"), lambda record: Entry(str(record.seed), record.seed))]
+        if self.experiment.search is not None:
+            columns.insert(0, (Head("setting", words=True), lambda record: text_entry(named(record.setting))))
+        if self.experiment.tasks:
+            columns.insert(0, (Head("task", words=True), lambda record: text_entry(record.task or "")))
+        columns += self._scores(self.ours.rule)
+        columns.append((Head("source accuracy, %", key="source"), self._on_source))
+        if self.ours.rule != "oracle":
+            columns += self._scores("oracle", ", oracle (upper bound)", "-oracle")
+        return [
+            *columns,
+            (Head("alarms", words=True), _alarms),
+            (Head("fingerprint", words=True), lambda record: text_entry(record.fingerprint)),
+            (Head("seconds"), lambda record: Entry(f"{record.seconds:.0f}", record.seconds)),
+            (Head("record", words=True), self._place),
+        ]
+
+    def _scores(self, rule: str, words: str = "", end: str = "") -> list[Column]:
+        upper = rule == "oracle"
+
+        def column(metric: Metric) -> Column:
+            head = Head(f"target {METRICS[metric]}{words}, %", upper=upper, key=f"{metric}{end}")
+            return head, lambda record: share_entry(on_target(choose(rule, record.evaluations, metric), metric))
+
+        def step(record: Record) -> Entry:
+            chosen = choose(rule, record.evaluations, self.experiment.metrics[0])["step"]
+            return Entry(f"{chosen:.0f}", chosen)
+
+        return [(Head(f"step{words}", upper=upper), step), *map(column, self.experiment.metrics)]
+
+    def _on_source(self, record: Record) -> Entry:
+        if record.data["source"] == record.data["target"]:
+            return Entry()
+        return share_entry(source_accuracy(choose(self.ours.rule, record.evaluations, self.experiment.metrics[0])))
+
+    def _place(self, record: Record) -> Entry:
+        if self._lines:
+            number = self._lines[record.run.row, record.seed]
+            return Entry(f"{PACKED}, line {number}", number)
+        return text_entry(str(record.run.folder / RECORD))
+
+    @cached_property
+    def _lines(self) -> dict[tuple[tuple[str | None, str, str], int], int]:
+        """Of packed records the line of each, counted from 1."""
+        if not (self.folder / PACKED).is_file():
+            return {}
+        lines = gzip.decompress((self.folder / PACKED).read_bytes()).splitlines()
+        found = [Record(**json.loads(line)) for line in lines]
+        return {(record.run.row, record.seed): number for number, record in enumerate(found, 1)}
+
+    @staticmethod
+    def _circumstances() -> list[Column]:
+        """What the runs were made with and of."""
+
+        def environment(key: str, name: str) -> Column:
+            return Head(name, words=True), lambda record: text_entry(str(record.environment.get(key) or "unknown"))
+
+        def data(side: str) -> Column:
+            def told(record: Record) -> Entry:
+                return text_entry(f"{record.data[side]['name']}, checksum {record.data[side]['checksum']}")
+
+            return Head(f"{side} data", words=True), told
+
+        def protocol(record: Record) -> Entry:
+            return text_entry(record.data.get("protocol", "unknown"))
+
+        made = [environment(key, name) for key, name in ENVIRONMENT.items()]
+        return [*made, data("source"), data("target"), (Head("protocol", words=True), protocol)]
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Whole numbers in short: 0, 1, 2 and 5 are ``0-2,5``."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ",".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
+
+
+def _alarms(record: Record) -> Entry:
+    told = [alarm for alarm in record.alarms if alarm["alarm"] != NEGATIVE]  # of rows, not of a run
+    names = "; ".join(alarm["alarm"] for alarm in told)
+    return text_entry(names, "\n".join(f"step {alarm['step']}: {alarm['text']}" for alarm in told))

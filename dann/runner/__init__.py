@@ -1,0 +1,1 @@
+"""Many runs: planning, workers, execution, progress, logs, and the record of a finished run."""

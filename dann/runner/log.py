@@ -1,0 +1,155 @@
+"""The growing account of a run: its metrics.jsonl and TensorBoard events."""
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dann.diagnostics.alarms import Alarm, raised, share_distance
+from dann.evaluation.metrics import calibration_error, metrics
+from dann.evaluation.selection import Evaluation
+from dann.files import write_whole
+from dann.runner.tensorboard import Board
+from dann.training.evaluate import Scores, reported
+
+METRICS = "metrics.jsonl"
+CURVE_POINTS = 200  # of a loss curve in the record; metrics.jsonl has all
+
+
+class RunLog:
+    """Writes metrics.jsonl and TensorBoard events as a run goes on.
+
+    Args:
+        folder: the unfinished run's own.
+        start: steps done when the run is resumed; what an interrupted run logged after them is dropped.
+        steps: of the whole run.
+        classes: the K names.
+        prior: the share of each class among the labelled training examples, shape ``(K,)``.
+        share: of the time that counts as this run's; 1 / R in a stack of R.
+        unseen: the classes of which no labelled example is trained on.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        start: int,
+        *,
+        steps: int,
+        classes: Sequence[str],
+        prior: Sequence[float],
+        share: float = 1.0,
+        unseen: Sequence[int] = (),
+    ) -> None:
+        self.path = folder / METRICS
+        self.entries = [entry for entry in _read_lines(self.path) if entry["step"] <= start]
+        write_whole(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries).encode())
+        self.board = Board(folder, dict(zip(classes, prior, strict=True)), start)
+        self.steps, self.prior, self.unseen = steps, prior, unseen
+        self.seconds_before = max((entry.get("seconds", 0.0) for entry in self.entries), default=0.0)
+        self.began, self.share = time.perf_counter(), share
+
+    def log(self, step: int, learning_rate: float, coefficients: dict[str, float], terms: dict[str, float]) -> None:
+        """Losses and schedules after ``step`` steps; a loss that is not finite is written as null."""
+        losses = {f"loss_{name}": value if math.isfinite(value) else None for name, value in terms.items()}
+        self._append({"step": step, "learning_rate": learning_rate, **coefficients, **losses})
+        self.board.log(step, learning_rate, coefficients, terms)
+
+    def evaluation(self, step: int, scores: Mapping[str, Scores], diagnosed: dict[str, float]) -> list[Alarm]:
+        """Accuracies and diagnostics after ``step`` steps; returns the alarms that are raised now and were not before.
+
+        Args:
+            diagnosed: what ``dann.diagnostics.measurements`` found.
+        """
+        values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
+        for split, score in reported(scores).items():
+            found = metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
+            values |= {f"{split}_{name}": value for name, value in found.items()}
+        shares = _class_shares(scores["target_test"])
+        values |= _discriminator(scores) | diagnosed | {"share_distance": share_distance(shares, self.prior)}
+        self._append({**values, "shares": shares, "evaluation": True, "seconds": self.seconds()})
+        self.board.evaluation(values, shares)
+        before = {entry["alarm"] for entry in self.alarms()}
+        new = [alarm for alarm in raised(self.entries, self.prior, self.steps) if alarm.alarm not in before]
+        for alarm in new:
+            self._append(alarm.entry())
+        return new
+
+    def seconds(self) -> float:
+        """Wall time of the run, without the steps lost to an interruption."""
+        return self.seconds_before + self.share * (time.perf_counter() - self.began)
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        self.entries.append(entry)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def evaluations(self) -> list[Evaluation]:
+        """All evaluations so far."""
+        marked = [entry for entry in self.entries if entry.get("evaluation")]
+        other = {"evaluation", "seconds", "shares"}
+        return [{key: value for key, value in entry.items() if key not in other} for entry in marked]
+
+    def shares(self) -> list[list[float]]:
+        """At each evaluation the share of each class among the predictions on the target."""
+        return [entry["shares"] for entry in self.entries if entry.get("evaluation")]
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """All that were raised so far."""
+        return [entry for entry in self.entries if "alarm" in entry]
+
+    def losses(self) -> dict[str, list[float | None]]:
+        """``step`` and each loss term at up to ``CURVE_POINTS`` logged steps, five significant digits; None without."""
+        logged = [entry for entry in self.entries if "learning_rate" in entry]
+        rows = np.unique(np.linspace(0, len(logged) - 1, min(CURVE_POINTS, len(logged))).round().astype(int))
+        names = dict.fromkeys(key for row in rows for key in logged[row] if key.startswith("loss_"))
+        curves = {name.removeprefix("loss_"): [_digits(logged[row].get(name)) for row in rows] for name in names}
+        return {"step": [logged[row]["step"] for row in rows], **curves}
+
+
+def _class_shares(scores: Scores) -> list[float]:
+    """The share of each class among predictions, shape ``(K,)``; reads no label."""
+    classes = scores.probabilities.shape[1]
+    counts = np.bincount(scores.probabilities.argmax(dim=1).numpy(), minlength=classes)
+    return [round(float(share), 4) for share in counts / counts.sum()]
+
+
+def _discriminator(scores: Mapping[str, Scores]) -> dict[str, float]:
+    """The discriminator's accuracy and mean confidence on either domain, and its calibration error on both together.
+
+    A calibrated one is as accurate as it is confident, 0.5 and 0.5 when it is fooled.
+    """
+    source = scores.get("source_test", scores["source_validation"]).as_target
+    target = scores["target_test"].as_target
+    if source is None or target is None:
+        return {}
+    if not (source.isfinite().all() and target.isfinite().all()):  # after divergence
+        return {}
+    sides = {"source": 1.0 - source.numpy(), "target": target.numpy()}  # the probability of the true domain
+    right = {"source": source.numpy() <= 0.5, "target": target.numpy() > 0.5}  # one half is taken for the source
+    values: dict[str, float] = {}
+    for domain, true in sides.items():
+        values[f"discriminator_{domain}"] = float(right[domain].mean())
+        values[f"discriminator_{domain}_confidence"] = float(np.maximum(true, 1.0 - true).mean())
+    fewest = min(map(len, sides.values()))  # as many of either, or the larger domain would count for more
+    kept = {domain: np.linspace(0, len(true) - 1, fewest).round().astype(int) for domain, true in sides.items()}
+    both, correct = (np.concatenate([of[domain][kept[domain]] for domain in kept]) for of in (sides, right))
+    return values | {"discriminator_calibration_error": calibration_error(correct, np.maximum(both, 1.0 - both))}
+
+
+def _digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.5g}")
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """The entries of metrics.jsonl; a last line cut short by a crash is dropped."""
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            break
+    return entries

@@ -1,0 +1,120 @@
+"""What a run shows in TensorBoard."""
+
+import json
+import math
+import re
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from dann.config.experiment import flattened
+from dann.data.pair import Pair
+from dann.evaluation.selection import Evaluation
+
+# Tags as regular expressions, which match from the beginning on: without the $ more lines would be drawn.
+LAYOUT = {
+    "adversary": {
+        "domain loss and chance, ln 2": ["Multiline", ["loss/domain$", "loss/ln 2$"]],
+        "λ and gradient ratio": ["Multiline", ["schedule/lambda$", "gradient/ratio$"]],
+        "gradients at the features": ["Multiline", ["gradient/label$", "gradient/transfer$"]],
+        "discriminator accuracy": ["Multiline", ["discriminator/source$", "discriminator/target$"]],
+        "proxy A-distance": ["Multiline", ["distance/svm$", "distance/mlp$"]],
+    },
+    "accuracy": {
+        # Of the source the test split; where it has none, as in transductive protocols, the examples held out.
+        "accuracy, source and target": [
+            "Multiline",
+            ["accuracy/source_test$", "accuracy/source_validation$", "accuracy/target_test$"],
+        ],
+        "macro-F1, source and target": [
+            "Multiline",
+            ["accuracy/source_test_macro_f1$", "accuracy/target_test_macro_f1$"],
+        ],
+    },
+    "features": {
+        "effective rank": ["Multiline", ["features/source_rank$", "features/target_rank$"]],
+        "mean norm": ["Multiline", ["features/source_norm$", "features/target_norm$"]],
+        "movement of the weights in a step": ["Multiline", ["update/.*"]],
+    },
+}
+GROUPS = ("discriminator", "score", "distance", "features", "gradient", "update", "share")  # first words of tags
+MOST_CLASSES = 20  # whose shares are shown
+
+
+class Board:
+    """The TensorBoard events of one run.
+
+    Args:
+        folder: the run's own.
+        prior: the share of each class among the labelled training examples, by its name.
+        start: steps done before; events of an interrupted run after them are hidden.
+    """
+
+    def __init__(self, folder: Path, prior: Mapping[str, float], start: int = 0) -> None:
+        if start == 0:
+            for stale in folder.glob("events.*"):  # of a run interrupted before its first checkpoint
+                stale.unlink()
+        # TensorBoard reads files in the order of their names, which begin with the second and then say nothing of time.
+        while any(f".{int(time.time())}." in before.name for before in folder.glob("events.*")):
+            time.sleep(0.05)
+        self.folder, self.prior = folder, dict(list(prior.items())[:MOST_CLASSES])
+        self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
+        if start == 0:
+            tags = {name: [f"{group}/{re.escape(name)}$" for group in ("share", "prior")] for name in self.prior}
+            shares = {name: ["Multiline", pair] for name, pair in tags.items()}
+            self.writer.add_custom_scalars(LAYOUT | {"class shares, target's predictions and source's prior": shares})
+
+    def log(
+        self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]
+    ) -> None:
+        """Losses and schedules after ``step`` steps."""
+        for name, value in terms.items():
+            self.writer.add_scalar(f"loss/{name}", value, step)
+        if "domain" in terms:
+            self.writer.add_scalar("loss/ln 2", math.log(2), step)
+        for name, value in [("learning rate", learning_rate), *coefficients.items()]:
+            self.writer.add_scalar(f"schedule/{name}", value, step)
+
+    def evaluation(self, values: Evaluation, shares: Sequence[float]) -> None:
+        """Accuracies and diagnostics after ``values["step"]`` steps, and the shares of the predicted classes."""
+        step = int(values["step"])
+        for name, value in values.items():
+            group, _, rest = name.partition("_")
+            if name != "step":
+                self.writer.add_scalar(f"{group}/{rest}" if group in GROUPS else f"accuracy/{name}", value, step)
+        for (name, prior), share in zip(self.prior.items(), shares, strict=False):
+            self.writer.add_scalar(f"share/{name}", share, step)
+            self.writer.add_scalar(f"prior/{name}", prior, step)
+        self.writer.flush()
+
+    def images(self, pair: Pair) -> None:
+        """The first 64 training images of each domain, if they are images."""
+        if len(pair.input_shape) == 3:
+            self.writer.add_images("images/source", pair.train.take(torch.arange(min(64, len(pair.train)))).x)
+            self.writer.add_images("images/target", pair.unlabelled.take(torch.arange(min(64, len(pair.unlabelled)))).x)
+
+    def hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
+        """The resolved configuration beside the last evaluation, for the hyper-parameters tab."""
+        options = {
+            key: value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
+            for key, value in flattened(config).items()
+        }
+        metrics = {f"last/{name}": value for name, value in values.items() if name != "step"}
+        self.writer.add_hparams(options, metrics, run_name=".", global_step=int(values["step"]))
+
+    def embeddings(self, features: Tensor, labels: list[list[str]], images: Tensor, step: int) -> None:
+        """Features of both domains for the projector, with domain and class, and the images where there are any."""
+        shutil.rmtree(self.folder / f"{step:05d}", ignore_errors=True)  # left by an interruption at this very place
+        thumbnails = images.float() / 255 if images.ndim == 4 else None
+        self.writer.add_embedding(
+            features.float(), labels, thumbnails, step, tag="features", metadata_header=["domain", "class"]
+        )
+
+    def close(self) -> None:
+        self.writer.close()

@@ -1,0 +1,1 @@
+"""One run: the trainer, the loop, evaluation and checkpoints."""

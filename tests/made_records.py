@@ -1,0 +1,65 @@
+"""Records made by hand, and the tables made of them."""
+
+from typing import Any
+
+from tiny import TINY
+
+from dann.config.experiment import Experiment
+from dann.reporting.scores import outcomes
+from dann.reporting.table import Cell, Table
+from dann.reporting.tables import main_tables
+from dann.runner.records import Record
+
+EVALUATIONS = [
+    {"step": 10, "source_validation": 0.90, "source_test": 0.90, "target_test": 0.50},
+    {"step": 20, "source_validation": 0.95, "source_test": 0.94, "target_test": 0.70},
+    {"step": 30, "source_validation": 0.95, "source_test": 0.96, "target_test": 0.65},
+    {"step": 40, "source_validation": 0.93, "source_test": 0.97, "target_test": 0.60},
+]
+
+
+def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = None) -> Record:
+    last = {**EVALUATIONS[-1], "target_test": target}
+    return Record(
+        task=task,
+        variant=variant,
+        seed=seed,
+        fingerprint="f",
+        declared=Experiment(**TINY).declared(variant, None) if task is None and variant in TINY["variants"] else {},
+        config={},
+        classes=["a", "b"],
+        data={
+            "source": {"name": "moons", "test": 40, "checksum": "1"},
+            "target": {"name": "moons_rotated", "test": 40, "checksum": "2"},
+        },
+        evaluations=[*map(dict, EVALUATIONS[:-1]), last],
+        losses={"step": [1, 2], "label": [0.5, None], "domain": [0.7, 0.6]},
+        confusion={"source_test": [[20, 0], [0, 20]], "target_test": [[15, 5], [0, 20]]},
+        environment={"device": "a device", "threads": 1, "precision": "fp32", "torch": "2", "commit": "c"},
+        seconds=60.0,
+    )
+
+
+def tables_of(experiment: Experiment, records: list[Record], rule: str = "last") -> list[Table]:
+    return main_tables(outcomes(experiment, records, rule))
+
+
+def table_of(experiment: Experiment, records: list[Record], rule: str = "last") -> Table:
+    return tables_of(experiment, records, rule)[0]
+
+
+def column(table: Table, name: str) -> dict[str, Cell]:
+    """A column by its head."""
+    place = table.columns.index(name)
+    return {variant: cells[place] for variant, cells in table.rows.items()}
+
+
+def texts(table: Table, name: str) -> dict[str, str]:
+    return {variant: cell.text for variant, cell in column(table, name).items()}
+
+
+def scored(shares: dict[str, list[float]], **changes: Any) -> tuple[Experiment, list[Record]]:
+    """An experiment whose variants, of which source only is one, have a target accuracy per seed."""
+    variants = {v: {"method": {"name": "source_only" if v.startswith("source only") else "dann"}} for v in shares}
+    experiment = Experiment(**{**TINY, "variants": variants, "published": {}, **changes})
+    return experiment, [record_of(v, seed, value) for v, values in shares.items() for seed, value in enumerate(values)]

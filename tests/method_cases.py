@@ -1,0 +1,75 @@
+"""Batches, domains and configurations on which every method is tried."""
+
+import atexit
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from dann.config.schema import Config, resolve
+from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.datasets.own_arrays import from_arrays
+from dann.data.domain import Domain
+from dann.data.loading.stream import Batch
+from dann.methods.all_methods import METHODS
+
+INPUTS = {
+    "mnist": (3, 28, 28),
+    "svhn": (3, 12, 12),
+    "gtsrb": (3, 40, 40),
+    "mlp": (20,),
+    "cnn1d": (9, 32),
+    "torchvision": (3, 32, 32),  # for all networks on backbones
+}
+
+
+@cache
+def resnet_weights() -> str:
+    """A file of ResNet-18 weights, as if pretrained."""
+    from torchvision.models import resnet18
+
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        path = Path(mkdtemp()) / "resnet18.pt"
+        atexit.register(shutil.rmtree, path.parent)
+        torch.save(resnet18(weights=None).state_dict(), path)
+    return str(path)
+
+
+def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: torch.dtype = torch.float32) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    source, target = (torch.randn(count, *shape, generator=generator, dtype=dtype) for _ in range(2))
+    return Batch(source, torch.arange(count) % classes, target + 1, torch.zeros(count, dtype=torch.int64))
+
+
+OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "mlls"}, "delta": {"layers": ["layer1"]}}
+
+
+OF_BACKBONES = ("l2_sp", "delta", "co_tuning")
+
+
+def made_up(name: str, shape: tuple[int, ...], shift: float) -> Callable[[], Domain]:
+    random = np.random.default_rng(len(name))
+    x, y = random.normal(size=(40, *shape)).astype(np.float32) + shift, np.arange(40) % 5
+    if len(shape) == 3:
+        x = (128 + 30 * x).clip(0, 255).astype(np.uint8)
+    return lambda: from_arrays(name, x, y)
+
+
+def config_of(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Config:
+    for number, domain in enumerate(("one", "another", "third")):
+        monkeypatch.setitem(DOMAINS, domain, made_up(domain, INPUTS[network], float(number)))
+    sources = ["one", "another"][: METHODS[name].sources or 1] if name != "mdan" else ["one", "another"]
+    data: dict[str, Any] = {"source": [{"name": source} for source in sources], "target": {"name": "third"}}
+    data |= {"batch_size": 4, "validation": 0.3, "target_view": {"mask": 0.5}}
+    method = {"name": name} | options
+    resnet = {"model": "resnet18", "weights": resnet_weights()}
+    named = {"name": network} | (resnet if network == "torchvision" else {})
+    declared = {"data": data, "network": named, "optimizer": {"name": "sgd"}, "train": {"steps": 2}}
+    return resolve(declared | {"method": method}, "test")

