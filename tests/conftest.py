@@ -3,6 +3,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from method_cases import made_up, resnet_weights
+from pretrained_runs import PHOTO
+
+from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.transforms.transform import Transform
 
 # The tests' tensors are small: a second thread gains nothing, and spins for long where other work runs beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,3 +45,23 @@ def real_data() -> Path:
     if "DANN_DATA" not in os.environ:
         pytest.skip("DANN_DATA is not set: the real data sets are not at hand")
     return Path(os.environ["DANN_DATA"])
+
+
+@pytest.fixture(scope="module")
+def weights() -> str:
+    return resnet_weights()
+
+
+@pytest.fixture
+def domains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("DANN_CACHE", str(tmp_path / "cache"))
+    for number, name in enumerate(("one", "another")):
+        monkeypatch.setitem(DOMAINS, name, made_up(name, PHOTO, float(number)))
+    yield
+
+
+@pytest.fixture
+def in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    augmented, forward = Transform.augmented, Transform.forward
+    monkeypatch.setattr(Transform, "augmented", lambda self, x, generator: augmented(self, x, generator).double())
+    monkeypatch.setattr(Transform, "forward", lambda self, x: forward(self, x).double())

@@ -71,5 +71,10 @@ def config_of(name: str, options: dict[str, Any], network: str, monkeypatch: pyt
     method = {"name": name} | options
     resnet = {"model": "resnet18", "weights": resnet_weights()}
     named = {"name": network} | (resnet if network == "torchvision" else {})
-    declared = {"data": data, "network": named, "optimizer": {"name": "sgd"}, "train": {"steps": 2}}
+    declared = {
+        "data": data,
+        "network": named,
+        "optimizer": {"name": "sgd"},
+        "train": {"steps": 2, "precision": "fp32"},
+    }
     return resolve(declared | {"method": method}, "test")

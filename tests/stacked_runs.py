@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 from dann.config.experiment import Run
 from dann.config.schema import Config
 from dann.data.pair import Pair
-from dann.data.transforms.transform import Transform
 from dann.training.stacking.grouping import Planned, differing, optimizer_key
 from dann.training.stacking.stack import Stack
 from dann.training.trainer import Trainer
@@ -32,7 +30,7 @@ DIGITS: dict[str, Any] = {
     "data": {"source": {"name": "digits", "size": 16}, "target": {"name": "digits_m", "size": 16}, "batch_size": 8},
     "network": {"name": "mnist", "batch_norm": True, "dropout": 0.3},
     "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "schedule": "inverse"},
-    "train": {"steps": 10},
+    "train": {"steps": 10, "precision": "fp32"},
     "method": {"name": "dann"},
 }
 
@@ -82,10 +80,3 @@ def assert_same_state(stack: Stack, separate: list[Trainer], double: bool = True
             assert state.keys() == states[1][place].keys()
             for key, value in state.items():
                 torch.testing.assert_close(value, states[1][place][key], **close(double))
-
-
-@pytest.fixture
-def in_double(monkeypatch: pytest.MonkeyPatch) -> None:
-    augmented, forward = Transform.augmented, Transform.forward
-    monkeypatch.setattr(Transform, "augmented", lambda self, x, generator: augmented(self, x, generator).double())
-    monkeypatch.setattr(Transform, "forward", lambda self, x: forward(self, x).double())

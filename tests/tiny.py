@@ -16,7 +16,7 @@ TINY: dict[str, Any] = {
         "data": {"source": {"name": "moons", "points": 20}, "target": {"name": "moons_rotated", "points": 20}},
         "network": {"name": "mlp", "hidden": 8},
         "optimizer": {"name": "adamw", "lr": 0.01},
-        "train": {"steps": 12, "evaluate_every": 4, "log_every": 2},
+        "train": {"steps": 12, "evaluate_every": 4, "log_every": 2, "precision": "fp32"},
         "method": {"name": "dann"},
         "diagnose": {"examples": 0},
     },

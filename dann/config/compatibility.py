@@ -69,8 +69,7 @@ def _check_texts(data: DataSection) -> None:
     numeric += ["transform.mask"] if data.transform.mask or data.target_transform.mask else []
     numeric += ["msda"] if data.msda is not None else []
     numeric += ["resample: smote"] if data.resample == "smote" else []
-    numeric += [
-        "lacks.values" for lacks in (data.source_degradation, data.target_degradation) if lacks and lacks.values
-    ]
+    degraded = {"source": data.source_degradation, "target": data.target_degradation}
+    numeric += [f"{side}_degradation.values" for side, options in degraded.items() if options and options.values]
     if numeric:
         raise BadInput(f"data.{numeric[0]} is for quantities, but texts are numbers of words: leave it out")

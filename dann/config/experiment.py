@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from dann.config.migration import mark, upgraded_experiment
+from dann.config.migration import WRITTEN_BY, mark, upgraded_experiment
 from dann.config.search import Search, Setting, named
 from dann.config.yaml_files import parse_yaml, read_yaml
 from dann.errors import BadInput
@@ -163,7 +163,7 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
         BadInput: with the place and the remedy.
     """
     content = read_yaml(path)
-    if path.name == EXPERIMENT and isinstance(content, dict):
+    if isinstance(content, dict) and (path.name == EXPERIMENT or WRITTEN_BY in content):
         content = upgraded_experiment(content)
     if not isinstance(content, dict):
         raise BadInput(f"{path}: an experiment file is a mapping with title, seeds, base and variants")

@@ -54,7 +54,7 @@ def test_the_target_may_have_fewer_unlabelled_examples() -> None:
     whole, few = pair(), pair(target_degradation={"examples": 0.2})
     assert len(few.unlabelled) == math.ceil(0.2 * len(whole.unlabelled))
     assert torch.equal(few.train.rows, whole.train.rows) and torch.equal(few.target_test.rows, whole.target_test.rows)
-    with pytest.raises(BadInput, match=r"target_lacks\.examples"):
+    with pytest.raises(BadInput, match=r"target_degradation\.examples"):
         pair(target_degradation={"examples": 0})
 
 
@@ -104,11 +104,11 @@ def test_test_examples_are_the_same_whatever_a_domain_lacks(monkeypatch: pytest.
     without = {"data": {"source": {"name": "untested"}, "target": {"name": "untested"}}}
     few = {"classes": {"b": 0.1, "c": 0.0}}
     whole = load_pair(config_of(MOONS, **without).data)
-    for sides in (["source_lacks"], ["target_lacks"], ["source_lacks", "target_lacks"]):
+    for sides in (["source_degradation"], ["target_degradation"], ["source_degradation", "target_degradation"]):
         pair = load_pair(config_of(MOONS, data=without["data"] | dict.fromkeys(sides, few)).data)
         assert torch.equal(pair.target_test.rows, whole.target_test.rows)
         assert not set(pair.train.rows.tolist()) & set(pair.target_test.rows.tolist())
-        if "source_lacks" in sides:
+        if "source_degradation" in sides:
             assert len(pair.train) < len(whole.train)
 
 

@@ -18,7 +18,7 @@ from dann.cli.main import main
 from dann.runner import workers as jobs
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SPEED = ROOT / "experiments" / "speed"
 PEER = """#!{python}
 import json, sys

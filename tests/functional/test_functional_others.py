@@ -35,6 +35,8 @@ def public_functions() -> dict[str, Any]:
 
 
 L = SimpleNamespace(**public_functions())
+# A helper, the two of Co-Tuning, which fit a regression on the CPU, and a type that typing makes by a function.
+NOT_MAPPED = {"product", "direct_relation", "reverse_relation", "NamedTuple"}
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -437,4 +439,5 @@ def test_maps_of_replicas_under_vmap_are_those_of_each(name: str) -> None:
 
 def test_every_function_is_held_to_vmap() -> None:
     used = set(re.findall(r"\bL\.(\w+)", Path(__file__).read_text()))
-    assert {name for name, value in vars(L).items() if inspect.isfunction(value)} <= used
+    functions = {name for name, value in vars(L).items() if inspect.isfunction(value)} - NOT_MAPPED
+    assert functions <= used

@@ -29,7 +29,7 @@ from dann.runner import planning as launch
 from dann.runner.records import read_record
 from dann.training.trainer import load_pair
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 DIGITS = {
     "data": {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "batch_size": 16},

@@ -9,7 +9,7 @@ import pytest
 import torch
 from method_cases import batch_of
 from oracles import numerical_gradient
-from stacked_runs import DIGITS, assert_same_state, in_both_ways, in_double  # noqa: F401
+from stacked_runs import DIGITS, assert_same_state, in_both_ways
 from tiny import MOONS, config_of
 from torch import nn
 
@@ -391,7 +391,7 @@ CASES: dict[str, tuple[type[Method], dict[str, Any], list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     kind, base, options = CASES[case]
     monkeypatch.setitem(METHODS, "tried", kind)
     configs = [config_of(base | {"method": {"name": "tried", **each}}) for each in options]

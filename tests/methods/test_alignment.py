@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import stacked_runs
 import torch
 import yaml
 from method_cases import batch_of
@@ -37,7 +36,6 @@ from dann.training.loop import update
 from dann.training.trainer import load_pair
 
 Arrays = dict[str, np.ndarray]
-in_double = stacked_runs.in_double
 
 KINDS: dict[str, Callable[..., Method]] = {
     "ddc": Ddc,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from method_cases import batch_of, resnet_weights
 from oracles import leaf, numerical_gradient, softmax
-from pretrained_runs import PHOTO, domains, setup_of, trained, weights  # noqa: F401
+from pretrained_runs import PHOTO, setup_of, trained
 from tiny import MOONS, config_of
 from torch import nn
 
@@ -61,7 +61,7 @@ def test_l2_sp_against_numpy() -> None:
     assert not any(name.startswith("start") for name in method.state_dict())
 
 
-def test_a_resumed_l2_sp_remembers_where_it_started(weights: str, domains: None, tmp_path: Path) -> None:  # noqa: F811
+def test_a_resumed_l2_sp_remembers_where_it_started(weights: str, domains: None, tmp_path: Path) -> None:
     from dann.training.checkpoint import load, save
 
     method = {"name": "l2_sp"}
@@ -139,7 +139,7 @@ def test_reverse_relation_is_bayes_rule_on_a_regression() -> None:
     assert (found[:, :3].argmax(1) == [0, 1, 2]).all()  # each class is related most to the one that it is read from
 
 
-def test_co_tuning_finds_the_relation_first_and_keeps_near_it(weights: str, domains: None) -> None:  # noqa: F811
+def test_co_tuning_finds_the_relation_first_and_keeps_near_it(weights: str, domains: None) -> None:
     trainer = setup_of(weights, None, method={"name": "co_tuning", "relation": "direct", "weight": 0.5})
     method: Any = trainer.method
     assert method.due(-1.0, 0.0, False) and not method.due(0.0, 0.1, False)
@@ -218,7 +218,7 @@ def test_attention_is_how_much_the_label_loss_grows_without_a_channel() -> None:
 
 
 @pytest.mark.parametrize("name", ["l2_sp", "delta", "co_tuning"])
-def test_methods_of_a_backbone_refuse_a_network_without(name: str, weights: str, domains: None) -> None:  # noqa: F811
+def test_methods_of_a_backbone_refuse_a_network_without(name: str, weights: str, domains: None) -> None:
     with pytest.raises(BadInput, match=f"{name}: needs a pretrained backbone, and one that is trained"):
         setup_of(weights, None, method={"name": name}, network={"name": "mnist"})
     for norm in ("frozen", "train"):
@@ -228,7 +228,7 @@ def test_methods_of_a_backbone_refuse_a_network_without(name: str, weights: str,
             setup_of(weights, {"backbone": 0, "norm": norm}, method={"name": name})
 
 
-def test_bss_refuses_features_that_are_frozen(weights: str, domains: None) -> None:  # noqa: F811
+def test_bss_refuses_features_that_are_frozen(weights: str, domains: None) -> None:
     for norm in ("frozen", "train"):
         with pytest.raises(BadInput, match=r"bss: needs features that are trained: choose finetune\.backbone above 0"):
             setup_of(weights, {"backbone": 0, "norm": norm}, method={"name": "bss"})
@@ -272,12 +272,12 @@ def test_delta_keeps_the_last_maps_of_a_network_without_blocks() -> None:
 
 
 @pytest.mark.parametrize("name", ["l2_sp", "delta", "co_tuning"])
-def test_methods_of_pretrained_weights_refuse_fresh_ones(name: str, domains: None) -> None:  # noqa: F811
+def test_methods_of_pretrained_weights_refuse_fresh_ones(name: str, domains: None) -> None:
     with pytest.raises(BadInput, match=f"{name} needs pretrained ones: write default, or a file"):
         setup_of("none", None, method={"name": name})
 
 
-def test_bss_refuses_features_that_nothing_trains(weights: str, domains: None) -> None:  # noqa: F811
+def test_bss_refuses_features_that_nothing_trains(weights: str, domains: None) -> None:
     with pytest.raises(BadInput, match="bss: needs features that are trained"):
         setup_of(weights, {"backbone": 0, "norm": "frozen"}, method={"name": "bss"})
 
@@ -307,7 +307,7 @@ def test_stochastic_norm_against_numpy(p: float) -> None:
     torch.testing.assert_close(layer.eval()(x), norm.eval()(x))
 
 
-def test_stochastic_norm_takes_the_place_of_the_backbones_batch_norm(weights: str, domains: None) -> None:  # noqa: F811
+def test_stochastic_norm_takes_the_place_of_the_backbones_batch_norm(weights: str, domains: None) -> None:
     trainer = setup_of(weights, {"norm": "stochastic"})
     backbone = trainer.method.network.backbone
     norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d | StochasticNorm)]

@@ -115,7 +115,7 @@ def accuracies(
         "data": {"batch_size": 32, "test": 0.4} | data,
         "network": network,
         "optimizer": {"name": "adamw", "lr": rate},
-        "train": {"steps": STEPS},
+        "train": {"steps": STEPS, "precision": "fp32"},
         "method": method,
     }
     config = resolve(declared, "test")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from method_cases import batch_of
-from stacked_runs import DIGITS, assert_same_state, in_both_ways, in_double, planned  # noqa: F401
+from stacked_runs import assert_same_state, in_both_ways, planned
 from tiny import MOONS, config_of
 from torch import nn
 
@@ -488,7 +488,7 @@ STACKS: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", STACKS)
-def test_a_stack_trains_them_as_separate_runs_do(case: str, in_double: None) -> None:  # noqa: F811
+def test_a_stack_trains_them_as_separate_runs_do(case: str, in_double: None) -> None:
     network = {"name": "mlp", "hidden": 8, "batch_norm": True}
     sgd = {"name": "sgd", "lr": 0.1}  # Adam makes much of the rounding of a bias before BatchNorm, whose gradient is 0
     configs = [config_of(MOONS, network=network, optimizer=sgd, method=method) for method in STACKS[case]]

@@ -306,7 +306,7 @@ def test_a_finished_run_is_loaded_with_its_backbone(
         "data": {"source": {"name": "one"}, "target": {"name": "another"}, "batch_size": 4, "validation": 0.3},
         "network": network,
         "optimizer": {"name": "sgd", "lr": 0.001},
-        "train": {"steps": 3},
+        "train": {"steps": 3, "precision": "fp32"},
         "method": method,
         "finetune": finetune,
     }
@@ -343,7 +343,7 @@ def _config(weights: str, finetune: dict[str, Any]) -> Any:
     network = {"name": "torchvision", "model": "resnet18", "weights": weights}
     declared = {
         "data": {"source": {"name": "one"}, "target": {"name": "another"}, "batch_size": 4},
-        "network": network, "optimizer": {"name": "sgd"}, "train": {"steps": 4, "replicas": 2},
+        "network": network, "optimizer": {"name": "sgd"}, "train": {"steps": 4, "replicas": 2, "precision": "fp32"},
         "method": {"name": "source_only"}, "finetune": finetune,
     }  # fmt: skip
     return resolve(declared, "test")

@@ -128,7 +128,7 @@ def test_what_is_for_quantities_is_not_for_texts() -> None:
     for options, message in (
         ({"transform": {"normalise": "standard"}}, "transform.normalise: standard is for quantities"),
         ({"resample": "smote"}, "resample: smote is for quantities"),
-        ({"source_lacks": {"values": 0.5}}, "lacks.values is for quantities"),
+        ({"source_degradation": {"values": 0.5}}, "degradation.values is for quantities"),
     ):
         given = {"name": "texts", "path": "a.csv", "tokenizer": "b"}
         with pytest.raises(BadInput, match=message):
@@ -154,7 +154,7 @@ def of_texts(encoder: str, folder: Path) -> dict[str, Any]:
         "data": {"source": source, "target": target, "transductive": True, "batch_size": 4},
         "network": {"name": "huggingface", "model": encoder},
         "optimizer": {"name": "adamw", "lr": 0.01},
-        "train": {"steps": 4},
+        "train": {"steps": 4, "precision": "fp32"},
         "method": {"name": "source_only"},
     }
 

@@ -761,7 +761,7 @@ def test_written_out_default_is_no_other_configuration(project: Path, capsys: An
 
 @pytest.mark.slow
 def test_results_of_this_repository_agree_with_their_records(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.chdir(Path(__file__).parent.parent)
+    monkeypatch.chdir(Path(__file__).parents[2])
     assert main(["table", "experiments", "--check"]) == 0, capsys.readouterr().out
 
 
