@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dann.functional.precision import precise, product
+from dann.functional.precision import at_least_float32, matmul
 
 
 class _ReverseGradient(torch.autograd.Function):
@@ -66,7 +66,7 @@ def domain_loss(
             weights are not normalised.
         target_weight: of each target example, shape ``(M,)``, by default 1.
     """
-    logits = precise(torch.cat([source_logits, target_logits]))
+    logits = at_least_float32(torch.cat([source_logits, target_logits]))
     n, m = len(source_logits), len(target_logits)
     labels = torch.cat([logits.new_zeros(n), logits.new_ones(m)])
     if source_weight is None and target_weight is None and n == m:
@@ -75,7 +75,7 @@ def domain_loss(
     target_weight = logits.new_ones(m) if target_weight is None else target_weight
     losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     half = (n + m) / 2
-    weights = torch.cat([precise(source_weight) * (half / n), precise(target_weight) * (half / m)])
+    weights = torch.cat([at_least_float32(source_weight) * (half / n), at_least_float32(target_weight) * (half / m)])
     return (weights * losses).mean()
 
 
@@ -112,7 +112,7 @@ def confusion_loss(logits: Tensor) -> Tensor:
     Args:
         logits: of the examples of both domains, shape ``(N,)``.
     """
-    logits = precise(logits)
+    logits = at_least_float32(logits)
     return -(F.logsigmoid(logits) + F.logsigmoid(-logits)).mean() / 2
 
 
@@ -125,7 +125,7 @@ def multilinear_map(features: Tensor, probabilities: Tensor) -> Tensor:
         features: shape ``(N, D)``.
         probabilities: shape ``(N, K)``.
     """
-    return (precise(probabilities)[:, :, None] * precise(features)[:, None, :]).flatten(1)
+    return (at_least_float32(probabilities)[:, :, None] * at_least_float32(features)[:, None, :]).flatten(1)
 
 
 def randomized_map(features: Tensor, probabilities: Tensor, feature_matrix: Tensor, class_matrix: Tensor) -> Tensor:
@@ -140,8 +140,8 @@ def randomized_map(features: Tensor, probabilities: Tensor, feature_matrix: Tens
         feature_matrix: R_f, shape ``(D, d)``.
         class_matrix: R_g, shape ``(K, d)``.
     """
-    projected_features = product(precise(features), precise(feature_matrix))
-    projected_classes = product(precise(probabilities), precise(class_matrix))
+    projected_features = matmul(at_least_float32(features), at_least_float32(feature_matrix))
+    projected_classes = matmul(at_least_float32(probabilities), at_least_float32(class_matrix))
     return projected_features * projected_classes / math.sqrt(feature_matrix.shape[1])
 
 
@@ -154,6 +154,6 @@ def entropy_weight(logits: Tensor) -> Tensor:
     Args:
         logits: shape ``(N, K)``.
     """
-    log_probabilities = precise(logits).log_softmax(1)
+    log_probabilities = at_least_float32(logits).log_softmax(1)
     negative_entropies = (log_probabilities.exp() * log_probabilities).sum(1)
     return negative_entropies.exp() + 1

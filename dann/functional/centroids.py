@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dann.functional.precision import precise, product
+from dann.functional.precision import at_least_float32, matmul
 
 
 def centroids(features: Tensor, probabilities: Tensor) -> Tensor:
@@ -17,9 +17,9 @@ def centroids(features: Tensor, probabilities: Tensor) -> Tensor:
         features: shape ``(N, D)``.
         probabilities: or labels as one-hot rows, shape ``(N, K)``.
     """
-    probabilities = precise(probabilities)
+    probabilities = at_least_float32(probabilities)
     mass = probabilities.sum(0).clamp_min(torch.finfo(probabilities.dtype).tiny)
-    return product((probabilities / mass).T, _directions(features).to(probabilities.dtype))
+    return matmul((probabilities / mass).T, _directions(features).to(probabilities.dtype))
 
 
 def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:
@@ -31,10 +31,10 @@ def nearest_centroid(features: Tensor, centroids: Tensor) -> Tensor:
         features: shape ``(N, D)``.
         centroids: as ``centroids`` gives them, shape ``(K, D + 1)``.
     """
-    similarity = product(_directions(features).to(centroids.dtype), F.normalize(centroids, dim=1).T)
+    similarity = matmul(_directions(features).to(centroids.dtype), F.normalize(centroids, dim=1).T)
     return similarity.masked_fill((centroids == 0).all(1), -torch.inf).argmax(1)
 
 
 def _directions(features: Tensor) -> Tensor:
     """The features with a 1 appended, at unit length."""
-    return F.normalize(F.pad(precise(features), (0, 1), value=1.0), dim=1)
+    return F.normalize(F.pad(at_least_float32(features), (0, 1), value=1.0), dim=1)

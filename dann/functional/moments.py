@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from dann.functional.precision import precise, product
+from dann.functional.precision import at_least_float32, matmul
 
 Estimator = Literal["unbiased", "biased", "linear", "neighbours"]
 Bandwidth = Literal["median", "mean"]
@@ -36,7 +36,7 @@ def mean_distance(source: Tensor, target: Tensor) -> Tensor:
         source: shape ``(N, D)``.
         target: shape ``(M, D)``.
     """
-    return (precise(source).mean(0) - precise(target).mean(0)).square().sum()
+    return (at_least_float32(source).mean(0) - at_least_float32(target).mean(0)).square().sum()
 
 
 def coral(source: Tensor, target: Tensor) -> Tensor:
@@ -52,8 +52,8 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
 
 
 def _covariance(features: Tensor) -> Tensor:
-    centred = precise(features) - precise(features).mean(0)
-    return product(centred.T, centred) / (len(features) - 1)
+    centred = at_least_float32(features) - at_least_float32(features).mean(0)
+    return matmul(centred.T, centred) / (len(features) - 1)
 
 
 def mk_mmd(
@@ -100,7 +100,9 @@ def jmmd(
         kernels: of each layer; by default one Gaussian kernel, its bandwidth the layer's own median.
     """
     kernels = [Kernels() for _ in sources] if kernels is None else kernels
-    layers = [(precise(source), precise(target)) for source, target in zip(sources, targets, strict=True)]
+    layers = [
+        (at_least_float32(source), at_least_float32(target)) for source, target in zip(sources, targets, strict=True)
+    ]
     if estimator in {"linear", "neighbours"}:
         return _linear(layers, kernels, neighbours=estimator == "neighbours")
     of_layers = []
@@ -144,7 +146,7 @@ def _pooled_distances(source: Tensor, target: Tensor) -> Tensor:
     # come out at exactly 0.
     pooled = pooled - pooled[:1].detach()
     squares = pooled.square().sum(1)
-    distances = squares[:, None] + squares[None, :] - 2 * product(pooled, pooled.T)
+    distances = squares[:, None] + squares[None, :] - 2 * matmul(pooled, pooled.T)
     own = torch.eye(len(pooled), dtype=torch.bool, device=pooled.device)
     return distances.masked_fill(own, 0).clamp_min(0)  # rounding leaves other values, less than 0 too
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 
 
 def hard_feature_norm(source: Tensor, target: Tensor, radius: float = 25.0) -> Tensor:
@@ -42,7 +42,7 @@ def spectral_penalty(features: Tensor, k: int = 1) -> Tensor:
         features: shape ``(N, D)``.
         k: how many singular values, the largest first.
     """
-    largest: Tensor = torch.linalg.svdvals(precise(features))[:k]
+    largest: Tensor = torch.linalg.svdvals(at_least_float32(features))[:k]
     return largest.square().sum()
 
 
@@ -55,7 +55,7 @@ def spectral_shrinkage(features: Tensor, k: int = 1) -> Tensor:
         features: shape ``(N, D)``.
         k: how many singular values, the smallest first.
     """
-    smallest: Tensor = torch.linalg.svdvals(precise(features))[-k:]
+    smallest: Tensor = torch.linalg.svdvals(at_least_float32(features))[-k:]
     return smallest.square().sum()
 
 
@@ -69,10 +69,10 @@ def map_distance(maps: Tensor, start: Tensor, attention: Tensor) -> Tensor:
         start: the same before fine-tuning.
         attention: W, shape ``(C,)``.
     """
-    distances = (precise(maps) - precise(start)).flatten(2).square().sum(2)
+    distances = (at_least_float32(maps) - at_least_float32(start)).flatten(2).square().sum(2)
     return (distances * attention).sum(1).mean()
 
 
 def _norms(features: Tensor) -> Tensor:
-    norms: Tensor = torch.linalg.vector_norm(precise(features), dim=1)
+    norms: Tensor = torch.linalg.vector_norm(at_least_float32(features), dim=1)
     return norms

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 
 
 def label_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
@@ -19,10 +19,10 @@ def label_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None, smo
         smoothing: s; the label counts 1 − s + s/K and every other class s/K.
     """
     if weight is None:
-        return F.cross_entropy(precise(logits), labels, label_smoothing=smoothing)
+        return F.cross_entropy(at_least_float32(logits), labels, label_smoothing=smoothing)
     losses, weight = (
-        F.cross_entropy(precise(logits), labels, reduction="none", label_smoothing=smoothing),
-        precise(weight),
+        F.cross_entropy(at_least_float32(logits), labels, reduction="none", label_smoothing=smoothing),
+        at_least_float32(weight),
     )
     return (weight * losses).sum() / weight.sum()
 
@@ -35,7 +35,7 @@ def entropy(logits: Tensor) -> Tensor:
     Args:
         logits: shape ``(N, K)``.
     """
-    return _entropies(precise(logits).log_softmax(1)).mean()
+    return _entropies(at_least_float32(logits).log_softmax(1)).mean()
 
 
 def marginal_entropy(logits: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def marginal_entropy(logits: Tensor) -> Tensor:
         logits: shape ``(N, K)``.
     """
     # The mean's logarithm from logarithms: log 0 of a class that nobody predicts would make NaN.
-    return _entropies(precise(logits).log_softmax(1).logsumexp(0) - math.log(len(logits)))
+    return _entropies(at_least_float32(logits).log_softmax(1).logsumexp(0) - math.log(len(logits)))
 
 
 def _entropies(log_probabilities: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def class_confusion(logits: Tensor, temperature: float = 2.5) -> Tensor:
         logits: shape ``(N, K)``.
         temperature: T.
     """
-    log_probabilities = (precise(logits) / temperature).log_softmax(1)
+    log_probabilities = (at_least_float32(logits) / temperature).log_softmax(1)
     log_weights = torch.log1p(torch.exp(-_entropies(log_probabilities))).detach()
     # Row j of the normalised C is Σᵢ aᵢⱼ yᵢ with aᵢⱼ = wᵢ yᵢⱼ / Σ wᵢ yᵢⱼ: a softmax over the examples, so that a class
     # that nobody predicts divides nothing by 0.
@@ -80,7 +80,7 @@ def nuclear_norm(logits: Tensor) -> Tensor:
     Args:
         logits: shape ``(N, K)``.
     """
-    norm: Tensor = torch.linalg.svdvals(precise(logits).softmax(1)).sum()
+    norm: Tensor = torch.linalg.svdvals(at_least_float32(logits).softmax(1)).sum()
     return -norm / len(logits)
 
 
@@ -93,7 +93,7 @@ def classifier_discrepancy(logits: Tensor, other: Tensor) -> Tensor:
         logits: shape ``(N, K)``.
         other: of the other classifier, shape ``(N, K)``.
     """
-    return (precise(logits).softmax(1) - precise(other).softmax(1)).abs().mean()
+    return (at_least_float32(logits).softmax(1) - at_least_float32(other).softmax(1)).abs().mean()
 
 
 def margin_disparity(
@@ -115,8 +115,8 @@ def margin_disparity(
         target_adversary: as on source, shape ``(M, K)``.
         margin: γ.
     """
-    agreement = F.cross_entropy(precise(source_adversary), source_logits.argmax(1))
-    return margin * agreement + _disagreement(precise(target_adversary), target_logits.argmax(1))
+    agreement = F.cross_entropy(at_least_float32(source_adversary), source_logits.argmax(1))
+    return margin * agreement + _disagreement(at_least_float32(target_adversary), target_logits.argmax(1))
 
 
 def _disagreement(logits: Tensor, labels: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ def kl_divergence(logits: Tensor, other: Tensor) -> Tensor:
         logits: shape ``(N, K)``.
         other: shape ``(N, K)``.
     """
-    log_p, log_q = precise(logits).log_softmax(1), precise(other).log_softmax(1)
+    log_p, log_q = at_least_float32(logits).log_softmax(1), at_least_float32(other).log_softmax(1)
     return (log_p.exp() * (log_p - log_q)).sum(1).mean()
 
 
@@ -147,6 +147,6 @@ def pseudo_label_loss(logits: Tensor, labeller: Tensor, threshold: float = 0.95)
         labeller: the logits that give the labels, shape ``(N, K)``; no gradient flows through them. May be ``logits``.
         threshold: the least probability of the label that counts.
     """
-    confidence, labels = precise(labeller).detach().softmax(1).max(1)
-    losses = F.cross_entropy(precise(logits), labels, reduction="none")
+    confidence, labels = at_least_float32(labeller).detach().softmax(1).max(1)
+    losses = F.cross_entropy(at_least_float32(logits), labels, reduction="none")
     return torch.where(confidence >= threshold, losses, 0.0).mean()

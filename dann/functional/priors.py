@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dann.functional.precision import precise, product
+from dann.functional.precision import at_least_float32, matmul
 
 
 def confusion(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:
@@ -18,7 +18,7 @@ def confusion(labels: Tensor, predicted: Tensor, num_classes: int) -> Tensor:
     """
     classes = torch.arange(num_classes, device=labels.device)
     rows, columns = (predicted[:, None] == classes).float(), (labels[:, None] == classes).float()
-    return product(rows.T, columns) / len(labels)
+    return matmul(rows.T, columns) / len(labels)
 
 
 def bbse(confusion: Tensor, predicted_shares: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def bbse(confusion: Tensor, predicted_shares: Tensor) -> Tensor:
         confusion: C, shape ``(K, K)``, of held-out source examples, as ``confusion`` gives it.
         predicted_shares: μ, shape ``(K,)``, the shares of the classes among the target's predictions.
     """
-    dtype = torch.promote_types(precise(confusion).dtype, predicted_shares.dtype)
+    dtype = torch.promote_types(at_least_float32(confusion).dtype, predicted_shares.dtype)
     with torch.autocast(confusion.device.type, enabled=False):
         weights: Tensor = torch.linalg.pinv(confusion.to(dtype)) @ predicted_shares.to(dtype)
     return weights.clamp_min(0)
@@ -48,7 +48,7 @@ def mlls(probabilities: Tensor, source_prior: Tensor, iterations: int = 200) -> 
         source_prior: p, the source's class shares, shape ``(K,)``, all above 0.
         iterations: steps of expectation maximisation.
     """
-    probabilities, prior = precise(probabilities), precise(source_prior)
+    probabilities, prior = at_least_float32(probabilities), at_least_float32(source_prior)
     weights = torch.ones_like(prior)
     for _ in range(iterations):
         posterior = weights * probabilities

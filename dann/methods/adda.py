@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_loss
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.copies import Frozen
@@ -65,7 +65,7 @@ class Adda(Method):
         return list(stepped[phase].parameters())
 
     def refresh(self, full_pass: FullPass, progress: float) -> None:
-        self.source_encoder.take(self.network.features)
+        self.source_encoder.copy_from(self.network.features)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         if phase == "label":
@@ -75,5 +75,5 @@ class Adda(Method):
                 source, target = self.source_encoder(batch.source_x), self.network.features(batch.target_x)
             return {"domain": domain_loss(self.discriminator(source), self.discriminator(target))}
         logits = self.discriminator(self.network.features(batch.target_x))
-        as_source = F.softplus(precise(logits)).mean()  # −log(1 − σ)
+        as_source = F.softplus(at_least_float32(logits)).mean()  # −log(1 − σ)
         return {"encoder": self.weight * as_source}

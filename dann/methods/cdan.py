@@ -14,7 +14,7 @@ from dann.functional.adversarial import (
     randomized_map,
     reverse_gradient,
 )
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network, Outputs, Width
@@ -90,7 +90,7 @@ class Cdan(Method):
 
     def _map(self, outputs: Outputs) -> Tensor:
         """What the discriminator sees, shape ``(N, K·D)`` or ``(N, d)``."""
-        features, probabilities = outputs["features"], precise(outputs["logits"]).softmax(1)
+        features, probabilities = outputs["features"], at_least_float32(outputs["logits"]).softmax(1)
         probabilities = probabilities.detach() if self.detach else probabilities
         if self.feature_matrix is None or self.class_matrix is None:
             return multilinear_map(features, probabilities)

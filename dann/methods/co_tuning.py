@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.functional.relations import direct_relation, reverse_relation
 from dann.methods.method import Method
@@ -40,7 +40,7 @@ class CoTuning(Method):
         self, network: Network, *, weight: float = 2.3, relation: Literal["reverse", "direct"] = "reverse"
     ) -> None:
         super().__init__(network)
-        head = network.needed_backbone().head
+        head = network.require_backbone().head
         if head is None or head.in_features != network.width("features.backbone"):
             raise ValueError(
                 "needs the last layer of pretraining: choose torchvision, weights with one, and head: linear"
@@ -51,14 +51,14 @@ class CoTuning(Method):
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         outputs = self.outputs(batch.source_x)
-        pretrained = precise(self.pretrained_head(outputs["features.backbone"]))
+        pretrained = at_least_float32(self.pretrained_head(outputs["features.backbone"]))
         return {
             "label": label_loss(outputs["logits"], batch.source_y, batch.source_weight),
             "pretrained": self.weight * F.cross_entropy(pretrained, self.relations[batch.source_y]),
         }
 
     def refresh(self, full_pass: FullPass, progress: float) -> None:
-        examples = [(precise(self.pretrained_head(self.outputs(x)["features.backbone"])).softmax(1), y)
+        examples = [(at_least_float32(self.pretrained_head(self.outputs(x)["features.backbone"])).softmax(1), y)
                     for x, y in full_pass.source()]  # fmt: skip
         probabilities, labels = (torch.cat(parts) for parts in zip(*examples, strict=True))
         relate = reverse_relation if self.relation == "reverse" else direct_relation

@@ -14,9 +14,9 @@ from dann.data.loading.stream import Batch
 from dann.functional.norms import map_distance
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.backbone import Backbone, output
+from dann.networks.backbone import Backbone, measure_width
 from dann.networks.copies import Frozen
-from dann.networks.network import Network, captured
+from dann.networks.network import Network, capture_outputs
 
 KEPT = 4  # layers whose maps are kept by default
 
@@ -60,11 +60,11 @@ class Delta(Method):
         probe: Annotated[float, Field(gt=0, lt=1)] = 0.1,
     ) -> None:
         super().__init__(network)
-        backbone = network.needed_backbone()
+        backbone = network.require_backbone()
         self.weight, self.head_weight, self.attention, self.examples = weight, head_weight, attention, examples
         self.probe, self.milestones = probe, (probe,)
         self.start = Frozen(backbone)
-        self.kept, channels = mapping_layers(backbone, network.input_shape, layers)
+        self.map_layers, channels = choose_map_layers(backbone, network.input_shape, layers)
         for number, count in enumerate(channels):
             self.register_buffer(f"attention_{number}", torch.full((count,), 1 / count))
 
@@ -72,20 +72,22 @@ class Delta(Method):
         return ("probe",) if progress < self.probe else ("all",)
 
     def phase_parameters(self, phase: str) -> list[nn.Parameter] | None:
-        return self.network.behind_backbone() if phase == "probe" else None
+        return self.network.parameters_after_backbone() if phase == "probe" else None
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        backbone = self.network.needed_backbone()
-        with captured(backbone.model, self.kept) as maps:
+        backbone = self.network.require_backbone()
+        with capture_outputs(backbone.model, self.map_layers) as maps:
             logits = self.predict(batch.source_x)
         label = label_loss(logits, batch.source_y, batch.source_weight)
         if phase == "probe":
             return {"label": label}
         moved = [
             map_distance(maps[name], before, self.get_buffer(f"attention_{number}"))
-            for number, (name, before) in enumerate(zip(self.kept, self._started(batch.source_x), strict=True))
+            for number, (name, before) in enumerate(
+                zip(self.map_layers, self._pretrained_maps(batch.source_x), strict=True)
+            )
         ]
-        head = [w.square().sum() for w in self.network.behind_backbone()]
+        head = [w.square().sum() for w in self.network.parameters_after_backbone()]
         return {
             "label": label,
             "maps": self.weight / 2 * torch.stack(moved).sum(),
@@ -93,23 +95,23 @@ class Delta(Method):
         }
 
     @torch.no_grad()
-    def _started(self, x: Tensor) -> list[Tensor]:
+    def _pretrained_maps(self, x: Tensor) -> list[Tensor]:
         """The maps of the pretrained backbone."""
-        names = [f"module.model.{name}" for name in self.kept]
-        with captured(self.start, names) as maps:
+        names = [f"module.model.{name}" for name in self.map_layers]
+        with capture_outputs(self.start, names) as maps:
             self.start(x)
         return [maps[name] for name in names]
 
     def refresh(self, full_pass: FullPass, progress: float) -> None:
         if self.attention:
-            x, y = first_examples(full_pass, self.examples)
-            backbone = self.network.needed_backbone()
-            for number, name in enumerate(self.kept):
+            x, y = collect_examples(full_pass, self.examples)
+            backbone = self.network.require_backbone()
+            for number, name in enumerate(self.map_layers):
                 attention = self.get_buffer(f"attention_{number}")
-                attention.copy_(losses_without(self, backbone, name, len(attention), x, y).softmax(0))
+                attention.copy_(losses_without_channels(self, backbone, name, len(attention), x, y).softmax(0))
 
 
-def mapping_layers(
+def choose_map_layers(
     backbone: Backbone, input_shape: tuple[int, ...], layers: Sequence[str] | None
 ) -> tuple[tuple[str, ...], list[int]]:
     """The named layers of a backbone, or its last four blocks that give feature maps, and their numbers of channels."""
@@ -117,8 +119,8 @@ def mapping_layers(
     known = dict(backbone.model.named_modules())
     if unknown := [name for name in wanted if name not in known]:
         raise ValueError(f"no layer {unknown[0]!r} in the backbone; its blocks are {', '.join(backbone.block_names)}")
-    with torch.no_grad(), captured(backbone.model, wanted) as found:
-        output(backbone, input_shape)
+    with torch.no_grad(), capture_outputs(backbone.model, wanted) as found:
+        measure_width(backbone, input_shape)
     kept = [name for name in wanted if name in found and found[name].ndim == 4]
     if not wanted or len(kept) < (KEPT if layers is None else len(wanted)):
         raise ValueError("keeps maps of channels, (N, C, H, W), which these layers do not give: choose others")
@@ -126,7 +128,7 @@ def mapping_layers(
     return tuple(kept), [found[name].shape[1] for name in kept]
 
 
-def first_examples(full_pass: FullPass, count: int) -> tuple[Tensor, Tensor]:
+def collect_examples(full_pass: FullPass, count: int) -> tuple[Tensor, Tensor]:
     """So many labelled training examples and their classes, or all if there are fewer."""
     parts: list[tuple[Tensor, Tensor]] = []
     for part in full_pass.source():
@@ -137,14 +139,16 @@ def first_examples(full_pass: FullPass, count: int) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def losses_without(method: Method, backbone: Backbone, layer: str, channels: int, x: Tensor, y: Tensor) -> Tensor:
+def losses_without_channels(
+    method: Method, backbone: Backbone, layer: str, channels: int, x: Tensor, y: Tensor
+) -> Tensor:
     """The label loss with each channel of a layer of the backbone's model at 0, shape ``(C,)``.
 
     What comes before that is computed once.
     """
-    before = outputs_until(backbone, layer, lambda: method.predict(x))
+    before = capture_outputs_until(backbone, layer, lambda: method.predict(x))
     losses = []
-    with replayed(backbone.model, before):
+    with replay_outputs(backbone.model, before):
         for channel in torch.arange(channels, device=x.device).unbind():
 
             def silenced(module: nn.Module, inputs: Any, output: Tensor, channel: Tensor = channel) -> Tensor:
@@ -155,7 +159,7 @@ def losses_without(method: Method, backbone: Backbone, layer: str, channels: int
     return torch.stack(losses)
 
 
-def outputs_until(backbone: Backbone, layer: str, forward: Callable[[], Tensor]) -> dict[str, Tensor]:
+def capture_outputs_until(backbone: Backbone, layer: str, forward: Callable[[], Tensor]) -> dict[str, Tensor]:
     """What the blocks of a backbone and the modules between them give, by name, until the layer has given its own.
 
     A module that is called more than once, as an activation may be, is left out.
@@ -164,7 +168,7 @@ def outputs_until(backbone: Backbone, layer: str, forward: Callable[[], Tensor])
     modules = {name: module for name, module in backbone.model.named_modules()
                if name == layer or (name.rpartition(".")[0] in inside and name not in inside)}  # fmt: skip
     calls: list[str] = []
-    with captured(backbone.model, list(modules)) as found, ExitStack() as hooks:
+    with capture_outputs(backbone.model, list(modules)) as found, ExitStack() as hooks:
         for name, module in modules.items():
             hooks.enter_context(module.register_forward_hook(partial(_called, calls, name)))
         forward()
@@ -173,7 +177,7 @@ def outputs_until(backbone: Backbone, layer: str, forward: Callable[[], Tensor])
 
 
 @contextmanager
-def replayed(model: nn.Module, outputs: dict[str, Tensor]) -> Iterator[None]:
+def replay_outputs(model: nn.Module, outputs: dict[str, Tensor]) -> Iterator[None]:
     """Modules of a model give these outputs and compute nothing."""
     modules = [model.get_submodule(name) for name in outputs]
     try:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.moments import Bandwidth, Estimator, Kernels, jmmd
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.methods.mmd import Positive
@@ -70,4 +70,4 @@ class Jan(Method):
 
 
 def _joint(outputs: Outputs) -> list[Tensor]:
-    return [outputs["features"], precise(outputs["logits"]).softmax(1)]
+    return [outputs["features"], at_least_float32(outputs["logits"]).softmax(1)]

@@ -32,14 +32,14 @@ class L2SP(Method):
     def __init__(self, network: Network, *, weight: Strength = 0.1, head_weight: Strength = 0.01) -> None:
         super().__init__(network)
         self.weight, self.head_weight = weight, head_weight
-        started = list(network.needed_backbone().parameters())
+        started = list(network.require_backbone().parameters())
         for number, parameter in enumerate(started):  # the weights of pretraining are not kept twice in a checkpoint
             self.register_buffer(f"start_{number}", parameter.detach().clone(), persistent=False)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        backbone = self.network.needed_backbone().parameters()
+        backbone = self.network.require_backbone().parameters()
         moved = [(w - self.get_buffer(f"start_{i}")).square().sum() for i, w in enumerate(backbone)]
-        head = [w.square().sum() for w in self.network.behind_backbone()]
+        head = [w.square().sum() for w in self.network.parameters_after_backbone()]
         return {
             "label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight),
             "start": self.weight / 2 * torch.stack(moved).sum(),

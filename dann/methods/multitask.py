@@ -7,10 +7,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dann.data.loading.stream import Batch
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.copies import fresh
+from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network, Outputs
 
 
@@ -36,7 +36,7 @@ class Multitask(Method):
     ) -> None:
         super().__init__(network)
         self.sources, self.needs_target_labels = sources, predict == "target"
-        self.others = nn.ModuleList(fresh(network.classifier) for _ in range(sources))  # the last is the target's
+        self.others = nn.ModuleList(copy_with_new_weights(network.classifier) for _ in range(sources))
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         features = self.network.outputs(batch.source_x, ("features",))["features"]
@@ -48,7 +48,7 @@ class Multitask(Method):
         features = self.network.outputs(x, ("features",))["features"]
         if self.needs_target_labels:
             return {"features": features, "logits": self._heads()[-1](features)}
-        each = torch.stack([precise(head(features)).log_softmax(1) for head in self._heads()[:-1]])
+        each = torch.stack([at_least_float32(head(features)).log_softmax(1) for head in self._heads()[:-1]])
         return {"features": features, "logits": each.logsumexp(0)}
 
     def _heads(self) -> list[nn.Module]:

@@ -40,7 +40,7 @@ class Rotation(Method):
         self.weight = weight
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        (source, source_turns), (target, target_turns) = turned(batch.source_x), turned(batch.target_x)
+        (source, source_turns), (target, target_turns) = turn_images(batch.source_x), turn_images(batch.target_x)
         parts = [batch.source_x, source, target]
         features = self.network.outputs(torch.cat(parts), ("features",))["features"]
         upright, source, target = torch.split(features, [len(part) for part in parts])
@@ -51,7 +51,7 @@ class Rotation(Method):
         }
 
 
-def turned(x: Tensor) -> tuple[Tensor, Tensor]:
+def turn_images(x: Tensor) -> tuple[Tensor, Tensor]:
     """The images ``(N, C, S, S)`` turned by quarter turns, in another order, and the numbers of turns, ``(N,)``."""
     # A batch is in random order, so that the place of an image in it is as good as a number drawn for it.
     parts = [torch.rot90(x[turns::TURNS], turns, (-2, -1)) for turns in range(TURNS)]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.functional.centroids import centroids, nearest_centroid
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import entropy, label_loss, marginal_entropy
 from dann.methods.method import Method
 from dann.networks.copies import Frozen
@@ -76,7 +76,7 @@ class Shot(Method):
     def refresh(self, full_pass: FullPass, progress: float) -> None:
         outputs = [self.outputs(x) for x in full_pass.target()]
         features = torch.cat([each["features"] for each in outputs])
-        probabilities = precise(torch.cat([each["logits"] for each in outputs])).softmax(1)
+        probabilities = at_least_float32(torch.cat([each["logits"] for each in outputs])).softmax(1)
         labels = nearest_centroid(features, centroids(features, probabilities))
         self.centroids.copy_(centroids(features, F.one_hot(labels, probabilities.shape[1])))
-        self.labeller.take(self.network.features)
+        self.labeller.copy_from(self.network.features)

@@ -115,12 +115,12 @@ def adversarial_perturbation(network: Callable[[Tensor], Tensor], x: Tensor, log
     """
     # The paper's ξ of 1e-6 is lost in the rounding of x in float32 and g is noise; in bf16 so is any much below this.
     step = 0.1 * radius
-    direction = unit(torch.randn_like(x)).requires_grad_()
+    direction = scale_to_unit_norm(torch.randn_like(x)).requires_grad_()
     (gradient,) = torch.autograd.grad(kl_divergence(logits, network(x + step * direction)), direction)
-    return radius * unit(gradient)
+    return radius * scale_to_unit_norm(gradient)
 
 
-def unit(x: Tensor) -> Tensor:
+def scale_to_unit_norm(x: Tensor) -> Tensor:
     """Each example of x ``(N, ...)`` at Euclidean norm 1; zeros stay."""
     flat = x.flatten(1)
     # Gradients are tiny where predictions are certain: without this their squares would vanish.

@@ -9,7 +9,7 @@ from torch import Tensor
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_adversarial_loss
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.functional.priors import bbse, confusion, mlls
 from dann.methods.method import Method
@@ -80,7 +80,7 @@ class WeightedDann(Method):
         }
 
     def refresh(self, full_pass: FullPass, progress: float) -> None:
-        probabilities = torch.cat([precise(self.predict(x)).softmax(1) for x in full_pass.target()])
+        probabilities = torch.cat([at_least_float32(self.predict(x)).softmax(1) for x in full_pass.target()])
         if self.estimate == "pada":
             shares = probabilities.mean(0)
             estimated = shares / shares.max()

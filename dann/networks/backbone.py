@@ -30,7 +30,9 @@ class Backbone(nn.Module):
         parts = _block_modules(model)
         self.blocks = _blocks(model, parts)
         named = {id(module): name for name, module in model.named_modules()}
-        self.block_names = tuple(named[id(part)] for i, part in enumerate(parts) if i == 0 or not _normalisation(part))
+        self.block_names = tuple(
+            named[id(part)] for i, part in enumerate(parts) if i == 0 or not _is_normalisation(part)
+        )
         self.frozen, self.frozen_norm = 0, False
 
     @property
@@ -59,7 +61,7 @@ class Backbone(nn.Module):
                 module.train(mode and not self.frozen_norm)
         return self
 
-    def normalises(self) -> bool:
+    def has_batch_norm(self) -> bool:
         """Whether there is a BatchNorm."""
         return any(isinstance(module, NORMS) for module in self.modules())
 
@@ -84,16 +86,16 @@ def _blocks(model: nn.Module, parts: list[nn.Module]) -> list[list[nn.Parameter]
     """
     blocks: list[list[nn.Parameter]] = []
     for part in parts:
-        if blocks and _normalisation(part):
-            blocks[-1] += _trained(part)
+        if blocks and _is_normalisation(part):
+            blocks[-1] += _trainable(part)
         else:
-            blocks.append(_trained(part))
+            blocks.append(_trainable(part))
     placed = {id(parameter) for block in blocks for parameter in block}
-    rest = [parameter for parameter in _trained(model) if id(parameter) not in placed]
+    rest = [parameter for parameter in _trainable(model) if id(parameter) not in placed]
     return [rest + blocks[0], *blocks[1:]] if blocks else [rest]
 
 
-def _normalisation(part: nn.Module) -> bool:
+def _is_normalisation(part: nn.Module) -> bool:
     return not _parts(part) and "Norm" in type(part).__name__
 
 
@@ -102,14 +104,14 @@ def _parts(module: nn.Module) -> list[nn.Module]:
 
 
 def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in _trained(module))
+    return sum(parameter.numel() for parameter in _trainable(module))
 
 
-def _trained(module: nn.Module) -> list[nn.Parameter]:
+def _trainable(module: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
-def output(module: nn.Module, shape: tuple[int, ...]) -> int:
+def measure_width(module: nn.Module, shape: tuple[int, ...]) -> int:
     """D of a module from ``(N, *shape)`` to ``(N, D)``, found by passing two blank examples through."""
     training, like = module.training, next(module.parameters(), torch.zeros(0))
     try:

@@ -18,7 +18,7 @@ class Frozen(nn.Module):
         super().__init__()
         self.module = deepcopy(module).requires_grad_(False).eval()
 
-    def take(self, module: nn.Module) -> None:
+    def copy_from(self, module: nn.Module) -> None:
         """Become a copy of ``module`` as it is now; in place, so that stacked runs keep their places."""
         with torch.no_grad():
             for own, given in zip(_state(self.module), _state(module), strict=True):
@@ -31,7 +31,7 @@ class Frozen(nn.Module):
         return self.module(*inputs)
 
 
-def fresh(module: nn.Module) -> nn.Module:
+def copy_with_new_weights(module: nn.Module) -> nn.Module:
     """A copy of ``module`` with initial weights of its own, as a second classifier has."""
     copy = deepcopy(module)
     for part in copy.modules():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from dann.networks.dropout import Dropout
-from dann.networks.network import Network, fully_connected, output_width
+from dann.networks.network import Network, feature_width, fully_connected
 
 Shape = tuple[int, ...]
 
@@ -66,5 +66,5 @@ def _network(
     dropout: float,
 ) -> Network:
     features = nn.Sequential(*layers, nn.Flatten())
-    width = output_width(features, input_shape, name)
+    width = feature_width(features, input_shape, name)
     return Network(features, fully_connected([width, *head], dropout), input_shape, discriminator)

@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
-from dann.networks.heads import Head, headed
+from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
 from dann.networks.pretrained import Rate, Shape
-from dann.networks.weights import made, package
+from dann.networks.weights import import_package, load_model
 
 REMEDY = "name a Hugging Face model, or the folder of one"
 
@@ -34,18 +34,20 @@ def huggingface(
     """
     if len(input_shape) != 1:
         raise BadInput(f"network: {model} takes token ids, not inputs of shape {input_shape}: choose data of texts")
-    library = package("transformers", "text")
+    library = import_package("transformers", "text")
     automatic = library.AutoModel
     if weights == "default":
-        built = made(model, lambda: automatic.from_pretrained(model), REMEDY)
+        built = load_model(model, lambda: automatic.from_pretrained(model), REMEDY)
     elif weights == "none":
-        built = made(model, lambda: automatic.from_config(library.AutoConfig.from_pretrained(model)), REMEDY)
+        built = load_model(model, lambda: automatic.from_config(library.AutoConfig.from_pretrained(model)), REMEDY)
     else:
         raise BadInput(f"network.weights: {weights}: write default or none; model may be a folder of your own")
     longest = getattr(built.config, "max_position_embeddings", None) or input_shape[0]
     if input_shape[0] > longest:
         raise BadInput(f"network: {model} reads at most {longest} tokens: set the length of texts to so many")
-    return headed(Backbone(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout)
+    return attach_head(
+        Backbone(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout
+    )
 
 
 class _Encoder(nn.Module):

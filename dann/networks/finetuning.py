@@ -9,7 +9,7 @@ from torch import nn
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
 from dann.networks.network import Network
-from dann.networks.stochastic_norm import made_stochastic
+from dann.networks.stochastic_norm import make_norms_stochastic
 from dann.options import Section
 
 Group = dict[str, Any]
@@ -45,7 +45,7 @@ class FineTuning(Section):
             raise ValueError("start + gradual: blocks would never be released: give them no more than 1 together")
         return self
 
-    def frozen(self, progress: float, blocks: int) -> int:
+    def frozen_blocks(self, progress: float, blocks: int) -> int:
         """How many of a backbone's blocks are frozen, counted from the first."""
         if self.backbone == 0 or progress < self.start:
             return blocks
@@ -59,7 +59,7 @@ class FineTuning(Section):
         return self.backbone * float(self.decay ** (blocks - 1 - block))
 
 
-def prepared_backbone(network: Network, options: FineTuning | None, name: str) -> Backbone | None:
+def prepare_backbone(network: Network, options: FineTuning | None, name: str) -> Backbone | None:
     """The backbone of a network, its BatchNorm set up as the options say; None if nothing is fine-tuned.
 
     Args:
@@ -78,9 +78,9 @@ def prepared_backbone(network: Network, options: FineTuning | None, name: str) -
     if options.backbone == 0:
         network.backbone.freeze(len(network.backbone.blocks))
     if options.norm == "stochastic":
-        if not network.backbone.normalises():
+        if not network.backbone.has_batch_norm():
             raise BadInput(f"finetune.norm: {name} has no BatchNorm to make stochastic: leave it out")
-        made_stochastic(network.backbone)
+        make_norms_stochastic(network.backbone)
     return network.backbone
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import nn
 
-from dann.networks.backbone import Backbone, output
+from dann.networks.backbone import Backbone, measure_width
 from dann.networks.dropout import Dropout
 from dann.networks.network import Network, fully_connected
 
@@ -14,7 +14,7 @@ NARROW, WIDE, VGG = 256, 1024, 4096
 OFFICE = (1024, 1024)  # the discriminator on photos (Ganin et al. 2016, section 5.2.4)
 
 
-def headed(
+def attach_head(
     backbone: Backbone, head: Head, input_shape: tuple[int, ...], num_classes: int, dropout: float | None = None
 ) -> Network:
     """The network of a backbone with a head whose weights are fresh.
@@ -26,7 +26,7 @@ def headed(
         dropout: on the hidden layers and the features that a linear layer sees; by default 0.5 for ``vgg`` and
             ``pooled``, else none.
     """
-    width = output(backbone, input_shape)
+    width = measure_width(backbone, input_shape)
     hidden = {"vgg": [VGG, VGG], "pooled": [WIDE]}.get(head, [])
     rate = (0.5 if hidden else 0.0) if dropout is None else dropout
     features = nn.Sequential(OrderedDict[str, nn.Module](backbone=backbone))

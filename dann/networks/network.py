@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from dann.errors import BadInput
 from dann.functional.adversarial import reverse_gradient
-from dann.networks.backbone import Backbone, output
+from dann.networks.backbone import Backbone, measure_width
 from dann.networks.dropout import Dropout
 
 Width = Annotated[int, Field(ge=1)]  # of a hidden layer
@@ -88,7 +88,7 @@ class Network(nn.Module):
                 whose output is flattened. The features are always among the outputs; the classifier is run if needed.
         """
         inner = [name for name in layers if name not in ("features", "logits")]
-        with captured(self, inner) as found:
+        with capture_outputs(self, inner) as found:
             features = self.features(x)
             if any(name == "logits" or name.startswith("classifier") for name in layers):
                 found["logits"] = self.classifier(features)
@@ -127,7 +127,7 @@ class Network(nn.Module):
         """The pretrained part of the features, which comes first in them."""
         return next((part for part in self.features.children() if isinstance(part, Backbone)), None)
 
-    def needed_backbone(self) -> Backbone:
+    def require_backbone(self) -> Backbone:
         """The backbone.
 
         Raises:
@@ -137,15 +137,15 @@ class Network(nn.Module):
             raise ValueError("needs a pretrained backbone, and one that is trained: choose a network with one")
         return self.backbone
 
-    def behind_backbone(self) -> list[nn.Parameter]:
+    def parameters_after_backbone(self) -> list[nn.Parameter]:
         """The parameters that are no part of the backbone."""
-        inside = {id(parameter) for parameter in self.needed_backbone().parameters()}
+        inside = {id(parameter) for parameter in self.require_backbone().parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in inside]
 
     def without_backbone(self) -> "Network":
         """The same modules but for the backbone: what its outputs, ``(N, D)``, go through."""
         parts = [(name, part) for name, part in self.features.named_children() if not isinstance(part, Backbone)]
-        shape = (output(self.needed_backbone(), self.input_shape),)
+        shape = (measure_width(self.require_backbone(), self.input_shape),)
         return Network(nn.Sequential(OrderedDict(parts)), self.classifier, shape, self.discriminator_widths)
 
     @property
@@ -160,7 +160,7 @@ class Network(nn.Module):
 
 
 @contextmanager
-def captured(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
+def capture_outputs(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
     """What the modules of these dotted names within ``module`` give while it is forwarded; a copy of each.
 
     A copy, because a ReLU that works in place may follow.
@@ -191,9 +191,9 @@ def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequentia
     return nn.Sequential(*layers)
 
 
-def output_width(features: nn.Module, input_shape: tuple[int, ...], name: str) -> int:
+def feature_width(features: nn.Module, input_shape: tuple[int, ...], name: str) -> int:
     """D of the features of the network ``name`` for inputs of shape ``input_shape``."""
     try:
-        return output(features, input_shape)
+        return measure_width(features, input_shape)
     except RuntimeError as error:
         raise BadInput(f"network: {name} cannot take inputs of shape {input_shape}: choose another") from error

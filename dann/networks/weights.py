@@ -14,7 +14,7 @@ from dann.errors import BadInput
 SHOWN = 3  # keys in a message
 
 
-def made(name: str, make: Callable[[], nn.Module], remedy: str = "give weights: none or a file") -> nn.Module:
+def load_model(name: str, make: Callable[[], nn.Module], remedy: str = "give weights: none or a file") -> nn.Module:
     try:
         return make()
     except MemoryError:
@@ -24,14 +24,14 @@ def made(name: str, make: Callable[[], nn.Module], remedy: str = "give weights: 
         raise BadInput(f"network: {name} cannot be had ({reason}): {remedy}") from error
 
 
-def package(name: str, extra: str) -> Any:
+def import_package(name: str, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
         raise BadInput(f"network: {name} is not installed: pip install 'dann[{extra}]'") from error
 
 
-def weights_file(weights: str) -> Path:
+def find_weights_file(weights: str) -> Path:
     if not Path(weights).is_file():
         raise BadInput(f"network.weights: {weights} is no file: write default, none or a file")
     return Path(weights)

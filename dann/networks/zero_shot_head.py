@@ -9,16 +9,18 @@ from torch.nn import functional as F
 NEVER = -100.0  # logit of a class that is no candidate; finite, for what else may read logits
 
 
-def told_by(classifier: nn.Module, vectors: Tensor, unseen: Sequence[int] = (), calibration: float = 0.0) -> nn.Module:
-    """A classifier whose last layer scores its hidden features against class vectors, as ``SemanticHead`` does."""
+def give_class_vectors(
+    classifier: nn.Module, vectors: Tensor, unseen: Sequence[int] = (), calibration: float = 0.0
+) -> nn.Module:
+    """A classifier whose last layer scores its hidden features against class vectors, as ``ZeroShotHead`` does."""
     if isinstance(classifier, nn.Linear):
-        return SemanticHead(classifier.in_features, vectors, unseen, calibration)
+        return ZeroShotHead(classifier.in_features, vectors, unseen, calibration)
     name, last = [(name, part) for name, part in classifier.named_modules() if isinstance(part, nn.Linear)][-1]
-    classifier.set_submodule(name, SemanticHead(last.in_features, vectors, unseen, calibration))
+    classifier.set_submodule(name, ZeroShotHead(last.in_features, vectors, unseen, calibration))
     return classifier
 
 
-class SemanticHead(nn.Module):
+class ZeroShotHead(nn.Module):
     """Features scored against class vectors: logit k is (W f + b) · v_k / ‖v_k‖.
 
     As in DeViSE (Frome et al. 2013), with the cross-entropy in place of its ranking loss. The vectors stay as they are;

@@ -36,7 +36,7 @@ def public_functions() -> dict[str, Any]:
 
 L = SimpleNamespace(**public_functions())
 # A helper, the two of Co-Tuning, which fit a regression on the CPU, and a type that typing makes by a function.
-NOT_MAPPED = {"product", "direct_relation", "reverse_relation", "NamedTuple"}
+NOT_MAPPED = {"matmul", "direct_relation", "reverse_relation", "NamedTuple"}
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -362,7 +362,7 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
 }
 
 MAPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
-    "precise": (L.precise, [(5, D)]),
+    "at_least_float32": (L.at_least_float32, [(5, D)]),
     "reversal": (lambda x: L.reverse_gradient(x, 0.5), [(5, D)]),
     "multilinear": (L.multilinear_map, [(5, D), (5, K)]),
     "randomized": (L.randomized_map, [(5, D), (5, K), (D, 7), (K, 7)]),
@@ -386,8 +386,8 @@ MAPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
 )
 def test_precise_raises_what_is_less_than_single(given: torch.dtype, expected: torch.dtype) -> None:
     x = torch.tensor([1.5, -2.0], dtype=given)
-    assert L.precise(x).dtype == expected
-    assert L.precise(x).tolist() == [1.5, -2.0]
+    assert L.at_least_float32(x).dtype == expected
+    assert L.at_least_float32(x).tolist() == [1.5, -2.0]
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -17,14 +17,14 @@ from dann.functional.norms import map_distance, spectral_shrinkage
 from dann.functional.relations import direct_relation, reverse_relation
 from dann.methods.bss import Bss
 from dann.methods.co_tuning import CoTuning
-from dann.methods.delta import Delta, losses_without
+from dann.methods.delta import Delta, losses_without_channels
 from dann.methods.l2_sp import L2SP
 from dann.methods.method import Method
 from dann.methods.multitask import Multitask
 from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
-from dann.networks.stochastic_norm import StochasticNorm, made_stochastic
+from dann.networks.stochastic_norm import StochasticNorm, make_norms_stochastic
 from dann.training.loop import update
 from dann.training.trainer import Trainer, load_pair
 
@@ -322,9 +322,9 @@ def test_stochastic_norm_takes_the_place_of_the_backbones_batch_norm(weights: st
 
 def test_made_stochastic_leaves_nothing_to_do_twice() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    made_stochastic(model)
+    make_norms_stochastic(model)
     first = model[1]
-    made_stochastic(model)
+    make_norms_stochastic(model)
     assert model[1] is first
 
 
@@ -383,8 +383,8 @@ def test_attention_without_computing_anew_is_that_of_whole_forward_passes(model:
 
             with network.backbone.model.get_submodule(layer).register_forward_hook(silenced):
                 expected.append(torch.nn.functional.cross_entropy(method.predict(x), y))
-        found = losses_without(method, network.backbone, layer, 2, x, y)
+        found = losses_without_channels(method, network.backbone, layer, 2, x, y)
         torch.testing.assert_close(found, torch.stack(expected), rtol=0, atol=0)
         whole = method.predict(x)
-    torch.testing.assert_close(method.predict(x), whole)  # nothing is replayed any more
+    torch.testing.assert_close(method.predict(x), whole)  # nothing is replay_outputs any more
     assert found[0] != found[1]

@@ -20,10 +20,10 @@ from dann.methods.bnm import Bnm
 from dann.methods.entropy import EntropyMinimisation
 from dann.methods.mcc import Mcc
 from dann.methods.method import Method
-from dann.methods.rotation import Rotation, turned
+from dann.methods.rotation import Rotation, turn_images
 from dann.methods.self_training import FixMatch, PseudoLabel
 from dann.methods.source_only import SourceOnly
-from dann.methods.vada import Vada, adversarial_perturbation, unit
+from dann.methods.vada import Vada, adversarial_perturbation, scale_to_unit_norm
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
@@ -151,7 +151,7 @@ def test_all_examples_are_forwarded_as_one_batch(name: str) -> None:
     if name == "fixmatch":
         parts.append(batch.target_view)
     if name == "rotation":
-        parts = [batch.source_x, turned(batch.source_x)[0], turned(batch.target_x)[0]]
+        parts = [batch.source_x, turn_images(batch.source_x)[0], turn_images(batch.target_x)[0]]
     expected = 0.9 * before["features.1.running_mean"] + 0.1 * method.network.features[0](torch.cat(parts)).mean(
         (0, 2, 3)
     )
@@ -288,7 +288,7 @@ def test_numbers_out_of_range_are_refused(name: str, options: dict[str, Any], mo
 
 def test_images_are_turned_by_quarters_in_equal_shares() -> None:
     x = torch.randn(8, 3, 5, 5)
-    images, turns = turned(x)
+    images, turns = turn_images(x)
     assert torch.bincount(turns).tolist() == [2, 2, 2, 2]
     seen = set()
     for image, turn in zip(images, turns.tolist(), strict=True):
@@ -298,11 +298,11 @@ def test_images_are_turned_by_quarters_in_equal_shares() -> None:
     assert seen == set(range(8))
     corner = torch.zeros(2, 1, 5, 5)
     corner[:, :, 0, 4] = 1.0  # the upper right corner, which a turn to the left makes the upper left one
-    assert turned(corner)[0][1, 0, 0, 0] == 1.0 and turned(corner)[1].tolist() == [0, 1]
+    assert turn_images(corner)[0][1, 0, 0, 0] == 1.0 and turn_images(corner)[1].tolist() == [0, 1]
 
 
 def test_shares_are_as_equal_as_they_can_be() -> None:
-    assert torch.bincount(turned(torch.randn(6, 3, 5, 5))[1]).tolist() == [2, 2, 1, 1]
+    assert torch.bincount(turn_images(torch.randn(6, 3, 5, 5))[1]).tolist() == [2, 2, 1, 1]
 
 
 def test_rotation_against_numpy() -> None:
@@ -358,7 +358,7 @@ def test_hardly_a_random_direction_of_that_radius_is_worse(classes: int, least: 
     r = perturbation(network, x, 0.01)
     p = softmax(logits_of(network, x))
     found = kl(p, softmax(logits_of(network, x + r)))
-    directions = unit(torch.randn(2000, 6, dtype=torch.float64))
+    directions = scale_to_unit_norm(torch.randn(2000, 6, dtype=torch.float64))
     worst = np.stack([kl(p, softmax(logits_of(network, x + 0.01 * d))) for d in directions]).max(axis=0)
     assert (found / worst).min() > least and (found / worst).mean() > mean
 

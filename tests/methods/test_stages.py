@@ -86,7 +86,7 @@ def test_a_frozen_copy_stays_as_it_was_taken() -> None:
     network(torch.randn(8, 1, 28, 28))
     nn.init.ones_(network.features[0].weight)
     assert not torch.equal(frozen.module[0].weight, network.features[0].weight)
-    frozen.take(network.features)
+    frozen.copy_from(network.features)
     assert addresses == [tensor.data_ptr() for tensor in frozen.state_dict().values()]
     x = torch.randn(8, 1, 28, 28)
     assert torch.equal(frozen(x), holder.eval()[0].features(x))

@@ -94,8 +94,8 @@ def test_a_linear_probe_goes_before_fine_tuning(weights: str, domains: None) -> 
 
 def test_blocks_are_released_one_after_another_the_last_first(weights: str, domains: None) -> None:
     options = FineTuning(start=0.25, gradual=0.5)
-    assert [options.frozen(step / 8, 4) for step in range(8)] == [4, 4, 3, 2, 1, 0, 0, 0]
-    assert [FineTuning(gradual=1.0).frozen(p, 4) for p in (0.0, 0.3, 0.99)] == [3, 2, 0]
+    assert [options.frozen_blocks(step / 8, 4) for step in range(8)] == [4, 4, 3, 2, 1, 0, 0, 0]
+    assert [FineTuning(gradual=1.0).frozen_blocks(p, 4) for p in (0.0, 0.3, 0.99)] == [3, 2, 0]
     trainer = setup_of(weights, {"gradual": 1.0})
     blocks = trainer.method.network.backbone.blocks
     for step in range(STEPS):
