@@ -1,4 +1,4 @@
-"""Fine-tuning that keeps the feature maps that matter (Li et al. 2019)."""
+"""DELTA: fine-tuning that preserves the important feature maps (Li et al. 2019)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,29 +18,30 @@ from dann.networks.backbone import Backbone, measure_width
 from dann.networks.copies import Frozen
 from dann.networks.network import Network, capture_outputs
 
-KEPT = 4  # layers whose maps are kept by default
+DEFAULT_LAYERS = 4  # number of layers whose maps are preserved by default
 
 
 class Delta(Method):
-    """DELTA: fine-tuning on the source whose feature maps stay what they were, each as far as the labels need it.
+    """DELTA: fine-tuning on the source that preserves feature maps, each in proportion to its value for the labels.
 
     Li et al. 2019, "DELTA: deep learning transfer using feature map with attention for convolutional networks". First
-    what follows the backbone descends the label loss by itself. The attention W of each channel is then found: the
-    softmax, over the channels of a layer, of how much the label loss grows where that channel is 0. From then on one
-    update descends the label loss plus α/2 Σ W ‖FM − FM⁰‖², the mean over the examples, FM⁰ the maps of the pretrained
-    backbone in evaluation mode, plus β/2 ‖w‖² over the weights behind the backbone. Only source examples are forwarded.
+    the layers behind the backbone alone descend the label loss. The attention W of each channel is then computed: the
+    softmax, over the channels of a layer, of the increase of the label loss when that channel is set to 0. From then on
+    one update descends the label loss, plus α/2 Σ W ‖FM − FM⁰‖² as a mean over the examples, plus β/2 ‖w‖² over the
+    weights w behind the backbone; FM⁰ are the maps of the pretrained backbone in evaluation mode. Only source examples
+    are forwarded.
 
     Args:
-        weight: α.
-        head_weight: β.
-        layers: of the backbone whose maps are kept, by dotted name in ``features.backbone.model``; by default its
-            last four blocks that give any.
-        attention: whether W is found; else it is the same for all channels of a layer.
-        examples: labelled ones from which it is found.
-        probe: the share of training that trains what follows the backbone alone.
+        weight: α, weight of the distance between feature maps.
+        head_weight: β, weight decay of the layers behind the backbone.
+        layers: layers of the backbone whose maps are preserved, by dotted name in ``features.backbone.model``; by
+            default the last four blocks that output maps.
+        attention: compute W; if false, all channels of a layer have the same weight.
+        examples: number of labelled examples from which W is computed.
+        probe: share of training in which only the layers behind the backbone are trained.
 
     Raises:
-        ValueError: the network has no backbone, or there are no maps of channels ``(N, C, H, W)``.
+        ValueError: the network has no backbone, or the layers do not output maps ``(N, C, H, W)``.
     """
 
     needs_pretrained = True
@@ -96,7 +97,7 @@ class Delta(Method):
 
     @torch.no_grad()
     def _pretrained_maps(self, x: Tensor) -> list[Tensor]:
-        """The maps of the pretrained backbone."""
+        """The feature maps of the pretrained backbone."""
         names = [f"module.model.{name}" for name in self.map_layers]
         with capture_outputs(self.start, names) as maps:
             self.start(x)
@@ -114,22 +115,29 @@ class Delta(Method):
 def choose_map_layers(
     backbone: Backbone, input_shape: tuple[int, ...], layers: Sequence[str] | None
 ) -> tuple[tuple[str, ...], list[int]]:
-    """The named layers of a backbone, or its last four blocks that give feature maps, and their numbers of channels."""
+    """The layers whose maps are preserved, and their numbers of channels.
+
+    Args:
+        layers: dotted names; None for the last four blocks that output feature maps.
+
+    Raises:
+        ValueError: there is no such layer, or a layer does not output feature maps.
+    """
     wanted = backbone.block_names if layers is None else tuple(layers)
     known = dict(backbone.model.named_modules())
     if unknown := [name for name in wanted if name not in known]:
         raise ValueError(f"no layer {unknown[0]!r} in the backbone; its blocks are {', '.join(backbone.block_names)}")
-    with torch.no_grad(), capture_outputs(backbone.model, wanted) as found:
+    with torch.no_grad(), capture_outputs(backbone.model, wanted) as outputs:
         measure_width(backbone, input_shape)
-    kept = [name for name in wanted if name in found and found[name].ndim == 4]
-    if not wanted or len(kept) < (KEPT if layers is None else len(wanted)):
-        raise ValueError("keeps maps of channels, (N, C, H, W), which these layers do not give: choose others")
-    kept = kept[-KEPT:] if layers is None else kept
-    return tuple(kept), [found[name].shape[1] for name in kept]
+    chosen = [name for name in wanted if name in outputs and outputs[name].ndim == 4]
+    if not wanted or len(chosen) < (DEFAULT_LAYERS if layers is None else len(wanted)):
+        raise ValueError("needs feature maps (N, C, H, W), which these layers do not output: choose others")
+    chosen = chosen[-DEFAULT_LAYERS:] if layers is None else chosen
+    return tuple(chosen), [outputs[name].shape[1] for name in chosen]
 
 
 def collect_examples(full_pass: FullPass, count: int) -> tuple[Tensor, Tensor]:
-    """So many labelled training examples and their classes, or all if there are fewer."""
+    """Up to ``count`` labelled training examples and their classes."""
     parts: list[tuple[Tensor, Tensor]] = []
     for part in full_pass.source():
         parts.append(part)
@@ -142,56 +150,56 @@ def collect_examples(full_pass: FullPass, count: int) -> tuple[Tensor, Tensor]:
 def losses_without_channels(
     method: Method, backbone: Backbone, layer: str, channels: int, x: Tensor, y: Tensor
 ) -> Tensor:
-    """The label loss with each channel of a layer of the backbone's model at 0, shape ``(C,)``.
+    """The label loss with one channel of a layer set to 0, for each channel in turn, shape ``(C,)``.
 
-    What comes before that is computed once.
+    All modules before the layer are computed once.
     """
     before = capture_outputs_until(backbone, layer, lambda: method.predict(x))
     losses = []
     with replay_outputs(backbone.model, before):
         for channel in torch.arange(channels, device=x.device).unbind():
 
-            def silenced(module: nn.Module, inputs: Any, output: Tensor, channel: Tensor = channel) -> Tensor:
+            def silence(module: nn.Module, inputs: Any, output: Tensor, channel: Tensor = channel) -> Tensor:
                 return output.index_fill(1, channel, 0)
 
-            with backbone.model.get_submodule(layer).register_forward_hook(silenced):
+            with backbone.model.get_submodule(layer).register_forward_hook(silence):
                 losses.append(label_loss(method.predict(x), y))
     return torch.stack(losses)
 
 
 def capture_outputs_until(backbone: Backbone, layer: str, forward: Callable[[], Tensor]) -> dict[str, Tensor]:
-    """What the blocks of a backbone and the modules between them give, by name, until the layer has given its own.
+    """The outputs of a backbone's blocks and of the modules between them, by name, up to and including ``layer``.
 
-    A module that is called more than once, as an activation may be, is left out.
+    Modules that are called more than once, such as a shared activation, are left out.
     """
-    inside = {name.rpartition(".")[0] for name in backbone.block_names}  # the model, and what holds its blocks
+    inside = {name.rpartition(".")[0] for name in backbone.block_names}  # the model and the containers of its blocks
     modules = {name: module for name, module in backbone.model.named_modules()
                if name == layer or (name.rpartition(".")[0] in inside and name not in inside)}  # fmt: skip
     calls: list[str] = []
-    with capture_outputs(backbone.model, list(modules)) as found, ExitStack() as hooks:
+    with capture_outputs(backbone.model, list(modules)) as outputs, ExitStack() as hooks:
         for name, module in modules.items():
-            hooks.enter_context(module.register_forward_hook(partial(_called, calls, name)))
+            hooks.enter_context(module.register_forward_hook(partial(_record_call, calls, name)))
         forward()
     until = calls[: calls.index(layer) + 1]
-    return {name: found[name] for name in until if calls.count(name) == 1 and name in found}
+    return {name: outputs[name] for name in until if calls.count(name) == 1 and name in outputs}
 
 
 @contextmanager
 def replay_outputs(model: nn.Module, outputs: dict[str, Tensor]) -> Iterator[None]:
-    """Modules of a model give these outputs and compute nothing."""
+    """Let modules of a model return these outputs, by name, instead of computing them, within this context."""
     modules = [model.get_submodule(name) for name in outputs]
     try:
         for module, output in zip(modules, outputs.values(), strict=True):
-            module.forward = partial(_given, output)
+            module.forward = partial(_return_output, output)
         yield
     finally:
         for module in modules:
-            del module.forward  # of the instance; its class's is there again
+            del module.forward  # the attribute of the instance, which hid the method of its class
 
 
-def _called(calls: list[str], name: str, *_: Any) -> None:
+def _record_call(calls: list[str], name: str, *_: Any) -> None:
     calls.append(name)
 
 
-def _given(output: Tensor, *inputs: Any, **options: Any) -> Tensor:
+def _return_output(output: Tensor, *inputs: Any, **options: Any) -> Tensor:
     return output

@@ -1,4 +1,4 @@
-"""A label classifier for each domain on shared features (Caruana 1997)."""
+"""Multitask learning: one label classifier for each domain on shared features (Caruana 1997)."""
 
 from typing import Annotated, Literal
 
@@ -15,16 +15,17 @@ from dann.networks.network import Network, Outputs
 
 
 class Multitask(Method):
-    """Multitask: features that serve several domains, each of which has a label classifier of its own.
+    """Multitask: shared features of several domains, and a separate label classifier for each domain.
 
     Caruana 1997, "Multitask learning". One update descends the label loss of every labelled example under the
-    classifier of its own domain, in that classifier and the features. Labelled target examples
-    (``data.target_labelled``) have a classifier of their own. No other target example is read.
+    classifier of its domain, in that classifier and the features. The examples of all sources are forwarded together,
+    as one batch. Labelled target examples (``data.target_labelled``) are part of it and have a classifier of their own.
+    Other target examples are not forwarded.
 
     Args:
-        sources: S, the number of source domains.
-        predict: ``mean``, the mean probability of the sources' classifiers; ``target``, the target's own classifier,
-            which needs labelled target examples.
+        sources: S, number of source domains.
+        predict: prediction on target: ``mean`` for the mean probability of the source classifiers, ``target`` for the
+            target's classifier, which needs labelled target examples.
     """
 
     def __init__(

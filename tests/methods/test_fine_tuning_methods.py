@@ -219,7 +219,7 @@ def test_attention_is_how_much_the_label_loss_grows_without_a_channel() -> None:
 
 @pytest.mark.parametrize("name", ["l2_sp", "delta", "co_tuning"])
 def test_methods_of_a_backbone_refuse_a_network_without(name: str, weights: str, domains: None) -> None:
-    with pytest.raises(BadInput, match=f"{name}: needs a pretrained backbone, and one that is trained"):
+    with pytest.raises(BadInput, match=f"{name}: needs a pretrained backbone that is trained"):
         setup_of(weights, None, method={"name": name}, network={"name": "mnist"})
     for norm in ("frozen", "train"):
         with pytest.raises(
@@ -252,9 +252,9 @@ def test_relations_of_classes_without_examples_are_0() -> None:
     ("model", "options", "message"),
     [
         ("resnet18", {"layers": ["layer9"]}, "no layer 'layer9' in the backbone; its blocks are conv1, "),
-        ("resnet18", {"layers": ["avgpool", "fc"]}, "which these layers do not give"),
-        ("resnet18", {"layers": []}, "which these layers do not give"),
-        ("vit_b_16", {}, "which these layers do not give"),
+        ("resnet18", {"layers": ["avgpool", "fc"]}, "which these layers do not output"),
+        ("resnet18", {"layers": []}, "which these layers do not output"),
+        ("vit_b_16", {}, "which these layers do not output"),
     ],
 )
 def test_delta_needs_maps_of_channels(model: str, options: dict[str, Any], message: str) -> None:
@@ -267,7 +267,7 @@ def test_delta_needs_maps_of_channels(model: str, options: dict[str, Any], messa
 def test_delta_keeps_the_last_maps_of_a_network_without_blocks() -> None:
     with torch.device("meta"):
         method = Delta(NETWORKS["torchvision"](PHOTO, 3, model="vgg11", weights="none"))
-    assert method.kept == ("features.11", "features.13", "features.16", "features.18")
+    assert method.map_layers == ("features.11", "features.13", "features.16", "features.18")
     assert method.attention_3.shape == (512,)
 
 

@@ -339,7 +339,7 @@ def test_rotation_is_for_square_images(network: str, shape: tuple[int, ...]) -> 
 def test_rotation_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "rotation", Rotation)
     config = config_of(MOONS, method={"name": "rotation"})
-    with pytest.raises(BadInput, match="rotation: rotation turns square images"):
+    with pytest.raises(BadInput, match="rotation: rotation needs square images"):
         Trainer.of(config, load_pair(config.data), 0, torch.device("cpu"))
 
 
