@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from method_cases import OF_BACKBONES, OPTIONS
+from method_cases import OF_BACKBONES, OPTIONS, method_config
 from tiny import DIAGNOSED, TINY, Silent, write_tiny
 from torch import Tensor
 
