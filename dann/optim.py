@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]  # the latter groups, as torch has them
+Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]  # the latter: parameter groups as in torch.optim
 Schedule = Callable[[float], float]
 
 
@@ -22,23 +22,41 @@ def sgd(
     weight_decay: float = 0.0,
     nesterov: bool = False,
 ) -> torch.optim.Optimizer:
-    """Stochastic gradient descent; the paper's choice with its defaults here (Ganin et al. 2016, section 5.2.2)."""
+    """Stochastic gradient descent; the optimiser of Ganin et al. 2016, section 5.2.2, whose values are the defaults.
+
+    Args:
+        lr: learning rate.
+        momentum: factor of the previous update that is added to the next one.
+        weight_decay: factor of the weights that is added to the gradient (L2 regularisation).
+        nesterov: use Nesterov's momentum.
+    """
     optimizer = torch.optim.SGD(
         parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=True
     )
     for parameter in (each for group in optimizer.param_groups for each in group["params"]) if momentum else []:
-        # Made at the first step, the fused optimiser would fail where a phase steps some of them for the first time.
+        # Created here, because the fused optimiser fails if only some parameters of a group have a buffer yet, as
+        # happens with methods whose phases step different parameters.
         optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer
 
 
 def adam(parameters: Parameters, *, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:
-    """Adam (Kingma and Ba 2015); weight decay is added to the gradient (L2 regularisation)."""
+    """Adam (Kingma and Ba 2015).
+
+    Args:
+        lr: learning rate.
+        weight_decay: factor of the weights that is added to the gradient (L2 regularisation).
+    """
     return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
 
 def adamw(parameters: Parameters, *, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:
-    """AdamW: Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+    """AdamW: Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    Args:
+        lr: learning rate.
+        weight_decay: factor of the weights that is subtracted from them at each step, times the learning rate.
+    """
     return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
 
@@ -46,21 +64,31 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": sgd, "adam
 
 
 def ramp(progress: float, gamma: float = 10.0) -> float:
-    """λ rises smoothly from 0 to (nearly) 1: 2 / (1 + exp(−γp)) − 1 (Ganin et al. 2016, section 5.2.2).
+    """A smooth rise of λ from 0 to nearly 1: 2 / (1 + exp(−γp)) − 1 (Ganin et al. 2016, section 5.2.2).
 
-    The discriminator's first, noisy gradients are held back from the features; the discriminator itself always
-    learns at full rate, because λ acts inside the gradient reversal.
+    A small λ keeps the noisy gradients of the untrained discriminator from the features. The discriminator itself
+    always learns at full rate, because λ acts inside the gradient reversal.
+
+    Args:
+        progress: p, the share of training done, in [0, 1].
+        gamma: γ, the steepness.
     """
     return 2.0 / (1.0 + math.exp(-gamma * progress)) - 1.0
 
 
 def inverse(progress: float, alpha: float = 10.0, beta: float = 0.75) -> float:
-    """The learning rate falls as 1 / (1 + αp)^β times its first value (Ganin et al. 2016, section 5.2.2)."""
+    """The decay of the learning rate, 1 / (1 + αp)^β times its initial value (Ganin et al. 2016, section 5.2.2).
+
+    Args:
+        progress: p, the share of training done, in [0, 1].
+        alpha: α.
+        beta: β.
+    """
     return float((1.0 + alpha * progress) ** -beta)
 
 
 def constant(progress: float) -> float:
-    """1 throughout."""
+    """No schedule: 1 at all times."""
     return 1.0
 
 

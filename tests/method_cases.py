@@ -1,4 +1,4 @@
-"""Batches, domains and configurations on which every method is tried."""
+"""Batches, full passes and configurations that tests of all methods share."""
 
 import atexit
 import shutil
@@ -15,9 +15,13 @@ import torch
 from dann.config.schema import Config, resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.own_arrays import from_arrays
-from dann.data.domain import Domain
+from dann.data.domain import Domain, Split
+from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
+from dann.data.transforms.transform import Transform, TransformOptions
 from dann.methods.all_methods import METHODS
+from dann.methods.method import Method
+from dann.training.loop import update
 
 INPUTS = {
     "mnist": (3, 28, 28),
@@ -48,9 +52,24 @@ def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: to
     return Batch(source, torch.arange(count) % classes, target + 1, torch.zeros(count, dtype=torch.int64))
 
 
+def full_pass_of(source: Batch, target: torch.Tensor) -> FullPass:
+    """A full pass whose labelled examples, training and held-out ones, are those of a batch."""
+    labelled = Split.of(source.source_x, source.source_y)
+    unlabelled = Split.of(target, torch.full((len(target),), -1))
+    transform = Transform(TransformOptions(normalise="none"), labelled)
+    return FullPass(labelled, labelled, unlabelled, (transform, transform), torch.device("cpu"))
+
+
+def train_steps(method: Method, batch: Batch, steps: int = 3, progress: float = 0.5) -> Method:
+    """Train a method on one batch, in all phases of some steps."""
+    optimizer = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(steps):
+        for phase in method.phases(progress):
+            update(method, batch, progress, phase, optimizer)
+    return method
+
+
 OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "mlls"}, "delta": {"layers": ["layer1"]}}
-
-
 OF_BACKBONES = ("l2_sp", "delta", "co_tuning")
 
 
@@ -62,7 +81,7 @@ def made_up(name: str, shape: tuple[int, ...], shift: float) -> Callable[[], Dom
     return lambda: from_arrays(name, x, y)
 
 
-def config_of(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Config:
+def method_config(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Config:
     for number, domain in enumerate(("one", "another", "third")):
         monkeypatch.setitem(DOMAINS, domain, made_up(domain, INPUTS[network], float(number)))
     sources = ["one", "another"][: METHODS[name].sources or 1] if name != "mdan" else ["one", "another"]

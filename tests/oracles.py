@@ -34,3 +34,13 @@ def leaf(x: np.ndarray) -> Tensor:
 
 def shannon(probabilities: np.ndarray) -> float:
     return -sum(p * math.log(p) for p in probabilities if p > 0)
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    """Standard normal numbers of a fixed seed."""
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def norm(x: np.ndarray) -> float:
+    """The Euclidean norm of a vector."""
+    return math.sqrt(sum(value**2 for value in x))

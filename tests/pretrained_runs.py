@@ -1,19 +1,32 @@
-"""Runs on a small ResNet whose weights count as pretrained."""
+"""Networks and runs on a ResNet-18 whose random weights count as pretrained."""
 
 from typing import Any
 
 import torch
+from method_cases import resnet_weights
 
 from dann.config.schema import resolve
+from dann.methods.method import Method
+from dann.networks.all_networks import NETWORKS
+from dann.networks.network import Network
 from dann.training.trainer import Trainer, load_pair
 
 CPU = torch.device("cpu")
-
-
 STEPS = 8
-
-
 PHOTO = (3, 32, 32)
+
+
+def resnet_network(head: str = "linear") -> Network:
+    torch.manual_seed(0)
+    return NETWORKS["torchvision"](PHOTO, 5, model="resnet18", weights=resnet_weights(), head=head)
+
+
+def perturb_weights(method: Method) -> Method:
+    """Move all weights of a method a little from where they started."""
+    with torch.no_grad():
+        for parameter in method.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return method
 
 
 def setup_of(weights: str, finetune: dict[str, Any] | None, seed: int = 1, **changes: Any) -> Trainer:

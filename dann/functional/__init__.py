@@ -1,1 +1,1 @@
-"""Pure functions of tensors: the gradient reversal and every loss, each with its source."""
+"""Pure tensor functions: the gradient reversal and every loss, each with its source."""

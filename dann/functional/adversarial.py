@@ -1,4 +1,4 @@
-"""The gradient reversal, the losses of a domain discriminator, and what CDAN gives it to see."""
+"""Gradient reversal, losses of a domain discriminator, and the discriminator inputs and weights of CDAN."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dann.functional.precision import precise, product
+from dann.functional.precision import at_least_float32, matmul
 
 
 class _ReverseGradient(torch.autograd.Function):
@@ -16,13 +16,13 @@ class _ReverseGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, weight: float | Tensor) -> Tensor:
-        return x.view_as(x)  # a view, not x itself: autograd needs a new output to hang the reversal on
+        return x.view_as(x)  # a view, because autograd attaches the backward pass to a new output, not to x itself
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, float | Tensor], output: Tensor) -> None:
         ctx.number, weight = None, inputs[1]
         if isinstance(weight, Tensor):
-            ctx.save_for_backward(weight)  # the only way in which vmap's rule sees that it differs between replicas
+            ctx.save_for_backward(weight)  # vmap maps over saved tensors only, and replicas may differ in λ
         else:
             ctx.number = weight
 
@@ -39,7 +39,7 @@ def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:
 
     Args:
         x: any shape.
-        weight: λ, a number or a tensor that broadcasts against ``x``; it receives no gradient itself.
+        weight: λ, a number or a tensor that broadcasts against ``x``; it receives no gradient.
     """
     result: Tensor = _ReverseGradient.apply(x, weight)
     return result
@@ -51,22 +51,22 @@ def domain_loss(
     source_weight: Tensor | None = None,
     target_weight: Tensor | None = None,
 ) -> Tensor:
-    """The mean binary cross-entropy of the domain labels, each domain counting one half, in nats.
+    """Binary cross-entropy of the domain labels in nats; each domain contributes one half.
 
-    Ganin et al. 2016, equation (9) with d = 0 for source and d = 1 for target: a discriminator at chance costs
-    ln 2 = 0.693. Some libraries add the two domains' means instead, which doubles the loss and so the trade-off. With
-    as many examples of each domain it is the mean over all of them. With more of one than of the other each domain has
-    a mean of its own, as in the equation, and the loss is the mean of both: in a mean over all examples a discriminator
-    would win by telling which domain has more.
+    Ganin et al. 2016, equation (9) with d = 0 for source and d = 1 for target. A discriminator at chance has a loss of
+    ln 2 = 0.693. Some libraries sum the means of the two domains instead of averaging them, which doubles the loss and
+    with it the trade-off. For N = M the loss is the mean over all examples. For N ≠ M it is the mean of the two
+    domain means, as in the equation; in a mean over all examples the discriminator could lower its loss by always
+    predicting the larger domain.
 
     Args:
-        source_logits: shape ``(N,)``, the logit of "this is a target example" for each source example.
-        target_logits: shape ``(M,)``, the same for the target examples.
-        source_weight: of each source example, shape ``(N,)``, by default 1. The source's mean is Σ wᵢ lᵢ / N: the
-            weights are not normalised.
-        target_weight: of each target example, shape ``(M,)``, by default 1.
+        source_logits: logits of "this is a target example" for the source examples, shape ``(N,)``.
+        target_logits: the same for the target examples, shape ``(M,)``.
+        source_weight: weight w of each source example, shape ``(N,)``; 1 by default. The source mean is Σ wᵢ lᵢ / N:
+            the weights are not normalised.
+        target_weight: weight of each target example, shape ``(M,)``; 1 by default.
     """
-    logits = precise(torch.cat([source_logits, target_logits]))
+    logits = at_least_float32(torch.cat([source_logits, target_logits]))
     n, m = len(source_logits), len(target_logits)
     labels = torch.cat([logits.new_zeros(n), logits.new_ones(m)])
     if source_weight is None and target_weight is None and n == m:
@@ -75,7 +75,7 @@ def domain_loss(
     target_weight = logits.new_ones(m) if target_weight is None else target_weight
     losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     half = (n + m) / 2
-    weights = torch.cat([precise(source_weight) * (half / n), precise(target_weight) * (half / m)])
+    weights = torch.cat([at_least_float32(source_weight) * (half / n), at_least_float32(target_weight) * (half / m)])
     return (weights * losses).mean()
 
 
@@ -87,14 +87,14 @@ def domain_adversarial_loss(
     source_weight: Tensor | None = None,
     target_weight: Tensor | None = None,
 ) -> Tensor:
-    """The domain loss, which the discriminator descends and the features ascend, λ times as strongly.
+    """The domain loss behind a gradient reversal: the discriminator descends it, the features ascend λ times it.
 
-    Ganin et al. 2016, equation (18). Both domains go through the discriminator as one batch.
+    Ganin et al. 2016, equation (18). Both domains pass through the discriminator as one batch.
 
     Args:
-        discriminator: maps ``(N + M, D)`` to the logits of "this is a target example", ``(N + M,)``.
-        source: shape ``(N, D)``.
-        target: shape ``(M, D)``.
+        discriminator: maps ``(N + M, D)`` to logits of "this is a target example", shape ``(N + M,)``.
+        source: source features, shape ``(N, D)``.
+        target: target features, shape ``(M, D)``.
         weight: λ.
         source_weight: as in ``domain_loss``.
         target_weight: as in ``domain_loss``.
@@ -104,35 +104,35 @@ def domain_adversarial_loss(
 
 
 def confusion_loss(logits: Tensor) -> Tensor:
-    """The mean cross-entropy of a discriminator's output with the uniform label, in nats.
+    """Mean cross-entropy between a discriminator's output and the uniform domain label, in nats.
 
-    Tzeng et al. 2015, also equation (8) of Tzeng et al. 2017 (ADDA), which adds up the two domains' means:
-    −½ log σ(z) − ½ log σ(−z), at least ln 2, which it is at z = 0.
+    Tzeng et al. 2015; also equation (8) of Tzeng et al. 2017 (ADDA), which sums the means of the two domains:
+    −½ log σ(z) − ½ log σ(−z). The minimum is ln 2, at z = 0.
 
     Args:
-        logits: of the examples of both domains, shape ``(N,)``.
+        logits: the discriminator's logits for the examples of both domains, shape ``(N,)``.
     """
-    logits = precise(logits)
+    logits = at_least_float32(logits)
     return -(F.logsigmoid(logits) + F.logsigmoid(-logits)).mean() / 2
 
 
 def multilinear_map(features: Tensor, probabilities: Tensor) -> Tensor:
-    """The outer product of each example's features and class probabilities, shape ``(N, K·D)``.
+    """The outer product of each example's features and class probabilities, flattened to ``(N, K·D)``.
 
-    Long et al. 2018 (CDAN). Class by class: entry k·D + d is p_k f_d.
+    Long et al. 2018 (CDAN). Ordered by class: entry k·D + d is p_k f_d.
 
     Args:
         features: shape ``(N, D)``.
         probabilities: shape ``(N, K)``.
     """
-    return (precise(probabilities)[:, :, None] * precise(features)[:, None, :]).flatten(1)
+    return (at_least_float32(probabilities)[:, :, None] * at_least_float32(features)[:, None, :]).flatten(1)
 
 
 def randomized_map(features: Tensor, probabilities: Tensor, feature_matrix: Tensor, class_matrix: Tensor) -> Tensor:
     """A random projection of the multilinear map, shape ``(N, d)``.
 
-    Long et al. 2018 (CDAN): (f R_f) ⊙ (p R_g) / √d. With independent standard normal entries in the matrices its inner
-    products are those of the multilinear map in expectation.
+    Long et al. 2018 (CDAN): (f R_f) ⊙ (p R_g) / √d. If the entries of both matrices are independent standard normal,
+    inner products equal those of the multilinear map in expectation.
 
     Args:
         features: shape ``(N, D)``.
@@ -140,20 +140,20 @@ def randomized_map(features: Tensor, probabilities: Tensor, feature_matrix: Tens
         feature_matrix: R_f, shape ``(D, d)``.
         class_matrix: R_g, shape ``(K, d)``.
     """
-    projected_features = product(precise(features), precise(feature_matrix))
-    projected_classes = product(precise(probabilities), precise(class_matrix))
+    projected_features = matmul(at_least_float32(features), at_least_float32(feature_matrix))
+    projected_classes = matmul(at_least_float32(probabilities), at_least_float32(class_matrix))
     return projected_features * projected_classes / math.sqrt(feature_matrix.shape[1])
 
 
 def entropy_weight(logits: Tensor) -> Tensor:
-    """The weight 1 + exp(−H) of each example, shape ``(N,)``, H the entropy of its prediction in nats.
+    """The weight 1 + exp(−H) of each example, shape ``(N,)``, where H is the entropy of its prediction in nats.
 
-    Long et al. 2018 (CDAN). It is 2 for a certain prediction and 1 + 1/K for a uniform one. The gradient flows through
-    it: detach it where the weights are to be held fixed.
+    Long et al. 2018 (CDAN). The weight is 2 for a certain prediction and 1 + 1/K for a uniform one. It is
+    differentiable: detach it to hold the weights fixed.
 
     Args:
         logits: shape ``(N, K)``.
     """
-    log_probabilities = precise(logits).log_softmax(1)
+    log_probabilities = at_least_float32(logits).log_softmax(1)
     negative_entropies = (log_probabilities.exp() * log_probabilities).sum(1)
     return negative_entropies.exp() + 1

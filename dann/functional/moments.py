@@ -1,4 +1,4 @@
-"""Distances of two samples by their means, covariances and kernel mean embeddings."""
+"""Distances between two samples: of means, of covariances, and of kernel mean embeddings (MMD)."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -7,20 +7,20 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from dann.functional.precision import precise, product
+from dann.functional.precision import at_least_float32, matmul
 
 Estimator = Literal["unbiased", "biased", "linear", "neighbours"]
 Bandwidth = Literal["median", "mean"]
-ROUNDING = 100  # units in the last place by which distances of equal examples may differ from 0
+ROUNDING = 100  # units in the last place: rounding errors in the squared distance of equal examples stay below this
 
 
 class Kernels(NamedTuple):
     """A mean of Gaussian kernels: k(x, y) = mean over the multipliers c of exp(−‖x − y‖² / (c b)).
 
     Attributes:
-        multipliers: c.
-        bandwidth: b, a number, or the median or the mean of the squared distances of all pairs of the N + M examples.
-            No gradient flows through it.
+        multipliers: c, one for each kernel.
+        bandwidth: b: a number, or ``median`` or ``mean`` for that of the squared distances between all pairs of the
+            N + M examples. No gradient flows through it.
     """
 
     multipliers: Sequence[float] = (1.0,)
@@ -28,7 +28,7 @@ class Kernels(NamedTuple):
 
 
 def mean_distance(source: Tensor, target: Tensor) -> Tensor:
-    """The squared Euclidean distance of the two means: the squared MMD with a linear kernel.
+    """The squared Euclidean distance between the two means: the squared MMD with a linear kernel.
 
     Tzeng et al. 2014 (DDC), equation (1), squared.
 
@@ -36,11 +36,11 @@ def mean_distance(source: Tensor, target: Tensor) -> Tensor:
         source: shape ``(N, D)``.
         target: shape ``(M, D)``.
     """
-    return (precise(source).mean(0) - precise(target).mean(0)).square().sum()
+    return (at_least_float32(source).mean(0) - at_least_float32(target).mean(0)).square().sum()
 
 
 def coral(source: Tensor, target: Tensor) -> Tensor:
-    """The squared Frobenius distance of the two covariances over 4D².
+    """The squared Frobenius distance between the two covariance matrices, divided by 4D².
 
     Sun and Saenko 2016 (Deep CORAL), equations (1) to (3). The covariances divide by N − 1 and M − 1.
 
@@ -52,8 +52,8 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
 
 
 def _covariance(features: Tensor) -> Tensor:
-    centred = precise(features) - precise(features).mean(0)
-    return product(centred.T, centred) / (len(features) - 1)
+    centred = at_least_float32(features) - at_least_float32(features).mean(0)
+    return matmul(centred.T, centred) / (len(features) - 1)
 
 
 def mk_mmd(
@@ -72,10 +72,11 @@ def mk_mmd(
         source: shape ``(N, D)``.
         target: shape ``(M, D)``.
         estimator: ``unbiased`` is Gretton's equation (3), a U-statistic that can be negative and needs two examples of
-            each domain; ``biased`` is equation (5), over all pairs, i = j too; ``linear`` is equation (14), over
-            disjoint pairs of examples: only as many of them as the smaller domain has, and an even number;
-            ``neighbours`` is the same over the pairs of each of these examples with the next, the last with the first.
-        multipliers: of the bandwidth, as in ``Kernels``.
+            each domain. ``biased`` is equation (5), over all pairs including i = j. ``linear`` is equation (14), over
+            disjoint pairs of examples; it uses as many examples of each domain as the smaller one has, rounded down
+            to an even number. ``neighbours`` evaluates the same expression on those examples, pairing each with the
+            next and the last with the first.
+        multipliers: one factor of the bandwidth for each kernel, as in ``Kernels``.
         bandwidth: as in ``Kernels``.
     """
     return jmmd([source], [target], estimator=estimator, kernels=[Kernels(multipliers, bandwidth)])
@@ -88,19 +89,22 @@ def jmmd(
     estimator: Estimator = "biased",
     kernels: Sequence[Kernels] | None = None,
 ) -> Tensor:
-    """The squared maximum mean discrepancy of the joint distributions of several layers.
+    """The squared maximum mean discrepancy between the joint distributions of several layers.
 
-    Long et al. 2017 (JAN), equations (8) and (9), the ``linear`` estimator (11): the kernel is the product of the
-    layers' kernels. With one layer it is ``mk_mmd``.
+    Long et al. 2017 (JAN), equations (8) and (9); the ``linear`` estimator is equation (11). The kernel is the product
+    of the layers' kernels. With a single layer it equals ``mk_mmd``.
 
     Args:
-        sources: of each layer, shape ``(N, D_l)``.
-        targets: of each layer, shape ``(M, D_l)``.
+        sources: source outputs of each layer l, shape ``(N, D_l)``.
+        targets: target outputs of each layer l, shape ``(M, D_l)``.
         estimator: as in ``mk_mmd``.
-        kernels: of each layer; by default one Gaussian kernel, its bandwidth the layer's own median.
+        kernels: one entry for each layer; by default a single Gaussian kernel whose bandwidth is the median of that
+            layer.
     """
     kernels = [Kernels() for _ in sources] if kernels is None else kernels
-    layers = [(precise(source), precise(target)) for source, target in zip(sources, targets, strict=True)]
+    layers = [
+        (at_least_float32(source), at_least_float32(target)) for source, target in zip(sources, targets, strict=True)
+    ]
     if estimator in {"linear", "neighbours"}:
         return _linear(layers, kernels, neighbours=estimator == "neighbours")
     of_layers = []
@@ -111,19 +115,22 @@ def jmmd(
 
 
 def _quadratic(kernel: Tensor, sources: int, estimator: Estimator) -> Tensor:
-    """The estimate from the kernel of all pairs, shape ``(N + M, N + M)``, the source examples first."""
+    """The quadratic-time estimate from the kernel matrix of all pairs, ``(N + M, N + M)``, source examples first."""
     mean = _mean_of_distinct if estimator == "unbiased" else torch.mean
     within = mean(kernel[:sources, :sources]) + mean(kernel[sources:, sources:])
     return within - 2 * kernel[:sources, sources:].mean()
 
 
 def _mean_of_distinct(kernel: Tensor) -> Tensor:
-    """The mean over i ≠ j."""
+    """The mean over the off-diagonal entries, i ≠ j."""
     return (kernel.sum() - kernel.diagonal().sum()) / (len(kernel) * (len(kernel) - 1))
 
 
 def _linear(layers: Sequence[tuple[Tensor, Tensor]], kernels: Sequence[Kernels], neighbours: bool) -> Tensor:
-    """Gretton et al. 2012, equation (14): the mean of k(x, x′) + k(y, y′) − k(x, y′) − k(x′, y), pair by pair."""
+    """The linear-time estimate (Gretton et al. 2012, equation 14).
+
+    The mean over the pairs of k(x, x′) + k(y, y′) − k(x, y′) − k(x′, y).
+    """
     of_layers = []
     for (source, target), kernel in zip(layers, kernels, strict=True):
         even = min(len(source), len(target)) // 2 * 2
@@ -138,26 +145,26 @@ def _linear(layers: Sequence[tuple[Tensor, Tensor]], kernels: Sequence[Kernels],
 
 
 def _pooled_distances(source: Tensor, target: Tensor) -> Tensor:
-    """The squared distances of all examples, shape ``(N + M, N + M)``, the source examples first."""
+    """The squared distances between all examples, shape ``(N + M, N + M)``, source examples first."""
     pooled = torch.cat([source, target])
-    # Shifting all examples changes no distance, but ‖x‖² + ‖y‖² − 2xy cancels less near the origin, and equal examples
-    # come out at exactly 0.
+    # Shifting all examples changes no distance, but ‖x‖² + ‖y‖² − 2xy loses fewer digits near the origin, and the
+    # distance of equal examples is exactly 0.
     pooled = pooled - pooled[:1].detach()
     squares = pooled.square().sum(1)
-    distances = squares[:, None] + squares[None, :] - 2 * product(pooled, pooled.T)
+    distances = squares[:, None] + squares[None, :] - 2 * matmul(pooled, pooled.T)
     own = torch.eye(len(pooled), dtype=torch.bool, device=pooled.device)
     return distances.masked_fill(own, 0).clamp_min(0)  # rounding leaves other values, less than 0 too
 
 
 def _evaluate(kernels: Kernels, distances: Tensor, pooled: Tensor) -> Tensor:
-    """The kernels' mean at squared distances; ``pooled`` are those of all examples, for the bandwidth."""
+    """The mean of the kernels at ``distances``; the bandwidth comes from ``pooled``, the distances of all examples."""
     given = kernels.bandwidth
     bandwidth = _bandwidth(pooled, given) if isinstance(given, str) else given
     return torch.stack([torch.exp(-distances / (c * bandwidth)) for c in kernels.multipliers]).mean(0)
 
 
 def _bandwidth(distances: Tensor, bandwidth: Bandwidth) -> Tensor:
-    """The median or mean of the distances of the pairs i < j, above 0 by so much that it is no rounding error."""
+    """The median or mean of the distances of the pairs i < j, but no less than their rounding error."""
     row, column = torch.triu_indices(len(distances), len(distances), offset=1, device=distances.device)
     pairs = distances.detach()[row, column]
     if bandwidth == "median":
@@ -165,6 +172,6 @@ def _bandwidth(distances: Tensor, bandwidth: Bandwidth) -> Tensor:
         width = (ordered[middle] + ordered[-middle - 1]) / 2
     else:
         width = pairs.mean()
-    # Where most examples are equal, as with dead features, all that their distances hold is rounding.
+    # If most examples are equal, as with dead features, their distances are rounding errors, of no use as a bandwidth.
     smallest = ROUNDING * torch.finfo(width.dtype).eps * pairs.amax() + torch.finfo(width.dtype).tiny ** 0.5
     return width.maximum(smallest)

@@ -1,4 +1,4 @@
-"""Losses of class predictions: with labels, without, and between two classifiers."""
+"""Losses of class predictions: supervised, unsupervised, and between two classifiers."""
 
 import math
 
@@ -6,46 +6,47 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 
 
 def label_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
-    """The mean cross-entropy of the class labels, in nats; in float32 or better, whatever autocast makes of logits.
+    """Mean cross-entropy with the class labels, in nats, computed in float32 or better.
 
     Args:
         logits: shape ``(N, K)``.
         labels: class indices, shape ``(N,)``.
-        weight: of each example, shape ``(N,)``; the loss is the weighted mean, Σ wᵢ lᵢ / Σ wᵢ.
-        smoothing: s; the label counts 1 − s + s/K and every other class s/K.
+        weight: weight w of each example, shape ``(N,)``; the loss is then the weighted mean, Σ wᵢ lᵢ / Σ wᵢ.
+        smoothing: label smoothing s; the target probability is 1 − s + s/K for the label and s/K for every other
+            class.
     """
     if weight is None:
-        return F.cross_entropy(precise(logits), labels, label_smoothing=smoothing)
+        return F.cross_entropy(at_least_float32(logits), labels, label_smoothing=smoothing)
     losses, weight = (
-        F.cross_entropy(precise(logits), labels, reduction="none", label_smoothing=smoothing),
-        precise(weight),
+        F.cross_entropy(at_least_float32(logits), labels, reduction="none", label_smoothing=smoothing),
+        at_least_float32(weight),
     )
     return (weight * losses).sum() / weight.sum()
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """The mean Shannon entropy of the predictions, in nats.
+    """Mean Shannon entropy of the predictions, in nats.
 
     Grandvalet and Bengio 2005.
 
     Args:
         logits: shape ``(N, K)``.
     """
-    return _entropies(precise(logits).log_softmax(1)).mean()
+    return _entropies(at_least_float32(logits).log_softmax(1)).mean()
 
 
 def marginal_entropy(logits: Tensor) -> Tensor:
-    """The Shannon entropy of the mean prediction, in nats: the diversity term of information maximisation.
+    """Shannon entropy of the mean prediction, in nats: the diversity term of information maximisation.
 
     Args:
         logits: shape ``(N, K)``.
     """
-    # The mean's logarithm from logarithms: log 0 of a class that nobody predicts would make NaN.
-    return _entropies(precise(logits).log_softmax(1).logsumexp(0) - math.log(len(logits)))
+    # log of the mean, by logsumexp: a class that no example predicts has a mean of 0, whose logarithm would give NaN.
+    return _entropies(at_least_float32(logits).log_softmax(1).logsumexp(0) - math.log(len(logits)))
 
 
 def _entropies(log_probabilities: Tensor) -> Tensor:
@@ -53,47 +54,47 @@ def _entropies(log_probabilities: Tensor) -> Tensor:
 
 
 def class_confusion(logits: Tensor, temperature: float = 2.5) -> Tensor:
-    """The minimum class confusion loss: how often two classes are predicted together, between 0 and 1 − 1/K.
+    """The minimum class confusion loss, in [0, 1 − 1/K]: large if examples have two or more probable classes.
 
-    Jin et al. 2020 (MCC), equations (1) to (7): C = Yᵀ W Y with Y the softmax of logits / T and W diagonal with
-    wᵢ ∝ 1 + exp(−H(yᵢ)), held fixed; the rows of C are normalised to sum to 1; the loss is the sum of what is off the
-    diagonal, over K.
+    Jin et al. 2020 (MCC), equations (1) to (7): C = Yᵀ W Y, where Y is the softmax of logits / T and W is diagonal with
+    wᵢ ∝ 1 + exp(−H(yᵢ)), held fixed. Each row of C is normalised to sum to 1. The loss is the sum of the off-diagonal
+    entries, divided by K.
 
     Args:
         logits: shape ``(N, K)``.
         temperature: T.
     """
-    log_probabilities = (precise(logits) / temperature).log_softmax(1)
+    log_probabilities = (at_least_float32(logits) / temperature).log_softmax(1)
     log_weights = torch.log1p(torch.exp(-_entropies(log_probabilities))).detach()
-    # Row j of the normalised C is Σᵢ aᵢⱼ yᵢ with aᵢⱼ = wᵢ yᵢⱼ / Σ wᵢ yᵢⱼ: a softmax over the examples, so that a class
-    # that nobody predicts divides nothing by 0.
+    # Row j of the normalised C is Σᵢ aᵢⱼ yᵢ with aᵢⱼ = wᵢ yᵢⱼ / Σ wᵢ yᵢⱼ, which is a softmax over the examples: no
+    # division by 0 for a class that no example predicts.
     shares = (log_weights[:, None] + log_probabilities).softmax(0)
     diagonal = (shares * log_probabilities.exp()).sum()
     return 1.0 - diagonal / logits.shape[1]
 
 
 def nuclear_norm(logits: Tensor) -> Tensor:
-    """Minus the nuclear norm of the predictions over N: low where they are certain and diverse.
+    """The negative nuclear norm of the prediction matrix, divided by N: low for certain and diverse predictions.
 
     Cui et al. 2020 (BNM).
 
     Args:
         logits: shape ``(N, K)``.
     """
-    norm: Tensor = torch.linalg.svdvals(precise(logits).softmax(1)).sum()
+    norm: Tensor = torch.linalg.svdvals(at_least_float32(logits).softmax(1)).sum()
     return -norm / len(logits)
 
 
 def classifier_discrepancy(logits: Tensor, other: Tensor) -> Tensor:
-    """The mean absolute difference of two classifiers' probabilities, over examples and classes.
+    """Mean absolute difference between the probabilities of two classifiers, over examples and classes.
 
     Saito et al. 2018 (MCD).
 
     Args:
-        logits: shape ``(N, K)``.
-        other: of the other classifier, shape ``(N, K)``.
+        logits: of one classifier, shape ``(N, K)``.
+        other: logits of the other, shape ``(N, K)``.
     """
-    return (precise(logits).softmax(1) - precise(other).softmax(1)).abs().mean()
+    return (at_least_float32(logits).softmax(1) - at_least_float32(other).softmax(1)).abs().mean()
 
 
 def margin_disparity(
@@ -103,50 +104,51 @@ def margin_disparity(
     target_adversary: Tensor,
     margin: float = 4.0,
 ) -> Tensor:
-    """What the adversarial classifier of MDD descends: to agree with the classifier on source and not on target.
+    """The loss of MDD's adversarial classifier, which is to agree with the classifier on source but not on target.
 
     Zhang et al. 2019 (MDD), equation (30): γ times the mean of −log σ_y(adversary) over the source plus the mean of
-    −log(1 − σ_y(adversary)) over the target, y the class that the classifier predicts.
+    −log(1 − σ_y(adversary)) over the target, where y is the class that the classifier predicts.
 
     Args:
-        source_logits: of the classifier, shape ``(N, K)``; no gradient flows through them.
-        source_adversary: of the adversarial classifier, shape ``(N, K)``.
-        target_logits: as on source, shape ``(M, K)``.
-        target_adversary: as on source, shape ``(M, K)``.
+        source_logits: classifier on source, shape ``(N, K)``; no gradient flows through them.
+        source_adversary: adversarial classifier on source, shape ``(N, K)``.
+        target_logits: classifier on target, shape ``(M, K)``; no gradient flows through them.
+        target_adversary: adversarial classifier on target, shape ``(M, K)``.
         margin: γ.
     """
-    agreement = F.cross_entropy(precise(source_adversary), source_logits.argmax(1))
-    return margin * agreement + _disagreement(precise(target_adversary), target_logits.argmax(1))
+    agreement = F.cross_entropy(at_least_float32(source_adversary), source_logits.argmax(1))
+    return margin * agreement + _disagreement(at_least_float32(target_adversary), target_logits.argmax(1))
 
 
 def _disagreement(logits: Tensor, labels: Tensor) -> Tensor:
-    """The mean of −log(1 − p_y), from the logits of the other classes, so that it is finite where p_y rounds to 1."""
+    """The mean of −log(1 − p_y); computed from the logits of the other classes, so that it is finite at p_y = 1."""
     labelled = labels[:, None] == torch.arange(logits.shape[1], device=logits.device)
     others = logits.masked_fill(labelled, -torch.inf)
     return (logits.logsumexp(1) - others.logsumexp(1)).mean()
 
 
 def kl_divergence(logits: Tensor, other: Tensor) -> Tensor:
-    """The mean over the examples of KL(softmax(logits) ‖ softmax(other)), in nats; gradients flow through both.
+    """Mean over the examples of KL(softmax(logits) ‖ softmax(other)), in nats; gradients flow through both.
 
     Args:
-        logits: shape ``(N, K)``.
-        other: shape ``(N, K)``.
+        logits: of the first distribution, shape ``(N, K)``.
+        other: logits of the second, shape ``(N, K)``.
     """
-    log_p, log_q = precise(logits).log_softmax(1), precise(other).log_softmax(1)
+    log_p, log_q = at_least_float32(logits).log_softmax(1), at_least_float32(other).log_softmax(1)
     return (log_p.exp() * (log_p - log_q)).sum(1).mean()
 
 
 def pseudo_label_loss(logits: Tensor, labeller: Tensor, threshold: float = 0.95) -> Tensor:
-    """The cross-entropy with the labeller's predictions where it is certain, 0 elsewhere; the mean over all examples.
+    """Cross-entropy with pseudo-labels; examples below the confidence threshold contribute 0 to the mean.
 
     Sohn et al. 2020 (FixMatch), equation (4).
 
     Args:
         logits: shape ``(N, K)``.
-        labeller: the logits that give the labels, shape ``(N, K)``; no gradient flows through them. May be ``logits``.
-        threshold: the least probability of the label that counts.
+        labeller: logits whose most probable class is the pseudo-label, shape ``(N, K)``; no gradient flows through
+            them. May be ``logits`` itself.
+        threshold: minimum probability of the pseudo-label.
     """
-    confidence, labels = precise(labeller).detach().softmax(1).max(1)
-    losses = F.cross_entropy(precise(logits), labels, reduction="none")
+    confidence, labels = at_least_float32(labeller).detach().softmax(1).max(1)
+    losses = F.cross_entropy(at_least_float32(logits), labels, reduction="none")
     return torch.where(confidence >= threshold, losses, 0.0).mean()

@@ -1,4 +1,4 @@
-"""How the classes of one task relate to those of another (You et al. 2020, Co-Tuning)."""
+"""Relations p(s | y) between the classes s of pretraining and y of the new task (You et al. 2020, Co-Tuning)."""
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -7,11 +7,11 @@ from torch.nn import functional as F
 
 
 def direct_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """p(s | y): the mean prediction of the examples of each class y, shape ``(K, S)``.
+    """p(s | y) as the mean prediction over the examples of each class y, shape ``(K, S)``.
 
     Args:
-        probabilities: of the S other classes, shape ``(N, S)``.
-        labels: class indices, shape ``(N,)``; the row of a class without an example is 0.
+        probabilities: of the S classes of pretraining, shape ``(N, S)``.
+        labels: class indices, shape ``(N,)``. A class without examples has a row of zeros.
         num_classes: K.
     """
     members = F.one_hot(labels, num_classes).to(probabilities.dtype)
@@ -19,14 +19,14 @@ def direct_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> 
 
 
 def reverse_relation(probabilities: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """p(s | y) ∝ p(y | s) p(s), shape ``(K, S)``: p(y | s) by logistic regression of labels on predictions.
+    """p(s | y) ∝ p(y | s) p(s), shape ``(K, S)``, with p(y | s) from a logistic regression of labels on predictions.
 
-    p(s) is the mean prediction; p(y | s) is what the regression gives for the prediction that is certain of s. The
-    regression has scikit-learn's default penalty, C = 1; nothing is set apart to choose another by.
+    p(s) is the mean prediction; p(y | s) is the regression's output for the one-hot prediction of s. The regression has
+    scikit-learn's default penalty, C = 1, because no examples are held out to choose another.
 
     Args:
-        probabilities: of the S other classes, shape ``(N, S)``.
-        labels: class indices, shape ``(N,)``; the row of a class without an example is 0.
+        probabilities: of the S classes of pretraining, shape ``(N, S)``.
+        labels: class indices, shape ``(N,)``. A class without examples has a row of zeros.
         num_classes: K.
     """
     model = LogisticRegression(max_iter=1000).fit(probabilities.double().cpu().numpy(), labels.cpu().numpy())

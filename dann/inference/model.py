@@ -18,8 +18,8 @@ from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
-from dann.networks.finetuning import prepared_backbone
-from dann.networks.zero_shot_head import told_by
+from dann.networks.finetuning import prepare_backbone
+from dann.networks.zero_shot_head import give_class_vectors
 from dann.runner.records import RECORD, UNFINISHED, read_record
 from dann.training import checkpoint
 from dann.training.device import chosen_device
@@ -132,11 +132,11 @@ def _trained(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
         section = section.model_copy(update={"weights": "none"})  # they are in the checkpoint
     with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
         network = section.build(NETWORKS, inputs.input_shape, num_classes)
-        backbone = prepared_backbone(network, config.finetune, section.name)
+        backbone = prepare_backbone(network, config.finetune, section.name)
         if backbone is not None and not saved_backbone and checksum(backbone) != inputs.backbone:
             raise BadInput(f"{saved.parent}: network.weights are not those of training any more: restore them")
         if vectors := [of for name, of in shapes.items() if re.fullmatch(r"network\.classifier\..*\bvectors", name)]:
-            network.classifier = told_by(
+            network.classifier = give_class_vectors(
                 network.classifier, torch.zeros(vectors[0]), calibration=config.data.calibration
             )
         constant = network.backbone is not None and not saved_backbone

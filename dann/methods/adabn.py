@@ -12,13 +12,14 @@ Norm = nn.modules.batchnorm._BatchNorm
 
 
 class AdaBN(Method):
-    """AdaBN: training on the source alone, and BatchNorm statistics of the target in evaluation.
+    """AdaBN: training on the source alone, evaluation with BatchNorm statistics of the target.
 
-    Li et al. 2017, algorithm 1. Only source examples are forwarded in training. Before each evaluation the running
-    statistics become those of the target's training examples, which changes nothing in training, where every batch is
-    normalised by its own. Both domains are then evaluated with them: the source accuracy is not the one the paper's
-    source statistics give. A data set of more than a thousand examples is taken in by chunks of that many, drawn at
-    random, of which each is normalised by its own statistics; the paper's are those of all examples at once.
+    Li et al. 2017, algorithm 1. Training descends the label loss and forwards source examples only. Before each
+    evaluation the running statistics are replaced by those of the target's training examples; this does not affect
+    training, where every batch is normalised by its own statistics. Both domains are evaluated with the target's
+    statistics, so the source accuracy differs from the paper's, which uses source statistics. Statistics of more than a
+    thousand examples are accumulated over random chunks of a thousand, each normalised by its own statistics; the
+    paper's are those of all examples at once.
 
     Raises:
         ValueError: the network has no BatchNorm.
@@ -29,7 +30,7 @@ class AdaBN(Method):
     def __init__(self, network: Network) -> None:
         super().__init__(network)
         if not self._norms():
-            raise ValueError("adabn adapts BatchNorm, of which this network has none: give it batch_norm: true")
+            raise ValueError("adabn adapts BatchNorm, but this network has none: set network.batch_norm: true")
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         return {"label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight)}
@@ -46,7 +47,7 @@ class AdaBN(Method):
             for x in full_pass.target():
                 seen += len(x)
                 for norm in norms:
-                    norm.momentum = len(x) / seen  # so that the running statistics are the mean over all so far
+                    norm.momentum = len(x) / seen  # makes the running statistics the mean over all examples so far
                 if len(x) > 1:
                     self.network.features(x)
         finally:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_loss
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.copies import Frozen
@@ -19,25 +19,27 @@ from dann.networks.network import Network, Width
 
 
 class Adda(Method):
-    """ADDA: a target encoder that starts as the trained source encoder and learns to give features like its own.
+    """ADDA: a target encoder that starts from the trained source encoder and learns to produce similar features.
 
-    Tzeng et al. 2017, "Adversarial discriminative domain adaptation", equation (9). First features and classifier
-    descend the label loss, on the source alone. Then the source encoder, a copy of the features in evaluation mode, and
-    the classifier stay fixed, and each step makes two updates: the discriminator descends the domain loss between the
-    source encoder's features of the source and the target encoder's of the target; the target encoder descends the
-    cross-entropy of the discriminator's output with the inverted label "source".
+    Tzeng et al. 2017, "Adversarial discriminative domain adaptation", equation (9). In the first part of training,
+    features and classifier descend the label loss on the source alone. In the second part the classifier and the source
+    encoder, a copy of the features in evaluation mode, are fixed, and each step makes two updates. The discriminator
+    descends the domain loss between source features from the source encoder and target features from the target
+    encoder. The target encoder descends the cross-entropy of the discriminator's output with the inverted label
+    "source".
 
-    The domains are forwarded apart: the target encoder sees the target alone. Predictions, features and the
-    discriminator's accuracy come from the target encoder for both domains; so the source's scores are no longer those
-    of the source encoder. The domain loss is a mean over both domains, half the paper's sum. The optimiser keeps its
-    state from the first part; the paper trains the second part by itself.
+    The domains are forwarded apart: the target encoder sees the target alone. For both domains, predictions, features
+    and discriminator accuracy are computed with the target encoder; in the second part, scores on the source are
+    therefore not those of the source encoder. The domain loss is a mean over both domains, half the paper's sum. The
+    optimiser keeps its state from the first part; the paper trains the second part separately.
 
     Args:
-        pretrain: the share of training that descends the label loss.
-        weight: of the encoder's loss. Nothing else holds the encoder back, so it is to be slow: the paper trains it
-            with Adam at 0.0002; where gradient descent has one learning rate for all, lower the weight instead.
+        pretrain: share of training in the first part.
+        weight: weight of the encoder's loss. No other loss constrains the encoder, so it has to change slowly: the
+            paper trains it with Adam at 0.0002. If one learning rate of SGD serves all parameters, lower this weight
+            instead.
         discriminator: hidden widths of the discriminator, ``[500, 500]`` in the paper's experiments on digits; by
-            default what the DANN paper puts on the network's features.
+            default the ``discriminator_widths`` of the network.
     """
 
     adversarial = True
@@ -65,7 +67,7 @@ class Adda(Method):
         return list(stepped[phase].parameters())
 
     def refresh(self, full_pass: FullPass, progress: float) -> None:
-        self.source_encoder.take(self.network.features)
+        self.source_encoder.copy_from(self.network.features)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         if phase == "label":
@@ -75,5 +77,5 @@ class Adda(Method):
                 source, target = self.source_encoder(batch.source_x), self.network.features(batch.target_x)
             return {"domain": domain_loss(self.discriminator(source), self.discriminator(target))}
         logits = self.discriminator(self.network.features(batch.target_x))
-        as_source = F.softplus(precise(logits)).mean()  # −log(1 − σ)
+        as_source = F.softplus(at_least_float32(logits)).mean()  # −log(1 − σ)
         return {"encoder": self.weight * as_source}

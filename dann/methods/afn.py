@@ -13,21 +13,22 @@ from dann.networks.network import Network
 
 
 class Afn(Method):
-    """AFN: a classifier of the source whose features have large norms in both domains.
+    """AFN: a source classifier whose features have large norms in both domains.
 
-    Xu et al. 2019, "Larger norm more transferable". One update descends the label loss plus the weight times the
-    penalty on the norms, in the whole network. Both domains are forwarded together, as one batch. The stepwise
-    penalty is one mean over the examples of both domains; the authors' code adds up the two domains' means, so that its
-    weight of 0.05 is 0.1 here. Their dropout that keeps the norm is left out.
+    Xu et al. 2019, "Larger norm more transferable". One update descends the label loss plus ``weight`` times the
+    penalty on feature norms, in the whole network. Both domains are forwarded together, as one batch. The stepwise
+    penalty is one mean over the examples of both domains; the authors' code sums the means of the two domains, so its
+    weight of 0.05 is 0.1 here. Their norm-preserving dropout is omitted.
 
     Args:
-        mode: ``stepwise`` (SAFN) raises every norm by steps, so that the penalty's value never changes;
-            ``hard`` (HAFN) draws each domain's mean norm to the radius.
-        weight: λ of the penalty.
+        mode: ``stepwise`` (SAFN) increases every norm step by step; the value of its penalty is constant. ``hard``
+            (HAFN) pulls the mean norm of each domain towards ``radius``.
+        weight: λ, weight of the penalty.
         step: Δr of ``stepwise``.
         radius: R of ``hard``.
-        entropy: weight of the entropy of the target's predictions, which some of the authors' experiments have.
-        layer: whose norms; the paper's is the last hidden one: ``features``, or a module by its dotted name.
+        entropy: weight of the entropy of the target's predictions, used in some of the authors' experiments.
+        layer: the layer whose norms are penalised: ``features``, or the dotted name of a module. The paper takes the
+            last hidden layer.
     """
 
     branches = ("entropy",)

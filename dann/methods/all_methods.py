@@ -1,4 +1,4 @@
-"""Methods by the name an experiment file gives them: each takes ``(network, *, hyper-parameters)``."""
+"""Methods by their name in experiment files; each takes ``(network, *, hyper-parameters)``."""
 
 from dann.methods.adabn import AdaBN
 from dann.methods.adda import Adda

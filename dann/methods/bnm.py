@@ -9,13 +9,14 @@ from dann.networks.network import Network
 
 
 class Bnm(Method):
-    """BNM: predictions on the target that are certain and spread over the classes, by their matrix's nuclear norm.
+    """BNM: certain and diverse predictions on the target, by a large nuclear norm of the prediction matrix.
 
-    Cui et al. 2020. One update descends the label loss and minus the nuclear norm of the target's predictions, divided
-    by their number, in features and classifier. Source and target are forwarded together, as one batch.
+    Cui et al. 2020. One update, in features and classifier, descends the label loss minus λ times the nuclear norm of
+    the target's prediction matrix, divided by the number of target examples. Both domains are forwarded together, as
+    one batch.
 
     Args:
-        weight: of the nuclear norm (λ).
+        weight: λ, weight of the nuclear norm.
     """
 
     def __init__(self, network: Network, *, weight: float = 1.0) -> None:

@@ -15,18 +15,18 @@ from dann.optim import LAMBDA_SCHEDULES
 
 
 class Bsp(Method):
-    """BSP: DANN whose features are kept from having a few directions much stronger than the rest.
+    """BSP: DANN with a penalty on the dominant directions of the features.
 
-    Chen et al. 2019, with DANN as the adversarial method. One update is that of DANN and descends the penalty, on the
-    squares of the largest singular values of each domain's features, in the features. Both domains are forwarded
+    Chen et al. 2019, with DANN as the adversarial method. One update is that of DANN; in addition the features descend
+    β times the sum of the squares of the largest singular values of each domain's features. Both domains are forwarded
     together, as one batch.
 
     Args:
-        penalty: β of the penalty; 0 makes it DANN.
-        k: how many singular values are penalised in each domain, the largest first.
+        penalty: β, weight of the penalty; 0 gives DANN.
+        k: number of singular values penalised in each domain, from the largest.
         weight: λ of the domain loss at the end of training.
-        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
-        discriminator: hidden widths of the discriminator; by default what the network's paper puts on its features.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it at ``weight``.
+        discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
     """
 
     adversarial = True

@@ -13,15 +13,18 @@ from dann.networks.network import Network
 
 
 class Bss(Method):
-    """BSS: fine-tuning on the source that gives up the directions of the features that hardly transfer.
+    """BSS: fine-tuning on the source that suppresses the feature directions that transfer least.
 
     Chen et al. 2019, "Catastrophic forgetting meets negative transfer: batch spectral shrinkage for safe transfer
-    learning". One update descends the label loss plus the weight times the smallest squared singular values of the
-    batch's features, in the whole network. Only source examples are forwarded.
+    learning". One update descends the label loss plus η times the sum of the squares of the smallest singular values of
+    the batch's features, in the whole network. Only source examples are forwarded.
 
     Args:
-        weight: η.
-        k: how many singular values are penalised, the smallest first.
+        weight: η, weight of the penalty.
+        k: number of singular values penalised, from the smallest.
+
+    Raises:
+        ValueError: all features are frozen.
     """
 
     smallest_batch = 2

@@ -14,35 +14,36 @@ from dann.functional.adversarial import (
     randomized_map,
     reverse_gradient,
 )
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network, Outputs, Width
 from dann.optim import LAMBDA_SCHEDULES
 
-LARGEST = 4096  # width of the map, above which the paper randomizes it
+LARGEST = 4096  # width of the multilinear map above which the paper uses a random projection
 
 
 class Cdan(Method):
-    """CDAN: DANN whose discriminator sees the products of features and class probabilities, not the features alone.
+    """CDAN: DANN whose discriminator sees the outer product of features and class probabilities.
 
     Long et al. 2018. One update descends the label loss in features and classifier, the domain loss in the
     discriminator, and −λ times the domain loss in the network, λ acting inside the reversal of the map. Both domains
     are forwarded together, as one batch. The domain loss is the mean over both domains, half of the paper's sum of two
-    means, as for DANN. A term ``weighted_domain`` stands for ``domain`` where the weights do not have mean 1.
+    means, as for DANN. If the example weights do not average 1, the term is called ``weighted_domain`` instead of
+    ``domain``, because its value at chance is not ln 2.
 
     Args:
-        entropy: weigh each example by 1 + exp(−H), H the entropy of its prediction (CDAN+E). The network ascends the
-            loss through the weights too, as strongly as through the map.
+        entropy: weight each example by 1 + exp(−H), where H is the entropy of its prediction (CDAN+E). The network
+            ascends the loss through the weights too, as strongly as through the map.
         normalised: divide the weights by their mean over the domain's batch, held fixed, as the authors' code does and
             the paper does not.
-        detach: hold the class probabilities in the map fixed, as the authors' code does; the paper does not say.
-        randomized: project the map to fewer dimensions at random ``always``, ``never``, or (``auto``) where features
-            times classes are more than 4096, as in the paper.
-        random_dim: d, the width of the random projection.
+        detach: hold the class probabilities in the map fixed, as the authors' code does; the paper leaves this open.
+        randomized: random projection of the map: ``always``, ``never``, or ``auto``, which projects if features times
+            classes exceed 4096, as in the paper.
+        random_dim: d, width of the random projection.
         weight: λ at the end of training.
-        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
-        discriminator: hidden widths of the discriminator; by default what the network's paper puts on its features.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it at ``weight``.
+        discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
     """
 
     adversarial = True
@@ -82,15 +83,15 @@ class Cdan(Method):
         }
 
     def _weights(self, logits: Tensor, lam: float) -> Tensor | None:
-        """The entropy weights of one domain's examples, the gradient through them reversed."""
+        """The entropy weights of one domain's examples, with the gradient through them reversed."""
         if not self.entropy:
             return None
         weights = entropy_weight(reverse_gradient(logits, lam))
         return weights / weights.mean().detach() if self.normalised else weights
 
     def _map(self, outputs: Outputs) -> Tensor:
-        """What the discriminator sees, shape ``(N, K·D)`` or ``(N, d)``."""
-        features, probabilities = outputs["features"], precise(outputs["logits"]).softmax(1)
+        """The discriminator's input: the multilinear map ``(N, K·D)`` or its random projection ``(N, d)``."""
+        features, probabilities = outputs["features"], at_least_float32(outputs["logits"]).softmax(1)
         probabilities = probabilities.detach() if self.detach else probabilities
         if self.feature_matrix is None or self.class_matrix is None:
             return multilinear_map(features, probabilities)

@@ -10,22 +10,23 @@ from dann.networks.network import Network
 
 
 class DeepCoral(Method):
-    """Deep CORAL: a classifier of the source in one layer of which the two domains have the same covariance.
+    """Deep CORAL: a source classifier with equal covariances of both domains in one layer.
 
-    Sun and Saenko 2016, section 3, equations (1) to (6). One update descends the label loss plus the weight times the
-    CORAL loss, in the whole network. Both domains are forwarded together, as one batch.
+    Sun and Saenko 2016, section 3, equations (1) to (6). One update descends the label loss plus λ times the CORAL
+    loss, in the whole network. Both domains are forwarded together, as one batch.
 
     Args:
-        weight: λ of the CORAL loss. The paper sets it so that both losses are about the same at the end of training
-            (section 4), which depends on the data; the default is no value of the paper's.
-        layer: ``features``, ``logits`` (the last layer, as in section 4), or a module by its dotted name.
+        weight: λ, weight of the CORAL loss. The paper chooses it so that both losses are about equal at the end of
+            training (section 4), which depends on the data; the default is not from the paper.
+        layer: layer whose covariances are matched: ``features``, ``logits`` (the last layer, as in section 4), or the
+            dotted name of a module.
     """
 
     smallest_batch = 2
 
     def __init__(self, network: Network, *, weight: float = 1.0, layer: str = "logits") -> None:
         super().__init__(network)
-        network.width(layer)  # refuses a layer that there is not
+        network.width(layer)  # raises if there is no such layer
         self.weight, self.layer, self.layers = weight, layer, ("features", "logits", layer)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:

@@ -13,31 +13,32 @@ from dann.methods.method import Method
 from dann.networks.network import Network, Outputs, Width
 from dann.optim import LAMBDA_SCHEDULES
 
-DELTA = 1e-6  # so that there is a λ where neither loss has a gradient
-LARGEST = 10.0  # of an adaptive λ: a discriminator at chance has next to no gradient, and the ratio no bound
+DELTA = 1e-6  # keeps an adaptive λ finite if neither loss has a gradient
+LARGEST = 10.0  # bound of the adaptive ratio: the gradient of a discriminator at chance is close to 0
 
 
 class Dann(Method):
-    """DANN: features that classify the source while a discriminator cannot tell the domains by them.
+    """DANN: features that classify the source and do not allow a discriminator to identify the domain.
 
     Ganin et al. 2016, section 4.2, equation (18). One update descends the label loss in features and classifier, the
-    domain loss in the discriminator, and −λ times the domain loss in the features, λ acting inside the reversal.
+    domain loss in the discriminator, and −λ times the domain loss in the features, λ acting inside the reversal. Both
+    domains are forwarded together, as one batch, unless ``together`` is false.
 
     Args:
         weight: λ at the end of training.
-        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1 (section 5.2.2); ``constant`` keeps it;
-            ``adaptive`` makes it ``weight`` times the norm of the label loss's gradient at the layer over the domain
-            loss's, at most 10 (as Esser et al. 2021, equation 7, balance another pair of losses).
-        horizon: the share of training after which the ramp has reached its end; less than 1 makes a warm start. The
-            caffe code of the paper's authors has 10 000 of 50 000 steps there: 0.2.
-        layer: what the discriminator sees: ``features``, ``logits``, or a module by its dotted name (``features.3``).
-        discriminator: hidden widths of the discriminator; by default what the paper puts on the network's features.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1 (section 5.2.2). ``constant`` keeps it at
+            ``weight``. ``adaptive`` sets it to ``weight`` times the ratio, at most 10, of the gradient norms of label
+            loss and domain loss at ``layer`` (Esser et al. 2021, equation 7, balance another pair of losses so).
+        horizon: share of training after which the ramp has reached its end; below 1 it is a warm start. The caffe code
+            of the paper's authors reaches it after 10 000 of 50 000 steps: 0.2.
+        layer: input of the discriminator: ``features``, ``logits``, or the dotted name of a module (``features.3``).
+        discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
         together: forward source and target as one batch, as the paper does, so that BatchNorm normalises over both
-            domains in training; else one after the other, each normalised by its own statistics. Without BatchNorm
-            the two are the same.
-        loss_weight: of the domain loss beside the label loss. Unlike λ it slows the discriminator, too; the features
-            ascend λ times ``loss_weight`` times the domain loss. The paper has 1, its authors' caffe code 0.1. The term
-            ``domain`` is the loss without it, whose line at chance is ln 2.
+            domains in training. If false, forward them one after the other, each normalised by its own statistics.
+            Without BatchNorm there is no difference.
+        loss_weight: weight of the domain loss beside the label loss. Unlike λ it slows the discriminator too; the
+            features ascend λ times ``loss_weight`` times the domain loss. 1 in the paper, 0.1 in its authors' caffe
+            code. The logged term ``domain`` is the loss without this weight, which is ln 2 at chance.
     """
 
     adversarial = True
@@ -66,7 +67,7 @@ class Dann(Method):
             raise ValueError("an adaptive λ needs layer: features or logits")
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        # With the discriminator on the features nobody asks for the target's logits: heads may be large.
+        # A discriminator on the features needs no logits of the target, and heads may be large.
         layers = ("features",) if self.layer == "features" else self.layers
         source, target = self.both(batch, layers, self.together)
         logits = source["logits"] if "logits" in source else self.network.classifier(source["features"])
@@ -74,14 +75,14 @@ class Dann(Method):
         seen = source[self.layer], target[self.layer]
         weight = self.weight * (self._ratio(label, *seen) if self.schedule == "adaptive" else self._share(progress))
         domain = domain_adversarial_loss(self.discriminator, *seen, weight)
-        # Reversed by a negative weight, the gradient is multiplied and the logged value stays.
+        # A reversal with a negative weight scales the gradient and leaves the logged value unchanged.
         return {"label": label, "domain": reverse_gradient(domain, -self.loss_weight)}
 
     def _share(self, progress: float) -> float:
         return LAMBDA_SCHEDULES[self.schedule](min(1.0, progress / self.horizon))
 
     def _ratio(self, label: Tensor, source: Tensor, target: Tensor) -> Tensor:
-        """The norm of the label loss's gradient at the discriminator's layer over that of the domain loss's."""
+        """The ratio of the gradient norms of label loss and domain loss at the discriminator's layer."""
         domain = domain_loss(self.discriminator(source), self.discriminator(target))
         (of_label,) = torch.autograd.grad(label, source, retain_graph=True)
         of_domain = torch.cat(torch.autograd.grad(domain, (source, target)))

@@ -13,20 +13,17 @@ from dann.networks.network import Network, Width
 
 
 class DomainConfusion(Method):
-    """Domain confusion: features on which a discriminator, trained in turn with them, is as unsure as can be.
+    """Domain confusion: features on which a discriminator, trained alternately with them, is maximally uncertain.
 
-    Tzeng et al. 2015, "Simultaneous deep transfer across domains and tasks". Each step makes two updates: the
-    discriminator descends the domain loss on features that are held fixed; then features and classifier descend the
-    label loss plus λ times the confusion loss, the cross-entropy of the discriminator's output with the uniform
-    distribution over the domains, while the discriminator stays as it is. Both updates forward the domains together, as
-    one batch.
-
-    The paper's loss of soft labels, for labelled target examples, is left out.
+    Tzeng et al. 2015, "Simultaneous deep transfer across domains and tasks". Each step makes two updates. First the
+    discriminator descends the domain loss with the features held fixed. Then features and classifier descend the label
+    loss plus λ times the confusion loss, the cross-entropy of the discriminator's output with the uniform distribution
+    over the domains, with the discriminator held fixed. In both updates the domains are forwarded together, as one
+    batch. The paper's soft-label loss for labelled target examples is omitted.
 
     Args:
-        weight: λ, constant.
-        discriminator: hidden widths of the discriminator; by default what the DANN paper puts on the network's
-            features.
+        weight: λ, weight of the confusion loss; constant over training.
+        discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
     """
 
     adversarial = True

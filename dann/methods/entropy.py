@@ -9,16 +9,18 @@ from dann.networks.network import Network
 
 
 class EntropyMinimisation(Method):
-    """Entropy minimisation: predictions on the target that are certain, and with ``diversity`` also diverse.
+    """Entropy minimisation: certain predictions on the target and, with ``diversity``, diverse ones.
 
-    Grandvalet and Bengio 2005, their unlabelled examples being the target's. One update descends the label loss and the
-    mean entropy of the target's predictions in features and classifier. With ``diversity`` it also ascends the entropy
-    of the batch's mean prediction: information maximisation (Krause et al. 2010), so that the target does not all end
-    up in one class. Source and target are forwarded together, as one batch.
+    Grandvalet and Bengio 2005, with the target's examples as their unlabelled ones. One update, in features and
+    classifier, descends the label loss plus ``weight`` times the mean entropy of the target's predictions. With
+    ``diversity`` it also ascends the entropy of the batch's mean prediction (information maximisation, Krause et al.
+    2010), which prevents all target examples from being assigned to one class. Both domains are forwarded together, as
+    one batch.
 
     Args:
-        weight: of the entropy of each prediction. The paper chooses its λ by cross-validation.
-        diversity: of the entropy of the mean prediction; the same as ``weight`` makes the two a mutual information.
+        weight: weight of the mean entropy of the predictions. The paper chooses its λ by cross-validation.
+        diversity: weight of the entropy of the mean prediction; with the value of ``weight``, the two terms are a
+            mutual information.
     """
 
     def __init__(self, network: Network, *, weight: float = 0.1, diversity: float = 0.0) -> None:

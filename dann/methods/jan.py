@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.moments import Bandwidth, Estimator, Kernels, jmmd
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.methods.mmd import Positive
@@ -17,24 +17,25 @@ from dann.optim import LAMBDA_SCHEDULES
 
 
 class Jan(Method):
-    """JAN: a classifier of the source whose features and predictions have one joint distribution in both domains.
+    """JAN: a source classifier with equal joint distributions of features and predictions in both domains.
 
     Long et al. 2017, equation (10). One update descends the label loss plus λ times the squared joint maximum mean
     discrepancy of features and class probabilities, in the whole network. Both domains are forwarded together, as one
-    batch. The paper takes the median bandwidth from the training data; here it is the batch's. JAN-A, which makes the
-    discrepancy larger by adversarial layers before it is descended, is left out.
+    batch. The paper computes the median bandwidth on the training data; here it is computed on the batch. JAN-A, whose
+    adversarial layers first maximise the discrepancy, is omitted.
 
     Args:
         weight: λ at the end of training.
-        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
-        estimator: of the discrepancy: ``linear`` over disjoint pairs of examples, as the paper trains (equation 11);
-            its authors' later code takes all, ``unbiased``, or the pairs of ``neighbours``.
-        bandwidth: of the kernel of the features: the ``median`` or ``mean`` squared distance of the batch's examples,
-            or a number.
-        multipliers: of that bandwidth, one for each Gaussian kernel: a single one in the paper; 0.25, 0.5, 1, 2 and 4
-            of the mean in the authors' code.
-        class_bandwidth: of the kernel of the class probabilities; 1.68 in the authors' code.
-        class_multipliers: of that bandwidth.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it at ``weight``.
+        estimator: estimator of the discrepancy. ``linear``: over disjoint pairs of examples, as in the paper (equation
+            11). ``unbiased`` (all pairs) and ``neighbours`` (each example with the next): as in the authors' later
+            code. ``biased``: all pairs including i = j.
+        bandwidth: bandwidth of the kernel on features: the ``median`` or ``mean`` squared distance between the batch's
+            examples, or a number.
+        multipliers: factors of ``bandwidth``, one for each Gaussian kernel: a single one in the paper; 0.25, 0.5, 1, 2
+            and 4 of the mean in the authors' code.
+        class_bandwidth: bandwidth of the kernel on class probabilities; 1.68 in the authors' code.
+        class_multipliers: factors of ``class_bandwidth``.
     """
 
     smallest_batch = 2
@@ -70,4 +71,4 @@ class Jan(Method):
 
 
 def _joint(outputs: Outputs) -> list[Tensor]:
-    return [outputs["features"], precise(outputs["logits"]).softmax(1)]
+    return [outputs["features"], at_least_float32(outputs["logits"]).softmax(1)]

@@ -12,15 +12,15 @@ from dann.networks.network import Network
 
 
 class Mcc(Method):
-    """MCC: a classifier that seldom takes two classes for likely at once on the target.
+    """MCC: a classifier that rarely assigns two classes a high probability for one target example.
 
-    Jin et al. 2020, equation (8), with the loss of equations (1) to (7). One update descends the label loss and the
-    class confusion of the target's predictions in features and classifier. Source and target are forwarded together, as
-    one batch.
+    Jin et al. 2020, equation (8), with the loss of equations (1) to (7). One update, in features and classifier,
+    descends the label loss plus μ times the class confusion of the target's predictions. Both domains are forwarded
+    together, as one batch.
 
     Args:
-        weight: of the class confusion (μ).
-        temperature: T, by which the target's logits are divided.
+        weight: μ, weight of the class confusion.
+        temperature: T, divisor of the target's logits.
     """
 
     def __init__(

@@ -10,30 +10,31 @@ from torch import Tensor, nn
 from dann.data.loading.stream import Batch
 from dann.functional.predictions import classifier_discrepancy, label_loss
 from dann.methods.method import Method
-from dann.networks.copies import fresh
+from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network, Outputs
 
 
 class Mcd(Method):
-    """MCD: two classifiers that differ as much as they can on the target, and features on which they agree.
+    """MCD: two classifiers that maximise their discrepancy on the target, and features that minimise it.
 
     Saito et al. 2018, "Maximum classifier discrepancy for unsupervised domain adaptation". Each step makes
-    2 + ``num_k`` updates. A: everything descends the label losses of both classifiers. B: the classifiers descend the
-    label losses minus the discrepancy on the target, the features held fixed. C, ``num_k`` times: the features descend
-    the discrepancy on the target, the classifiers held fixed. The label term is the sum of both classifiers' losses.
-    The log has the last of each step: the label losses of B and the discrepancy of the last C.
+    2 + ``num_k`` updates. A: features and classifiers descend the label losses of both classifiers. B: the classifiers
+    descend the label losses minus the discrepancy on the target, with the features held fixed. C, ``num_k`` times: the
+    features descend the discrepancy on the target, with the classifiers held fixed. The label term is the sum of both
+    classifiers' losses. The log holds the last value of each term in a step: the label losses of B and the discrepancy
+    of the last C.
 
     The domains are forwarded apart, each as a batch of its own, as in the authors' code: the source in A and B, the
-    target in B and every time in C. The prediction is the mean of both classifiers' logits.
+    target in B and in each C. The prediction is the mean of both classifiers' logits.
 
     Args:
-        num_k: updates C of a step, the paper's n.
-        weight: of the discrepancy, in B and in C; 1 in the paper.
+        num_k: number of updates C in each step, the paper's n.
+        weight: weight of the discrepancy in B and C; 1 in the paper.
     """
 
     def __init__(self, network: Network, *, num_k: Annotated[int, Field(ge=1)] = 4, weight: float = 1.0) -> None:
         super().__init__(network)
-        self.second_classifier = fresh(network.classifier)
+        self.second_classifier = copy_with_new_weights(network.classifier)
         self.num_k, self.weight = num_k, weight
 
     def phases(self, progress: float) -> tuple[str, ...]:
@@ -67,5 +68,5 @@ class Mcd(Method):
         return classifier_discrepancy(self.network.classifier(features), self.second_classifier(features))
 
     def outputs(self, x: Tensor) -> Outputs:
-        found = super().outputs(x)
-        return found | {"logits": (found["logits"] + self.second_classifier(found["features"])) / 2}
+        outputs = super().outputs(x)
+        return outputs | {"logits": (outputs["logits"] + self.second_classifier(outputs["features"])) / 2}

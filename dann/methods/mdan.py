@@ -18,24 +18,28 @@ TINY, LARGE = 1e-12, 1e6
 
 
 class Mdan(Method):
-    """MDAN: DANN with several sources, each with a discriminator of its own against the target.
+    """MDAN: DANN with several sources; each has its own discriminator against the target.
 
-    Zhao et al. 2018. Source i has the label loss Lᵢ and the domain loss Dᵢ over its own examples and the target's. One
-    update descends Σᵢ αᵢ (Lᵢ + Dᵢ), Dᵢ reversed in the features as in DANN. ``hard`` puts all weight α on the source
-    with the largest bound Lᵢ − Dᵢ; ``soft`` has α = softmax(γ (Lᵢ − Dᵢ)), the gradient of the log-sum-exp in the
-    paper's smoothed objective; ``mean`` has α = 1 / S. All examples are forwarded as one batch; labelled target
-    examples are in every source's label loss and in no domain loss.
+    Zhao et al. 2018. Source i has a label loss Lᵢ and a domain loss Dᵢ over its own examples and the target's. One
+    update descends Σᵢ αᵢ (Lᵢ + Dᵢ), with Dᵢ reversed in the features as in DANN. All examples are forwarded together,
+    as one batch. Labelled target examples enter the label loss of every source and no domain loss.
 
     Args:
-        sources: S, the number of source domains.
-        aggregate: how the sources are weighed.
-        score: ``bound`` weighs by Lᵢ − Dᵢ as the paper's bound does, ``sum`` by Lᵢ + λDᵢ as its authors' code does in
-            its soft variant; ``apart``, with ``hard``, takes the largest Lᵢ and the smallest Dᵢ, of one source or of
-            two, as the code does in its hard one.
-        gamma: γ of the soft maximum.
-        weight: λ at the end of training. The authors' code has 0.01 on the sum of both domains' means: 0.02 here.
-        schedule: of λ, as in ``Dann``; the paper has a constant one.
-        discriminator: hidden widths of each discriminator, as in ``Dann``.
+        sources: S, number of source domains.
+        aggregate: weights α of the sources. ``hard``: 1 for the source with the largest score, 0 for the others.
+            ``soft``: α = softmax(γ score), the gradient of the log-sum-exp in the paper's smoothed objective.
+            ``mean``: α = 1 / S.
+        score: score of a source. ``bound``: Lᵢ − Dᵢ, as in the paper's bound. ``sum``: Lᵢ + λDᵢ, as in the soft variant
+            of the authors' code. ``apart``, for ``hard`` only: the largest Lᵢ and the smallest Dᵢ are chosen
+            independently, of one source or of two, as in the hard variant of the code.
+        gamma: γ of ``soft``.
+        weight: λ at the end of training. The authors' code has 0.01 on the sum of the two domain means: 0.02 here.
+        schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it at ``weight``, as in the
+            paper.
+        discriminator: hidden widths of each discriminator; by default the ``discriminator_widths`` of the network.
+
+    Raises:
+        ValueError: ``score: apart`` without ``aggregate: hard``.
     """
 
     adversarial = True
@@ -55,8 +59,7 @@ class Mdan(Method):
         super().__init__(network)
         if score == "apart" and aggregate != "hard":
             raise ValueError("score: apart needs aggregate: hard")
-        made = [network.discriminator(discriminator) for _ in range(sources)]
-        self.discriminators = nn.ModuleList(made)
+        self.discriminators = nn.ModuleList(network.discriminator(discriminator) for _ in range(sources))
         self.sources, self.aggregate, self.score, self.gamma = sources, aggregate, score, gamma
         self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
 
@@ -69,9 +72,9 @@ class Mdan(Method):
         for number, discriminator in enumerate(self.discriminators):
             own = (batch.source_domain == number).to(logits.dtype)
             labelled = own + (batch.source_domain == self.sources)
-            given = labelled if batch.source_weight is None else labelled * batch.source_weight
-            # A source of which the batch has no example gets any loss, and no weight below.
-            labels.append(label_loss(logits, batch.source_y, given.clamp_min(TINY)))
+            example_weight = labelled if batch.source_weight is None else labelled * batch.source_weight
+            # A source without an example in the batch gets an arbitrary finite loss here, and the weight 0 below.
+            labels.append(label_loss(logits, batch.source_y, example_weight.clamp_min(TINY)))
             share = own / own.mean().clamp_min(TINY)
             domains.append(domain_loss(discriminator(reversed_source), discriminator(reversed_target), share))
             present.append(own.amax())
@@ -80,7 +83,7 @@ class Mdan(Method):
         return {"label": (of_label * label).sum(), "domain": (of_domain * domain).sum()}
 
     def _alpha(self, label: Tensor, domain: Tensor, weight: float, present: Tensor) -> tuple[Tensor, Tensor]:
-        """The weights of each source's label loss and domain loss, each of shape ``(S,)`` and summing to 1."""
+        """The weights of the sources' label losses and of their domain losses, each of shape ``(S,)``, summing to 1."""
         if self.score == "apart":
             return self._share(label, present), self._share(-domain, present)
         share = self._share(label - domain if self.score == "bound" else label + weight * domain, present)

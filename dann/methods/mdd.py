@@ -10,25 +10,25 @@ from dann.data.loading.stream import Batch
 from dann.functional.adversarial import reverse_gradient
 from dann.functional.predictions import label_loss, margin_disparity
 from dann.methods.method import Method
-from dann.networks.copies import fresh
+from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network
 from dann.optim import LAMBDA_SCHEDULES
 
 
 class Mdd(Method):
-    """MDD: features on which no second classifier can agree with the first on source and differ from it on target.
+    """MDD: features on which no adversarial classifier agrees with the classifier on source and disagrees on target.
 
     Zhang et al. 2019, "Bridging theory and algorithm for domain adaptation". One update descends the label loss in
-    features and classifier, the margin disparity in the second, adversarial classifier, and −η times the margin
-    disparity in the features, η acting inside a gradient reversal. The classes that the classifier predicts are fixed
-    labels in it. The domains are forwarded together, as one batch, as in the authors' code.
+    features and classifier, the margin disparity in a second, adversarial classifier, and −η times the margin disparity
+    in the features, η acting inside a gradient reversal. The classifier's predicted classes are fixed labels in the
+    margin disparity. Both domains are forwarded together, as one batch, as in the authors' code.
 
     Args:
         weight: η at the end of training.
-        margin: γ, the weight of the source in the margin disparity; by default 3 in the authors' code.
-        schedule: ``ramp`` raises η from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
-        horizon: the share of training after which the ramp has reached its end; above 1 it never does. The authors'
-            code raises η with the number of steps, as 2 / (1 + exp(−i / 1000)) − 1: here 10 000 over their number.
+        margin: γ, weight of the source in the margin disparity; the default of the authors' code is 3.
+        schedule: ``ramp`` raises η from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it at ``weight``.
+        horizon: share of training after which the ramp has reached its end; above 1 it does not reach it. The authors'
+            code raises η by step i as 2 / (1 + exp(−i / 1000)) − 1, which here is 10 000 over the number of steps.
     """
 
     branches = ("horizon",)
@@ -43,7 +43,7 @@ class Mdd(Method):
         horizon: Annotated[float, Field(gt=0)] = 1.0,
     ) -> None:
         super().__init__(network)
-        self.adversary = fresh(network.classifier)
+        self.adversary = copy_with_new_weights(network.classifier)
         self.weight, self.margin, self.schedule, self.horizon = weight, margin, LAMBDA_SCHEDULES[schedule], horizon
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:

@@ -18,21 +18,21 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Ddc(Method):
-    """DDC: a classifier of the source in one layer of which the two domains have the same mean.
+    """DDC: a source classifier with equal means of both domains in one layer.
 
-    Tzeng et al. 2014, equations (1) and (2). One update descends the label loss plus the weight times the squared
-    distance of the two means, in the whole network. Both domains are forwarded together, as one batch. The paper puts a
-    bottleneck of 256 units behind AlexNet's fc7 and matches the means there; here it is a layer that the network has
-    already.
+    Tzeng et al. 2014, equations (1) and (2). One update descends the label loss plus λ times the squared distance
+    between the two means, in the whole network. Both domains are forwarded together, as one batch. The paper adds a
+    bottleneck of 256 units behind AlexNet's fc7 and matches the means there; here they are matched in an existing layer
+    of the network.
 
     Args:
-        weight: λ of the distance.
-        layer: ``features``, ``logits``, or a module by its dotted name.
+        weight: λ, weight of the squared distance.
+        layer: layer whose means are matched: ``features``, ``logits``, or the dotted name of a module.
     """
 
     def __init__(self, network: Network, *, weight: float = 0.25, layer: str = "features") -> None:
         super().__init__(network)
-        network.width(layer)  # refuses a layer that there is not
+        network.width(layer)  # raises if there is no such layer
         self.weight, self.layer, self.layers = weight, layer, ("features", "logits", layer)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
@@ -44,20 +44,22 @@ class Ddc(Method):
 
 
 class Dan(Method):
-    """DAN: a classifier of the source in several layers of which the two domains have the same distribution.
+    """DAN: a source classifier with equal distributions of both domains in each of several layers.
 
-    Long et al. 2015, equation (4). One update descends the label loss plus the weight times the sum, over the layers,
-    of the squared maximum mean discrepancies, each with several Gaussian kernels at once. Both domains are forwarded
-    together, as one batch. The paper learns the weights of the kernels; here all weigh the same, as in the code that
-    its authors published later.
+    Long et al. 2015, equation (4). One update descends the label loss plus λ times the sum over the layers of the
+    squared maximum mean discrepancy, each with several Gaussian kernels, in the whole network. Both domains are
+    forwarded together, as one batch. The paper learns the weights of the kernels; here they are equal, as in the code
+    that its authors published later.
 
     Args:
-        weight: λ of the sum; the paper gives no one value.
-        layers: what is matched, each ``features``, ``logits``, or a module by its dotted name.
-        estimator: of each discrepancy: ``linear`` over disjoint pairs of examples, as the paper trains; its
-            authors' later code takes all, ``unbiased``, or the pairs of ``neighbours``.
-        bandwidth: of the kernels: the ``median`` or ``mean`` squared distance of the batch's examples, or a number.
-        multipliers: of the bandwidth, one for each kernel.
+        weight: λ, weight of the sum; the paper gives no single value.
+        layers: layers that are matched: ``features``, ``logits``, or dotted names of modules.
+        estimator: estimator of each discrepancy. ``linear``: over disjoint pairs of examples, as in the paper.
+            ``unbiased`` (all pairs) and ``neighbours`` (each example with the next): as in the authors' later code.
+            ``biased``: all pairs including i = j.
+        bandwidth: bandwidth of the kernels: the ``median`` or ``mean`` squared distance between the batch's examples,
+            or a number.
+        multipliers: factors of ``bandwidth``, one for each kernel.
     """
 
     smallest_batch = 2
@@ -74,7 +76,7 @@ class Dan(Method):
     ) -> None:
         super().__init__(network)
         for layer in layers:
-            network.width(layer)  # refuses a layer that there is not
+            network.width(layer)  # raises if there is no such layer
         self.weight, self.matched, self.layers = weight, tuple(layers), ("features", "logits", *layers)
         self.distance = partial(mk_mmd, estimator=estimator, bandwidth=bandwidth, multipliers=multipliers)
 

@@ -1,4 +1,4 @@
-"""A label classifier for each domain on shared features (Caruana 1997)."""
+"""Multitask learning: one label classifier for each domain on shared features (Caruana 1997)."""
 
 from typing import Annotated, Literal
 
@@ -7,24 +7,25 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dann.data.loading.stream import Batch
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.copies import fresh
+from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network, Outputs
 
 
 class Multitask(Method):
-    """Multitask: features that serve several domains, each of which has a label classifier of its own.
+    """Multitask: shared features of several domains, and a separate label classifier for each domain.
 
     Caruana 1997, "Multitask learning". One update descends the label loss of every labelled example under the
-    classifier of its own domain, in that classifier and the features. Labelled target examples
-    (``data.target_labelled``) have a classifier of their own. No other target example is read.
+    classifier of its domain, in that classifier and the features. The examples of all sources are forwarded together,
+    as one batch. Labelled target examples (``data.target_labelled``) are part of it and have a classifier of their own.
+    Other target examples are not forwarded.
 
     Args:
-        sources: S, the number of source domains.
-        predict: ``mean``, the mean probability of the sources' classifiers; ``target``, the target's own classifier,
-            which needs labelled target examples.
+        sources: S, number of source domains.
+        predict: prediction on target: ``mean`` for the mean probability of the source classifiers, ``target`` for the
+            target's classifier, which needs labelled target examples.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Multitask(Method):
     ) -> None:
         super().__init__(network)
         self.sources, self.needs_target_labels = sources, predict == "target"
-        self.others = nn.ModuleList(fresh(network.classifier) for _ in range(sources))  # the last is the target's
+        self.others = nn.ModuleList(copy_with_new_weights(network.classifier) for _ in range(sources))
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         features = self.network.outputs(batch.source_x, ("features",))["features"]
@@ -48,7 +49,7 @@ class Multitask(Method):
         features = self.network.outputs(x, ("features",))["features"]
         if self.needs_target_labels:
             return {"features": features, "logits": self._heads()[-1](features)}
-        each = torch.stack([precise(head(features)).log_softmax(1) for head in self._heads()[:-1]])
+        each = torch.stack([at_least_float32(head(features)).log_softmax(1) for head in self._heads()[:-1]])
         return {"features": features, "logits": each.logsumexp(0)}
 
     def _heads(self) -> list[nn.Module]:

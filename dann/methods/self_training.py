@@ -1,4 +1,4 @@
-"""Training on the target's own predictions (Lee 2013, Sohn et al. 2020)."""
+"""Self-training on pseudo-labels of the target (Lee 2013, Sohn et al. 2020)."""
 
 from typing import Annotated, Literal
 
@@ -16,17 +16,17 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class PseudoLabel(Method):
-    """Pseudo-labels: the class that the network finds likeliest is the label of a target example if it is certain.
+    """Pseudo-labels: confident predictions on target serve as labels of the target examples.
 
-    Lee 2013. One update descends the label loss and the cross-entropy of the target's predictions with their own
-    likeliest classes in features and classifier; the mean is over all target examples, those without a label
-    counting 0. Source and target are forwarded together, as one batch. The paper labels every example (``threshold``
-    0) and raises the weight linearly, to 3.
+    Lee 2013. One update, in features and classifier, descends the label loss plus ``weight`` times the cross-entropy of
+    the target's predictions with their own most probable classes; the mean is over all target examples, and those below
+    the threshold contribute 0. Both domains are forwarded together, as one batch. The paper labels every example
+    (``threshold`` 0) and raises the weight linearly, to 3.
 
     Args:
-        weight: of the target's cross-entropy at the end of training.
-        threshold: the least probability of a class that makes it a label.
-        schedule: ``ramp`` raises the weight from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it.
+        weight: weight of the target's cross-entropy at the end of training.
+        threshold: minimum probability of a pseudo-label.
+        schedule: ``ramp`` raises the weight from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it at ``weight``.
     """
 
     def __init__(
@@ -53,17 +53,17 @@ class PseudoLabel(Method):
 
 
 class FixMatch(Method):
-    """FixMatch: what the network is certain of in one view of a target example is its label in a second view.
+    """FixMatch: confident predictions on one view of a target example serve as labels of a second view.
 
-    Sohn et al. 2020, equations (3) and (4), their unlabelled examples being the target's. One update descends the label
-    loss and the cross-entropy of the predictions for ``Batch.target_view``, the strongly augmented view, with the
-    likeliest classes of ``Batch.target_x``, in features and classifier; the mean is over all target examples, those
-    below the threshold counting 0. Source and both views are forwarded together, as one batch. The paper has seven
-    unlabelled examples to a labelled one; here there is one.
+    Sohn et al. 2020, equations (3) and (4), with the target's examples as their unlabelled ones. One update, in
+    features and classifier, descends the label loss plus λ_u times the cross-entropy of the predictions for
+    ``Batch.target_view``, the strongly augmented view, with the most probable classes for ``Batch.target_x``; the mean
+    is over all target examples, and those below the threshold contribute 0. The source and both views are forwarded
+    together, as one batch. The paper has seven unlabelled examples for each labelled one; here there is one.
 
     Args:
-        weight: of the target's cross-entropy (λ_u).
-        threshold: the least probability of a class that makes it a label (τ).
+        weight: λ_u, weight of the target's cross-entropy.
+        threshold: τ, minimum probability of a pseudo-label.
     """
 
     second_view = True
@@ -74,7 +74,7 @@ class FixMatch(Method):
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         if batch.target_view is None:
-            raise ValueError("FixMatch needs a second view of the target: set data.target_view")
+            raise ValueError("fixmatch needs a second view of the target: set data.target_view")
         parts = [batch.source_x, batch.target_x, batch.target_view]
         source, target, view = torch.split(self.predict(torch.cat(parts)), [len(part) for part in parts])
         return {

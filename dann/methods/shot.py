@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.functional.centroids import centroids, nearest_centroid
-from dann.functional.precision import precise
+from dann.functional.precision import at_least_float32
 from dann.functional.predictions import entropy, label_loss, marginal_entropy
 from dann.methods.method import Method
 from dann.networks.copies import Frozen
@@ -18,21 +18,22 @@ from dann.networks.network import Network
 
 
 class Shot(Method):
-    """SHOT: a source model whose features are then trained on the target alone, its classifier held fixed.
+    """SHOT: a source model whose features are then trained on the target alone, with its classifier held fixed.
 
-    Liang et al. 2020. For the share ``pretrain`` of training it descends the label loss with smoothed labels on source
-    examples. From then on no source example is read: the features descend the entropy of each target prediction, less
-    the entropy of the mean one, plus ``weight`` times the cross-entropy of pseudo labels. These are the classes of the
-    nearest of the centroids in the features of the network as it was when they were last computed, ``refreshes`` times
-    in all; examples are not augmented for them in the paper, here they are as the batch is. Each domain is forwarded
-    alone. Dropout in the classifier stays active. The paper's bottleneck with BatchNorm, weight-normalised classifier
-    and lower learning rate of the backbone are the network's and the optimiser's affair and not set here.
+    Liang et al. 2020. For the share ``pretrain`` of training, features and classifier descend the label loss with
+    smoothed labels on source examples. After that no source example is forwarded: the features descend the mean entropy
+    of the target's predictions, minus the entropy of the mean prediction, plus β times the cross-entropy with
+    pseudo-labels. A pseudo-label is the class of the nearest centroid; centroids are computed ``refreshes`` times, and
+    distances to them are measured in the features of the network at that time. The paper computes pseudo-labels from
+    unaugmented examples, here they come from the batch as augmented. The domains are forwarded apart, each in its part
+    of training. Dropout in the classifier stays active. The paper's bottleneck with BatchNorm, weight-normalised
+    classifier and lower learning rate of the backbone belong to network and optimiser and are not set here.
 
     Args:
-        pretrain: the share of training on the source; the paper trains the source model to its end first.
-        weight: β of the pseudo labels.
-        smoothing: of the source's labels.
-        refreshes: how often the centroids are computed; the paper does so each of 15 epochs.
+        pretrain: share of training on the source; the paper first trains the source model to convergence.
+        weight: β, weight of the cross-entropy with pseudo-labels.
+        smoothing: label smoothing on the source.
+        refreshes: number of times the centroids are computed; the paper computes them in each of 15 epochs.
     """
 
     reads_inputs = True
@@ -76,7 +77,7 @@ class Shot(Method):
     def refresh(self, full_pass: FullPass, progress: float) -> None:
         outputs = [self.outputs(x) for x in full_pass.target()]
         features = torch.cat([each["features"] for each in outputs])
-        probabilities = precise(torch.cat([each["logits"] for each in outputs])).softmax(1)
+        probabilities = at_least_float32(torch.cat([each["logits"] for each in outputs])).softmax(1)
         labels = nearest_centroid(features, centroids(features, probabilities))
         self.centroids.copy_(centroids(features, F.one_hot(labels, probabilities.shape[1])))
-        self.labeller.take(self.network.features)
+        self.labeller.copy_from(self.network.features)

@@ -1,4 +1,4 @@
-"""Plain supervised training."""
+"""Supervised training on the source."""
 
 from torch import Tensor
 
@@ -8,10 +8,11 @@ from dann.methods.method import Method
 
 
 class SourceOnly(Method):
-    """Plain supervised training: cross-entropy on the labelled examples; the target is never forwarded.
+    """Source only: supervised training on the labelled examples.
 
-    Every baseline that is plain supervised training is this with other data: with the target's labelled training
-    split as the source it is "train on target".
+    One update descends the label loss in features and classifier. Unlabelled target examples are never forwarded.
+    Supervised baselines are this method with other data: with the target's labelled training split as the source it is
+    "train on target".
     """
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:

@@ -18,26 +18,27 @@ from dann.optim import LAMBDA_SCHEDULES
 
 
 class Vada(Method):
-    """VADA: DANN whose decision boundaries keep away from the examples, by virtual adversarial training and entropy.
+    """VADA: DANN with decision boundaries away from the examples, by virtual adversarial training and low entropy.
 
     Shu et al. 2018, "A DIRT-T approach to unsupervised domain adaptation", equation (8). One update descends, in
     features and classifier, the label loss, λ_s times the virtual adversarial loss (Miyato et al. 2018) of the source,
-    λ_t times that of the target, and λ_t times the entropy of the target's predictions; in the discriminator the domain
-    loss; and in the features −λ_d times the domain loss, which is a mean over both domains, the paper's a sum. Both
-    are forwarded together, as one batch, and so are their perturbed inputs, which do not move the running statistics of
-    BatchNorm. Dropout draws new masks in each pass.
+    λ_t times that of the target, and λ_t times the entropy of the target's predictions; in the discriminator, the
+    domain loss; and in the features, −λ_d times the domain loss, which is a mean over both domains where the paper has
+    a sum. Both domains are forwarded together, as one batch, and so are their perturbed inputs, which do not update the
+    running statistics of BatchNorm. Dropout draws new masks in each forward pass.
 
     Args:
-        weight: λ_d at the end of training.
-        source_weight: λ_s.
-        target_weight: λ_t.
-        radius: Euclidean norm of the perturbation of an example, in the units of the network's inputs. 3.5 is that of
-            the authors' code, for images of 3 × 32 × 32 in [−1, 1]; the smaller the inputs, the smaller it should be.
-        schedule: ``constant`` keeps λ_d, as the paper does; ``ramp`` raises it from 0 as 2 / (1 + exp(−10p)) − 1.
-        discriminator: hidden widths of the discriminator; by default what DANN's paper puts on the network's features.
-        flipped: step the discriminator first, in an update of its own, and have the features descend λ_d times the
-            domain loss with its labels exchanged instead of ascending it, as the authors' code does. It forwards the
-            domains apart too, which only BatchNorm could tell.
+        weight: λ_d, weight of the domain loss in the features, at the end of training.
+        source_weight: λ_s, weight of the virtual adversarial loss of the source.
+        target_weight: λ_t, weight of the virtual adversarial loss and of the entropy of the target.
+        radius: Euclidean norm of the perturbation of an example, in the units of the network's inputs. The default is
+            that of the authors' code for images of 3 × 32 × 32 in [−1, 1]; smaller inputs need a smaller radius.
+        schedule: ``constant`` keeps λ_d at ``weight``, as in the paper; ``ramp`` raises it from 0 as
+            2 / (1 + exp(−10p)) − 1.
+        discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
+        flipped: as in the authors' code, first train the discriminator in an update of its own, then let the features
+            descend λ_d times the domain loss with exchanged labels instead of ascending the domain loss. The authors'
+            code also forwards the domains apart, which matters only with BatchNorm.
     """
 
     adversarial = True
@@ -92,7 +93,7 @@ class Vada(Method):
         return {"domain": domain_adversarial_loss(self.discriminator, source, target, lam)}
 
     def perturbed_logits(self, x: Tensor) -> Tensor:
-        """The logits ``(N, K)`` of inputs that leave no trace in the running statistics of BatchNorm."""
+        """Logits ``(N, K)`` of perturbed inputs, without updating the running statistics of BatchNorm."""
         copies = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
         logits: Tensor = functional_call(self.network, copies, (x,))
         return logits
@@ -102,27 +103,28 @@ class Vada(Method):
 
 
 def adversarial_perturbation(network: Callable[[Tensor], Tensor], x: Tensor, logits: Tensor, radius: float) -> Tensor:
-    """The perturbation of each input that moves its prediction most, about: one step of the power method.
+    """The perturbation of each input that changes its prediction most, approximated by one power iteration.
 
-    Miyato et al. 2018: radius · g / ‖g‖ with g the gradient of KL(p(x) ‖ p(x + ξ d)) with respect to d, a random unit
-    vector.
+    Miyato et al. 2018: radius · g / ‖g‖, where g is the gradient of KL(p(x) ‖ p(x + ξ d)) with respect to a random unit
+    vector d.
 
     Args:
         network: maps inputs to logits.
-        x: shape ``(N, ...)``.
-        logits: of x, fixed, shape ``(N, K)``.
-        radius: Euclidean norm of each perturbation; where the gradient is 0, so is the perturbation.
+        x: inputs, shape ``(N, ...)``.
+        logits: logits of x, held fixed, shape ``(N, K)``.
+        radius: Euclidean norm of each perturbation; a perturbation is 0 where the gradient is 0.
     """
-    # The paper's ξ of 1e-6 is lost in the rounding of x in float32 and g is noise; in bf16 so is any much below this.
+    # The paper's ξ of 1e-6 is below the rounding of x in float32, which would make g noise; in bf16 a step much smaller
+    # than this one would be too.
     step = 0.1 * radius
-    direction = unit(torch.randn_like(x)).requires_grad_()
+    direction = scale_to_unit_norm(torch.randn_like(x)).requires_grad_()
     (gradient,) = torch.autograd.grad(kl_divergence(logits, network(x + step * direction)), direction)
-    return radius * unit(gradient)
+    return radius * scale_to_unit_norm(gradient)
 
 
-def unit(x: Tensor) -> Tensor:
-    """Each example of x ``(N, ...)`` at Euclidean norm 1; zeros stay."""
+def scale_to_unit_norm(x: Tensor) -> Tensor:
+    """Scale each example of x, ``(N, ...)``, to Euclidean norm 1; examples of zeros stay 0."""
     flat = x.flatten(1)
-    # Gradients are tiny where predictions are certain: without this their squares would vanish.
+    # Gradients are tiny where predictions are certain; without this scaling their squares would underflow.
     flat = flat / flat.abs().amax(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
     return F.normalize(flat).reshape(x.shape)

@@ -1,1 +1,1 @@
-"""Architectures, pretrained backbones and their heads, and what of a backbone is fine-tuned."""
+"""Architectures, pretrained backbones, their heads, and fine-tuning options."""

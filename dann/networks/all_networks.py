@@ -1,4 +1,4 @@
-"""Networks by the name an experiment file gives them: each takes ``(input_shape, num_classes, *, options)``."""
+"""Networks by their name in experiment files; each takes ``(input_shape, num_classes, *, options)``."""
 
 from collections.abc import Callable
 

@@ -1,9 +1,11 @@
-"""The pretrained part of a network, in blocks that can be frozen and trained one by one."""
+"""The pretrained part of a network, divided into blocks that can be frozen one by one."""
 
 import torch
 from torch import Tensor, nn
 
-FEWEST, MOST = 4, 0.8  # blocks, and the share of the parameters in one of them: else it is looked into
+# A container is divided further while there are fewer blocks than this, or while it holds more than this share of the
+# parameters.
+FEWEST, MOST = 4, 0.8
 NORMS = (nn.modules.batchnorm._BatchNorm,)
 
 
@@ -11,26 +13,28 @@ class Backbone(nn.Module):
     """A pretrained feature extractor: ``(N, *input_shape)`` to ``(N, D)``.
 
     Args:
-        model: the module without its last layer.
-        head: that layer as it was pretrained, ``(N, D)`` to the logits of the classes of pretraining; None if its
-            weights are not known. It is no part of the module's state.
-        pretrained: whether the weights come from elsewhere than from this run's seed.
+        model: the model without its last layer.
+        head: the pretrained last layer, from ``(N, D)`` to logits of the classes of pretraining; None if its weights
+            are not known. It is excluded from the module's state.
+        pretrained: whether the weights were loaded, as opposed to initialised from the seed of this run.
 
     Attributes:
-        blocks: the parameters of each block, the first ones see the input; not those that the library has fixed.
-        block_names: their dotted names within ``model``.
-        frozen: how many of the blocks are frozen, counted from the first; set by ``freeze``.
-        frozen_norm: whether BatchNorm normalises by its running statistics in training too, which then stay.
+        blocks: the trainable parameters of each block, ordered from input to output.
+        block_names: dotted name of each block within ``model``.
+        frozen: number of frozen blocks, counted from the input; set by ``freeze``.
+        frozen_norm: whether BatchNorm normalises by its running statistics in training too and leaves them unchanged.
     """
 
     def __init__(self, model: nn.Module, head: nn.Linear | None = None, pretrained: bool = False) -> None:
         super().__init__()
         self.model, self.pretrained = model, pretrained
-        self._head = (head,)  # in a tuple, so that it is no submodule
+        self._head = (head,)  # in a tuple, so that torch does not register it as a submodule
         parts = _block_modules(model)
         self.blocks = _blocks(model, parts)
         named = {id(module): name for name, module in model.named_modules()}
-        self.block_names = tuple(named[id(part)] for i, part in enumerate(parts) if i == 0 or not _normalisation(part))
+        self.block_names = tuple(
+            named[id(part)] for i, part in enumerate(parts) if i == 0 or not _is_normalisation(part)
+        )
         self.frozen, self.frozen_norm = 0, False
 
     @property
@@ -42,7 +46,7 @@ class Backbone(nn.Module):
         return features.flatten(1)
 
     def freeze(self, count: int) -> None:
-        """Freeze the first ``count`` blocks and let the others train."""
+        """Freeze the first ``count`` blocks; make the others trainable."""
         if count != self.frozen:
             self.frozen = count
             for number, block in enumerate(self.blocks):
@@ -51,7 +55,7 @@ class Backbone(nn.Module):
             self.train(self.training)
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Training mode, but for BatchNorm whose statistics are frozen, and for dropout where all blocks are."""
+        """Set training mode, except for BatchNorm with frozen statistics, and for dropout if all blocks are frozen."""
         super().train(mode and self.frozen < len(self.blocks))
         self.training = mode
         for module in self.modules():
@@ -59,13 +63,13 @@ class Backbone(nn.Module):
                 module.train(mode and not self.frozen_norm)
         return self
 
-    def normalises(self) -> bool:
-        """Whether there is a BatchNorm."""
+    def has_batch_norm(self) -> bool:
+        """Whether the backbone contains a BatchNorm layer."""
         return any(isinstance(module, NORMS) for module in self.modules())
 
 
 def _block_modules(model: nn.Module) -> list[nn.Module]:
-    """A model's parts in the order of the forward pass; of one that holds nearly all of it, that one's parts."""
+    """The children of a model in the order of the forward pass; a child with nearly all parameters is divided too."""
     parts, whole = _parts(model), _size(model)
     while containers := [part for part in parts if _parts(part)]:
         largest = max(containers, key=_size)
@@ -77,23 +81,23 @@ def _block_modules(model: nn.Module) -> list[nn.Module]:
 
 
 def _blocks(model: nn.Module, parts: list[nn.Module]) -> list[list[nn.Parameter]]:
-    """The parameters of each part.
+    """The parameters of each block.
 
-    A normalisation belongs to the block before it; what belongs to no part, as the position embedding of a vision
-    transformer does, to the first.
+    A normalisation layer joins the block before it. Parameters outside all parts, such as the position embedding of a
+    vision transformer, join the first block.
     """
     blocks: list[list[nn.Parameter]] = []
     for part in parts:
-        if blocks and _normalisation(part):
-            blocks[-1] += _trained(part)
+        if blocks and _is_normalisation(part):
+            blocks[-1] += _trainable(part)
         else:
-            blocks.append(_trained(part))
+            blocks.append(_trainable(part))
     placed = {id(parameter) for block in blocks for parameter in block}
-    rest = [parameter for parameter in _trained(model) if id(parameter) not in placed]
+    rest = [parameter for parameter in _trainable(model) if id(parameter) not in placed]
     return [rest + blocks[0], *blocks[1:]] if blocks else [rest]
 
 
-def _normalisation(part: nn.Module) -> bool:
+def _is_normalisation(part: nn.Module) -> bool:
     return not _parts(part) and "Norm" in type(part).__name__
 
 
@@ -102,15 +106,15 @@ def _parts(module: nn.Module) -> list[nn.Module]:
 
 
 def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in _trained(module))
+    return sum(parameter.numel() for parameter in _trainable(module))
 
 
-def _trained(module: nn.Module) -> list[nn.Parameter]:
+def _trainable(module: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
-def output(module: nn.Module, shape: tuple[int, ...]) -> int:
-    """D of a module from ``(N, *shape)`` to ``(N, D)``, found by passing two blank examples through."""
+def measure_width(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """D of a module that maps ``(N, *shape)`` to ``(N, D)``, measured by forwarding two examples of zeros."""
     training, like = module.training, next(module.parameters(), torch.zeros(0))
     try:
         with torch.no_grad():

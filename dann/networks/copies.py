@@ -1,4 +1,4 @@
-"""Copies of modules: one that is never trained, one that begins anew."""
+"""Copies of modules: a frozen one, and one with new initial weights."""
 
 from copy import deepcopy
 from typing import Any
@@ -8,21 +8,21 @@ from torch import Tensor, nn
 
 
 class Frozen(nn.Module):
-    """A copy of a module that no optimiser steps and that is always in evaluation mode.
+    """A copy of a module that is never trained and stays in evaluation mode.
 
     Args:
-        module: what is copied, now and whenever ``take`` is called.
+        module: the module to copy, now and at each call of ``copy_from``.
     """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = deepcopy(module).requires_grad_(False).eval()
 
-    def take(self, module: nn.Module) -> None:
-        """Become a copy of ``module`` as it is now; in place, so that stacked runs keep their places."""
+    def copy_from(self, module: nn.Module) -> None:
+        """Copy the current parameters and buffers of ``module``; in place, as stacked runs require."""
         with torch.no_grad():
-            for own, given in zip(_state(self.module), _state(module), strict=True):
-                own.copy_(given)
+            for own, current in zip(_state(self.module), _state(module), strict=True):
+                own.copy_(current)
 
     def train(self, mode: bool = True) -> "Frozen":
         return super().train(False)
@@ -31,8 +31,8 @@ class Frozen(nn.Module):
         return self.module(*inputs)
 
 
-def fresh(module: nn.Module) -> nn.Module:
-    """A copy of ``module`` with initial weights of its own, as a second classifier has."""
+def copy_with_new_weights(module: nn.Module) -> nn.Module:
+    """A copy of ``module`` with newly drawn initial weights, for a second classifier."""
     copy = deepcopy(module)
     for part in copy.modules():
         if callable(reset := getattr(part, "reset_parameters", None)):

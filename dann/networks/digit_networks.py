@@ -1,10 +1,10 @@
 """The convolutional networks of Ganin et al. 2016, Figure 4.
 
-The inner widths, kernels and heads are the figure's. It gives no padding and no initialisation: the MNIST and GTSRB
-networks here pad nothing (768 features from 28 × 28, as in the common re-implementations), the SVHN network pads by 2
-as its model (Srivastava et al. 2014) does, and all start from PyTorch's defaults. ReLU comes after the pooling: the
-values and gradients are those of the other order, of a quarter as many numbers. Each builder takes the shape
-``(C, H, W)`` of an input image and the number of classes.
+Widths, kernels and heads are those of the figure. It specifies neither padding nor initialisation: the MNIST and GTSRB
+networks here have no padding (768 features from 28 × 28, as in the common re-implementations), the SVHN network pads
+by 2 like the model it follows (Srivastava et al. 2014), and all use PyTorch's default initialisation. ReLU follows the
+pooling instead of preceding it: values and gradients are the same, but it acts on a quarter as many numbers. Each
+builder takes the shape ``(C, H, W)`` of an input image and the number of classes.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from dann.networks.dropout import Dropout
-from dann.networks.network import Network, fully_connected, output_width
+from dann.networks.network import Network, feature_width, fully_connected
 
 Shape = tuple[int, ...]
 
@@ -21,10 +21,11 @@ def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dro
     """For MNIST, Figure 4a: conv 5×5×32, pool, conv 5×5×48, pool; head 100-100-K; discriminator 100-1.
 
     Args:
-        batch_norm: normalise after each convolution, which the paper does not do but most re-implementations do. Its
-            statistics are the source's alone when nothing else is forwarded, which costs source only much of its target
-            accuracy: compare the tables in results/ganin2016 before crediting a method with the difference.
-        dropout: on the hidden layers of the label head, and on whole channels of the last features; 0 in the paper.
+        batch_norm: apply BatchNorm after each convolution. The paper does not, most re-implementations do. A method
+            that forwards only source examples collects source statistics only, which lowers the target accuracy of
+            source only: compare the tables in results/ganin2016 before attributing the difference to a method.
+        dropout: dropout rate of the hidden layers of the label head, and of whole channels of the last feature maps; 0
+            in the paper.
     """
 
     def norm(channels: int) -> list[nn.Module]:
@@ -40,8 +41,8 @@ def svhn(input_shape: Shape, num_classes: int, *, dropout: float = 0.5) -> Netwo
     """For SVHN, Figure 4b: conv 5×5×64, pool, 5×5×64, pool, 5×5×128; head 3072-2048-K; discriminator 1024-1024-1.
 
     Args:
-        dropout: on the hidden layers of the label head. The paper trains with dropout and a bound on the weights'
-            norm (section 5.2.2) but gives neither's value; the bound is left out here.
+        dropout: dropout rate of the hidden layers of the label head. The paper trains with dropout and a bound on the
+            norm of the weights (section 5.2.2) but gives no value for either; the bound is omitted here.
     """
     layers: list[nn.Module] = [nn.Conv2d(input_shape[0], 64, 5, padding=2), nn.MaxPool2d(3, 2), nn.ReLU()]
     layers += [nn.Conv2d(64, 64, 5, padding=2), nn.MaxPool2d(3, 2), nn.ReLU()]
@@ -66,5 +67,5 @@ def _network(
     dropout: float,
 ) -> Network:
     features = nn.Sequential(*layers, nn.Flatten())
-    width = output_width(features, input_shape, name)
+    width = feature_width(features, input_shape, name)
     return Network(features, fully_connected([width, *head], dropout), input_shape, discriminator)

@@ -1,16 +1,16 @@
-"""Encoders of texts by Hugging Face."""
+"""Text encoders from Hugging Face."""
 
 import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
-from dann.networks.heads import Head, headed
+from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
 from dann.networks.pretrained import Rate, Shape
-from dann.networks.weights import made, package
+from dann.networks.weights import import_package, load_model
 
-REMEDY = "name a Hugging Face model, or the folder of one"
+REMEDY = "give the name of a Hugging Face model, or the folder of one"
 
 
 def huggingface(
@@ -22,40 +22,45 @@ def huggingface(
     head: Head = "linear",
     dropout: Rate | None = None,
 ) -> Network:
-    """For texts: any encoder of Hugging Face, the mean of its last layer over the tokens; discriminator 1024-1024.
+    """For texts: any Hugging Face encoder; its last hidden states, averaged over the tokens; discriminator 1024-1024.
 
-    Takes the token ids of the data set ``texts``, with the same model as its tokenizer, ``(N, length)``.
+    Inputs are token ids ``(N, length)`` from the data set ``texts``, which must name the same model as tokenizer.
 
     Args:
-        model: its name, such as ``distilbert-base-uncased``, or a folder.
-        weights: ``default``, or ``none`` for fresh ones.
-        head: what follows: see ``dann.networks.heads``.
-        dropout: in the head.
+        model: name of the model, such as ``distilbert-base-uncased``, or a folder with one.
+        weights: ``default`` for the pretrained weights, or ``none`` for newly initialised ones.
+        head: layers behind the encoder, as in ``dann.networks.heads``.
+        dropout: dropout rate in the head; by default that of the head.
     """
     if len(input_shape) != 1:
-        raise BadInput(f"network: {model} takes token ids, not inputs of shape {input_shape}: choose data of texts")
-    library = package("transformers", "text")
+        raise BadInput(f"network: {model} takes token ids, not inputs of shape {input_shape}: choose a text data set")
+    library = import_package("transformers", "text")
     automatic = library.AutoModel
     if weights == "default":
-        built = made(model, lambda: automatic.from_pretrained(model), REMEDY)
+        built = load_model(model, lambda: automatic.from_pretrained(model), REMEDY)
     elif weights == "none":
-        built = made(model, lambda: automatic.from_config(library.AutoConfig.from_pretrained(model)), REMEDY)
+        built = load_model(model, lambda: automatic.from_config(library.AutoConfig.from_pretrained(model)), REMEDY)
     else:
-        raise BadInput(f"network.weights: {weights}: write default or none; model may be a folder of your own")
+        raise BadInput(
+            f"network.weights: {weights} is not known: write default or none; for weights of your own set model to "
+            "their folder"
+        )
     longest = getattr(built.config, "max_position_embeddings", None) or input_shape[0]
     if input_shape[0] > longest:
-        raise BadInput(f"network: {model} reads at most {longest} tokens: set the length of texts to so many")
-    return headed(Backbone(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout)
+        raise BadInput(f"network: {model} reads at most {longest} tokens: set the length of texts to {longest} or less")
+    return attach_head(
+        Backbone(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout
+    )
 
 
 class _Encoder(nn.Module):
-    """Token ids, −1 behind a text's end, ``(N, L)``, to the mean of the last hidden states, ``(N, D)``."""
+    """Token ids ``(N, L)``, padded with −1, to the mean of the last hidden states, ``(N, D)``."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
         if getattr(model, "pooler", None) is not None:
-            setattr(model, "pooler", None)  # noqa: B010  a layer behind the hidden states, which nothing here would train
+            setattr(model, "pooler", None)  # noqa: B010  this layer follows the hidden states and would get no gradient
 
     def forward(self, x: Tensor) -> Tensor:
         mask = (x >= 0).to(torch.int64)

@@ -1,4 +1,4 @@
-"""What of a pretrained network is trained, from when on and how fast."""
+"""Fine-tuning options: which blocks of a pretrained backbone are trained, from when on, and at which learning rate."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -9,26 +9,26 @@ from torch import nn
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
 from dann.networks.network import Network
-from dann.networks.stochastic_norm import made_stochastic
+from dann.networks.stochastic_norm import make_norms_stochastic
 from dann.options import Section
 
 Group = dict[str, Any]
 
 
 class FineTuning(Section):
-    """How the backbone of a pretrained network is trained; what follows it always trains as the optimiser says.
+    """Training of a pretrained backbone; layers behind it always train at the learning rate of the optimiser.
 
     Args:
-        backbone: learning rate of the backbone as a multiple of the optimiser's; 0 freezes it for good.
-        start: the share of training before which the backbone is frozen: a linear probe, then fine-tuning (Kumar et al.
+        backbone: learning rate of the backbone as a multiple of the optimiser's; 0 freezes the backbone throughout.
+        start: share of training during which the backbone is frozen: linear probing, then fine-tuning (Kumar et al.
             2022, LP-FT).
-        gradual: the share of training over which, from ``start`` on, the blocks of the backbone are released one after
-            another, the last first (Howard and Ruder 2018, section 3.3).
-        decay: learning rate of a block as a multiple of that of the block behind it; 1 / 2.6 in Howard and Ruder 2018,
-            section 3.2.
-        norm: whether the BatchNorm layers of the backbone ``train``, normalising by the batch and moving their running
-            statistics even where their weights are frozen; are ``frozen``, normalising by those of pretraining; or are
-            ``stochastic``, normalising each channel by one or the other by chance (Kou et al. 2020).
+        gradual: share of training, from ``start`` on, over which the blocks of the backbone are unfrozen one by one,
+            the last block first (Howard and Ruder 2018, section 3.3).
+        decay: learning rate of a block as a multiple of that of the next block towards the output; 1 / 2.6 in Howard
+            and Ruder 2018, section 3.2.
+        norm: BatchNorm layers of the backbone. ``train``: normalise by the batch and update the running statistics,
+            even if the weights are frozen. ``frozen``: normalise by the statistics of pretraining. ``stochastic``:
+            choose between the two at random for each channel (Kou et al. 2020).
     """
 
     backbone: float = Field(1.0, ge=0)
@@ -40,13 +40,18 @@ class FineTuning(Section):
     @model_validator(mode="after")
     def _possible(self) -> "FineTuning":
         if self.backbone == 0 and (self.start or self.gradual or self.decay < 1):
-            raise ValueError("backbone: 0 freezes it for good: leave start, gradual and decay out")
+            raise ValueError("backbone: 0 freezes it throughout: leave out start, gradual and decay")
         if self.start + self.gradual > 1:
-            raise ValueError("start + gradual: blocks would never be released: give them no more than 1 together")
+            raise ValueError("start + gradual: some blocks would never be unfrozen: make their sum at most 1")
         return self
 
-    def frozen(self, progress: float, blocks: int) -> int:
-        """How many of a backbone's blocks are frozen, counted from the first."""
+    def frozen_blocks(self, progress: float, blocks: int) -> int:
+        """The number of frozen blocks of a backbone, counted from the input.
+
+        Args:
+            progress: share of training done, in [0, 1].
+            blocks: number of blocks of the backbone.
+        """
         if self.backbone == 0 or progress < self.start:
             return blocks
         if self.gradual == 0:
@@ -55,40 +60,45 @@ class FineTuning(Section):
         return max(0, blocks - released)
 
     def rate(self, block: int, blocks: int) -> float:
-        """The learning rate of a block, counted from the first, as a multiple of the optimiser's."""
+        """The learning rate of a block as a multiple of the optimiser's.
+
+        Args:
+            block: index of the block, counted from the input, from 0.
+            blocks: number of blocks of the backbone.
+        """
         return self.backbone * float(self.decay ** (blocks - 1 - block))
 
 
-def prepared_backbone(network: Network, options: FineTuning | None, name: str) -> Backbone | None:
-    """The backbone of a network, its BatchNorm set up as the options say; None if nothing is fine-tuned.
+def prepare_backbone(network: Network, options: FineTuning | None, name: str) -> Backbone | None:
+    """Set up freezing and BatchNorm of a network's backbone and return it; None without options.
 
     Args:
-        name: of the network.
+        name: name of the network, for messages.
 
     Raises:
-        BadInput: it has no backbone.
+        BadInput: the network has no backbone, or no BatchNorm that ``stochastic`` could replace.
     """
     if options is None:
         return None
     if network.backbone is None:
         raise BadInput(
-            f"finetune: the network {name} has no pretrained backbone: leave it out, or choose another network"
+            f"finetune: the network {name} has no pretrained backbone: leave finetune out, or choose another network"
         )
     network.backbone.frozen_norm = options.norm == "frozen"
     if options.backbone == 0:
         network.backbone.freeze(len(network.backbone.blocks))
     if options.norm == "stochastic":
-        if not network.backbone.normalises():
-            raise BadInput(f"finetune.norm: {name} has no BatchNorm to make stochastic: leave it out")
-        made_stochastic(network.backbone)
+        if not network.backbone.has_batch_norm():
+            raise BadInput(f"finetune.norm: {name} has no BatchNorm to make stochastic: leave norm out")
+        make_norms_stochastic(network.backbone)
     return network.backbone
 
 
 def parameter_groups(method: nn.Module, backbone: Backbone | None, options: FineTuning | None) -> list[Group]:
-    """The parameters that an optimiser steps, in groups of one learning rate; ``factor`` is of the optimiser's.
+    """Parameter groups for an optimiser; ``factor`` is a group's learning rate as a multiple of the optimiser's.
 
-    What is no part of the backbone, discriminators and second classifiers included, comes first, then each block of the
-    backbone that is trained at any time.
+    The first group holds all parameters outside the backbone, including discriminators and second classifiers. One
+    group for each block of the backbone follows, unless the backbone is frozen throughout.
     """
     if options is None or backbone is None:
         return [_group(method.parameters(), 1.0)]

@@ -1,11 +1,11 @@
-"""What follows a pretrained backbone: a neck, which belongs to the features, and a classifier on it."""
+"""Heads of pretrained backbones: an optional bottleneck, which is part of the features, and a classifier."""
 
 from collections import OrderedDict
 from typing import Literal
 
 from torch import nn
 
-from dann.networks.backbone import Backbone, output
+from dann.networks.backbone import Backbone, measure_width
 from dann.networks.dropout import Dropout
 from dann.networks.network import Network, fully_connected
 
@@ -14,19 +14,19 @@ NARROW, WIDE, VGG = 256, 1024, 4096
 OFFICE = (1024, 1024)  # the discriminator on photos (Ganin et al. 2016, section 5.2.4)
 
 
-def headed(
+def attach_head(
     backbone: Backbone, head: Head, input_shape: tuple[int, ...], num_classes: int, dropout: float | None = None
 ) -> Network:
-    """The network of a backbone with a head whose weights are fresh.
+    """The network of a backbone and a newly initialised head.
 
     Args:
-        head: ``linear``, one layer; ``vgg``, hidden layers of 4096 and 4096 as in VGG (Simonyan and Zisserman 2015);
-            ``pooled``, a hidden layer of 1024; ``bottleneck``, a layer of 256 with BatchNorm, which belongs to the
-            features, and one layer, as most adaptation papers have (Long et al. 2018).
-        dropout: on the hidden layers and the features that a linear layer sees; by default 0.5 for ``vgg`` and
-            ``pooled``, else none.
+        head: ``linear``: one layer. ``vgg``: hidden layers of 4096 and 4096 as in VGG (Simonyan and Zisserman 2015).
+            ``pooled``: one hidden layer of 1024. ``bottleneck``: a layer of 256 with BatchNorm, which is part of the
+            features, and one layer, as in most adaptation papers (Long et al. 2018).
+        dropout: dropout rate on the hidden layers or, without any, on the input of the linear layer; by default 0.5 for
+            ``vgg`` and ``pooled``, 0 for the others.
     """
-    width = output(backbone, input_shape)
+    width = measure_width(backbone, input_shape)
     hidden = {"vgg": [VGG, VGG], "pooled": [WIDE]}.get(head, [])
     rate = (0.5 if hidden else 0.0) if dropout is None else dropout
     features = nn.Sequential(OrderedDict[str, nn.Module](backbone=backbone))

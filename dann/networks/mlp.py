@@ -1,4 +1,4 @@
-"""The shallow network for vectors."""
+"""Shallow network for vectors."""
 
 from typing import Annotated, Literal
 
@@ -21,10 +21,11 @@ def mlp(
     """For vectors: one hidden layer, a linear head, a logistic regression as discriminator (Ganin et al. 2016, 4.1).
 
     Args:
-        hidden: D, the width of the hidden layer: 50 for Amazon reviews, 15 for the moons (sections 5.1.1, 5.1.2).
-        activation: of the hidden layer; sigmoid in the paper.
-        batch_norm: normalise before the activation, as the usual bottleneck on pretrained features does.
-        discriminator: hidden widths of the discriminator that methods put on this network; none in the paper.
+        hidden: D, width of the hidden layer: 50 for Amazon reviews, 15 for the moons (sections 5.1.1, 5.1.2).
+        activation: activation of the hidden layer; sigmoid in the paper.
+        batch_norm: apply BatchNorm before the activation, as in the usual bottleneck on pretrained features.
+        discriminator: hidden widths of the discriminator that methods put on this network; no hidden layer in the
+            paper.
     """
     if len(input_shape) != 1:
         raise BadInput(f"network: mlp takes vectors, not inputs of shape {input_shape}: choose a network for images")

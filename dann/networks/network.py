@@ -1,4 +1,4 @@
-"""What a network is to the methods, and the two modules of adversarial training."""
+"""The network that methods train, and the two modules of adversarial training."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 from dann.errors import BadInput
 from dann.functional.adversarial import reverse_gradient
-from dann.networks.backbone import Backbone, output
+from dann.networks.backbone import Backbone, measure_width
 from dann.networks.dropout import Dropout
 
 Width = Annotated[int, Field(ge=1)]  # of a hidden layer
-Outputs = dict[str, Tensor]  # of layers, by name: "features" (N, D), "logits" (N, K), and others that were asked for
+Outputs = dict[str, Tensor]  # outputs of layers by name: "features" (N, D), "logits" (N, K), and requested inner layers
 
 
 class GradientReversal(nn.Module):
     """The identity whose backward pass multiplies the gradient by −λ (Ganin et al. 2016, section 4.2).
 
     Args:
-        weight: λ; set the attribute to change it between steps.
+        weight: λ; set the attribute ``weight`` to change it between steps.
     """
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -38,13 +38,14 @@ class GradientReversal(nn.Module):
 
 
 class DomainDiscriminator(nn.Module):
-    """Fully connected layers with ReLU from features to the logit of "this is a target example".
+    """Fully connected layers with ReLU, from features to the logit of "this is a target example".
 
     Args:
-        in_features: D.
-        widths: of the hidden layers; none makes a logistic regression.
+        in_features: D, width of the features.
+        widths: widths of the hidden layers; without any it is a logistic regression.
 
-    Shapes: ``(N, D)`` to ``(N,)``. No sigmoid: the loss takes logits, which stay exact where a sigmoid saturates.
+    Shapes: ``(N, D)`` to ``(N,)``. There is no sigmoid: the loss takes logits, which stay exact where a sigmoid
+    saturates.
     """
 
     def __init__(self, in_features: int, widths: Sequence[int] = (100,)) -> None:
@@ -62,8 +63,8 @@ class Network(nn.Module):
     Args:
         features: maps ``(N, *input_shape)`` to ``(N, D)``.
         classifier: maps ``(N, D)`` to logits ``(N, K)``.
-        input_shape: of one example.
-        discriminator_widths: hidden widths of the domain discriminator that the paper puts on these features.
+        input_shape: shape of one example.
+        discriminator_widths: default hidden widths of a domain discriminator on these features, those of the paper.
     """
 
     def __init__(
@@ -81,24 +82,25 @@ class Network(nn.Module):
         return self.outputs(x, ("logits",))["logits"]
 
     def outputs(self, x: Tensor, layers: Sequence[str] = ("features", "logits")) -> Outputs:
-        """What some layers give for the inputs ``x``, by name, each of shape ``(N, its width)``.
+        """The outputs of layers for the inputs ``x``, by name, each of shape ``(N, width)``.
 
         Args:
-            layers: ``features``, ``logits``, or a module of this network by its dotted name, such as ``classifier.0``,
-                whose output is flattened. The features are always among the outputs; the classifier is run if needed.
+            x: inputs, shape ``(N, *input_shape)``.
+            layers: ``features``, ``logits``, or dotted names of modules of this network, such as ``classifier.0``,
+                whose outputs are flattened. Features are always returned; the classifier runs only if needed.
         """
         inner = [name for name in layers if name not in ("features", "logits")]
-        with captured(self, inner) as found:
+        with capture_outputs(self, inner) as found:
             features = self.features(x)
             if any(name == "logits" or name.startswith("classifier") for name in layers):
                 found["logits"] = self.classifier(features)
         return {name: output.flatten(1) for name, output in found.items()} | {"features": features}
 
     def width(self, layer: str) -> int:
-        """The width of a layer's output, found by passing a blank example through.
+        """The width of a layer's output, measured by forwarding one example of zeros.
 
         Raises:
-            ValueError: there is no such layer.
+            ValueError: the network has no such layer.
         """
         training, like = self.training, next(self.parameters())
         try:
@@ -112,11 +114,11 @@ class Network(nn.Module):
             self.train(training)
 
     def discriminator(self, widths: Sequence[int] | None = None, in_features: int | None = None) -> DomainDiscriminator:
-        """A new domain discriminator.
+        """Build a domain discriminator.
 
         Args:
-            widths: of its hidden layers; by default ``discriminator_widths``.
-            in_features: of what it sees; by default D, for the features.
+            widths: widths of its hidden layers; by default ``discriminator_widths``.
+            in_features: width of its input; by default D, that of the features.
         """
         return DomainDiscriminator(
             in_features or self.feature_dim, self.discriminator_widths if widths is None else widths
@@ -124,52 +126,52 @@ class Network(nn.Module):
 
     @property
     def backbone(self) -> Backbone | None:
-        """The pretrained part of the features, which comes first in them."""
+        """The pretrained part of the features, their first module; None if there is none."""
         return next((part for part in self.features.children() if isinstance(part, Backbone)), None)
 
-    def needed_backbone(self) -> Backbone:
-        """The backbone.
+    def require_backbone(self) -> Backbone:
+        """The backbone, for methods that need one.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the network has no backbone.
         """
         if self.backbone is None:
-            raise ValueError("needs a pretrained backbone, and one that is trained: choose a network with one")
+            raise ValueError("needs a pretrained backbone that is trained: choose a network with one")
         return self.backbone
 
-    def behind_backbone(self) -> list[nn.Parameter]:
-        """The parameters that are no part of the backbone."""
-        inside = {id(parameter) for parameter in self.needed_backbone().parameters()}
+    def parameters_after_backbone(self) -> list[nn.Parameter]:
+        """All parameters outside the backbone."""
+        inside = {id(parameter) for parameter in self.require_backbone().parameters()}
         return [parameter for parameter in self.parameters() if id(parameter) not in inside]
 
     def without_backbone(self) -> "Network":
-        """The same modules but for the backbone: what its outputs, ``(N, D)``, go through."""
+        """The network without its backbone, for inputs that are the backbone's outputs, ``(N, D)``."""
         parts = [(name, part) for name, part in self.features.named_children() if not isinstance(part, Backbone)]
-        shape = (output(self.needed_backbone(), self.input_shape),)
+        shape = (measure_width(self.require_backbone(), self.input_shape),)
         return Network(nn.Sequential(OrderedDict(parts)), self.classifier, shape, self.discriminator_widths)
 
     @property
     def feature_dim(self) -> int:
-        """D."""
+        """D, the width of the features."""
         return self.width("features")
 
     @property
     def num_classes(self) -> int:
-        """K."""
+        """K, the number of classes."""
         return self.width("logits")
 
 
 @contextmanager
-def captured(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
-    """What the modules of these dotted names within ``module`` give while it is forwarded; a copy of each.
+def capture_outputs(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
+    """Collect the outputs of submodules, by dotted name, while ``module`` is forwarded within this context.
 
-    A copy, because a ReLU that works in place may follow.
+    Outputs are copied, because a following in-place ReLU would overwrite them.
     """
     found: Outputs = {}
 
     def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         return lambda module, inputs, output: (
-            found.update({name: output.clone()}) if isinstance(output, Tensor) else None  # some give several things
+            found.update({name: output.clone()}) if isinstance(output, Tensor) else None  # some modules return tuples
         )
 
     hooks = [module.get_submodule(name).register_forward_hook(keep(name)) for name in names]
@@ -181,7 +183,12 @@ def captured(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs]:
 
 
 def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
-    """Linear layers of the given widths with ReLU, then dropout, between them, none after the last."""
+    """Linear layers with ReLU and dropout between them; the last one is linear.
+
+    Args:
+        widths: width of the input, of each hidden layer, and of the output.
+        dropout: dropout rate after each ReLU; 0 for no dropout.
+    """
     layers: list[nn.Module] = []
     for width_in, width_out in pairwise(widths):
         layers += [nn.Linear(width_in, width_out), nn.ReLU()]
@@ -191,9 +198,13 @@ def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequentia
     return nn.Sequential(*layers)
 
 
-def output_width(features: nn.Module, input_shape: tuple[int, ...], name: str) -> int:
-    """D of the features of the network ``name`` for inputs of shape ``input_shape``."""
+def feature_width(features: nn.Module, input_shape: tuple[int, ...], name: str) -> int:
+    """D of the features for inputs of shape ``input_shape``.
+
+    Raises:
+        BadInput: the network ``name`` cannot take such inputs.
+    """
     try:
-        return output(features, input_shape)
+        return measure_width(features, input_shape)
     except RuntimeError as error:
-        raise BadInput(f"network: {name} cannot take inputs of shape {input_shape}: choose another") from error
+        raise BadInput(f"network: {name} cannot take inputs of shape {input_shape}: choose another network") from error

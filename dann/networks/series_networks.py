@@ -1,4 +1,4 @@
-"""The convolutional network for time series."""
+"""Convolutional network for time series."""
 
 from torch import nn
 
@@ -12,15 +12,15 @@ def cnn1d(
 ) -> Network:
     """For time series (C, L): three convolutions of 64, 128 and 128 channels, mean over time (Ragab et al. 2023).
 
-    As the CNN of AdaTime with its values for UCI HAR; discriminator 64-64.
+    The CNN of AdaTime with its values for UCI HAR; discriminator 64-64.
 
     Args:
-        width: channels of the first convolution; the others have twice as many.
-        kernel: of the first convolution; the others' is 8.
-        dropout: after the first.
+        width: channels of the first convolution; the other two have twice as many.
+        kernel: kernel size of the first convolution; that of the other two is 8.
+        dropout: dropout rate after the first block.
     """
     if len(input_shape) != 2:
-        raise BadInput(f"network: cnn1d takes series (C, L), not inputs of shape {input_shape}: choose another")
+        raise BadInput(f"network: cnn1d takes series (C, L), not inputs of shape {input_shape}: choose another network")
 
     def block(channels_in: int, channels: int, size: int) -> list[nn.Module]:
         convolution = nn.Conv1d(channels_in, channels, size, padding=size // 2, bias=False)

@@ -11,14 +11,15 @@ PLAIN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class StochasticNorm(_BatchNorm):
-    """BatchNorm that normalises each channel, by chance, by the batch's statistics or by the running ones.
+    """BatchNorm that chooses at random, for each channel, between batch statistics and running statistics.
 
-    Kou et al. 2020, "Stochastic normalization". In training a channel is normalised by the batch with probability p,
-    else by the running statistics as they are before this batch moves them; in evaluation it is BatchNorm.
+    Kou et al. 2020, "Stochastic normalization". In training a channel is normalised by the batch statistics with
+    probability p, otherwise by the running statistics before their update by this batch. In evaluation the layer is
+    ordinary BatchNorm.
 
     Args:
-        norm: the pretrained layer, whose parameters and statistics it takes over, not copies.
-        p: the probability of the batch's statistics; 0.5 in the paper.
+        norm: the pretrained layer; its parameters and statistics are shared, not copied.
+        p: probability of the batch statistics; 0.5 in the paper.
     """
 
     def __init__(self, norm: _BatchNorm, p: float = 0.5) -> None:
@@ -36,14 +37,18 @@ class StochasticNorm(_BatchNorm):
         return torch.where(chosen.reshape(1, -1, *[1] * (x.ndim - 2)), super().forward(x), by_running)
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Inputs of any number of dimensions."""
+        """Accept inputs of any number of dimensions."""
 
 
-def made_stochastic(module: nn.Module) -> None:
-    """Put a ``StochasticNorm`` in the place of every BatchNorm of ``module``, with the same parameters."""
+def make_norms_stochastic(module: nn.Module) -> None:
+    """Replace every BatchNorm of ``module`` by a ``StochasticNorm`` that shares its parameters.
+
+    Raises:
+        BadInput: a layer is derived from BatchNorm and does more than normalise.
+    """
     for name, part in list(module.named_modules()):
         if type(part) in PLAIN:
             module.set_submodule(name, StochasticNorm(part))
         elif isinstance(part, _BatchNorm) and not isinstance(part, StochasticNorm):
             kind = type(part).__name__
-            raise BadInput(f"finetune.norm: {name} is a {kind}, which does more than normalise: choose train")
+            raise BadInput(f"finetune.norm: {name} is a {kind}, which does more than normalise: write norm: train")

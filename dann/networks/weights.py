@@ -1,4 +1,4 @@
-"""Weights that come from elsewhere: made by libraries, read from files."""
+"""Loading of models and weights: from libraries and from files."""
 
 import pickle
 from collections.abc import Callable, Mapping
@@ -11,42 +11,60 @@ from torch import Tensor, nn
 
 from dann.errors import BadInput
 
-SHOWN = 3  # keys in a message
+SHOWN = 3  # number of keys listed in a message
 
 
-def made(name: str, make: Callable[[], nn.Module], remedy: str = "give weights: none or a file") -> nn.Module:
+def load_model(name: str, make: Callable[[], nn.Module], remedy: str = "write weights: none or a file") -> nn.Module:
+    """Build the model ``name`` of a library by calling ``make``, which may download weights.
+
+    Raises:
+        BadInput: the library failed, for any reason; states it and the remedy.
+    """
     try:
         return make()
     except MemoryError:
         raise
-    except Exception as error:  # each library, and what it downloads with, has errors of its own
+    except Exception as error:  # libraries and their download clients raise errors of many types
         reason = " ".join(str(error).split())
-        raise BadInput(f"network: {name} cannot be had ({reason}): {remedy}") from error
+        raise BadInput(f"network: {name} could not be loaded ({reason}): {remedy}") from error
 
 
-def package(name: str, extra: str) -> Any:
+def import_package(name: str, extra: str) -> Any:
+    """Import an optional package, which the extra ``extra`` installs.
+
+    Raises:
+        BadInput: it is not installed.
+    """
     try:
         return import_module(name)
     except ImportError as error:
         raise BadInput(f"network: {name} is not installed: pip install 'dann[{extra}]'") from error
 
 
-def weights_file(weights: str) -> Path:
+def find_weights_file(weights: str) -> Path:
+    """The path of a weights file.
+
+    Raises:
+        BadInput: there is no such file.
+    """
     if not Path(weights).is_file():
-        raise BadInput(f"network.weights: {weights} is no file: write default, none or a file")
+        raise BadInput(f"network.weights: {weights} is not a file: write default, none or the path of a file")
     return Path(weights)
 
 
 def read_weights(model: nn.Module, path: Path) -> bool:
-    """Load a state dict into a model; the last layer may be of other classes, or missing: whether it was read, too.
+    """Load a state dict into a model; its last layer may be missing or have another number of classes.
+
+    Returns:
+        whether the last layer was loaded too.
 
     Raises:
-        BadInput: it cannot be read, or is of another model; names keys.
+        BadInput: the file is not a state dict, or that of another model; lists some keys.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise BadInput(f"network.weights: {path} holds no weights alone: save a state dict with torch.save") from error
+        raise BadInput(f"network.weights: {path} is not a plain state dict: save one with torch.save") from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else {}
     state = state if isinstance(state, Mapping) else {}
     own = model.state_dict()
@@ -58,8 +76,8 @@ def read_weights(model: nn.Module, path: Path) -> bool:
     if wrong:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise BadInput(
-            f"network.weights: {path} is of another model: {', '.join(wrong[:SHOWN])}{more} missing, of another shape "
-            "or unknown: choose its model"
+            f"network.weights: {path} belongs to another model: {', '.join(wrong[:SHOWN])}{more} missing, of another "
+            "shape or unknown: set network.model to the model of the file"
         )
     fitting = {name: value for name, value in state.items() if value.shape == own[name].shape}
     model.load_state_dict(fitting, strict=False)

@@ -1,4 +1,4 @@
-"""A classifier that knows classes by vectors, so that it can predict some that it was never shown."""
+"""Zero-shot classification: features scored against class vectors, so that unseen classes can be predicted."""
 
 from collections.abc import Sequence
 
@@ -6,30 +6,38 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-NEVER = -100.0  # logit of a class that is no candidate; finite, for what else may read logits
+NEVER = -100.0  # logit of an excluded class; finite, so that other losses on the logits stay finite
 
 
-def told_by(classifier: nn.Module, vectors: Tensor, unseen: Sequence[int] = (), calibration: float = 0.0) -> nn.Module:
-    """A classifier whose last layer scores its hidden features against class vectors, as ``SemanticHead`` does."""
+def give_class_vectors(
+    classifier: nn.Module, vectors: Tensor, unseen: Sequence[int] = (), calibration: float = 0.0
+) -> nn.Module:
+    """Replace the last layer of a classifier by a ``ZeroShotHead``.
+
+    Args:
+        vectors: as in ``ZeroShotHead``.
+        unseen: as in ``ZeroShotHead``.
+        calibration: as in ``ZeroShotHead``.
+    """
     if isinstance(classifier, nn.Linear):
-        return SemanticHead(classifier.in_features, vectors, unseen, calibration)
+        return ZeroShotHead(classifier.in_features, vectors, unseen, calibration)
     name, last = [(name, part) for name, part in classifier.named_modules() if isinstance(part, nn.Linear)][-1]
-    classifier.set_submodule(name, SemanticHead(last.in_features, vectors, unseen, calibration))
+    classifier.set_submodule(name, ZeroShotHead(last.in_features, vectors, unseen, calibration))
     return classifier
 
 
-class SemanticHead(nn.Module):
+class ZeroShotHead(nn.Module):
     """Features scored against class vectors: logit k is (W f + b) · v_k / ‖v_k‖.
 
-    As in DeViSE (Frome et al. 2013), with the cross-entropy in place of its ranking loss. The vectors stay as they are;
-    W and b are learnt. In training unseen classes are no candidates, lest every example
-    drive features away from their vectors. In evaluation all classes are, and the logits of the seen ones, which would
-    nearly always win, are reduced by γ: calibrated stacking (Chao et al. 2016).
+    As in DeViSE (Frome et al. 2013), with cross-entropy in place of its ranking loss. The vectors are fixed; W and b
+    are learnt. In training, unseen classes are excluded; otherwise every example would push the features away from
+    their vectors. In evaluation all classes are candidates, and γ is subtracted from the logits of the seen classes,
+    which would otherwise dominate: calibrated stacking (Chao et al. 2016).
 
     Args:
-        in_features: D.
-        vectors: of the K classes, shape ``(K, E)``.
-        unseen: classes without a labelled example in training.
+        in_features: D, width of the features.
+        vectors: one vector v for each of the K classes, shape ``(K, E)``.
+        unseen: indices of the classes without a labelled example in training.
         calibration: γ.
 
     Shapes: ``(N, D)`` to ``(N, K)``.

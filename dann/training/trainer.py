@@ -21,8 +21,8 @@ from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
 from dann.networks.backbone import Backbone
-from dann.networks.finetuning import FineTuning, parameter_groups, prepared_backbone
-from dann.networks.zero_shot_head import told_by
+from dann.networks.finetuning import FineTuning, parameter_groups, prepare_backbone
+from dann.networks.zero_shot_head import give_class_vectors
 from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS, Schedule
 from dann.training.device import autocast, chosen_dtype, reseed
 from dann.training.evaluate import Scores, evaluate
@@ -88,13 +88,15 @@ class Trainer:
         check_parts(config)
         torch.manual_seed(derive(seed, WEIGHTS))
         network = config.network.build(NETWORKS, feed.raw.output_shape(pair.input_shape), len(pair.classes))
-        if (backbone := prepared_backbone(network, config.finetune, config.network.name)) and _constant(
+        if (backbone := prepare_backbone(network, config.finetune, config.network.name)) and _constant(
             config, backbone
         ):
             feed = feed.through(backbone, device, dtype) if like is None else feed
             network = network.without_backbone()
         if pair.class_vectors is not None:
-            network.classifier = told_by(network.classifier, pair.class_vectors, pair.unseen, data.calibration)
+            network.classifier = give_class_vectors(
+                network.classifier, pair.class_vectors, pair.unseen, data.calibration
+            )
         started = checksum(backbone) if backbone is not None else None
         method = config.method.build(METHODS, network)
         check_method(method, config)
@@ -124,7 +126,7 @@ class Trainer:
         """Make one step of all phases; returns the detached loss terms, shape ``(1,)`` each."""
         set_rates(self.optimizer, self.schedule(progress))
         if self.finetune is not None and (backbone := self.method.network.backbone) is not None:
-            backbone.freeze(self.finetune.frozen(progress, len(backbone.blocks)))
+            backbone.freeze(self.finetune.frozen_blocks(progress, len(backbone.blocks)))
         batch = self.stream[step]
         reseed(self.device, derive(self.seed, STEP, step))
         terms: dict[str, Tensor] = {}
@@ -181,6 +183,6 @@ def _constant(config: Config, backbone: Backbone) -> bool:
     options, data, method = config.finetune, config.data, METHODS[config.method.name]
     if options is None or options.backbone > 0 or not backbone.pretrained:
         return False
-    moving = options.norm != "frozen" and backbone.normalises()
+    moving = options.norm != "frozen" and backbone.has_batch_norm()
     drawn = data.transform.random or data.target_transform.random
     return not (moving or drawn or method.second_view or method.reads_inputs)

@@ -20,7 +20,7 @@ from dann.data.datasets.own_arrays import from_arrays
 from dann.data.zero_shot import read_vectors
 from dann.errors import BadInput
 from dann.evaluation.metrics import metrics
-from dann.networks.zero_shot_head import SemanticHead
+from dann.networks.zero_shot_head import ZeroShotHead
 from dann.reporting.tables import make_tables
 from dann.runner.planning import launch
 from dann.runner.records import read_records
@@ -106,7 +106,7 @@ def test_training_and_validation_lack_the_unseen_classes(file: Path) -> None:
 def test_semantic_head_against_numpy() -> None:
     torch.manual_seed(0)
     vectors = torch.randn(5, 4, dtype=torch.float64)
-    head = SemanticHead(7, vectors).double()
+    head = ZeroShotHead(7, vectors).double()
     x = torch.randn(6, 7, dtype=torch.float64)
     projected = x.numpy() @ head.projection.weight.detach().numpy().T + head.projection.bias.detach().numpy()
     expected = [[p @ v / np.linalg.norm(v) for v in vectors.numpy()] for p in projected]
@@ -116,8 +116,8 @@ def test_semantic_head_against_numpy() -> None:
 
 def test_unseen_classes_are_candidates_in_evaluation_alone_where_the_seen_ones_are_reduced() -> None:
     torch.manual_seed(0)
-    x, plain = torch.randn(6, 7), SemanticHead(7, torch.randn(5, 4))
-    head = SemanticHead(7, plain.vectors, unseen=(1, 4), calibration=1.5)
+    x, plain = torch.randn(6, 7), ZeroShotHead(7, torch.randn(5, 4))
+    head = ZeroShotHead(7, plain.vectors, unseen=(1, 4), calibration=1.5)
     head.load_state_dict(plain.state_dict() | {"unseen": head.unseen})
     logits = plain(x).detach().numpy()
     trained = head(x).softmax(1).detach().numpy()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from method_cases import OF_BACKBONES, OPTIONS, config_of
+from method_cases import OF_BACKBONES, OPTIONS, method_config
 from tiny import DIAGNOSED, TINY, Silent, write_tiny
 from torch import Tensor
 
@@ -210,7 +210,7 @@ CASES = [(name, "mnist" if name == "rotation" else "mlp") for name in KINDS] + [
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "network"), CASES, ids=str)
 def test_every_method_is_diagnosed_and_left_as_it_is(name: str, network: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = config_of(name, OPTIONS.get(name, {}), network, monkeypatch).model_dump(mode="json")
+    declared = method_config(name, OPTIONS.get(name, {}), network, monkeypatch).model_dump(mode="json")
     config = resolve(declared | {"diagnose": {"examples": 20}}, "test")
     looked_at = trained(made(config, 1), 0, 1, steps=2)
     before = state_of(looked_at)
@@ -228,7 +228,7 @@ def test_every_method_is_diagnosed_and_left_as_it_is(name: str, network: str, mo
 
 @pytest.mark.parametrize("finetune", [{"backbone": 0.0}, {"gradual": 1.0}], ids=str)
 def test_a_fine_tuned_run_is_left_as_it_is(finetune: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = config_of("dann", {}, "torchvision", monkeypatch).model_dump(mode="json")
+    declared = method_config("dann", {}, "torchvision", monkeypatch).model_dump(mode="json")
     config = resolve(declared | {"finetune": finetune, "diagnose": {"examples": 20, "reverse_steps": 1}}, "test")
     looked_at, other = (trained(made(config), 0, 1, steps=2) for _ in range(2))
     before = state_of(looked_at)

@@ -1,4 +1,4 @@
-"""Differences of moments and of kernel means, against oracles in float64 NumPy that loop as the papers' sums do."""
+"""Mean, covariance and MMD distances, against float64 NumPy oracles that loop over the papers' sums."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Losses of class predictions, against oracles in float64 NumPy that loop as the papers' sums do."""
+"""Losses of class predictions, against float64 NumPy oracles that loop over the papers' sums."""
 
 import math
 from collections.abc import Callable

@@ -3,121 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from method_cases import INPUTS, OF_BACKBONES, OPTIONS, batch_of, config_of
+from method_cases import INPUTS, OF_BACKBONES, OPTIONS, batch_of, method_config
+from tiny import MOONS, config_of
 
 from dann.data.loading.stream import Batch
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
-from dann.methods.dann import Dann
 from dann.methods.method import Method
 from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
-from dann.optim import ramp
 from dann.training.checkpoint import load, save
 from dann.training.loop import update
 from dann.training.trainer import Trainer, load_pair
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
-
-
-def hand_derived_update(p: dict[str, np.ndarray], batch: Batch, weight: float, rate: float) -> dict[str, np.ndarray]:
-    """One gradient step of the DANN of Ganin et al. 2016, section 4.1, without autograd.
-
-    Network: h = σ(Wx + b), class probabilities q = softmax(Vh + c), domain probability o = σ(u·h + z).
-    Losses, over n source examples (x, y) and n target examples:
-        label  L = −(1/n) Σ_source log q_y
-        domain D = −(1/2n) [Σ_source log(1 − o) + Σ_target log o]
-
-    Derivation. With a = Vh + c, ∂L/∂a = (q − e_y)/n; so ∂L/∂V = Σ (∂L/∂a) hᵀ, ∂L/∂c = Σ ∂L/∂a, ∂L/∂h = Vᵀ ∂L/∂a.
-    With s = u·h + z, ∂D/∂s = (o − d)/2n for domain label d; so ∂D/∂u = Σ (∂D/∂s) h, ∂D/∂z = Σ ∂D/∂s,
-    ∂D/∂h = (∂D/∂s) u. The reversal passes g = ∂L/∂h − λ ∂D/∂h to the features (∂L/∂h = 0 for target examples).
-    With r = Wx + b, h' = h(1 − h): ∂/∂r = g ∘ h(1 − h), so W moves along Σ (∂/∂r) xᵀ and b along Σ ∂/∂r.
-    V, c descend L; u, z descend D itself, at full rate whatever λ is.
-    """
-    x = np.concatenate([batch.source_x.numpy(), batch.target_x.numpy()])
-    y, n = batch.source_y.numpy(), len(batch.source_y)
-    h = sigmoid(x @ p["W"].T + p["b"])
-    a = h[:n] @ p["V"].T + p["c"]
-    q = np.exp(a - a.max(axis=1, keepdims=True))
-    q /= q.sum(axis=1, keepdims=True)
-    o = sigmoid(h @ p["u"] + p["z"])
-    d = np.concatenate([np.zeros(n), np.ones(n)])
-    grad_a = (q - np.eye(len(p["c"]))[y]) / n
-    grad_s = (o - d) / (2 * n)
-    grad_h = -weight * np.outer(grad_s, p["u"])
-    grad_h[:n] += grad_a @ p["V"]
-    grad_r = grad_h * h * (1 - h)
-    gradients = {
-        "W": grad_r.T @ x,
-        "b": grad_r.sum(axis=0),
-        "V": grad_a.T @ h[:n],
-        "c": grad_a.sum(axis=0),
-        "u": grad_s @ h,
-        "z": grad_s.sum(),
-    }
-    return {name: p[name] - rate * gradient for name, gradient in gradients.items()}
-
-
-def shallow_parameters(method: Dann) -> dict[str, torch.Tensor]:
-    network, domain = method.network, method.discriminator.layers[0]
-    hidden, head = network.features[0], network.classifier
-    return {
-        "W": hidden.weight,
-        "b": hidden.bias,
-        "V": head.weight,
-        "c": head.bias,
-        "u": domain.weight[0],
-        "z": domain.bias[0],
-    }
-
-
-@pytest.mark.parametrize("progress", [0.0, 0.05, 0.9])
-@pytest.mark.parametrize("together", [True, False])
-def test_dann_update_equals_the_hand_derived_one(progress: float, together: bool) -> None:
-    torch.manual_seed(0)
-    method = Dann(mlp((7,), 3, hidden=4), weight=0.8, together=together).double()
-    optimizer = torch.optim.SGD(method.parameters(), lr=0.5)
-    batch = batch_of((7,), classes=3, dtype=torch.float64)
-    expected = {name: value.detach().numpy().copy() for name, value in shallow_parameters(method).items()}
-    for _ in range(3):
-        expected = hand_derived_update(expected, batch, 0.8 * ramp(progress), 0.5)
-        update(method, batch, progress, "all", optimizer)
-    for name, value in shallow_parameters(method).items():
-        np.testing.assert_allclose(value.detach().numpy(), expected[name], rtol=1e-11, atol=1e-13, err_msg=name)
-
-
-def test_lambda_zero_moves_features_and_classifier_as_source_only_does() -> None:
-    networks = []
-    for build in (lambda network: Dann(network, weight=0.0), SourceOnly):
-        torch.manual_seed(0)
-        method = build(NETWORKS["mnist"]((3, 28, 28), 10)).double()
-        optimizer = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
-        for _ in range(2):
-            update(method, batch_of((3, 28, 28), dtype=torch.float64), 0.5, "all", optimizer)
-        networks.append(method.network.state_dict())
-    for name, value in networks[0].items():
-        torch.testing.assert_close(value, networks[1][name], rtol=1e-10, atol=1e-12)
-
-
-@pytest.mark.parametrize("together", [True, False])
-def test_dann_forwards_the_domains_as_it_says(together: bool) -> None:
-    method = Dann(NETWORKS["mnist"]((3, 28, 28), 10, batch_norm=True), together=together)
-    batch = batch_of((3, 28, 28))
-    before = method.network.features[1].running_mean.clone()
-    method(batch, 0.5, "all")
-    after = method.network.features[1].running_mean
-    convolved = [method.network.features[0](x).mean(dim=(0, 2, 3)) for x in (batch.source_x, batch.target_x)]
-    if together:
-        expected = 0.9 * before + 0.1 * (convolved[0] + convolved[1]) / 2
-    else:
-        expected = 0.9 * (0.9 * before + 0.1 * convolved[0]) + 0.1 * convolved[1]
-    torch.testing.assert_close(after, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_source_only_never_forwards_the_target() -> None:
@@ -201,7 +101,7 @@ def test_the_domains_may_have_other_numbers_of_examples(name: str, sizes: tuple[
 
 
 def setup_of(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    config = config_of(name, options, network, monkeypatch)
+    config = method_config(name, options, network, monkeypatch)
     with torch.random.fork_rng():
         return Trainer.of(config, load_pair(config.data), 1, torch.device("cpu"))
 
@@ -287,3 +187,21 @@ def test_relu_after_pooling_is_relu_before_it() -> None:
         features.square().sum().backward()
         gradients.append([features.detach(), *(p.grad.clone() for p in network.features.parameters())])
     assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": {"name": "mdan", "sources": 2}}, "method.sources: 2, but data.source names 1"),
+        ({"method": {"name": "weighted_dann", "estimate": "pada"}, "data": {"resample": "over"}}, "weighs the classes"),
+        ({"method": {"name": "fixmatch"}}, "set data.target_view"),
+        ({"method": {"name": "deep_coral"}, "data": {"batch_size": 1}}, "data.batch_size: .* 2 or more"),
+        ({"method": {"name": "deep_coral"}, "data": {"target_batch_size": 1}}, "data.target_batch_size: .* 2 or more"),
+        ({"network": {"batch_norm": True}, "data": {"target_batch_size": 1}}, "target_batch_size: BatchNorm compares"),
+        ({"method": {"name": "adabn"}}, "batch_norm: true"),
+    ],
+)
+def test_data_that_a_method_cannot_use_are_refused(changes: dict[str, Any], message: str) -> None:
+    config = config_of(MOONS, **changes)
+    with pytest.raises(BadInput, match=message):
+        Trainer.of(config, load_pair(config.data), 0, torch.device("cpu"))

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from linear_networks import cross_entropy, linear_network, logits_of, terms_of, viewed
 from method_cases import INPUTS, batch_of
+from oracles import softmax
 from stacked_runs import DIGITS, assert_same_state, in_both_ways
 from tiny import MOONS, config_of
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from dann.data.loading.stream import Batch
 from dann.data.transforms.transform import Transform
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
@@ -20,13 +20,12 @@ from dann.methods.bnm import Bnm
 from dann.methods.entropy import EntropyMinimisation
 from dann.methods.mcc import Mcc
 from dann.methods.method import Method
-from dann.methods.rotation import Rotation, turned
+from dann.methods.rotation import Rotation, turn_images
 from dann.methods.self_training import FixMatch, PseudoLabel
 from dann.methods.source_only import SourceOnly
-from dann.methods.vada import Vada, adversarial_perturbation, unit
+from dann.methods.vada import Vada
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
-from dann.networks.network import Network
 from dann.optim import ramp
 from dann.training.loop import update
 from dann.training.trainer import Trainer, load_pair
@@ -44,38 +43,6 @@ OURS: dict[str, Kind] = {
 WITHOUT: dict[str, dict[str, float]] = {name: {"weight": 0.0} for name in OURS}
 WITHOUT["vada"] = {"weight": 0.0, "source_weight": 0.0, "target_weight": 0.0}
 WITHOUT["entropy"] = {"weight": 0.0, "diversity": 0.0}
-
-
-def viewed(shape: tuple[int, ...], **options: Any) -> Batch:
-    """A batch with a second view of the target."""
-    batch = batch_of(shape, **options)
-    return batch._replace(target_view=batch.target_x.flip(-1) * 1.5)
-
-
-def linear(classes: int = 4, inputs: int = 5) -> Network:
-    """A network whose logits are linear in its inputs, with confident predictions and unsure ones."""
-    torch.manual_seed(0)
-    network = Network(nn.Identity(), nn.Linear(inputs, classes), (inputs,), ()).double()
-    nn.init.normal_(network.classifier.weight)
-    return network
-
-
-def logits_of(network: Network, x: Tensor) -> np.ndarray:
-    weight, bias = (each.detach().numpy() for each in (network.classifier.weight, network.classifier.bias))
-    return x.numpy() @ weight.T + bias
-
-
-def softmax(z: np.ndarray) -> np.ndarray:
-    p = np.exp(z - z.max(axis=1, keepdims=True))
-    return p / p.sum(axis=1, keepdims=True)
-
-
-def cross_entropy(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return -np.log(softmax(z)[np.arange(len(z)), labels])
-
-
-def kl(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    return (p * (np.log(p) - np.log(q))).sum(axis=1)
 
 
 # What every one of them does
@@ -151,7 +118,7 @@ def test_all_examples_are_forwarded_as_one_batch(name: str) -> None:
     if name == "fixmatch":
         parts.append(batch.target_view)
     if name == "rotation":
-        parts = [batch.source_x, turned(batch.source_x)[0], turned(batch.target_x)[0]]
+        parts = [batch.source_x, turn_images(batch.source_x)[0], turn_images(batch.target_x)[0]]
     expected = 0.9 * before["features.1.running_mean"] + 0.1 * method.network.features[0](torch.cat(parts)).mean(
         (0, 2, 3)
     )
@@ -191,18 +158,8 @@ def test_a_stack_trains_as_separate_runs_do(name: str, monkeypatch: pytest.Monke
 # The terms, in float64, from the formulas
 
 
-def terms_of(method: Method, progress: float = 0.4, count: int = 7) -> tuple[dict[str, float], Batch]:
-    batch = viewed((5,), classes=4, count=count, dtype=torch.float64)
-    weighted = batch._replace(source_weight=torch.linspace(0.5, 2, count, dtype=torch.float64))
-    terms = {name: term.item() for name, term in method(weighted, progress, "all").items()}
-    weights, z = weighted.source_weight.numpy(), logits_of(method.network, batch.source_x)
-    label = (weights * cross_entropy(z, batch.source_y.numpy())).sum() / weights.sum()
-    assert terms.pop("label") == pytest.approx(label, rel=1e-12)
-    return terms, batch
-
-
 def test_mcc_against_numpy() -> None:
-    network = linear()
+    network = linear_network()
     terms, batch = terms_of(Mcc(network, weight=0.7, temperature=1.8))
     y = softmax(logits_of(network, batch.target_x) / 1.8)
     w = 1 + np.exp((y * np.log(y)).sum(axis=1))
@@ -213,14 +170,14 @@ def test_mcc_against_numpy() -> None:
 
 
 def test_bnm_against_numpy() -> None:
-    network = linear()
+    network = linear_network()
     terms, batch = terms_of(Bnm(network, weight=0.7))
     norm = np.linalg.svd(softmax(logits_of(network, batch.target_x)), compute_uv=False).sum()
     assert terms == {"nuclear_norm": pytest.approx(-0.7 * norm / 7, rel=1e-12)}
 
 
 def test_entropy_minimisation_against_numpy() -> None:
-    network = linear()
+    network = linear_network()
     terms, batch = terms_of(EntropyMinimisation(network, weight=0.7, diversity=0.3))
     p = softmax(logits_of(network, batch.target_x))
     mean = p.mean(axis=0)
@@ -232,7 +189,7 @@ def test_entropy_minimisation_against_numpy() -> None:
 
 @pytest.mark.parametrize(("schedule", "factor"), [("ramp", ramp(0.4)), ("constant", 1.0)])
 def test_pseudo_labels_against_numpy(schedule: Any, factor: float) -> None:
-    network = linear()
+    network = linear_network()
     method = PseudoLabel(network, weight=0.7, threshold=0.6, schedule=schedule)
     terms, batch = terms_of(method)
     z = logits_of(network, batch.target_x)
@@ -244,7 +201,7 @@ def test_pseudo_labels_against_numpy(schedule: Any, factor: float) -> None:
 
 
 def test_fixmatch_labels_the_second_view_by_the_first() -> None:
-    network = linear()
+    network = linear_network()
     terms, batch = terms_of(FixMatch(network, weight=0.7, threshold=0.6))
     first, second = (logits_of(network, x) for x in (batch.target_x, batch.target_view))
     certain = softmax(first).max(axis=1) >= 0.6
@@ -254,7 +211,7 @@ def test_fixmatch_labels_the_second_view_by_the_first() -> None:
 
 
 def test_fixmatch_learns_from_the_second_view_alone() -> None:
-    method = FixMatch(linear(), threshold=0.6)
+    method = FixMatch(linear_network(), threshold=0.6)
     batch = viewed((5,), classes=4, count=7, dtype=torch.float64)
     first, view = batch.target_x.requires_grad_(), batch.target_view.detach().requires_grad_()
     method(batch._replace(target_x=first, target_view=view), 0.4, "all")["pseudo_label"].backward()
@@ -281,222 +238,3 @@ def test_numbers_out_of_range_are_refused(name: str, options: dict[str, Any], mo
     monkeypatch.setitem(METHODS, name, OURS[name])
     with pytest.raises(BadInput, match=rf"method\.{next(iter(options))}"):
         config_of(MOONS, method={"name": name, **options})
-
-
-# Rotation
-
-
-def test_images_are_turned_by_quarters_in_equal_shares() -> None:
-    x = torch.randn(8, 3, 5, 5)
-    images, turns = turned(x)
-    assert torch.bincount(turns).tolist() == [2, 2, 2, 2]
-    seen = set()
-    for image, turn in zip(images, turns.tolist(), strict=True):
-        matches = [place for place in range(8) if torch.equal(image, torch.rot90(x[place], turn, (1, 2)))]
-        seen.update(matches)
-        assert len(matches) == 1
-    assert seen == set(range(8))
-    corner = torch.zeros(2, 1, 5, 5)
-    corner[:, :, 0, 4] = 1.0  # the upper right corner, which a turn to the left makes the upper left one
-    assert turned(corner)[0][1, 0, 0, 0] == 1.0 and turned(corner)[1].tolist() == [0, 1]
-
-
-def test_shares_are_as_equal_as_they_can_be() -> None:
-    assert torch.bincount(turned(torch.randn(6, 3, 5, 5))[1]).tolist() == [2, 2, 1, 1]
-
-
-def test_rotation_against_numpy() -> None:
-    network = Network(nn.Flatten(), nn.Linear(27, 5), (3, 3, 3), ()).double()
-    method = Rotation(network, weight=0.6).double()
-    batch = batch_of((3, 3, 3), count=8, dtype=torch.float64)
-    expected = 0.0
-    for x in (batch.source_x.numpy(), batch.target_x.numpy()):
-        images = np.stack([np.rot90(image, place % 4, (1, 2)) for place, image in enumerate(x)])
-        weight, bias = (each.detach().numpy() for each in (method.head.weight, method.head.bias))
-        expected += 0.6 * cross_entropy(images.reshape(8, -1) @ weight.T + bias, np.arange(8) % 4).mean()
-    terms = method(batch, 0.4, "all")
-    assert set(terms) == {"label", "rotation"}
-    assert terms["rotation"].item() == pytest.approx(expected, rel=1e-12)
-    upright = F.cross_entropy(network(batch.source_x), batch.source_y)
-    assert terms["label"].item() == pytest.approx(upright.item(), rel=1e-12)
-
-
-def test_the_rotation_head_is_stepped() -> None:
-    method = Rotation(NETWORKS["mnist"]((3, 28, 28), 5))
-    before = method.head.weight.detach().clone()
-    update(method, batch_of((3, 28, 28)), 0.5, "all", torch.optim.SGD(method.parameters(), lr=0.1))
-    assert not torch.equal(method.head.weight, before)
-
-
-@pytest.mark.parametrize(
-    ("network", "shape"), [("mlp", (20,)), ("cnn1d", (9, 32)), ("mnist", (3, 28, 32)), ("cnn1d", (9, 9))]
-)
-def test_rotation_is_for_square_images(network: str, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"square images, not inputs of shape .*: choose another method"):
-        Rotation(NETWORKS[network](shape, 5))
-
-
-def test_rotation_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(METHODS, "rotation", Rotation)
-    config = config_of(MOONS, method={"name": "rotation"})
-    with pytest.raises(BadInput, match="rotation: rotation turns square images"):
-        Trainer.of(config, load_pair(config.data), 0, torch.device("cpu"))
-
-
-# VADA
-
-
-def perturbation(network: Network, x: Tensor, radius: float) -> Tensor:
-    return adversarial_perturbation(network, x, network(x).detach(), radius)
-
-
-@pytest.mark.parametrize(("classes", "least", "mean"), [(2, 1.0, 1.0), (4, 0.2, 0.85)])
-def test_hardly_a_random_direction_of_that_radius_is_worse(classes: int, least: float, mean: float) -> None:
-    """With two classes one power iteration arrives; with more it comes near. Either sign of r is the method's."""
-    network = linear(classes, inputs=6)
-    x = torch.randn(40, 6, dtype=torch.float64)
-    r = perturbation(network, x, 0.01)
-    p = softmax(logits_of(network, x))
-    found = kl(p, softmax(logits_of(network, x + r)))
-    directions = unit(torch.randn(2000, 6, dtype=torch.float64))
-    worst = np.stack([kl(p, softmax(logits_of(network, x + 0.01 * d))) for d in directions]).max(axis=0)
-    assert (found / worst).min() > least and (found / worst).mean() > mean
-
-
-def test_a_small_perturbation_is_the_worst() -> None:
-    network = linear(classes=2, inputs=6)
-    x = torch.randn(12, 6, dtype=torch.float64)
-    r = perturbation(network, x, 1e-3).numpy()
-    across = network.classifier.weight.detach().numpy()
-    across = (across[0] - across[1]) / np.linalg.norm(across[0] - across[1])
-    np.testing.assert_allclose(np.abs(r @ across), 1e-3, rtol=1e-9)
-
-
-@pytest.mark.parametrize("shape", [(6,), (3, 28, 28)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_perturbation_has_the_norm_of_the_radius(shape: tuple[int, ...], dtype: torch.dtype) -> None:
-    torch.manual_seed(0)
-    network = (mlp(shape, 3) if len(shape) == 1 else NETWORKS["mnist"](shape, 3)).to(dtype)
-    r = perturbation(network, torch.randn(5, *shape, dtype=dtype), 2.5)
-    assert r.shape == (5, *shape) and r.dtype is dtype and not r.requires_grad
-    torch.testing.assert_close(r.flatten(1).norm(dim=1), torch.full((5,), 2.5, dtype=dtype))
-
-
-def test_where_nothing_changes_the_prediction_nothing_is_perturbed() -> None:
-    network = linear()
-    nn.init.zeros_(network.classifier.weight)
-    assert not perturbation(network, torch.randn(5, 5, dtype=torch.float64), 2.5).any()
-
-
-def test_perturbations_of_certain_predictions_have_the_norm_too() -> None:
-    network = linear().float()
-    x = torch.randn(5, 5)
-    with torch.no_grad():
-        network.classifier.bias.copy_(torch.tensor([60.0, 0.0, 0.0, 0.0]))
-    r = perturbation(network, x, 1.0)
-    norms = r.norm(dim=1)
-    torch.testing.assert_close(norms, torch.ones(5))
-
-
-def test_float32_finds_the_direction_that_float64_finds() -> None:
-    torch.manual_seed(0)
-    network = NETWORKS["mnist"]((3, 28, 28), 5)
-    x, directions = torch.rand(8, 3, 28, 28) * 2 - 1, []
-    for dtype in (torch.float32, torch.float64):
-        network.to(dtype)
-        drawn = torch.randn(8, 3, 28, 28, generator=torch.Generator().manual_seed(1)).to(dtype)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(torch, "randn_like", lambda x, drawn=drawn: drawn)
-            directions.append(perturbation(network, x.to(dtype), 1.0).flatten(1).double())
-    assert ((directions[0] * directions[1]).sum(1) > 0.99).all()
-
-
-def recorded(method: Vada, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    """The perturbations of the method's later forward passes."""
-    found: list[Tensor] = []
-
-    def kept(*arguments: Any) -> Tensor:
-        found.append(adversarial_perturbation(*arguments))
-        return found[-1]
-
-    monkeypatch.setattr("dann.methods.vada.adversarial_perturbation", kept)
-    return found
-
-
-def test_vada_against_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = linear()
-    method = Vada(network, weight=0.3, source_weight=0.6, target_weight=0.7, radius=0.8).double()
-    found = recorded(method, monkeypatch)
-    terms, batch = terms_of(method)
-    (r,) = found
-    x = torch.cat([batch.source_x, batch.target_x])
-    p, q = softmax(logits_of(network, x)), softmax(logits_of(network, x + r))
-    moved = kl(p, q)
-    layer = method.discriminator.layers[0]
-    s = x.numpy() @ layer.weight[0].detach().numpy() + layer.bias.item()
-    domain = np.concatenate([np.log1p(np.exp(s[:7])), np.log1p(np.exp(-s[7:]))]).mean()
-    assert terms == {
-        "domain": pytest.approx(domain, rel=1e-12),
-        "source_smoothness": pytest.approx(0.6 * moved[:7].mean(), rel=1e-10),
-        "target_smoothness": pytest.approx(0.7 * moved[7:].mean(), rel=1e-10),
-        "entropy": pytest.approx(-0.7 * (p[7:] * np.log(p[7:])).sum() / 7, rel=1e-12),
-    }
-
-
-def test_smoothness_moves_the_perturbed_prediction_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With p(x) and r held fixed the gradient at the logits of x + r is (q − p)/N; at W it is Σ (q − p)(x + r)ᵀ/N."""
-    network = linear()
-    method = Vada(network, source_weight=0.6, target_weight=0.7, radius=0.8).double()
-    found = recorded(method, monkeypatch)
-    batch = batch_of((5,), classes=4, count=7, dtype=torch.float64)
-    terms = method(batch, 0.4, "all")
-    assert all(parameter.grad is None for parameter in method.parameters())
-    (terms["source_smoothness"] + terms["target_smoothness"]).backward()
-    x = torch.cat([batch.source_x, batch.target_x])
-    moved = x + found[0]
-    p, q = softmax(logits_of(network, x)), softmax(logits_of(network, moved))
-    weights = np.repeat([0.6 / 7, 0.7 / 7], 7)[:, None]
-    expected = (weights * (q - p)).T @ moved.numpy()
-    np.testing.assert_allclose(network.classifier.weight.grad.numpy(), expected, rtol=1e-10, atol=1e-13)
-    assert all(parameter.grad is None for parameter in method.discriminator.parameters())
-
-
-def test_vada_reverses_the_domain_gradient_in_the_features_alone() -> None:
-    gradients = []
-    for weight in (0.5, 1.0):
-        torch.manual_seed(0)
-        method = Vada(mlp((7,), 3), weight=weight).double()
-        method(batch_of((7,), classes=3, dtype=torch.float64), 0.1, "all")["domain"].backward()
-        gradients.append((method.network.features[0].weight.grad, method.discriminator.layers[0].weight.grad))
-        assert method.coefficients(0.1) == {"lambda": weight}
-    torch.testing.assert_close(2 * gradients[0][0], gradients[1][0])
-    torch.testing.assert_close(gradients[0][1], gradients[1][1])
-    assert gradients[0][0].abs().sum() > 0
-    assert Vada(mlp((7,), 3), schedule="ramp").coefficients(0.1) == {"lambda": 0.01 * ramp(0.1)}
-
-
-def test_flipped_vada_exchanges_the_labels_in_an_update_of_the_network() -> None:
-    method = Vada(linear(), weight=0.3, flipped=True).double()
-    batch = batch_of((5,), classes=4, count=7, dtype=torch.float64)
-    layer = method.discriminator.layers[0]
-    s, t = ((x @ layer.weight[0] + layer.bias).detach().numpy() for x in (batch.source_x, batch.target_x))
-    right, wrong = (np.log1p(np.exp(sign * np.concatenate([s, -t]))).mean() for sign in (1, -1))
-    assert method.phases(0.5) == ("discriminator", "network")
-    first, second = (method(batch, 0.5, phase) for phase in method.phases(0.5))
-    assert {name: term.item() for name, term in first.items()} == {"domain": pytest.approx(right, rel=1e-12)}
-    assert second.pop("confusion").item() == pytest.approx(0.3 * wrong, rel=1e-12)
-    assert set(second) == {"label", "source_smoothness", "target_smoothness", "entropy"}
-    stepped = [set(method.phase_parameters(phase) or ()) for phase in method.phases(0.5)]
-    assert stepped == [set(method.discriminator.parameters()), set(method.network.parameters())]
-
-
-def test_the_second_pass_is_normalised_by_its_own_batch() -> None:
-    """Perturbed inputs go through BatchNorm in training mode, though its running statistics stay."""
-    torch.manual_seed(0)
-    method = Vada(NETWORKS["mnist"]((3, 28, 28), 5, batch_norm=True))
-    x = torch.randn(6, 3, 28, 28)
-    before = {key: value.clone() for key, value in method.network.named_buffers()}
-    logits = method.perturbed_logits(x)
-    assert all(torch.equal(value, before[key]) for key, value in method.network.named_buffers())
-    torch.testing.assert_close(logits, method.predict(x))
-    assert not torch.allclose(logits, method.eval().predict(x))

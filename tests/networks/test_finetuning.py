@@ -94,8 +94,8 @@ def test_a_linear_probe_goes_before_fine_tuning(weights: str, domains: None) -> 
 
 def test_blocks_are_released_one_after_another_the_last_first(weights: str, domains: None) -> None:
     options = FineTuning(start=0.25, gradual=0.5)
-    assert [options.frozen(step / 8, 4) for step in range(8)] == [4, 4, 3, 2, 1, 0, 0, 0]
-    assert [FineTuning(gradual=1.0).frozen(p, 4) for p in (0.0, 0.3, 0.99)] == [3, 2, 0]
+    assert [options.frozen_blocks(step / 8, 4) for step in range(8)] == [4, 4, 3, 2, 1, 0, 0, 0]
+    assert [FineTuning(gradual=1.0).frozen_blocks(p, 4) for p in (0.0, 0.3, 0.99)] == [3, 2, 0]
     trainer = setup_of(weights, {"gradual": 1.0})
     blocks = trainer.method.network.backbone.blocks
     for step in range(STEPS):
@@ -236,11 +236,11 @@ def test_a_weights_file_of_other_classes_serves_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"conv1.weight": torch.zeros(1)}, r"of another model: conv1\.weight, bn1\.weight, bn1\.bias and \d+ more"),
-        ({"state_dict": {}}, r"of another model"),
-        ({"state_dict": None}, "of another model"),
-        ([1, 2], "of another model"),
-        (nn.Linear(2, 2), "holds no weights alone"),
+        ({"conv1.weight": torch.zeros(1)}, r"another model: conv1\.weight, bn1\.weight, bn1\.bias and \d+ more"),
+        ({"state_dict": {}}, r"belongs to another model"),
+        ({"state_dict": None}, "belongs to another model"),
+        ([1, 2], "belongs to another model"),
+        (nn.Linear(2, 2), "is not a plain state dict"),
     ],
 )
 def test_a_wrong_weights_file_is_refused(content: Any, message: str, tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_wrong_weights_file_is_refused(content: Any, message: str, tmp_path: P
         ((1, 32, 32), {"model": "resnet18"}, "takes colour images"),
         ((20,), {"model": "resnet18"}, "takes colour images"),
         ((3, 16, 16), {"model": "alexnet"}, "cannot take images of 16 × 16 pixels: set data.transform.crop"),
-        (PHOTO, {"model": "resnet18", "weights": "IMAGENET9"}, "network: resnet18 cannot be had"),
+        (PHOTO, {"model": "resnet18", "weights": "IMAGENET9"}, "network: resnet18 could not be loaded"),
     ],
 )
 def test_what_a_backbone_cannot_be_is_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
@@ -266,7 +266,7 @@ def test_what_a_backbone_cannot_be_is_refused(shape: tuple[int, ...], options: d
 
 
 def test_finetuning_without_a_backbone_is_refused(weights: str, domains: None) -> None:
-    with pytest.raises(BadInput, match="finetune: the network mnist has no pretrained backbone: leave it out"):
+    with pytest.raises(BadInput, match="finetune: the network mnist has no pretrained backbone: leave finetune out"):
         setup_of(weights, {"backbone": 0.1}, network={"name": "mnist"})
 
 
@@ -361,8 +361,8 @@ def test_stacked_linear_probes_are_those_of_separate_runs(weights: str, domains:
 @pytest.mark.parametrize(
     ("finetune", "message"),
     [
-        ({"backbone": 0, "start": 0.5}, "backbone: 0 freezes it for good: leave start, gradual and decay out"),
-        ({"start": 0.8, "gradual": 0.9}, "blocks would never be released"),
+        ({"backbone": 0, "start": 0.5}, "backbone: 0 freezes it throughout: leave out start, gradual and decay"),
+        ({"start": 0.8, "gradual": 0.9}, "blocks would never be unfrozen"),
     ],
 )
 def test_fine_tuning_that_cannot_be_is_refused(
@@ -382,7 +382,7 @@ def test_stochastic_norm_refuses_layers_that_do_more(weights: str, domains: None
     timm = pytest.importorskip("timm")
     assert timm
     network = {"name": "timm", "model": "regnetx_002", "weights": "none"}
-    with pytest.raises(BadInput, match="BatchNormAct2d, which does more than normalise: choose train"):
+    with pytest.raises(BadInput, match="BatchNormAct2d, which does more than normalise: write norm: train"):
         setup_of(weights, {"norm": "stochastic"}, network=network)
 
 

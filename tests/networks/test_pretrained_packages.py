@@ -60,7 +60,7 @@ def test_timm_models_are_backbones(tmp_path: Path) -> None:
     assert network.num_classes == 5 and network.backbone.head.out_features == 1000
     with pytest.raises(BadInput, match=r"timm has no 'resnet10tt'; see .*resnet10t"):
         NETWORKS["timm"]((3, 64, 64), 5, model="resnet10tt", weights="none")
-    with pytest.raises(BadInput, match="cannot be had"):
+    with pytest.raises(BadInput, match="could not be loaded"):
         NETWORKS["timm"]((3, 64, 64), 5, model=f"local-dir:{tmp_path}", weights="none")
 
 

@@ -1,0 +1,42 @@
+"""AdaBN."""
+
+import pytest
+import torch
+from method_cases import batch_of, full_pass_of, train_steps
+
+from dann.methods.adabn import AdaBN
+from dann.methods.source_only import SourceOnly
+from dann.networks.mlp import mlp
+
+
+def test_adabn_trains_as_source_only_and_takes_the_targets_statistics() -> None:
+    batch, methods = batch_of((6,), count=8), []
+    target = 3 * torch.randn(40, 6) + 2
+    for kind in (SourceOnly, AdaBN):
+        torch.manual_seed(0)
+        method = kind(mlp((6,), 5, hidden=4, batch_norm=True))
+        poisoned = batch._replace(target_x=torch.full_like(batch.target_x, torch.nan))
+        for _ in range(3):
+            train_steps(method, poisoned, 1)
+            if isinstance(method, AdaBN):
+                assert method.due(0.1, 0.2, True) and not method.due(0.1, 0.2, False)
+                method.eval().refresh(full_pass_of(batch, target), 0.2)
+                method.train()
+        methods.append(method)
+    for one, other in zip(methods[0].parameters(), methods[1].parameters(), strict=True):
+        assert torch.equal(one, other)
+    method = methods[1]
+    seen, norm = method.network.features[0](target), method.network.features[1]
+    torch.testing.assert_close(norm.running_mean, seen.mean(0))
+    torch.testing.assert_close(norm.running_var, seen.var(0))
+    assert norm.momentum == 0.1 and norm.training
+
+
+def test_adabn_means_over_chunks_count_every_example_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dann.data.loading.reader.CHUNK", 16)
+    method, target = AdaBN(mlp((6,), 5, hidden=4, batch_norm=True)), torch.randn(41, 6) + torch.arange(41.0)[:, None]
+    method.eval().refresh(full_pass_of(batch_of((6,)), target), 1.0)
+    seen, norm = method.network.features[0](target), method.network.features[1]
+    torch.testing.assert_close(norm.running_mean, seen.mean(0), rtol=1e-4, atol=1e-4)
+    # The chunks are drawn at random, so that their variances are nearly the whole's though the examples are in order.
+    torch.testing.assert_close(norm.running_var, seen.var(0), rtol=0.3, atol=0)
