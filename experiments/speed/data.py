@@ -1,11 +1,10 @@
-"""What data costs: the wait in a training step, a first and a second start, and memory, beside a DataLoader's.
+"""Cost of data: waits within training steps, first and second start, and memory, compared with a DataLoader.
 
     python experiments/speed/data.py [DIR]  # about ten minutes on two cores; DANN_DATA must hold MNIST, MNIST-M, PACS
 
-Writes data.json and data.md to DIR, else to results/speed. Both ways feed the very same DANN update, on the same
-processors, in rounds one after the other, so that the figures of one run compare. The other way is what scripts of the
-field do: torchvision's ImageFolder, or a Dataset of images in memory, transformed one by one in 2 workers for each
-domain.
+Writes data.json and data.md to DIR, by default results/speed. Both ways feed the same DANN update on the same
+processor, in alternating rounds, so that the numbers of one call are comparable. The other way is the usual one:
+torchvision's ImageFolder, or a Dataset of images in memory, transformed one by one in 2 workers for each domain.
 """
 
 import json
@@ -67,7 +66,7 @@ SMALL = DIGITS | {"data": {"source": {"name": "digits"}, "target": {"name": "dig
 
 
 class Images(Dataset[tuple[Tensor, int]]):
-    """Images in memory, each transformed when it is asked for, as loaders of MNIST are written."""
+    """Images in memory, each transformed on access, as in torchvision's MNIST."""
 
     def __init__(self, x: Tensor, y: Tensor) -> None:
         self.x, self.y = x.permute(0, 2, 3, 1).contiguous().numpy(), y.tolist()
@@ -116,7 +115,7 @@ def stream_batches(stream: Stream) -> Iterator[Batch]:
 
 
 def waits(trainer: Trainer, ways: dict[str, Iterator[Batch]], steps: int) -> dict[str, Any]:
-    """Milliseconds of waiting for a batch and of the update on it, of each way, in interleaved rounds."""
+    """Milliseconds of waiting for a batch and of the update on it, for each way, in interleaved rounds."""
     wait: dict[str, list[float]] = {name: [] for name in ways}
     work: dict[str, list[float]] = {name: [] for name in ways}
     trainer.method.train()
@@ -156,7 +155,7 @@ def pacs_waits() -> dict[str, Any]:
 
 
 def summary(wait: list[float], work: list[float]) -> dict[str, float]:
-    """Medians, and the share of all time that was waiting: a median would hide a loader that stalls now and then."""
+    """Medians, and the share of the total time spent waiting: a median would hide a loader that stalls occasionally."""
     steps = [a + b for a, b in zip(wait, work, strict=True)]
     return {
         "wait_ms": round(statistics.median(wait), 3),
@@ -207,7 +206,7 @@ def environ(name: str, value: str) -> Iterator[None]:
 
 
 def memory() -> dict[str, float]:
-    """Run in a process of its own: MiB that an epoch of PACS adds to it at most, and its images' size as uint8."""
+    """Peak MiB that an epoch of PACS adds to a process, and the size of its images as uint8; runs in a new process."""
     config, small = resolve(PLAIN, "bench"), resolve(SMALL, "bench")
     Trainer.of(small, load_pair(small.data), 0, CPU).stream[0]  # what is imported on the way is not the data's
     config.network.build(NETWORKS, (3, 128, 128), 7)
@@ -222,7 +221,7 @@ def memory() -> dict[str, float]:
 
 
 def highest() -> float:
-    """The most MiB of this process that were in memory at a time, mapped files included."""
+    """Peak memory of this process in MiB, mapped files included."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 

@@ -1,4 +1,4 @@
-"""The Python that runs the peers: the one that is named, or one of a throw-away environment."""
+"""The Python that runs the peer libraries: a given one, or one of a temporary environment."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ PEERS = Path(__file__).with_name("peers.py")
 
 
 def requirements() -> list[str]:
-    """What peers.py says to install."""
+    """The packages that peers.py states for installation."""
     found = re.search(r"bin/pip install (.+)", PEERS.read_text(encoding="utf-8"))
     assert found is not None
     return shlex.split(found[1])
@@ -25,7 +25,7 @@ def requirements() -> list[str]:
 
 @contextmanager
 def peers_python(plan: Plan) -> Iterator[tuple[str | None, str]]:
-    """A Python with the peers and "", or None and why there is none."""
+    """A Python with the peers and "", or None and the reason why there is none."""
     if plan.peers is not None:
         yield plan.peers, ""
         return

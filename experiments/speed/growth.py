@@ -1,4 +1,4 @@
-"""How what dann costs grows: with the batch, examples, classes, seeds, steps, and how often it evaluates."""
+"""Growth of the cost with batch size, examples, classes, seeds, steps, and the frequency of evaluation."""
 
 import json
 import sys
@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from launched import experiment, seconds
+from contest import PAUSE, ratio, spread, start_contest
 from report import Plan, Result, number, table
-from rounds import PAUSE, opened, ratio, spread
 from tasks import MLP, MNIST, TASKS, task
+from timed_launch import experiment, seconds
 
 from dann.config.experiment import merged
 from dann.errors import BadInput
 
-OURS = Path(__file__).with_name("ours.py")
+OURS = Path(__file__).with_name("dann_contestant.py")
 BATCHES, EXAMPLES = (16, 32, 64, 128, 256), (1_000, 4_000, 16_000, 60_000)
 VECTORS, CLASSES = (500, 2_000, 8_000), (2, 10, 100, 345)
-PER_CLASS, WIDTH, WORDS = 40, 5_000, 0.02  # examples of the largest number of classes; of vectors, and their share
+PER_CLASS, WIDTH, WORDS = 40, 5_000, 0.02  # images per class of 345; width of vectors, share of non-zeros
 PLACES, FREQUENCIES, SEEDS = (100, 1_000, 5_000), (50, 100, 200, 500, 1_000), (1, 2, 4)
 AXES = {
     "batch size": "MNIST → MNIST-M, examples of each domain in a batch",
@@ -66,7 +66,7 @@ def configs(axis: str, plan: Plan, folder: Path) -> Configs:
 
 
 def synthetic(folder: Path, examples: int, classes: int, vectors: bool = False) -> dict[str, Any]:
-    """A task on files of random examples, which dann reads into memory."""
+    """A task on random examples in files, which dann reads into memory."""
     sides = []
     for side in ("source", "target"):
         draw = np.random.default_rng(len(side) + examples)
@@ -81,11 +81,11 @@ def synthetic(folder: Path, examples: int, classes: int, vectors: bool = False) 
 
 
 def timed(axis: str, points: Configs, plan: Plan, count: int, steps: int) -> dict[str, Any]:
-    """A step at each point, in a process of its own, in interleaved rounds."""
+    """Time a step at each point of an axis, each in a process of its own, in interleaved rounds."""
     names = {str(point): point for point in points}
     commands = {name: [sys.executable, str(OURS), json.dumps(points[at]), plan.device] for name, at in names.items()}
-    with opened(commands, plan.threads) as contest:
-        for name, at in names.items():  # warms up, or goes to the place
+    with start_contest(commands, plan.threads) as contest:
+        for name, at in names.items():  # warm-up; on the axis of steps, the steps done before
             contest.ask(name, f"run {at if axis == 'steps' else steps}")
         times = contest.rounds({name: (name, f"run {steps}") for name in names}, count, plan.pick(PAUSE, 0.0))
         peaks = {name: contest.peak(name) for name in times}
@@ -97,9 +97,9 @@ def timed(axis: str, points: Configs, plan: Plan, count: int, steps: int) -> dic
 
 
 def evaluations(plan: Plan, count: int) -> dict[str, Any]:
-    """What an evaluation and its checkpoint cost, and so their share of all time at each frequency."""
+    """The cost of an evaluation with its checkpoint, and its share of the total time at each frequency."""
     steps, name = plan.pick(20, 1), digits(plan)
-    with opened({"dann": [sys.executable, str(OURS), name, plan.device]}, plan.threads) as contest:
+    with start_contest({"dann": [sys.executable, str(OURS), name, plan.device]}, plan.threads) as contest:
         asked = {"steps": ("dann", f"run {steps}"), "evaluation": ("dann", "checkpoint 1")}
         contest.rounds(asked, 1, 0.0)  # warms up
         times = contest.rounds(asked, count, plan.pick(PAUSE, 0.0))
@@ -111,7 +111,7 @@ def evaluations(plan: Plan, count: int) -> dict[str, Any]:
 
 
 def seeds(plan: Plan) -> dict[str, Any]:
-    """Seconds of the whole of 1, 2 and 4 small runs, one after the other and two at a time."""
+    """Total seconds of 1, 2 and 4 small runs, one after the other and two at a time."""
     steps = plan.pick(200, 2)
     base = merged(TASKS[plan.pick("small digits", "tiny digits")], {"train": {"steps": steps, "evaluate_every": steps}})
     found: dict[str, Any] = {}
@@ -152,7 +152,7 @@ def page(figures: dict[str, Any], frequencies: dict[str, Any], runs: dict[str, A
 
 
 def launches(runs: dict[str, Any], steps: int) -> list[str]:
-    """The page's part on seeds."""
+    """The part of the page on seeds."""
     rows = [[str(at["seeds"]), str(at["jobs"]), number(at["start"]), number(at["training"]), number(at["whole"])]
             for at in runs.values()]  # fmt: skip
     lines = table(["seeds", "--jobs", "s until the first step", "s of training", "s in all"], rows)

@@ -1,11 +1,11 @@
-"""Several runs at a time in processes of one thread each, against one after the other with all threads."""
+"""Parallel jobs: several runs at a time in processes of one thread each, against one after the other."""
 
 from typing import Any
 
-from launched import experiment, seconds
+from contest import ratio, spread
 from report import Plan, Result, goal, goals, number, table
-from rounds import ratio, spread
 from tasks import TASKS
+from timed_launch import experiment, seconds
 
 from dann.config.experiment import merged
 from dann.errors import BadInput
@@ -36,7 +36,7 @@ def measure(plan: Plan) -> Result:
 
 
 def timed(name: str, plan: Plan, count: int, jobs: tuple[int, ...]) -> dict[str, Any]:
-    """The ways of one task in interleaved rounds, and the throughput of each over that of one job with all threads."""
+    """Times of one task in interleaved rounds, and throughput relative to one job with all threads."""
     base = merged(TASKS[name], {"train": {"steps": STEPS[name], "evaluate_every": STEPS[name]}})
     content = experiment("Parallel jobs", base, plan.pick(SEEDS, 2))
     took: dict[str, list[dict[str, float]]] = {ONE: [], BARE: [], TWO: []}

@@ -1,18 +1,18 @@
-"""The DANN steps of one peer library, timed in an environment of its own, in which dann is not installed.
+"""DANN steps of a peer library as a contestant, in an environment of its own, in which dann is not installed.
 
     python -m venv peers
     peers/bin/pip install torch torchvision pytorch-adapt dalib skada skorch "setuptools<81"
     peers/bin/python experiments/speed/peers.py PEER DATA.npz        # pytorch-adapt, dalib or skada
 
 DATA.npz holds source_x and target_x, images (N, C, H, W) uint8 or vectors (N, D) float32, source_y int64, and the JSON
-string settings: network (mnist, mlp, resnet18, or features: the mlp on features made before), batch_size (a domain),
-lr, momentum, classes, mean (of images: of each channel, in [0, 1]), threads; perhaps hidden (of the mlp; 50) and
+string settings: network (mnist, mlp, resnet18, or features: the mlp on precomputed features), batch_size (per domain),
+lr, momentum, classes, mean (for images: of each channel, in [0, 1]), threads; optionally hidden (of the mlp; 50) and
 workers (of each loader).
 
-Prints "ready {versions, repairs}", then for every line N on standard input the seconds of N steps; {"broken": why} and
-exit status 3 if the peer cannot do the task. Network, loss, batch, learning rate and momentum are dann's; data path,
-loop and how often losses are read are the peer's. Its workers run ahead between requests by 2 batches each: N should be
-some dozens.
+Prints "ready {versions, repairs}", then for every line N on standard input the seconds of N steps; {"broken": reason}
+and exit status 3 if the peer cannot do the task. Network, loss, batch, learning rate and momentum are those of dann;
+data path, loop and the frequency of reading losses are those of the peer. Its workers prefetch 2 batches each between
+requests, so N should be a few dozen.
 """
 
 import json
@@ -45,13 +45,13 @@ class Task(NamedTuple):
     target_x: np.ndarray
 
     def workers(self) -> int:
-        """Of a loader: 2 for images, as in both examples; none for vectors, which is faster than to send batches."""
+        """Workers of a loader: 2 for images, as in both examples; 0 for vectors, where sending batches is slower."""
         workers: int = self.settings.get("workers", 2 if self.source_x.ndim == 4 else 0)
         return workers
 
 
 def build(task: Task) -> tuple[nn.Module, nn.Module, nn.Sequential]:
-    """dann's features, label classifier and discriminator; the last maps features (N, D) to logits (N, 1)."""
+    """The features, label classifier and discriminator of dann; the last maps features (N, D) to logits (N, 1)."""
     name, shape = task.settings["network"], task.source_x.shape[1:]
     if name == "mnist":
         layers = [nn.Conv2d(shape[0], 32, 5), nn.MaxPool2d(2), nn.ReLU()]
@@ -76,7 +76,7 @@ def fully_connected(widths: list[int]) -> nn.Sequential:
 
 
 class Images(Dataset[tuple[Tensor, int]]):
-    """Images in memory, each made a PIL image and transformed when asked for, as torchvision's MNIST does."""
+    """Images in memory, each converted to a PIL image and transformed on access, as in torchvision's MNIST."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray, mean: list[float]) -> None:
         rows = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
@@ -91,7 +91,7 @@ class Images(Dataset[tuple[Tensor, int]]):
 
 
 def datasets(task: Task) -> list[Dataset[Any]]:
-    """Source and target; the target's labels, which loaders return and no step reads, are blank."""
+    """Source and target; target labels, which loaders return but no step uses, are zeros."""
     pairs = [(task.source_x, task.source_y), (task.target_x, np.zeros(len(task.target_x), np.int64))]
     if task.source_x.ndim == 4:
         return [Images(x, y, task.settings["mean"]) for x, y in pairs]
@@ -114,7 +114,7 @@ def timed(step: Callable[[], None]) -> Run:
 
 
 def pytorch_adapt(task: Task, repairs: list[str]) -> Run:
-    """Its examples/getting_started/DANNVanilla.ipynb, less the progress bar; its hook reads each loss in each step."""
+    """examples/getting_started/DANNVanilla.ipynb without its progress bar; the hook reads every loss in each step."""
     from pytorch_adapt import datasets as data
     from pytorch_adapt.containers import Models, Optimizers
     from pytorch_adapt.hooks import DANNHook
@@ -125,7 +125,7 @@ def pytorch_adapt(task: Task, repairs: list[str]) -> Run:
     models = Models({"G": features, "C": classifier, "D": nn.Sequential(discriminator, nn.Flatten(0))})
     optimizers = Optimizers((torch.optim.SGD, {key: task.settings[key] for key in ("lr", "momentum")}))
     optimizers.create_with(models)
-    # Left alone it descends the mean of the three losses; dann's is their sum, with the mean over both domains.
+    # By default it descends the mean of the three losses; dann descends their sum, with the mean over both domains.
     weighter = SumWeighter(weights={"src_domain_loss": 0.5, "target_domain_loss": 0.5})
     hook = DANNHook(list(optimizers.values()), weighter=weighter)
     source, target = datasets(task)
@@ -137,9 +137,9 @@ def pytorch_adapt(task: Task, repairs: list[str]) -> Run:
 
 
 def dalib(task: Task, repairs: list[str]) -> Run:
-    """TLlib's examples/domain_adaptation/image_classification/dann.py, which no package has, less its progress lines.
+    """TLlib's examples/domain_adaptation/image_classification/dann.py without its progress lines; no package has it.
 
-    As there, the loss and both accuracies are read and the learning rate is scheduled in every step.
+    As in the example, each step reads the loss and both accuracies and schedules the learning rate.
     """
     if not hasattr(np, "float"):
         np.float = float
@@ -150,7 +150,7 @@ def dalib(task: Task, repairs: list[str]) -> Run:
     settings = task.settings
     features, classifier, discriminator = build(task)
     features.out_features = classifier[0].in_features
-    # Not its ImageClassifier and DomainDiscriminator: they add a layer to the features, and BatchNorm.
+    # Its ImageClassifier and DomainDiscriminator are not used, because they add a layer to the features, and BatchNorm.
     model = Classifier(features, settings["classes"], head=classifier)
     domain_loss = DomainAdversarialLoss(nn.Sequential(discriminator, nn.Sigmoid()))
     groups = [*model.get_parameters(), {"params": discriminator.parameters()}]
@@ -178,10 +178,10 @@ def dalib(task: Task, repairs: list[str]) -> Run:
 
 
 def skada(task: Task, repairs: list[str]) -> Run:
-    """Its estimator on arrays, as in its examples/deep/plot_adversarial.py: transformed beforehand, no workers.
+    """The estimator on arrays, as in examples/deep/plot_adversarial.py: transformed beforehand, no workers.
 
-    An epoch is a ``partial_fit`` on as many examples as its steps take, or all. Its sampler first goes through each of
-    them, which so costs a step what it costs in an epoch of any length. skorch reads the loss in every step.
+    An epoch is a ``partial_fit`` on as many examples as its steps need, at most all. The sampler first iterates over
+    all of them, so the cost per step is that in an epoch of any length. skorch reads the loss in every step.
     """
     from skada.deep import DANN
     from skada.deep.base import DeepDADataset
@@ -190,12 +190,12 @@ def skada(task: Task, repairs: list[str]) -> Run:
     settings, size = task.settings, task.settings["batch_size"]
     features, classifier, discriminator = build(task)
     domain_classifier = DomainClassifier(discriminator[0].in_features)
-    # Its own layers have BatchNorm and end in a softmax over one output: always 1.
+    # Its own layers have BatchNorm and end in a softmax over one output, which is always 1.
     domain_classifier.classifier = nn.Sequential(discriminator, nn.Sigmoid())
     net = DANN(
         nn.Sequential(OrderedDict(features=features, classifier=classifier)),
         layer_name="features",
-        reg=0.5,  # it adds the means of the two domains; dann's is the mean over both
+        reg=0.5,  # skada sums the means of the two domains; dann takes their mean
         domain_classifier=domain_classifier,
         optimizer=torch.optim.SGD,
         optimizer__momentum=settings["momentum"],
@@ -239,7 +239,7 @@ def main() -> None:
     try:
         run = PEERS[peer](task, repairs)
         run(1)  # some failures show in the first step only
-    except Exception as error:  # whatever it is, this task cannot be done
+    except Exception as error:  # any failure means that the peer cannot do this task
         print(json.dumps({"broken": f"{type(error).__name__}: {error}".partition("\n")[0]}))
         sys.exit(3)
     packages = [peer, *(["skorch"] if peer == "skada" else []), "torch", "torchvision", "numpy"]

@@ -1,4 +1,4 @@
-"""Runs that train together as one stacked model, against the same runs one by one."""
+"""Replicas: runs that train together as one stacked model, against the same runs one by one."""
 
 import json
 import sys
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launched import experiment, seconds
+from contest import PAUSE, ratio, spread, start_contest
 from report import Plan, Result, goal, goals, no_gpu, number, table
-from rounds import PAUSE, opened, ratio, spread
 from tasks import TASKS
+from timed_launch import experiment, seconds
 
 from dann.config.experiment import merged
 from dann.errors import BadInput
 
-STACKS = Path(__file__).with_name("stacks.py")
+STACKS = Path(__file__).with_name("stack_contestant.py")
 LAMBDAS = (0.1, 0.28, 0.46, 0.64, 0.82, 1.0)
 PLAIN = {"optimizer": {"name": "sgd", "lr": 0.001, "momentum": 0.0}}
 ADAM = {"optimizer": {"name": "adamw", "lr": 0.03}}
-SEPARATE = 6  # of the 60 runs that are made one by one, end to end
+SEPARATE = 6  # of the 60 runs, those made one by one end to end
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,13 @@ class Case:
     """Replicas of one task: all λ with all seeds.
 
     Args:
-        rounds: how many.
-        steps: of a stack in each.
-        separate: steps of the separate run in each.
+        name: name in tables.
+        base: configuration of the task.
+        seeds: number of seeds.
+        weights: values of λ.
+        rounds: number of rounds.
+        steps: steps of the stack in each round.
+        separate: steps of the separate run in each round.
     """
 
     name: str
@@ -72,16 +76,16 @@ def measure(plan: Plan) -> Result:
 
 
 def timed(case: Case, plan: Plan) -> dict[str, Any]:
-    """Milliseconds of a step of the stack and of a separate run, with one thread and with all."""
+    """Milliseconds of a step of the stack and of a separate run, with one thread and with all threads."""
     texts = json.dumps(case.configs())
     ways = [(way, threads) for threads in sorted({1, plan.threads}) for way in ("stack", "separate")]
     labels = {f"{way}, {threads} thread{'s' * (threads > 1)}": (way, threads) for way, threads in ways}
     start = [sys.executable, str(STACKS), texts, str(case.seeds)]
     commands = {label: [*start, str(threads), plan.device, way] for label, (way, threads) in labels.items()}
     steps = {label: case.steps if way == "stack" else case.separate for label, (way, _) in labels.items()}
-    with opened(commands, {label: threads for label, (_, threads) in labels.items()}) as contest:
+    with start_contest(commands, {label: threads for label, (_, threads) in labels.items()}) as contest:
         asked = {label: (label, str(steps[label])) for label in contest.said}
-        for label, line in asked.values():  # warms up
+        for label, line in asked.values():  # warm-up
             contest.ask(label, line)
         times = contest.rounds(asked, case.rounds, plan.pick(PAUSE, 0.0))
         pays, lost = next(iter(contest.said.values()), {}).get("pays"), dict(contest.lost)
@@ -100,13 +104,13 @@ def timed(case: Case, plan: Plan) -> dict[str, Any]:
 
 
 def best(figures: dict[str, Any], which: str) -> str | None:
-    """The faster of the ways to stack, or to train separately."""
+    """The label of the faster stack or of the faster separate run."""
     ways = [label for label in figures["ms"] if label.startswith(which)]
     return min(ways, key=lambda label: figures["ms"][label]["median"], default=None)
 
 
 def share(figures: dict[str, Any]) -> float | None:
-    """Time of the faster stack over that of the faster separate runs."""
+    """Time of the faster stack divided by that of the faster separate runs."""
     at = figures["shares"].get(f"{best(figures, 'stack')} / {best(figures, 'separate')}")
     return at["median"] if at else None
 
@@ -152,7 +156,7 @@ def page(figures: dict[str, Any], wholes: list[dict[str, Any]], entries: list[di
                          separate, number(at["ms"][separate]["median"]), number(share_of["median"]),
                          f"{number(share_of['low'])} – {number(share_of['high'])}"])  # fmt: skip
         rows += [[name, label, f"not measured: {why}", "", "", "", ""] for label, why in at["not measured"].items()]
-        rules.append(ruled(name, at))
+        rules.append(compare_rule(name, at))
     columns = ["task", "stack", "ms a step", "separate run", "ms a step", "share", "lowest – highest"]
     return [
         *goals(entries),
@@ -162,12 +166,12 @@ def page(figures: dict[str, Any], wholes: list[dict[str, Any]], entries: list[di
         "once, and of the ratios within rounds, after one round that warms up.",
         "",
         *table(["task", "dann/replicas.py stacks", "measured, 1 thread each", "rule agrees"], rules),
-        *(line for whole in wholes for line in told(whole)),
+        *(line for whole in wholes for line in describe_whole(whole)),
     ]
 
 
-def ruled(name: str, at: dict[str, Any]) -> list[str]:
-    """What the rule says beside what is measured with one thread, which processes of ``--jobs`` have."""
+def compare_rule(name: str, at: dict[str, Any]) -> list[str]:
+    """The rule's decision beside the measurement with one thread, as processes of ``--jobs`` have."""
     own = at["shares"].get("stack, 1 thread / separate, 1 thread")
     if own is None:
         return [name, "", "not measured", ""]
@@ -177,7 +181,7 @@ def ruled(name: str, at: dict[str, Any]) -> list[str]:
             "yes" if faster == at["rule"] else "no"]  # fmt: skip
 
 
-def told(whole: dict[str, Any]) -> list[str]:
+def describe_whole(whole: dict[str, Any]) -> list[str]:
     if "share" not in whole:
         return [f"End to end: not measured: {whole['not measured']}.", ""]
     return [

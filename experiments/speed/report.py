@@ -12,17 +12,19 @@ NONE = "—"
 
 
 def cores() -> int:
-    """Of the processor, as many as this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to measure.
+    """Settings of a benchmark.
 
     Args:
-        peers: a Python with the peer libraries; None makes an environment for them.
-        threads: of every process that is timed, unless its label says otherwise.
+        device: device that is measured, such as ``cpu`` or ``cuda``.
+        out: folder of the pages and JSON files.
+        peers: a Python with the peer libraries; None creates an environment for them.
+        threads: threads of every timed process, unless its label states others.
         tiny: measure next to nothing, to test the benchmark itself.
     """
 
@@ -38,12 +40,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Result:
-    """What one part measured.
+    """The measurements of one part.
 
     Args:
-        figures: all of it, for the JSON file.
-        settings: rounds, steps and the like.
-        lines: of the Markdown page, below its title.
+        title: title of the page.
+        figures: all measurements, for the JSON file.
+        settings: rounds, steps and similar settings.
+        lines: Markdown lines of the page below its title.
     """
 
     title: str
@@ -53,13 +56,13 @@ class Result:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> list[str]:
-    """A Markdown table with an empty line below; the first ``texts`` columns and the empty ones hold words."""
+    """A Markdown table followed by an empty line; the first ``texts`` columns are text, the others numbers."""
     marks = ["---" if place < texts else "---:" for place in range(len(columns))]
     return [*("| " + " | ".join(row) + " |" for row in (columns, marks, *rows)), ""]
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """``value`` with that many significant digits at least, and no exponent."""
+    """``value`` with at least ``digits`` significant digits and without an exponent."""
     if value is None:
         return NONE
     text = f"{value:.{digits}g}"
@@ -67,13 +70,13 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def goal(what: str, sign: str, bound: float, measured: float | None, why: str = "") -> dict[str, Any]:
-    """A goal beside what was measured; without a measurement, ``why`` there is none."""
+    """A goal and its measurement; without a measurement, ``why`` states the reason."""
     met = None if measured is None else measured >= bound if sign == "≥" else measured <= bound
     return {"what": what, "goal": f"{sign} {number(bound)}", "measured": measured, "met": met, "why": why}
 
 
 def goals(entries: Sequence[dict[str, Any]]) -> list[str]:
-    """The goals as a table; nothing without any."""
+    """The goals as a table; no lines without goals."""
     rows = []
     for entry in entries:
         unknown = entry["measured"] is None
@@ -83,7 +86,7 @@ def goals(entries: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def no_gpu(plan: Plan) -> str:
-    """Why nothing is measured on a GPU; "" if it is."""
+    """The reason why nothing is measured on a GPU; "" if it is measured."""
     from dann.training.device import chosen_device
 
     if chosen_device(plan.device).type == "cuda":

@@ -1,4 +1,4 @@
-"""Where a digits step's time goes, what the processor could do, and what other ways of computing the step cost."""
+"""Roofline of a digits step: its time by operation, the limits of the processor, and other ways of computing it."""
 
 import copy
 import sys
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ours import now
+from contest import ratio, spread, start_contest, timed
+from dann_contestant import now
 from report import Plan, Result, number, table
-from rounds import opened, ratio, spread, timed
 from tasks import SHOWN, config_of
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
@@ -38,7 +38,7 @@ KINDS = {  # what a profile's entries are, by a part of their names
 
 
 class Traffic(TorchDispatchMode):
-    """Counts the bytes of the tensors that operations are given and return, views aside."""
+    """Counts the bytes of the tensors that operations read and write, without views."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def measure(plan: Plan) -> Result:
     trainer.train()
     batch, rounds, steps = trainer.stream[0], plan.pick(9, 1), plan.pick(20, 1)
     rates = processor(plan, device)
-    work = counted(trainer, batch)
+    work = count_work(trainer, batch)
     shares = where(trainer, batch, plan.pick(40, 2))
     tried = others(trainer, batch, plan, rounds, steps)
     memory = without_memory(task, plan, rounds, steps)
@@ -71,7 +71,7 @@ def measure(plan: Plan) -> Result:
 
 
 def processor(plan: Plan, device: torch.device) -> dict[str, float]:
-    """Highest rates of large products, in GFLOP/s, and of copying 256 MiB, in GB/s read and written."""
+    """Peak rates of large matrix products, in GFLOP/s, and of copying 256 MiB, in GB/s read and written."""
     size, rates = plan.pick(2048, 64), {}
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         x = torch.randn(size, size, device=device).to(dtype)
@@ -83,7 +83,7 @@ def processor(plan: Plan, device: torch.device) -> dict[str, float]:
 
 
 def best(action: Callable[[], object], device: torch.device, count: int = 15) -> float:
-    """The least seconds that it took."""
+    """The shortest duration of an action in seconds."""
     times = []
     for _ in range(count):
         began = now(device)
@@ -92,26 +92,26 @@ def best(action: Callable[[], object], device: torch.device, count: int = 15) ->
     return min(times)
 
 
-def counted(trainer: Trainer, batch: Batch) -> dict[str, float]:
-    """GFLOP of an update's products and convolutions, and MB that its operations read and write."""
+def count_work(trainer: Trainer, batch: Batch) -> dict[str, float]:
+    """GFLOP of an update's matrix products and convolutions, and MB that its operations read and write."""
     with FlopCounterMode(display=False) as flops:
-        updated(trainer, batch)
+        run_update(trainer, batch)
     with Traffic() as traffic:
-        updated(trainer, batch)
+        run_update(trainer, batch)
     return {"GFLOP": round(flops.get_total_flops() / 1e9, 3), "MB": round(traffic.bytes / 1e6, 1)}
 
 
-def updated(trainer: Trainer, batch: Batch) -> None:
+def run_update(trainer: Trainer, batch: Batch) -> None:
     update(trainer.method, batch, 0.5, "all", trainer.optimizer, torch.float32)
 
 
 def where(trainer: Trainer, batch: Batch, steps: int) -> dict[str, float]:
     """The share of an update's time by kind of operation, from a profile; the rest is Python, autograd and dispatch."""
-    updated(trainer, batch)
+    run_update(trainer, batch)
     began = now(trainer.device)
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         for _ in range(steps):
-            updated(trainer, batch)
+            run_update(trainer, batch)
         whole = now(trainer.device) - began
     seconds: Counter[str] = Counter()
     for entry in profiled.key_averages():
@@ -123,7 +123,7 @@ def where(trainer: Trainer, batch: Batch, steps: int) -> dict[str, float]:
 
 
 def others(trainer: Trainer, batch: Batch, plan: Plan, rounds: int, steps: int) -> dict[str, Any]:
-    """Milliseconds of an update computed in other ways, and their ratio to the way it is."""
+    """Milliseconds of an update computed in other ways, and their ratio to the present way."""
     method, optimizer = trainer.method, trainer.optimizer
     first = copy.deepcopy(method).to(memory_format=torch.contiguous_format)
     rows = batch._replace(source_x=batch.source_x.contiguous(), target_x=batch.target_x.contiguous())
@@ -171,7 +171,7 @@ def compiled(method: Any, batch: Batch) -> Callable[[], object]:
 
 
 class InParts(nn.Module):
-    """Forwards a batch in parts."""
+    """A module that forwards a batch in parts."""
 
     def __init__(self, features: nn.Module, size: int) -> None:
         super().__init__()
@@ -182,11 +182,21 @@ class InParts(nn.Module):
 
 
 def without_memory(task: str, plan: Plan, rounds: int, steps: int) -> dict[str, Any]:
-    """Milliseconds of a step whose memory goes back to the system and comes anew, and the ratio to the way it is."""
+    """Milliseconds of a step whose freed memory returns to the system, and the ratio to a step that keeps it."""
     folder = str(Path(__file__).parent)
-    own = [sys.executable, "-c", f"import sys; sys.path.insert(0, {folder!r}); import ours; ours.main()", task, "cpu"]
-    given_back = [*own[:2], own[2].replace("ours.main()", "ours.keep_memory = lambda: None; ours.main()"), *own[3:]]
-    with opened({"kept": own, "given back": given_back}, plan.threads) as contest:
+    own = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {folder!r}); import dann_contestant; dann_contestant.main()",
+        task,
+        "cpu",
+    ]
+    given_back = [
+        *own[:2],
+        own[2].replace("dann_contestant.main()", "dann_contestant.keep_memory = lambda: None; dann_contestant.main()"),
+        *own[3:],
+    ]
+    with start_contest({"kept": own, "given back": given_back}, plan.threads) as contest:
         asked = {name: (name, f"run {steps}") for name in ("kept", "given back")}
         contest.rounds(asked, 1)
         times = contest.rounds(asked, rounds)

@@ -1,4 +1,4 @@
-"""How long it takes until something is seen: help, a table of many records, and the first step of a run."""
+"""Start-up times: the help, a table of many records, and the first step of a run."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import rounds
+import contest
+from contest import PAUSE, Ended, spread, timed
 from report import Plan, Result, goal, goals, number, table
-from rounds import PAUSE, Ended, spread, timed
 from tasks import TASKS
 
 from dann.config.experiment import EXPERIMENT, Experiment, merged, read_experiment, write_experiment
@@ -27,7 +27,7 @@ LONGEST = 300.0  # seconds that a first step may take
 
 
 def command() -> list[str]:
-    """`dann` of this Python's environment."""
+    """The command `dann` of this Python environment."""
     script = Path(sys.executable).with_name("dann")
     return (
         [str(script)]
@@ -49,7 +49,7 @@ def measure(plan: Plan) -> Result:
         if not plan.tiny:
             asks[DIGITS] = lambda: first_step(TASKS["digits"], folder, plan)
         lost: dict[str, str] = {}
-        careful = {label: lambda ask=ask, label=label: tried(ask, label, lost) for label, ask in asks.items()}
+        careful = {label: lambda ask=ask, label=label: record_failure(ask, label, lost) for label, ask in asks.items()}
         if not plan.tiny:
             timed(careful, 1, 0.0)  # warms up: decodes into the cache, reads files
         times = timed(careful, count, plan.pick(PAUSE, 0.0))
@@ -62,7 +62,7 @@ def measure(plan: Plan) -> Result:
                   page(figures, entries, lost, count, records))  # fmt: skip
 
 
-def tried(ask: Callable[[], float | None], label: str, lost: dict[str, str]) -> float | None:
+def record_failure(ask: Callable[[], float | None], label: str, lost: dict[str, str]) -> float | None:
     try:
         return ask()
     except Ended as error:
@@ -71,7 +71,7 @@ def tried(ask: Callable[[], float | None], label: str, lost: dict[str, str]) -> 
 
 
 def whole(arguments: list[str]) -> float:
-    """Seconds that the command takes."""
+    """Seconds that a `dann` command takes."""
     began = time.perf_counter()
     done = subprocess.run([*command(), *arguments], capture_output=True, text=True)
     took = time.perf_counter() - began
@@ -81,14 +81,14 @@ def whole(arguments: list[str]) -> float:
 
 
 def moons() -> dict[str, Any]:
-    """The quickstart's first task."""
+    """The configuration of the quickstart's first task."""
     if not QUICKSTART.is_file():
         raise BadInput(f"{QUICKSTART} is not here: run it in a clone of the repository")
     return next(read_experiment(QUICKSTART).runs("DANN", [0])).declared
 
 
 def first_step(base: dict[str, Any], folder: Path, plan: Plan) -> float:
-    """Seconds from `dann run` to the first line of the run's log, which is written after its first step."""
+    """Seconds from the start of `dann run` to the first line of the run's log, written after its first step."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         place = Path(name)
         base = merged(base, {"train": {"steps": 10**6, "evaluate_every": 10**6, "log_every": 1}})
@@ -97,7 +97,7 @@ def first_step(base: dict[str, Any], folder: Path, plan: Plan) -> float:
         line = [*command(), "run", str(place / "one.yaml"), "--out", str(place / "runs"), "--device", plan.device]
         with tempfile.TemporaryFile("w+") as errors:
             began = time.perf_counter()
-            process = rounds.started(line, os.environ | {"OMP_NUM_THREADS": str(plan.threads)}, errors)
+            process = contest.start_process(line, os.environ | {"OMP_NUM_THREADS": str(plan.threads)}, errors)
             try:
                 while not any(file.stat().st_size for file in place.rglob("metrics.jsonl")):
                     time.sleep(0.002)
@@ -113,7 +113,7 @@ def first_step(base: dict[str, Any], folder: Path, plan: Plan) -> float:
 
 
 def write_records(folder: Path, count: int) -> None:
-    """An experiment of ``count`` runs, with records copied from a real one: rows and seeds differ."""
+    """Write an experiment of ``count`` runs whose records are copies of a real one with other rows and seeds."""
     if not RECORDED.is_dir():
         raise BadInput(f"{RECORDED} is not here: run it in a clone of the repository")
     records = read_records(read_experiment(RECORDED / EXPERIMENT), RECORDED)

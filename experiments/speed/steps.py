@@ -1,19 +1,19 @@
-"""One step of DANN end to end: as `dann run` makes it, as the peer libraries do, and the bare update."""
+"""DANN steps end to end: in `dann run`, in the peer libraries, and as a bare update."""
 
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from contest import PAUSE, Contest, Times, ratio, spread, start_contest
 from environments import PEERS, peers_python
 from report import NONE, Plan, Result, goal, goals, no_gpu, number, table
-from rounds import PAUSE, Contest, Times, opened, ratio, spread
 from tasks import SHOWN, write_for_peers
 
 from dann.errors import BadInput
 from dann.training.device import chosen_device
 
-OURS = Path(__file__).with_name("ours.py")
+OURS = Path(__file__).with_name("dann_contestant.py")
 NAMES = ("pytorch-adapt", "dalib", "skada")
 ROUNDS = {"digits": (7, 40), "amazon": (7, 40), "features": (7, 40), "photos": (3, 4)}  # rounds, steps in each
 TINY = {"tiny digits": (1, 1)}
@@ -43,17 +43,17 @@ def timed(name: str, plan: Plan, count: int, steps: int, python: str | None, why
     else:
         try:
             commands |= peer_commands(name, python, folder, plan.threads)
-        except BadInput as error:  # dann's own process says the same
+        except BadInput as error:  # dann's own process reports the same
             lost = dict.fromkeys(NAMES, str(error))
-    with opened(commands, plan.threads) as contest:
-        figures = contended(contest, name, count, steps, plan)
+    with start_contest(commands, plan.threads) as contest:
+        figures = measure_rounds(contest, name, count, steps, plan)
     for file in folder.glob("*.npz"):
         file.unlink()
     return figures | {"not measured": lost | figures["not measured"]}
 
 
 def peer_commands(name: str, python: str, folder: Path, threads: int) -> dict[str, list[str]]:
-    """The commands of the peers; of digits with and without workers, because it varies which is faster."""
+    """The commands of the peers; for digits with and without workers, because either may be faster."""
     files = write_for_peers(name, folder, [2, 0] if name in DIGITS else [None], threads)
     commands = {}
     for peer in NAMES:
@@ -64,8 +64,8 @@ def peer_commands(name: str, python: str, folder: Path, threads: int) -> dict[st
     return commands
 
 
-def lines_asked(contest: Contest, name: str, steps: int) -> dict[str, tuple[str, str]]:
-    """What is timed, by label: the contestant and the line that it is asked."""
+def requests(contest: Contest, name: str, steps: int) -> dict[str, tuple[str, str]]:
+    """The requests that are timed: contestant and line for each label."""
     peers = {peer: (peer, str(steps)) for peer in contest.said if peer != RUN}
     if RUN not in contest.said:
         return peers
@@ -77,12 +77,12 @@ def lines_asked(contest: Contest, name: str, steps: int) -> dict[str, tuple[str,
     return asked | ({EVALUATION: (RUN, "evaluate 1")} if name in DIGITS else {})
 
 
-def contended(contest: Contest, name: str, count: int, steps: int, plan: Plan) -> dict[str, Any]:
-    """The rounds of one task."""
-    asked, peaks = lines_asked(contest, name, steps), {}
-    for label, (contestant, line) in asked.items():  # warms up
+def measure_rounds(contest: Contest, name: str, count: int, steps: int, plan: Plan) -> dict[str, Any]:
+    """Measure the rounds of one task."""
+    asked, peaks = requests(contest, name, steps), {}
+    for label, (contestant, line) in asked.items():  # warm-up
         contest.ask(contestant, line)
-        if label == contestant:  # the run itself, before anything else is asked of its process
+        if label == contestant:  # the memory of the run itself, before other requests to its process
             peaks[label] = contest.peak(contestant)
     times = contest.rounds(asked, count, plan.pick(PAUSE, 0.0))
     evaluations = times.pop(EVALUATION, None)
@@ -102,7 +102,7 @@ def contended(contest: Contest, name: str, count: int, steps: int, plan: Plan) -
 
 
 def over_bare(times: Times) -> dict[str, Any]:
-    """A step of dann over the bare update in the precision that is faster."""
+    """The time of a step of dann divided by that of the bare update in the faster precision."""
     ratios = {label: ratio(times[RUN], values) for label, values in times.items() if label.startswith(BARE)}
     best = max(ratios, key=lambda label: ratios[label]["median"])
     return {"way": best, **ratios[best]}
@@ -141,10 +141,10 @@ def page(figures: dict[str, Any], why: str) -> list[str]:
     versions = {f"{package} {number}" for at in figures.values() for label, said in at["peers"].items()
                 for package, number in said.get("versions", {}).items() if package in (*NAMES, "torch")}  # fmt: skip
     columns = ["task", "way", "ms a step", "lowest – highest", "over dann", "peak MiB"]
-    return [*goals(goals_of(figures)), *table(columns, rows, texts=2), *explained(sorted(versions), sorted(repairs))]
+    return [*goals(goals_of(figures)), *table(columns, rows, texts=2), *explain(sorted(versions), sorted(repairs))]
 
 
-def explained(versions: list[str], repairs: list[str]) -> list[str]:
+def explain(versions: list[str], repairs: list[str]) -> list[str]:
     lines = [
         "*dann* is what `dann run` does: data, transform, forward, backward, optimiser, and the log every 50 steps. "
         "*Bare update* is the same forward, backward and optimiser step again and again on one batch. The peers have "

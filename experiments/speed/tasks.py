@@ -1,4 +1,4 @@
-"""The tasks that are timed, as configurations of dann and as files for the peers."""
+"""Benchmark tasks, as configurations of dann and as files for the peers."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from dann.config.schema import Config, resolve
 from dann.training.trainer import load_pair
 
-ENDLESS = 10**6  # steps: more than are ever timed
+ENDLESS = 10**6  # steps; more than any benchmark times
 AMAZON, FEATURES = {"name": "amazon_reviews"}, {"name": "office_caltech10_features", "kind": "efficientnet_lite0"}
 PHOTOS = {"name": "pacs", "size": 128}
 
@@ -18,7 +18,7 @@ PHOTOS = {"name": "pacs", "size": 128}
 def task(
     source: dict[str, Any], target: dict[str, Any], network: dict[str, Any], batch_size: int = 64, **data: Any
 ) -> dict[str, Any]:
-    """DANN by SGD with momentum, as all tasks have it."""
+    """A configuration of DANN, trained by SGD with momentum in all tasks."""
     return {
         "data": {"source": source, "target": target, "batch_size": batch_size, **data},
         "network": network,
@@ -50,12 +50,12 @@ SHOWN = {
 
 
 def config_of(text: str) -> Config:
-    """The configuration of a task by its name, or one that is written as JSON."""
+    """The configuration of a task, by its name or as JSON."""
     return resolve(TASKS[text] if text in TASKS else json.loads(text), "bench")
 
 
 def write_for_peers(name: str, folder: Path, workers: Sequence[int | None], threads: int) -> dict[int | None, Path]:
-    """Write a task for peers.py, a file for each number of workers of a loader; None leaves it to the peers."""
+    """Write a task for peers.py, one file for each number of loader workers; None leaves the number to the peers."""
     config = config_of(name)
     pair, optimizer = load_pair(config.data), config.optimizer.options()
     source, images = pair.train.x.numpy(), len(pair.input_shape) == 3

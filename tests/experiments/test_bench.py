@@ -84,19 +84,19 @@ def speed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def forking(speed: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    import rounds
+    import contest
 
     # What the optimiser's first step and the digits import takes seconds otherwise, in each process.
     monkeypatch.setattr(jobs, "PRELOADED", [*jobs.PRELOADED, "torch._dynamo", "sklearn.datasets"])
     jobs._start_server()
-    popen = rounds.started
+    popen = contest.start_process
 
     def started(command: Sequence[str], environment: Mapping[str, str], errors: IO[str]) -> Any:
         ours = command[0] == sys.executable or Path(command[0]).name == "dann"
         return Forked(command, environment) if ours else popen(command, environment, errors)
 
-    monkeypatch.setattr(rounds, "started", started)
-    return rounds
+    monkeypatch.setattr(contest, "start_process", started)
+    return contest
 
 
 def numbers(content: Any) -> list[float]:
@@ -145,21 +145,21 @@ def test_steps_without_peers_say_so(forking: None, tmp_path: Path) -> None:
 
 
 def test_what_ends_too_early_is_lost_and_says_why(speed: None) -> None:
-    from rounds import opened
+    from contest import start_contest
 
     ending = "import sys; print('ready'); sys.stdout.flush(); print(1.5 * int(input())); sys.exit('out of luck')"
     lasting = "import sys; print('ready', flush=True); [print(2, flush=True) for line in sys.stdin]"
     commands = {"ends": [sys.executable, "-c", ending], "fails": [sys.executable, "-c", "import nothing_of_the_name"],
                 "lasts": [sys.executable, "-c", lasting]}  # fmt: skip
-    with opened(commands, 1) as contest:
+    with start_contest(commands, 1) as contest:
         assert set(contest.lost) == {"fails"} and "nothing_of_the_name" in contest.lost["fails"]
         times = contest.rounds({"ends": ("ends", "2"), "lasts": ("lasts", "1")}, 2, 0.0)
     assert times == {"lasts": [2.0, 2.0]} and contest.lost["ends"] == "out of luck"
 
 
 def test_ratios_are_of_rounds_and_goals_are_judged(speed: None) -> None:
+    from contest import ratio
     from report import goal, goals, number
-    from rounds import ratio
 
     assert ratio([2.0, 9.0, 8.0], [1.0, 3.0, 2.0]) == {"median": 3, "low": 2, "high": 4}
     entries = [goal("a", "≥", 5, 5.1), goal("b", "≤", 1.1, 1.11), goal("c", "≤", 2.5, None, "no GPU")]

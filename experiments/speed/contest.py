@@ -1,4 +1,4 @@
-"""Contestants in processes of their own, timed in turn: a round times each once, so that noise hits all alike."""
+"""Contests: each contestant is a process of its own; a round times each once, so that noise affects all equally."""
 
 import json
 import os
@@ -12,32 +12,32 @@ from pathlib import Path
 from typing import IO, Any
 
 Times = dict[str, list[float]]
-PAUSE = 0.4  # seconds before each timing, in which threads that spin and loaders that read ahead come to rest
-GRACE = 20  # seconds that a process has to end in
+PAUSE = 0.4  # seconds before each timing, until spinning threads and prefetching loaders are idle
+GRACE = 20  # seconds until a process that does not end is killed
 
 
 class Ended(Exception):
-    """A contestant ended before its time; says why."""
+    """A contestant ended too early; the message states why."""
 
 
-def started(command: Sequence[str], environment: Mapping[str, str], errors: IO[str]) -> "subprocess.Popen[str]":
-    """A process with pipes to and from it."""
+def start_process(command: Sequence[str], environment: Mapping[str, str], errors: IO[str]) -> "subprocess.Popen[str]":
+    """Start a process with pipes for its input and output."""
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=dict(environment))
 
 
 class Child:
-    """A process that waits for a line on standard input, answers it with a number, and is idle in between.
+    """A process that answers each line on standard input with a number and is idle in between.
 
-    It first prints "ready" and a JSON mapping, or ``{"broken": why}``.
+    It first prints "ready" and a JSON mapping, or ``{"broken": reason}``.
     """
 
     def __init__(self, command: Sequence[str], threads: int) -> None:
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        self.process = started(command, os.environ | {"OMP_NUM_THREADS": str(threads)}, self.errors)
+        self.process = start_process(command, os.environ | {"OMP_NUM_THREADS": str(threads)}, self.errors)
 
     def ready(self) -> dict[str, Any]:
-        """What it says when it is ready; waits for that."""
+        """Wait until the process is ready; returns its mapping."""
         for line in self._lines():
             if line.startswith("ready"):
                 return json.loads(line.removeprefix("ready").strip() or "{}")
@@ -46,7 +46,7 @@ class Child:
         raise Ended(self._reason())
 
     def ask(self, line: str) -> float:
-        """Its answer to ``line``."""
+        """The answer of the process to ``line``."""
         try:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
@@ -55,7 +55,7 @@ class Child:
         for answer in self._lines():
             try:
                 return float(answer)
-            except ValueError:  # a library that prints
+            except ValueError:  # output of a library
                 continue
         raise Ended(self._reason())
 
@@ -70,7 +70,7 @@ class Child:
         return lines[-1] if lines else f"exit status {status}"
 
     def peak(self) -> float | None:
-        """The most MiB that it had in memory at a time, without processes of its own; None where this is not told."""
+        """Peak memory in MiB, without child processes; None if the system does not report it."""
         status = Path(f"/proc/{self.process.pid}/status")
         lines = status.read_text().splitlines() if status.is_file() else []
         found = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
@@ -88,8 +88,8 @@ class Child:
 
 
 @contextmanager
-def opened(commands: Mapping[str, Sequence[str]], threads: int | Mapping[str, int]) -> Iterator["Contest"]:
-    """The contestants that these commands start, all at once; they end on leaving."""
+def start_contest(commands: Mapping[str, Sequence[str]], threads: int | Mapping[str, int]) -> Iterator["Contest"]:
+    """Start all contestants by their commands; stop them on leaving the context."""
     team: dict[str, Child] = {}
     try:
         for name, command in commands.items():
@@ -101,11 +101,11 @@ def opened(commands: Mapping[str, Sequence[str]], threads: int | Mapping[str, in
 
 
 class Contest:
-    """Contestants that got ready.
+    """A contest between processes.
 
     Attributes:
-        said: what each said then.
-        lost: why the others did not, or ended later.
+        said: mapping that each contestant printed when it was ready.
+        lost: reason of each contestant that did not get ready or ended later.
     """
 
     def __init__(self, team: dict[str, Child]) -> None:
@@ -122,7 +122,7 @@ class Contest:
             self.lost[name] = str(error)
 
     def ask(self, name: str, line: str) -> float | None:
-        """The answer of a contestant; None once it is lost."""
+        """The answer of a contestant; None if it is lost."""
         if name not in self.lost:
             with self._losing(name):
                 return self.team[name].ask(line)
@@ -132,16 +132,18 @@ class Contest:
         return None if name in self.lost else self.team[name].peak()
 
     def rounds(self, asked: Mapping[str, tuple[str, str]], count: int, pause: float = PAUSE) -> Times:
-        """The answers in each round, by label, of those contestants that last.
+        """The answers in each round, by label; without contestants that are lost.
 
         Args:
-            asked: label → contestant, line.
+            asked: contestant and line for each label.
+            count: number of rounds.
+            pause: seconds before each timing.
         """
         return timed({label: lambda at=at: self.ask(*at) for label, at in asked.items()}, count, pause)
 
 
 def timed(asks: Mapping[str, Callable[[], float | None]], count: int, pause: float = PAUSE) -> Times:
-    """What each of ``asks`` returns in each round; those that return None are left out."""
+    """The results of each function of ``asks`` in each round; functions that return None are left out."""
     times: dict[str, list[Any]] = {label: [] for label in asks}
     for _ in range(count):
         for label, ask in asks.items():
@@ -151,12 +153,12 @@ def timed(asks: Mapping[str, Callable[[], float | None]], count: int, pause: flo
 
 
 def spread(values: Sequence[float], scale: float = 1.0) -> dict[str, float]:
-    """Median, lowest and highest."""
+    """Median, minimum and maximum."""
     scaled = [scale * value for value in values]
     found = {"median": statistics.median(scaled), "low": min(scaled), "high": max(scaled)}
     return {name: float(f"{value:.4g}") for name, value in found.items()}
 
 
 def ratio(one: Sequence[float], other: Sequence[float], scale: float = 1.0) -> dict[str, float]:
-    """The spread of the ratios within rounds."""
+    """The spread of the ratios of two contestants within rounds."""
     return spread([a / b for a, b in zip(one, other, strict=True)], scale)

@@ -1,6 +1,6 @@
-"""`dann run` without its table and figures, in a process of its own that tells when what happened.
+"""Timed launch: the runs of an experiment as `dann run` makes them, without table and figures, in a new process.
 
-python experiments/speed/launched.py FILE JOBS DEVICE OUT SEEDS [a.b=c …]     # SEEDS: 0,1,… or "all"
+python experiments/speed/timed_launch.py FILE JOBS DEVICE OUT SEEDS [a.b=c …]     # SEEDS: 0,1,… or "all"
 """
 
 import json
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from contest import Child, Ended
 from report import Plan
-from rounds import Child, Ended
 
 from dann.errors import BadInput
 
 
 class Clock:
-    """An observer that keeps when training began and when it last went on."""
+    """Run callbacks that record when training started and when it last advanced."""
 
     def __init__(self) -> None:
         self.moments: dict[str, float] = {}
@@ -47,11 +47,16 @@ def seconds(
     sets: Sequence[str] = (),
     threads: int | None = None,
 ) -> dict[str, float]:
-    """Seconds that the runs of an experiment take: ``start`` until the first step, ``training`` from then until the
-    last, ``whole`` for the process; with one job they take ``threads``, all by default, with more one each.
+    """Seconds that the runs of an experiment take.
+
+    ``start`` lasts until the first step, ``training`` from then until the last step, ``whole`` is the process.
+
+    Args:
+        jobs: number of worker processes, each with one thread if there are several.
+        threads: threads of a single process; all by default.
 
     Raises:
-        BadInput: they cannot be made; why.
+        BadInput: the runs cannot be made; states the reason.
     """
     with tempfile.TemporaryDirectory() as folder:
         file, out = Path(folder) / "experiment.yaml", Path(folder) / "runs"

@@ -1,15 +1,15 @@
-"""dann's own contestant: one run, whose training loop pauses whenever the steps asked for are done.
+"""dann as a contestant: one run whose training loop pauses after each requested number of steps.
 
-    python experiments/speed/ours.py TASK DEVICE     # TASK: digits, amazon, …, or a configuration as JSON
+    python experiments/speed/dann_contestant.py TASK DEVICE     # TASK: digits, amazon, …, or a configuration as JSON
 
-Prints "ready {…}", then for every line "MODE N" on standard input the seconds of N of what the mode is:
+Prints "ready {…}". Then, for every line "MODE N" on standard input, it prints the seconds that N repetitions take:
 
 run             steps as in `dann run`: data, transform, update, and the log in metrics.jsonl and TensorBoard
 bare            updates on one fixed batch, in the run's precision
-bare-other      the same in the other one, bf16 or fp32
+bare-other      the same in the other precision, bf16 or fp32
 bare-compiled   the same in the run's precision with torch.compile; on a GPU only
 evaluate        evaluations of the target's test split
-checkpoint      all that `dann run` does at an evaluation: the scores of each split, and a checkpoint
+checkpoint      an evaluation as in `dann run`: the scores of each split, and a checkpoint
 """
 
 import json
@@ -37,11 +37,11 @@ NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 
 class Over(Exception):
-    """Standard input has ended."""
+    """Standard input was closed."""
 
 
 class Paced:
-    """A run as the training loop sees it, which waits for requests between steps and answers them."""
+    """A trainer for the training loop that waits for requests between steps and answers them."""
 
     def __init__(self, trainer: Trainer, modes: dict[str, Callable[[], object]]) -> None:
         self.trainer, self.modes = trainer, modes
@@ -63,7 +63,7 @@ class Paced:
         return self.trainer.rates()
 
     def _wait(self) -> None:
-        """Answer the last request for steps, and others until there is one for steps again."""
+        """Answer the last request for steps, then other requests until the next one for steps."""
         if self.began:
             print(now(self.trainer.device) - self.began, flush=True)
         for line in sys.stdin:
@@ -79,7 +79,7 @@ class Paced:
 
 
 def now(device: torch.device) -> float:
-    """The time, once all that was asked of the device is done."""
+    """The time, after all pending work of the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
@@ -106,7 +106,7 @@ def modes_of(trainer: Trainer, config: Config, run_log: RunLog, folder: Path) ->
         modes["bare-compiled"] = lambda: update(compiled, batch, 0.5, "all", optimizer, trainer.dtype)
         try:
             modes["bare-compiled"]()
-        except Exception:  # whatever it is, there is no such limit here
+        except Exception:  # torch.compile fails in many ways; then this mode is not measured
             del modes["bare-compiled"]
     return modes
 

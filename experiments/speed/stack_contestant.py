@@ -1,9 +1,11 @@
-"""A stack of replicas, or one separate run, that steps when it is asked to.
+"""A stack of replicas, or one separate run, as a contestant that trains on request.
 
-    python experiments/speed/stacks.py CONFIGS SEEDS THREADS DEVICE WAY     # CONFIGS: a JSON list; WAY: stack, separate
+    python experiments/speed/stack_contestant.py CONFIGS SEEDS THREADS DEVICE WAY
 
-The replicas are all configurations with all seeds 0 to SEEDS − 1; the separate run is the first of them. Prints
-"ready {…}", whether the rule in dann/replicas.py would stack them, then for every line N the seconds of N steps.
+CONFIGS is a JSON list; WAY is stack or separate. The replicas are all configurations with all seeds 0 to SEEDS − 1;
+the separate run is the first of them. Prints "ready {…}", which states whether the rule of
+dann.training.stacking.grouping would stack them. Then, for every line N on standard input, it prints the seconds that N
+steps take.
 """
 
 import json
