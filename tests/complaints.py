@@ -1,4 +1,4 @@
-"""What the command line says of bad input."""
+"""Messages of the command line for bad input."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from dann.cli.main import main
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line that a command complains with."""
+    """The single line that a failing command prints."""
     assert main([str(argument) for argument in arguments]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("dann: ") and captured.err.count("\n") == 1, captured.err

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from method_cases import made_up, resnet_weights
+from method_cases import make_domain, resnet_weights
 from pretrained_runs import PHOTO
 
 from dann.data.datasets.all_datasets import DOMAINS
@@ -56,7 +56,7 @@ def weights() -> str:
 def domains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("DANN_CACHE", str(tmp_path / "cache"))
     for number, name in enumerate(("one", "another")):
-        monkeypatch.setitem(DOMAINS, name, made_up(name, PHOTO, float(number)))
+        monkeypatch.setitem(DOMAINS, name, make_domain(name, PHOTO, float(number)))
     yield
 
 

@@ -1,4 +1,4 @@
-"""Records made by hand, and the tables made of them."""
+"""Hand-written records, and the tables made from them."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def table_of(experiment: Experiment, records: list[Record], rule: str = "last") 
 
 
 def column(table: Table, name: str) -> dict[str, Cell]:
-    """A column by its head."""
+    """The cells of a column, by row."""
     place = table.columns.index(name)
     return {variant: cells[place] for variant, cells in table.rows.items()}
 
@@ -59,7 +59,7 @@ def texts(table: Table, name: str) -> dict[str, str]:
 
 
 def scored(shares: dict[str, list[float]], **changes: Any) -> tuple[Experiment, list[Record]]:
-    """An experiment whose variants, of which source only is one, have a target accuracy per seed."""
+    """An experiment and its records, from the target accuracies of each variant, one for each seed."""
     variants = {v: {"method": {"name": "source_only" if v.startswith("source only") else "dann"}} for v in shares}
     experiment = Experiment(**{**TINY, "variants": variants, "published": {}, **changes})
     return experiment, [record_of(v, seed, value) for v, values in shares.items() for seed, value in enumerate(values)]

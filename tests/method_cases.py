@@ -35,7 +35,7 @@ INPUTS = {
 
 @cache
 def resnet_weights() -> str:
-    """A file of ResNet-18 weights, as if pretrained."""
+    """A file of random ResNet-18 weights that count as pretrained."""
     from torchvision.models import resnet18
 
     with torch.random.fork_rng():
@@ -73,7 +73,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "mlls"}, "de
 OF_BACKBONES = ("l2_sp", "delta", "co_tuning")
 
 
-def made_up(name: str, shape: tuple[int, ...], shift: float) -> Callable[[], Domain]:
+def make_domain(name: str, shape: tuple[int, ...], shift: float) -> Callable[[], Domain]:
     random = np.random.default_rng(len(name))
     x, y = random.normal(size=(40, *shape)).astype(np.float32) + shift, np.arange(40) % 5
     if len(shape) == 3:
@@ -83,7 +83,7 @@ def made_up(name: str, shape: tuple[int, ...], shift: float) -> Callable[[], Dom
 
 def method_config(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Config:
     for number, domain in enumerate(("one", "another", "third")):
-        monkeypatch.setitem(DOMAINS, domain, made_up(domain, INPUTS[network], float(number)))
+        monkeypatch.setitem(DOMAINS, domain, make_domain(domain, INPUTS[network], float(number)))
     sources = ["one", "another"][: METHODS[name].sources or 1] if name != "mdan" else ["one", "another"]
     data: dict[str, Any] = {"source": [{"name": source} for source in sources], "target": {"name": "third"}}
     data |= {"batch_size": 4, "validation": 0.3, "target_view": {"mask": 0.5}}

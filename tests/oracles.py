@@ -1,4 +1,4 @@
-"""Plain NumPy that the float64 oracles of several tests share."""
+"""NumPy functions that the float64 oracles of several tests share."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def numerical_gradient(function: Callable[[np.ndarray], float], x: np.ndarray, s
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Row by row."""
+    """The softmax of each row."""
     rows = []
     for z in logits:
         exponentials = [math.exp(z_k - max(z)) for z_k in z]

@@ -1,4 +1,4 @@
-"""The same runs one by one and as a stack."""
+"""Helpers that train the same runs separately and as a stack, and compare them."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def planned(configs: list[Config], seeds: list[int]) -> list[Planned]:
 def in_both_ways(
     configs: list[Config], pair: Pair, steps: int, double: bool = True, device: torch.device = CPU
 ) -> tuple[Stack, list[Trainer]]:
-    """A stack and separate setups after the same steps; asserts that they tell the same losses."""
+    """A stack and separate trainers after the same steps; asserts that their losses are equal."""
     seeds = list(range(3, 3 + len(configs)))
 
     def trainers() -> list[Trainer]:

@@ -1,4 +1,4 @@
-"""A small experiment on moons that tests run whole, in about a second a run, and who watches it."""
+"""A small experiment on moons, about one second for each run, and silent run callbacks."""
 
 from pathlib import Path
 from typing import Any

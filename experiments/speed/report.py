@@ -1,4 +1,4 @@
-"""What a part of the benchmark is told, and how it writes its figures and its page."""
+"""Settings of a benchmark, and the JSON file and page of each of its parts."""
 
 import json
 import os

@@ -149,7 +149,7 @@ def explain(versions: list[str], repairs: list[str]) -> list[str]:
         "*dann* is what `dann run` does: data, transform, forward, backward, optimiser, and the log every 50 steps. "
         "*Bare update* is the same forward, backward and optimiser step again and again on one batch. The peers have "
         "dann's network, loss, batch, learning rate and momentum, and their own data path and loop, as "
-        "experiments/speed/peers.py tells. *Over dann* above 1 is slower than dann.",
+        "experiments/speed/peers.py documents. *Over dann* above 1 is slower than dann.",
         "",
         "Each way is a process that sleeps while another is timed. A round times all, one after the other: times are "
         "medians over the rounds, ratios the median of the ratios within rounds, after one round that warms up. Peak "

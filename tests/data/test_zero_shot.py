@@ -138,7 +138,7 @@ def test_unseen_classes_are_candidates_in_evaluation_alone_where_the_seen_ones_a
         ({"unseen": list(CLASSES)}, "data.unseen: these are all classes"),
     ],
 )
-def test_what_makes_no_sense_is_refused(changes: dict[str, Any], message: str, file: Path, capsys: Any) -> None:
+def test_invalid_options_are_refused(changes: dict[str, Any], message: str, file: Path, capsys: Any) -> None:
     experiment = yaml.safe_load(file.read_text())
     experiment["base"]["data"] |= changes
     experiment["metrics"] = ["accuracy"]

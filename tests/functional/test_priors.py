@@ -52,7 +52,7 @@ def test_bbse_clips_at_zero() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_bbse_survives_a_singular_confusion(dtype: torch.dtype) -> None:
-    # Classes 1 and 2 are told apart by a coin, so only the sum of their weights can be known.
+    # Classes 1 and 2 are distinguished at random, so only the sum of their weights is determined.
     c = torch.tensor([[0.4, 0.0, 0.0], [0.05, 0.125, 0.125], [0.05, 0.125, 0.125]], dtype=dtype)
     weights = bbse(c, torch.tensor([0.2, 0.4, 0.4], dtype=dtype))
     assert (weights >= 0).all()

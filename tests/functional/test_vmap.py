@@ -150,7 +150,7 @@ def test_maps_of_replicas_under_vmap_are_those_of_each(name: str) -> None:
         torch.testing.assert_close(together[replica], function(*(x[replica] for x in inputs)), rtol=1e-10, atol=1e-12)
 
 
-def test_every_function_is_held_to_vmap() -> None:
+def test_every_function_is_tested_under_vmap() -> None:
     used = set(re.findall(r"\bL\.(\w+)", Path(__file__).read_text()))
     functions = {name for name, value in vars(L).items() if inspect.isfunction(value)} - NOT_MAPPED
     assert functions <= used

@@ -1,4 +1,4 @@
-"""AdaBN."""
+"""AdaBN: training on the source and evaluation with statistics of the target."""
 
 import pytest
 import torch

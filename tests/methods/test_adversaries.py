@@ -1,4 +1,4 @@
-"""Domain confusion, ADDA, MCD and MDD: what each update descends, steps and forwards."""
+"""Domain confusion, ADDA, MCD and MDD: the losses, parameters and forward passes of each update."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Methods that match the domains' distributions or spectra, and CDAN, against their formulas in NumPy."""
+"""Methods that match distributions or spectra of the domains, and CDAN, against NumPy formulas."""
 
 from collections.abc import Callable
 from functools import partial
@@ -423,7 +423,7 @@ def test_inner_layers_can_be_matched(name: str, shape: tuple[int, ...], layer: s
 @pytest.mark.parametrize(
     "kind", [partial(Ddc, layer="fc7"), partial(Dan, layers=["fc7"]), partial(DeepCoral, layer="")]
 )
-def test_a_layer_that_there_is_not_is_refused(kind: Callable[..., Method]) -> None:
+def test_unknown_layers_are_refused(kind: Callable[..., Method]) -> None:
     with pytest.raises(ValueError, match=r"no layer '(fc7)?': choose features, logits, or one of features\.0"):
         kind(mlp((20,), 5))
 
@@ -479,7 +479,7 @@ def test_configurations_hold_the_defaults(kind: type[Method], monkeypatch: pytes
         (Cdan, {"randomized": False}),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_options_are_refused(
     kind: type[Method], wrong: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(METHODS, "method", kind)

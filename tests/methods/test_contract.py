@@ -1,4 +1,4 @@
-"""The whole update of DANN against gradients derived by hand, and the contract of every method."""
+"""The contract of every method: order, batch sizes, training, prediction, checkpoints and resumption."""
 
 from pathlib import Path
 from typing import Any

@@ -98,7 +98,7 @@ def test_delta_keeps_the_last_maps_of_a_network_without_blocks() -> None:
         ("vgg11", "features.5"),
     ],
 )
-def test_attention_without_computing_anew_is_that_of_whole_forward_passes(model: str, layer: str) -> None:
+def test_replayed_outputs_give_the_attention_of_whole_forward_passes(model: str, layer: str) -> None:
     torch.manual_seed(0)
     network = NETWORKS["torchvision"](PHOTO, 3, model=model, weights="none")
     method, x, y = SourceOnly(network).eval(), torch.randn(4, *PHOTO), torch.tensor([0, 1, 2, 0])

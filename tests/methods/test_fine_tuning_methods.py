@@ -1,4 +1,4 @@
-"""Fine-tuning baselines: their losses against NumPy, what they find out before and while they train."""
+"""Fine-tuning baselines: their losses against NumPy, and what they compute before and during training."""
 
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def test_with_weight_0_it_is_plain_fine_tuning_that_never_reads_the_target(name:
         torch.testing.assert_close(value, states[1][name_of], rtol=1e-4, atol=1e-5)
 
 
-def test_co_tuning_finds_the_relation_first_and_keeps_near_it(weights: str, domains: None) -> None:
+def test_co_tuning_estimates_the_relation_first_and_then_stays_near_it(weights: str, domains: None) -> None:
     trainer = setup_of(weights, None, method={"name": "co_tuning", "relation": "direct", "weight": 0.5})
     method: Any = trainer.method
     assert method.due(-1.0, 0.0, False) and not method.due(0.0, 0.1, False)

@@ -1,4 +1,4 @@
-"""Every method learns: on a shift that it is meant to undo it beats training on the source alone by a clear margin."""
+"""Learning: on a shift that a method is meant to undo, it beats source only by a clear margin."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -94,7 +94,7 @@ SET: dict[str, dict[str, Any]] = {  # what differs from the defaults
 
 
 @pytest.fixture(scope="module", autouse=True)
-def made() -> Iterator[None]:
+def named_domains() -> Iterator[None]:
     """The domains and the network of this file, under their names."""
     with pytest.MonkeyPatch.context() as patch:
         for name, domain in MADE.items():
@@ -173,6 +173,6 @@ def test_weights_of_the_classes_help_where_the_target_has_other_shares_of_them(
         assert (found - base).mean() > margin, (estimate, found, base)
 
 
-def test_rotation_beats_source_only_where_turns_tell_of_the_pattern() -> None:
+def test_rotation_beats_source_only_where_rotations_reveal_the_pattern() -> None:
     found, base = (accuracies({"name": name}, LIT, {"name": "small"}, 0.005) for name in ("rotation", "source_only"))
     assert (found - base).mean() > MARGIN, (found, base)

@@ -1,4 +1,4 @@
-"""MDAN."""
+"""MDAN: the weights of its sources."""
 
 from typing import Any
 

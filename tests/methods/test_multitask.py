@@ -1,4 +1,4 @@
-"""Multitask learning."""
+"""Multitask learning: one classifier for each domain."""
 
 from typing import Any
 

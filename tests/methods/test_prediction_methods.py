@@ -1,4 +1,4 @@
-"""Methods whose losses are of the target's predictions or of a second task, against NumPy and by what they move."""
+"""Methods with losses on the target's predictions or a second task: formulas in NumPy, and gradients."""
 
 from collections.abc import Callable
 from typing import Any

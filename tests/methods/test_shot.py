@@ -1,4 +1,4 @@
-"""SHOT."""
+"""SHOT: its two parts of training, losses and pseudo-labels."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Stacks of methods that change between steps, of MDAN and of DANN: they train as separate runs do."""
+"""Stacks of DANN, MDAN and methods that refresh between steps, against separate runs."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def test_a_stack_trains_them_as_separate_runs_do(case: str, in_double: None) -> 
         assert not torch.equal(stack.trainers[0].method.class_weight, torch.ones(2, dtype=torch.float64))
 
 
-def test_what_forward_branches_on_keeps_runs_apart() -> None:
+def test_runs_that_differ_in_a_branch_are_not_stacked() -> None:
     configs = [config_of(MOONS, method={"horizon": horizon}, train={"replicas": 4}) for horizon in (0.2, 1.0)]
     unit = planned(configs, [0, 0])
     assert len(units(unit, 1)) == 2 and differing(unit) == {}

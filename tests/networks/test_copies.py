@@ -7,7 +7,7 @@ from dann.networks.all_networks import NETWORKS
 from dann.networks.copies import Frozen
 
 
-def test_a_frozen_copy_stays_as_it_was_taken() -> None:
+def test_a_frozen_copy_stays_unchanged_until_it_copies_again() -> None:
     network = NETWORKS["mnist"]((1, 28, 28), 10, batch_norm=True)
     frozen = Frozen(network.features)
     holder = nn.ModuleList([network, frozen]).train()

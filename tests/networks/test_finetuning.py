@@ -1,4 +1,4 @@
-"""Pretrained networks: their backbones, heads and weights, what of them trains, when and how fast."""
+"""Fine-tuning of pretrained networks: frozen blocks, learning rates, heads and weights."""
 
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ def test_a_linear_probe_goes_before_fine_tuning(weights: str, domains: None) -> 
     assert all(torch.equal(value, probed[name]) == running(name) for name, value in backbone_state(tuned).items())
 
 
-def test_blocks_are_released_one_after_another_the_last_first(weights: str, domains: None) -> None:
+def test_blocks_are_unfrozen_one_by_one_from_the_last(weights: str, domains: None) -> None:
     options = FineTuning(start=0.25, gradual=0.5)
     assert [options.frozen_blocks(step / 8, 4) for step in range(8)] == [4, 4, 3, 2, 1, 0, 0, 0]
     assert [FineTuning(gradual=1.0).frozen_blocks(p, 4) for p in (0.0, 0.3, 0.99)] == [3, 2, 0]
@@ -111,7 +111,7 @@ def test_blocks_are_released_one_after_another_the_last_first(weights: str, doma
 @pytest.mark.slow
 @pytest.mark.parametrize("method", [{"name": "source_only"}, {"name": "dann"}, {"name": "cdan", "entropy": True}])
 @pytest.mark.parametrize("head", ["linear", "bottleneck"])
-def test_computed_once_or_at_each_step_a_frozen_backbone_gives_the_same(
+def test_cached_features_of_a_frozen_backbone_equal_those_of_each_step(
     method: dict[str, Any], head: str, weights: str, domains: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = {"name": "torchvision", "model": "resnet18", "weights": weights, "head": head}
@@ -130,7 +130,7 @@ def test_computed_once_or_at_each_step_a_frozen_backbone_gives_the_same(
         assert torch.equal(score.confusion, scores[1][split].confusion)
 
 
-def test_cached_features_are_read_again_and_know_what_they_are_of(
+def test_cached_features_are_reused_for_the_same_weights_and_data_only(
     weights: str, domains: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
@@ -141,7 +141,7 @@ def test_cached_features_are_read_again_and_know_what_they_are_of(
     def examples(**changes: Any) -> int:
         calls.clear()
         setup_of(weights, probe, **changes)
-        return sum(count for count in calls if count > 2)  # others are blank ones that tell a width
+        return sum(count for count in calls if count > 2)  # the others are zeros, forwarded to measure a width
 
     assert examples() == 80  # 40 of each domain
     assert examples() == 0 and examples(seed=2) == 0
@@ -164,13 +164,13 @@ def test_cached_features_are_read_again_and_know_what_they_are_of(
         ),
     ],
 )
-def test_what_changes_from_step_to_step_is_not_computed_once(
+def test_features_that_change_between_steps_are_not_cached(
     finetune: dict[str, Any], changes: dict[str, Any], weights: str, domains: None
 ) -> None:
     assert setup_of(weights, finetune, **changes).method.network.backbone is not None
 
 
-def test_a_phase_of_nothing_but_frozen_parts_is_passed_over(weights: str, domains: None) -> None:
+def test_a_phase_that_steps_only_frozen_parameters_is_skipped(weights: str, domains: None) -> None:
     trainer = setup_of(weights, {"start": 0.5, "norm": "frozen"}, method={"name": "mcd", "num_k": 1})
     before = {name: value.clone() for name, value in trainer.method.state_dict().items()}
     after = trained(trainer, stop=STEPS // 2)
@@ -217,7 +217,7 @@ def test_vgg_keeps_or_replaces_its_own_hidden_layers(head: str, width: int) -> N
     assert network.classifier[-1].out_features == 3 and network.classifier[0].in_features == width
 
 
-def test_a_weights_file_is_read_up_to_its_last_layer(weights: str) -> None:
+def test_a_weights_file_loads_into_the_backbone(weights: str) -> None:
     network = NETWORKS["torchvision"](PHOTO, 5, model="resnet18", weights=weights)
     state = torch.load(weights, weights_only=True)
     for name, value in network.backbone.model.state_dict().items():
@@ -225,7 +225,7 @@ def test_a_weights_file_is_read_up_to_its_last_layer(weights: str) -> None:
     assert network.backbone.pretrained and torch.equal(network.backbone.head.weight, state["fc.weight"])
 
 
-def test_a_weights_file_of_other_classes_serves_too(tmp_path: Path) -> None:
+def test_a_weights_file_may_have_other_classes(tmp_path: Path) -> None:
     from torchvision.models import resnet18
 
     torch.save({"state_dict": resnet18(num_classes=3).state_dict()}, tmp_path / "own.pt")
@@ -260,7 +260,7 @@ def test_a_wrong_weights_file_is_refused(content: Any, message: str, tmp_path: P
         (PHOTO, {"model": "resnet18", "weights": "IMAGENET9"}, "network: resnet18 could not be loaded"),
     ],
 )
-def test_what_a_backbone_cannot_be_is_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
+def test_impossible_backbones_are_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         NETWORKS["torchvision"](shape, 5, **{"weights": "none", **options})
 
@@ -365,9 +365,7 @@ def test_stacked_linear_probes_are_those_of_separate_runs(weights: str, domains:
         ({"start": 0.8, "gradual": 0.9}, "blocks would never be unfrozen"),
     ],
 )
-def test_fine_tuning_that_cannot_be_is_refused(
-    finetune: dict[str, Any], message: str, weights: str, domains: None
-) -> None:
+def test_impossible_fine_tuning_is_refused(finetune: dict[str, Any], message: str, weights: str, domains: None) -> None:
     with pytest.raises(BadInput, match=message):
         _config(weights, finetune)
 
@@ -386,9 +384,7 @@ def test_stochastic_norm_refuses_layers_that_do_more(weights: str, domains: None
         setup_of(weights, {"norm": "stochastic"}, network=network)
 
 
-def test_the_cache_tells_other_weights_data_and_number_formats_apart(
-    weights: str, domains: None, tmp_path: Path
-) -> None:
+def test_the_cache_distinguishes_weights_data_and_number_formats(weights: str, domains: None, tmp_path: Path) -> None:
     from dann.training.frozen_features import embedded
 
     def features(scale: float = 1.0, rows: int = 9, dtype: torch.dtype = torch.float32) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Backbones from packages that are installed by choice: EfficientNet-lite0, timm, Hugging Face."""
+"""Optional packages of backbones: EfficientNet-lite0, timm, Hugging Face."""
 
 import csv
 import os
@@ -124,7 +124,7 @@ def test_texts_of_training_may_not_be_tested(encoder: str, tmp_path: Path) -> No
         texts(tmp_path / "one.csv", encoder, test=str(tmp_path / "two.csv"))
 
 
-def test_what_is_for_quantities_is_not_for_texts() -> None:
+def test_options_for_quantities_are_refused_for_texts() -> None:
     for options, message in (
         ({"transform": {"normalise": "standard"}}, "transform.normalise: standard is for quantities"),
         ({"resample": "smote"}, "resample: smote is for quantities"),
@@ -135,7 +135,7 @@ def test_what_is_for_quantities_is_not_for_texts() -> None:
             load_pair(config_of(MOONS, data={"source": given, "target": given | {"path": "c.csv"}, **options}).data)
 
 
-def test_what_is_no_encoder_is_refused(encoder: str, tmp_path: Path) -> None:
+def test_models_that_are_no_encoders_are_refused(encoder: str, tmp_path: Path) -> None:
     (tmp_path / "texts.csv").write_text("text,label\ngood,0\nbad,1\n")
     with pytest.raises(BadInput, match="cannot be had: name a Hugging Face model"):
         texts(tmp_path / "texts.csv", str(tmp_path))

@@ -47,7 +47,7 @@ def test_stochastic_norm_takes_the_place_of_the_backbones_batch_norm(weights: st
     assert all(not torch.equal(value, before[name]) for name, value in after.items())
 
 
-def test_made_stochastic_leaves_nothing_to_do_twice() -> None:
+def test_making_norms_stochastic_twice_changes_nothing_more() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     make_norms_stochastic(model)
     first = model[1]
