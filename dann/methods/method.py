@@ -57,7 +57,7 @@ class Method(nn.Module):
         self.network = network
 
     def phases(self, progress: float) -> tuple[str, ...]:
-        """The updates of one step, in order; one may come several times."""
+        """The names of the updates of one step, in order; a name may occur several times."""
         return ("all",)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
@@ -70,7 +70,7 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def phase_parameters(self, phase: str) -> Sequence[nn.Parameter] | None:
-        """The parameters that the update ``phase`` steps; None, as by default, for all."""
+        """The parameters that the update ``phase`` steps; None, the default, for all."""
         return None
 
     def due(self, before: float, progress: float, evaluating: bool) -> bool:
@@ -87,19 +87,19 @@ class Method(nn.Module):
         """Take in what whole splits tell, between steps and without gradients; changes buffers in place."""
 
     def outputs(self, x: Tensor) -> Outputs:
-        """What the layers give for inputs: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and the method's others."""
+        """Outputs of the method's layers by name: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and others."""
         return self.network.outputs(x, self.layers)
 
     def predict(self, x: Tensor) -> Tensor:
-        """Logits of the classes of inputs, shape ``(N, K)``."""
+        """Class logits of inputs, shape ``(N, K)``."""
         return self.outputs(x)["logits"]
 
     def both(self, batch: Batch, layers: Sequence[str], together: bool = True) -> tuple[Outputs, Outputs]:
-        """What ``layers`` give for the source and for the target examples.
+        """Outputs of ``layers`` for the source examples and for the target examples.
 
         Args:
-            together: forward them as one batch, so that BatchNorm normalises over both domains; else one after the
-                other, each normalised by its own statistics. Without BatchNorm the two are the same.
+            together: forward both as one batch, so that BatchNorm normalises over both domains. If false, forward them
+                one after the other, each normalised by its own statistics. Without BatchNorm there is no difference.
         """
         if not together:
             return self.network.outputs(batch.source_x, layers), self.network.outputs(batch.target_x, layers)
@@ -115,5 +115,5 @@ class Method(nn.Module):
         return logits
 
     def coefficients(self, progress: float) -> dict[str, float]:
-        """What the method varies with progress, by name, for the log."""
+        """Coefficients that vary with progress, by name, for the log."""
         return {}
