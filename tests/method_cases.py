@@ -21,7 +21,7 @@ from dann.data.loading.stream import Batch
 from dann.data.transforms.transform import Transform, TransformOptions
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
-from dann.training.loop import update
+from dann.training.trainer import update
 
 INPUTS = {
     "mnist": (3, 28, 28),

@@ -9,7 +9,8 @@ from dann.config.schema import resolve
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
+from dann.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 STEPS = 8
@@ -40,7 +41,7 @@ def setup_of(weights: str, finetune: dict[str, Any] | None, seed: int = 1, **cha
     }
     config = resolve(declared | changes, "test")
     with torch.random.fork_rng():
-        return Trainer.of(config, load_pair(config.data), seed, CPU)
+        return build_trainer(config, load_pair(config.data), seed, CPU)
 
 
 def trained(trainer: Trainer, start: int = 0, stop: int = STEPS) -> dict[str, torch.Tensor]:

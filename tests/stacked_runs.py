@@ -4,11 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from dann.config.experiment import Run
 from dann.config.schema import Config
+from dann.data.loading.stream import Batch
 from dann.data.pair import Pair
-from dann.training.stacking.grouping import Planned, differing, optimizer_key
+from dann.methods.all_methods import METHODS
+from dann.methods.dann import Dann
+from dann.methods.method import Method
+from dann.networks.network import Network
+from dann.training.building import build_trainer
+from dann.training.stacking.grouping import Planned, differing_numbers, optimizer_key
 from dann.training.stacking.stack import Stack
 from dann.training.trainer import Trainer
 
@@ -35,6 +42,30 @@ DIGITS: dict[str, Any] = {
 }
 
 
+class InTurn(Dann):
+    """Steps the network, then the heads: phases whose parameters differ, one of which is never stepped."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.temperature = nn.Parameter(torch.tensor(1.5))
+        self.unused = nn.Parameter(torch.tensor(1.0))
+
+    def phases(self, progress: float) -> tuple[str, ...]:
+        return "network", "heads"
+
+    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, torch.Tensor]:
+        terms = super().forward(batch, progress, phase)
+        return {f"{phase} {name}": term * self.temperature**2 + self.unused for name, term in terms.items()}
+
+    def phase_parameters(self, phase: str) -> list[nn.Parameter]:
+        return [*(self.network if phase == "network" else self.discriminator).parameters(), self.temperature]
+
+
+def name_of(kind: type[Method]) -> str:
+    """The name by which an experiment file, and the list of what stacks, knows a method."""
+    return next(name for name, method in METHODS.items() if method is kind)
+
+
 def planned(configs: list[Config], seeds: list[int]) -> list[Planned]:
     pairs = zip(configs, seeds, strict=True)
     return [Planned(Run(None, str(number), seed, {}), config, Path(str(number)))
@@ -48,13 +79,13 @@ def in_both_ways(
     seeds = list(range(3, 3 + len(configs)))
 
     def trainers() -> list[Trainer]:
-        made = [Trainer.of(config, pair, seed, device) for config, seed in zip(configs, seeds, strict=True)]
+        made = [build_trainer(config, pair, seed, device) for config, seed in zip(configs, seeds, strict=True)]
         for trainer in made if double else []:
             in_double_precision(trainer)
         return made
 
     separate = trainers()
-    stack = Stack(trainers(), differing(planned(configs, seeds)), [optimizer_key(config) for config in configs])
+    stack = Stack(trainers(), differing_numbers(configs), [optimizer_key(config) for config in configs])
     for learner in (stack, *separate):
         learner.train()
     for step in range(steps):

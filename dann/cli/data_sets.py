@@ -22,7 +22,7 @@ from dann.data.pair import Pair
 from dann.data.storage.folders import found
 from dann.errors import BadInput
 from dann.options import one_of
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
 
 CHUNK = 1000
 FOLDERS = {"cifar9": "cifar10", "stl9": "stl10", "office_caltech10_features": "office_caltech10"}
@@ -143,7 +143,7 @@ def pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
 
 def fed(config: Config, pair: Pair) -> list[Panel]:
     """What the network sees in the first training batch: the transformed examples of both sides."""
-    batch = Trainer.of(config, pair, 0, torch.device("cpu")).stream[0]
+    batch = build_trainer(config, pair, 0, torch.device("cpu")).stream[0]
     source, target = (pair.described[side]["name"] for side in ("source", "target"))
     names = [pair.classes[y] for y in batch.source_y.tolist()]
     return [

@@ -54,9 +54,9 @@ def _run(options: argparse.Namespace) -> int:
 
     from dann.cli.terminal import Progress, show_table
     from dann.runner.planning import default_workers, launch
-    from dann.training.device import chosen_device
+    from dann.training.device import choose_device
 
-    device = chosen_device(options.device)
+    device = choose_device(options.device)
     with Progress(len(runs)) as progress:
         launch(experiment, runs, folder, device, progress, options.file, options.jobs or default_workers(device))
         for record, alarm in flag_negative_transfer(experiment, folder):

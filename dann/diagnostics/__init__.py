@@ -1,1 +1,1 @@
-"""What evaluations measure without target labels, and the alarms raised by it."""
+"""Measurements at evaluations that need no target label, and the alarms that follow from them."""

@@ -1,4 +1,4 @@
-"""Signs that a run is going wrong, read from its own account, without a target label. Imports no torch."""
+"""Alarms: signs in the log of a run that training goes wrong. Reads no target label; imports no torch."""
 
 import math
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 
 CHANCE = math.log(2)
-WON, LONG = 0.05, 0.2  # nats; the share of training for which a loss must stay below
-DEAD, BEGUN = 1e-3, 0.25  # nats off ln 2; the share of training after which a discriminator must have moved
-FEW, FALLEN = 0.3, 0.5  # of the classes that there are; of the rank that there was
+WON, LONG = 0.05, 0.2  # nats; the share of training for which the domain loss must stay below
+DEAD, BEGUN = 1e-3, 0.25  # nats from ln 2; the share of training by which a discriminator must have moved
+FEW, FALLEN = 0.3, 0.5  # shares: of the source's effective classes; of the earlier effective rank
 SETTLED = 0.5  # the share of training after which predictions count
-SHIFTED = 0.35  # total variation between class shares; a mere half of right predictions may make 0.3 of equal ones
-WORSE = 3.0  # times the label loss of guessing
+SHIFTED = 0.35  # total variation between class shares; 50 % accuracy on balanced classes may already cause 0.3
+WORSE = 3.0  # multiple of the label loss of guessing, ln K
 
 Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """What went wrong, after which step, and what it may mean."""
+    """One alarm: its name, the step after which it was raised, and a sentence with cause and remedy."""
 
     alarm: str
     step: int
@@ -31,33 +31,34 @@ class Alarm:
         return asdict(self)
 
 
-def raised(entries: Sequence[Entry], prior: Sequence[float], steps: int) -> list[Alarm]:
-    """The alarms that a run's account so far gives reason for.
+def find_alarms(entries: Sequence[Entry], prior: Sequence[float], steps: int) -> list[Alarm]:
+    """The alarms that the log of a run so far justifies.
 
-    - ``discriminator won``: the domain loss, weighted or not, stayed under 0.05 for a fifth of training: the features
-      tell the domains apart and the reversal does not change that.
-    - ``discriminator dead``: the domain loss never left ln 2 by more than 0.001: the discriminator learns nothing. Of a
-      weighted loss, whose value at chance is another, the discriminator's confidence never left 0.5.
-    - ``collapse``: in the second half of training the target is predicted to be of few classes, or the effective rank
-      of its features fell under half of what it was and of the source's.
-    - ``divergence``: a loss is not finite, or after a quarter of training the label loss is thrice that of guessing.
-    - ``label shift``: in the second half the shares of the predicted classes on the target are far from the source's,
-      and not by a collapse.
+    - ``discriminator won``: the domain loss, weighted or not, stayed below 0.05 for a fifth of training: the
+      discriminator separates the domains by the features, and the reversal does not change that.
+    - ``discriminator dead``: the domain loss stayed within 0.001 of ln 2: the discriminator learns nothing. A weighted
+      loss has another value at chance; for it the discriminator's confidence stayed within 0.001 of 0.5.
+    - ``collapse``: in the second half of training few classes are predicted on the target, or the effective rank of its
+      features fell below half of its earlier maximum and of the source's rank.
+    - ``divergence``: a loss is not finite, or after a quarter of training the label loss is three times that of
+      guessing.
+    - ``label shift``: in the second half the class shares predicted on the target are far from the source's, without a
+      collapse.
 
     Args:
-        entries: of metrics.jsonl, in order: logged losses (``loss_label``, ``loss_domain``) and evaluations, which
-            have ``shares``, those of the classes predicted on the target.
+        entries: of metrics.jsonl, in order: logged losses (``loss_label``, ``loss_domain``) and evaluations, whose
+            ``shares`` are those of the classes predicted on the target.
         prior: the share of each class among the labelled training examples.
         steps: of the whole run.
     """
     losses = [entry for entry in entries if "learning_rate" in entry]
     evaluations = [entry for entry in entries if entry.get("evaluation")]
     if (broken := _not_finite(losses)) is not None:
-        return [broken]  # what its network predicts since means nothing
-    found = [_divergence(losses, len(prior), steps), _won(losses, steps), _dead(losses, evaluations, steps)]
+        return [broken]  # later predictions of the network mean nothing
+    candidates = [_divergence(losses, len(prior), steps), _won(losses, steps), _dead(losses, evaluations, steps)]
     if evaluations and evaluations[-1]["step"] >= SETTLED * steps and "shares" in evaluations[-1]:
-        found.append(_collapse(evaluations, prior) or _label_shift(evaluations[-1], prior))
-    return [alarm for alarm in found if alarm is not None]
+        candidates.append(_collapse(evaluations, prior) or _label_shift(evaluations[-1], prior))
+    return [alarm for alarm in candidates if alarm is not None]
 
 
 def _not_finite(losses: Sequence[Entry]) -> Alarm | None:
@@ -72,7 +73,7 @@ def _divergence(losses: Sequence[Entry], classes: int, steps: int) -> Alarm | No
     recent = [entry["loss_label"] for entry in losses[-max(1, len(losses) // 10) :] if "loss_label" in entry]
     guessing = math.log(max(2, classes))
     if recent and losses[-1]["step"] >= steps / 4 and fmean(recent) > WORSE * guessing:
-        text = f"the label loss is {fmean(recent):.1f}, that of guessing {guessing:.1f}: a lower learning rate may help"
+        text = f"the label loss is {fmean(recent):.1f}, guessing costs {guessing:.1f}: a lower learning rate may help"
         return Alarm("divergence", losses[-1]["step"], text)
     return None
 
@@ -84,7 +85,7 @@ def _won(losses: Sequence[Entry], steps: int) -> Alarm | None:
         low = domain is not None and domain < WON
         since = (entry["step"] if since is None else since) if low else None
         if since is not None and entry["step"] - since >= LONG * steps:
-            text = f"the domain loss is under {WON} since step {since}: a larger λ, or a weaker discriminator, may help"
+            text = f"the domain loss has been below {WON} since step {since}: try a larger λ or a weaker discriminator"
             return Alarm("discriminator won", entry["step"], text)
     return None
 
@@ -98,15 +99,15 @@ def _dead(losses: Sequence[Entry], evaluations: Sequence[Entry], steps: int) -> 
         return None
     if max(abs(value) for _, value in domain) > DEAD:
         return None
-    text = "the discriminator never left chance: it learns nothing; is it trained, are the domains the same?"
+    text = "the discriminator never left chance: check that it is trained and that the domains differ"
     return Alarm("discriminator dead", domain[-1][0], text)
 
 
 def _collapse(evaluations: Sequence[Entry], prior: Sequence[float]) -> Alarm | None:
     last = evaluations[-1]
-    predicted, there = _effective(last["shares"]), _effective(prior)
-    if there > 1 and predicted < 1 + FEW * (there - 1):
-        text = f"the target is predicted to be of {predicted:.1f} classes in effect, the source is of {there:.1f}"
+    predicted, expected = _effective(last["shares"]), _effective(prior)
+    if expected > 1 and predicted < 1 + FEW * (expected - 1):
+        text = f"predictions on the target cover {predicted:.1f} effective classes, the source has {expected:.1f}"
         return Alarm("collapse", last["step"], text)
     ranks = [entry["features_target_rank"] for entry in evaluations if "features_target_rank" in entry]
     source = last.get("features_source_rank", 0.0)
@@ -131,6 +132,6 @@ def share_distance(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _effective(shares: Sequence[float]) -> float:
-    """exp of the entropy of class shares: how many classes there are in effect."""
-    given = np.array([share for share in shares if share > 0])
-    return float(np.exp(-(given * np.log(given)).sum()))
+    """The effective number of classes: exp of the entropy of their shares."""
+    positive = np.array([share for share in shares if share > 0])
+    return float(np.exp(-(positive * np.log(positive)).sum()))

@@ -8,20 +8,21 @@ import torch
 from dann.config.schema import Config
 from dann.data.domain import UNLABELLED, Split
 from dann.data.loading.stream import REVERSE, Stream, derive
-from dann.training.evaluate import evaluate, outputs
-from dann.training.trainer import Trainer, fresh_optimizer
+from dann.training.building import build_optimizer
+from dann.training.evaluate import compute_outputs, evaluate
+from dann.training.trainer import Trainer
 
 
 def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
-    """The accuracy on the held-out source of a copy that was trained in reverse; no target label is read.
+    """The accuracy on the source's validation split of a copy trained in reverse; no target label is read.
 
     The copy begins with the weights learned so far, as the paper's neural networks do. It is trained by the run's own
-    method and optimiser with the domains exchanged: the labelled side is the target's training examples with the
-    classes that the run predicts for them, neither resampled nor weighted, the other the source's without labels. Its
-    schedules run from 0 to 1 over ``steps``; the paper trains to convergence.
+    method and optimiser with the domains exchanged: its source is the target's training examples with the classes that
+    the run predicts for them, neither resampled nor weighted; its target is the source's training examples without
+    labels. Its schedules run from 0 to 1 over ``steps``; the paper trains to convergence.
     """
     method = deepcopy(trainer.method)
-    optimizer = fresh_optimizer(config, method)
+    optimizer = build_optimizer(config, method)
     labelled = _self_labelled(trainer)
     unlabelled = replace(trainer.stream.source, y=torch.full_like(trainer.stream.source.y, UNLABELLED))
     source, target = trainer.stream.transforms
@@ -45,9 +46,9 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
 
 
 def _self_labelled(trainer: Trainer) -> Split:
-    """The target's training examples with the classes that are predicted for them."""
+    """The target's training examples, labelled with the predicted classes."""
     target = trainer.stream.target
-    logits = outputs(trainer.method, target, trainer.stream.transforms[1], trainer.dtype)["logits"]
+    logits = compute_outputs(trainer.method, target, trainer.stream.transforms[1], trainer.dtype)["logits"]
     return replace(target, y=logits.argmax(dim=1), domain=torch.zeros_like(target.domain))
 
 

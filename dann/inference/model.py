@@ -22,8 +22,8 @@ from dann.networks.finetuning import prepare_backbone
 from dann.networks.zero_shot_head import give_class_vectors
 from dann.runner.records import RECORD, UNFINISHED, read_record
 from dann.training import checkpoint
-from dann.training.device import chosen_device
-from dann.training.evaluate import logits
+from dann.training.device import choose_device
+from dann.training.evaluate import compute_logits
 from dann.training.frozen_features import checksum
 
 
@@ -57,7 +57,7 @@ class Model:
             BadInput: they are of another shape or type, or values are missing.
         """
         x = self.inputs.checked(examples(inputs, where), where)
-        found = logits(self.method, x, self.inputs, self.dtype)
+        found = compute_logits(self.method, x, self.inputs, self.dtype)
         probabilities: NDArray[np.float32] = found.softmax(dim=1).numpy()
         return probabilities
 
@@ -114,7 +114,7 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
     Raises:
         BadInput: it is no folder of a finished run, or was made before runs kept what predictions need.
     """
-    folder, place = finished(Path(run)), chosen_device(device)
+    folder, place = finished(Path(run)), choose_device(device)
     record = read_record(folder)
     config = resolve(record.config, str(folder / RECORD))
     inputs = read_inputs(folder, config.data.target_transform)
@@ -126,7 +126,7 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
 
 def _trained(config: Config, inputs: InputPipeline, num_classes: int, saved: Path) -> Method:
     """The method as it was saved, a backbone that never changed and so was not saved put back in its place."""
-    section, shapes = config.network, checkpoint.shapes(saved)
+    section, shapes = config.network, checkpoint.read_shapes(saved)
     saved_backbone = any(".backbone." in name for name in shapes)
     if saved_backbone:
         section = section.model_copy(update={"weights": "none"})  # they are in the checkpoint

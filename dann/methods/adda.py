@@ -43,7 +43,6 @@ class Adda(Method):
     """
 
     adversarial = True
-    branches = ("pretrain",)
     reads_inputs = True
 
     def __init__(

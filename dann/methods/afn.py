@@ -31,8 +31,6 @@ class Afn(Method):
             last hidden layer.
     """
 
-    branches = ("entropy",)
-
     def __init__(
         self,
         network: Network,

@@ -42,7 +42,6 @@ class Dann(Method):
     """
 
     adversarial = True
-    branches = ("horizon",)
     ratio: Tensor
 
     def __init__(
@@ -61,7 +60,6 @@ class Dann(Method):
         self.discriminator = network.discriminator(discriminator, network.width(layer))
         self.weight, self.schedule, self.horizon, self.loss_weight = weight, schedule, horizon, loss_weight
         self.layer, self.together, self.layers = layer, together, ("features", "logits", layer)
-        self.stackable = schedule != "adaptive"
         self.register_buffer("ratio", torch.ones(()), persistent=False)
         if schedule == "adaptive" and layer not in {"features", "logits"}:
             raise ValueError("an adaptive λ needs layer: features or logits")

@@ -45,9 +45,7 @@ class Delta(Method):
     """
 
     needs_pretrained = True
-    stackable = False
     reads_inputs = True
-    branches = ("probe",)
 
     def __init__(
         self,

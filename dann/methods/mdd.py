@@ -31,8 +31,6 @@ class Mdd(Method):
             code raises η by step i as 2 / (1 + exp(−i / 1000)) − 1, which here is 10 000 over the number of steps.
     """
 
-    branches = ("horizon",)
-
     def __init__(
         self,
         network: Network,

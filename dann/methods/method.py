@@ -11,37 +11,32 @@ from dann.networks.network import DomainDiscriminator, Network, Outputs
 
 
 class Method(nn.Module):
-    """A network and the losses that train it; owns no optimiser, no counter and no schedule of time.
+    """A network and the losses that train it; owns no optimiser, no step counter and no schedule.
 
     Sub-classes take their hyper-parameters as keyword-only arguments with the paper's defaults: the signature is the
-    schema of the method's part of an experiment file. A number among them is an attribute of its name, and ``forward``
-    computes with it but does not branch on it; buffers change in place: so several runs can be stacked. Labelled target
-    examples (``data.target_labelled``) are on the batch's source side, where ``source_domain`` tells which they are:
-    unless a docstring says otherwise they count as source examples.
+    schema of the method's part of an experiment file. Labelled target examples (``data.target_labelled``) are on the
+    source side of the batch, identified by ``source_domain``: unless a docstring says otherwise they count as source
+    examples.
 
     Attributes:
         adversarial: whether there is a domain discriminator, ``discriminator``, and so ``domain_logits``.
-        layers: what ``outputs`` gives, as ``Network.outputs`` names it.
+        layers: the layers that ``outputs`` returns, as ``Network.outputs`` names them.
         weighs_classes: whether it weighs the source's classes, so that the data layer may not do so too.
-        sources: how many source domains it is made for; None for any number, which count as one.
-        branches: its numbers that ``forward`` branches on: runs that differ in them are not stacked.
+        sources: the number of source domains that it requires; None for any number, which count as one.
         milestones: shares of training after which ``refresh`` is called; 0 for before the first step.
-        reads_inputs: whether ``forward`` does more with the inputs than hand them to ``outputs`` or ``both``, as
-            virtual adversarial training does; then no stack may put the outputs of a first layer in their place.
-        smallest_batch: how many examples of each domain its losses need.
+        reads_inputs: whether ``forward`` does more with the inputs than pass them to ``outputs`` or ``both``, as
+            virtual adversarial training does; then the outputs of a frozen backbone may not stand in their place.
+        smallest_batch: the least number of examples of each domain that its losses need.
         second_view: whether it needs ``Batch.target_view``.
         moves_statistics: whether it sets the statistics of BatchNorm itself, so that they may not be frozen.
         needs_pretrained: whether it needs a network with a backbone whose weights are pretrained.
         needs_target_labels: whether it needs labelled target examples.
-        stackable: whether runs can train as one stack, which ``torch.autograd.grad`` within ``forward`` rules out; and
-            random numbers drawn there are others in a stack, but for those of ``dann.networks.dropout``.
     """
 
     adversarial: bool = False
     layers: tuple[str, ...] = ("features", "logits")
     weighs_classes: bool = False
     sources: int | None = None
-    branches: tuple[str, ...] = ()
     milestones: tuple[float, ...] = ()
     reads_inputs: bool = False
     smallest_batch: int = 1
@@ -49,7 +44,6 @@ class Method(nn.Module):
     moves_statistics: bool = False
     needs_pretrained: bool = False
     needs_target_labels: bool = False
-    stackable: bool = True
     discriminator: DomainDiscriminator
 
     def __init__(self, network: Network) -> None:
@@ -84,7 +78,7 @@ class Method(nn.Module):
         return any(before < milestone <= progress for milestone in self.milestones)
 
     def refresh(self, full_pass: FullPass, progress: float) -> None:
-        """Take in what whole splits tell, between steps and without gradients; changes buffers in place."""
+        """Pass over whole splits between steps, without gradients; changes buffers in place."""
 
     def outputs(self, x: Tensor) -> Outputs:
         """Outputs of the method's layers by name: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and others."""

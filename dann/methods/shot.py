@@ -37,7 +37,6 @@ class Shot(Method):
     """
 
     reads_inputs = True
-    branches = ("pretrain", "smoothing")
     centroids: Tensor
 
     def __init__(

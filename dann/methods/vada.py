@@ -43,7 +43,6 @@ class Vada(Method):
 
     adversarial = True
     reads_inputs = True
-    stackable = False
 
     def __init__(
         self,

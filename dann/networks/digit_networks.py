@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from dann.networks.dropout import Dropout
 from dann.networks.network import Network, feature_width, fully_connected
 
 Shape = tuple[int, ...]
@@ -33,7 +32,7 @@ def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dro
 
     layers: list[nn.Module] = [nn.Conv2d(input_shape[0], 32, 5), *norm(32), nn.MaxPool2d(2), nn.ReLU()]
     layers += [nn.Conv2d(32, 48, 5), *norm(48), nn.MaxPool2d(2), nn.ReLU()]
-    layers += [Dropout(dropout, channels=True)] if dropout else []
+    layers += [nn.Dropout2d(dropout)] if dropout else []
     return _network("mnist", layers, input_shape, [100, 100, num_classes], [100], dropout)
 
 

@@ -6,7 +6,6 @@ from typing import Literal
 from torch import nn
 
 from dann.networks.backbone import Backbone, measure_width
-from dann.networks.dropout import Dropout
 from dann.networks.network import Network, fully_connected
 
 Head = Literal["linear", "vgg", "pooled", "bottleneck"]
@@ -35,5 +34,5 @@ def attach_head(
         width = NARROW
     classifier = fully_connected([width, *hidden, num_classes], rate)
     if not hidden:
-        classifier = nn.Sequential(Dropout(rate), *classifier) if rate else classifier
+        classifier = nn.Sequential(nn.Dropout(rate), *classifier) if rate else classifier
     return Network(features, classifier, input_shape, OFFICE)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from dann.errors import BadInput
 from dann.functional.adversarial import reverse_gradient
 from dann.networks.backbone import Backbone, measure_width
-from dann.networks.dropout import Dropout
 
 Width = Annotated[int, Field(ge=1)]  # of a hidden layer
 Outputs = dict[str, Tensor]  # outputs of layers by name: "features" (N, D), "logits" (N, K), and requested inner layers
@@ -192,7 +191,7 @@ def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequentia
     layers: list[nn.Module] = []
     for width_in, width_out in pairwise(widths):
         layers += [nn.Linear(width_in, width_out), nn.ReLU()]
-        layers += [Dropout(dropout)] if dropout else []
+        layers += [nn.Dropout(dropout)] if dropout else []
     while not isinstance(layers[-1], nn.Linear):
         layers.pop()
     return nn.Sequential(*layers)

@@ -3,7 +3,6 @@
 from torch import nn
 
 from dann.errors import BadInput
-from dann.networks.dropout import Dropout
 from dann.networks.network import Network
 
 
@@ -26,6 +25,6 @@ def cnn1d(
         convolution = nn.Conv1d(channels_in, channels, size, padding=size // 2, bias=False)
         return [convolution, nn.BatchNorm1d(channels), nn.ReLU(), nn.MaxPool1d(2, padding=1)]
 
-    layers = [*block(input_shape[0], width, kernel), Dropout(dropout), *block(width, 2 * width, 8)]
+    layers = [*block(input_shape[0], width, kernel), nn.Dropout(dropout), *block(width, 2 * width, 8)]
     layers += [*block(2 * width, 2 * width, 8), nn.AdaptiveAvgPool1d(1), nn.Flatten()]
     return Network(nn.Sequential(*layers), nn.Linear(2 * width, num_classes), input_shape, (64, 64))

@@ -1,1 +1,1 @@
-"""Many runs: planning, workers, execution, progress, logs, and the record of a finished run."""
+"""Many runs: launch, worker processes, execution, progress, logs, and the records of finished runs."""

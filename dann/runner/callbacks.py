@@ -1,4 +1,4 @@
-"""What is told of runs while they are made."""
+"""Callbacks that report the progress of runs."""
 
 from typing import Any, Protocol
 
@@ -7,14 +7,19 @@ from dann.runner.records import Record
 
 
 class Observer(Protocol):
-    """Who watches the runs: the command line's progress bar, or a test."""
+    """The receiver of progress: the command line's progress bar, or a test."""
 
-    def loaded(self, data: dict[str, Any]) -> None: ...
+    def loaded(self, data: dict[str, Any]) -> None:
+        """The data of the next runs are loaded; ``data`` is ``Pair.reported()``."""
 
-    def started(self, run: Run, done: int, steps: int) -> None: ...
+    def started(self, run: Run, done: int, steps: int) -> None:
+        """A run begins, or goes on after ``done`` of its ``steps``."""
 
-    def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None: ...
+    def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
+        """A run has logged its loss terms after ``done`` steps."""
 
-    def warned(self, run: Run, step: int, text: str) -> None: ...
+    def warned(self, run: Run, step: int, text: str) -> None:
+        """A run has raised an alarm."""
 
-    def finished(self, run: Run, record: Record, new: bool) -> None: ...
+    def finished(self, run: Run, record: Record, new: bool) -> None:
+        """A run has its record; ``new`` if it was not there when the command began."""

@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: its record, its features, and their projector in TensorBoard."""
+"""Results of a finished run: its record, its features, and their projector in TensorBoard."""
 
 import io
 import platform
@@ -10,42 +10,34 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import dann
-from dann.config.experiment import Run
-from dann.config.schema import Config
 from dann.data.input_pipeline import save_inputs
 from dann.data.pair import Pair
 from dann.evaluation.metrics import reliability
 from dann.files import write_whole
+from dann.runner.active_run import ActiveRun
 from dann.runner.log import RunLog
 from dann.runner.records import FEATURES, Record, write_record
-from dann.training.device import described
-from dann.training.evaluate import Scores, outputs, reported
+from dann.training.device import describe_device
+from dann.training.evaluate import Scores, compute_outputs, reported_scores
 from dann.training.trainer import Trainer
 
 SHOWN = 250  # examples of each domain in the projector and in the features file
-LARGEST = 1e3  # of a feature shown; float16, in which they are kept, ends at 65504
-COMPONENTS = 50  # principal components kept of them, the usual start of t-SNE (van der Maaten and Hinton 2008)
+LARGEST = 1e3  # the magnitude at which features are cut; float16, in which they are saved, ends at 65504
+COMPONENTS = 50  # principal components that are saved, the usual start of t-SNE (van der Maaten and Hinton 2008)
 
 
-def finish(
-    run: Run,
-    config: Config,
-    pair: Pair,
-    trainer: Trainer,
-    run_log: RunLog,
-    scores: dict[str, Scores],
-    folder: Path,
-    made: dict[str, Any],
-) -> None:
-    """Write the record, the features and what predictions need into the run's folder and end its TensorBoard.
+def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> None:
+    """Write the record, the features and the input pipeline of a run into its folder and close its TensorBoard.
 
     Args:
-        made: what the environment of this process does not tell: the commit when the command began, and how many runs
-            were trained together.
+        execution: facts for the record that this process does not know: the commit when the command began, and the
+            number of runs trained together.
     """
-    resolved = config.model_dump(mode="json")
+    (run, config, _), trainer, run_log = active.planned, active.trainer, active.run_log
+    resolved, scores = config.model_dump(mode="json"), reported_scores(active.scores)
     record = Record(
         task=run.task,
         variant=run.variant,
@@ -60,16 +52,16 @@ def finish(
         losses=run_log.losses(),
         shares=run_log.shares(),
         alarms=run_log.alarms(),
-        reliability={split: _reliability(scored) for split, scored in reported(scores).items()},
-        confusion={split: scored.confusion.tolist() for split, scored in reported(scores).items()},
-        environment=environment(trainer.device, trainer.dtype) | made,
+        reliability={split: _reliability(scored) for split, scored in scores.items()},
+        confusion={split: scored.confusion.tolist() for split, scored in scores.items()},
+        environment=describe_environment(trainer.device, trainer.dtype) | execution,
         seconds=round(run_log.seconds(), 2),
     )
-    _show_features(pair, trainer, run_log, folder, config.train.steps)
-    run_log.board.hyperparameters(resolved, record.evaluations[-1])
+    _save_features(pair, trainer, run_log, active.folder, config.train.steps)
+    run_log.board.add_hyperparameters(resolved, record.evaluations[-1])
     run_log.board.close()
-    save_inputs(pair, trainer.feed.raw, trainer.backbone, folder)
-    write_record(record, folder)
+    save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
+    write_record(record, active.folder)
 
 
 def _reliability(scores: Scores) -> dict[str, list[float]]:
@@ -78,21 +70,14 @@ def _reliability(scores: Scores) -> dict[str, list[float]]:
     return {name: [float(f"{value:.4g}") for value in values] for name, values in points.items()}
 
 
-def _show_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, step: int) -> None:
-    """Features of some test examples of both domains: in the projector, and their principal components on file."""
+def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, step: int) -> None:
+    """Show features of some test examples of both domains in the projector, and file their principal components."""
     source, target = (pair.source_test or pair.validation).spread(SHOWN), pair.target_test.spread(SHOWN)
-    scored = "source_validation" if pair.source_test is None else "source_test", "target_test"
-    features = [
-        outputs(trainer.method, trainer.splits[split].spread(SHOWN), trainer.transform(split), trainer.dtype)[
-            "features"
-        ]
-        for split in scored
-    ]
-    both = (
-        torch.cat(features).nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)
-    )  # a diverged run has a record
+    names = "source_validation" if pair.source_test is None else "source_test", "target_test"
+    features = torch.cat([_features(trainer, name) for name in names])
+    both = features.nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)  # a diverged run has a record too
     labels = [[name, pair.classes[y]] for name, part in (("source", source), ("target", target)) for y in part.y]
-    run_log.board.embeddings(both, labels, torch.cat([source.x, target.x]), step)
+    run_log.board.add_embeddings(both, labels, torch.cat([source.x, target.x]), step)
     left, spread, _ = torch.linalg.svd(both - both.mean(dim=0), full_matrices=False)
     reduced = (left * spread)[:, :COMPONENTS].numpy().astype(np.float16)
     domain = np.repeat(np.array([0, 1], np.uint8), [len(source), len(target)])
@@ -101,25 +86,30 @@ def _show_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
     write_whole(folder / FEATURES, content.getvalue())
 
 
-def environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """What the numbers depend on beside the configuration."""
+def _features(trainer: Trainer, split: str) -> Tensor:
+    examples = trainer.splits[split].spread(SHOWN)
+    return compute_outputs(trainer.method, examples, trainer.transform(split), trainer.dtype)["features"]
+
+
+def describe_environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """The circumstances on which numbers depend beside the configuration: commit, versions, device, precision."""
     return {
-        "commit": commit(),
+        "commit": read_commit(),
         "dann": dann.__version__,
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")},
         "system": platform.system(),
-        "device": described(device),
+        "device": describe_device(device),
         "threads": torch.get_num_threads(),
         "precision": "bf16" if dtype is torch.bfloat16 else "fp32",
     }
 
 
 @cache
-def commit() -> str | None:
+def read_commit() -> str | None:
     """The commit of the code, "+" added if it was changed since; None if it is not a git checkout of its own.
 
-    Cached, so that one call before the first run keeps what is running from being taken for what came later.
+    Cached, so that a call before the first run gives the commit that runs, not one that was made meanwhile.
     """
     folder = Path(dann.__file__).parent
 

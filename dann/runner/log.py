@@ -1,4 +1,4 @@
-"""The growing account of a run: its metrics.jsonl and TensorBoard events."""
+"""Log of a run while it trains: its metrics.jsonl and TensorBoard events."""
 
 import json
 import math
@@ -9,28 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from dann.diagnostics.alarms import Alarm, raised, share_distance
+from dann.diagnostics.alarms import Alarm, find_alarms, share_distance
 from dann.evaluation.metrics import calibration_error, metrics
 from dann.evaluation.selection import Evaluation
 from dann.files import write_whole
 from dann.runner.tensorboard import Board
-from dann.training.evaluate import Scores, reported
+from dann.training.evaluate import Scores, reported_scores
 
 METRICS = "metrics.jsonl"
-CURVE_POINTS = 200  # of a loss curve in the record; metrics.jsonl has all
+CURVE_POINTS = 200  # points of a loss curve in the record; metrics.jsonl has all
 
 
 class RunLog:
     """Writes metrics.jsonl and TensorBoard events as a run goes on.
 
     Args:
-        folder: the unfinished run's own.
-        start: steps done when the run is resumed; what an interrupted run logged after them is dropped.
+        folder: of the unfinished run.
+        start: the number of steps done when the run is resumed; later entries of the interrupted run are dropped.
         steps: of the whole run.
         classes: the K names.
         prior: the share of each class among the labelled training examples, shape ``(K,)``.
-        share: of the time that counts as this run's; 1 / R in a stack of R.
-        unseen: the classes of which no labelled example is trained on.
+        share: the share of the wall time that counts for this run; 1 / R in a stack of R.
+        unseen: classes without a labelled training example.
     """
 
     def __init__(
@@ -53,33 +53,33 @@ class RunLog:
         self.began, self.share = time.perf_counter(), share
 
     def log(self, step: int, learning_rate: float, coefficients: dict[str, float], terms: dict[str, float]) -> None:
-        """Losses and schedules after ``step`` steps; a loss that is not finite is written as null."""
+        """Log losses and schedules after ``step`` steps; a loss that is not finite is written as null."""
         losses = {f"loss_{name}": value if math.isfinite(value) else None for name, value in terms.items()}
         self._append({"step": step, "learning_rate": learning_rate, **coefficients, **losses})
         self.board.log(step, learning_rate, coefficients, terms)
 
-    def evaluation(self, step: int, scores: Mapping[str, Scores], diagnosed: dict[str, float]) -> list[Alarm]:
-        """Accuracies and diagnostics after ``step`` steps; returns the alarms that are raised now and were not before.
+    def log_evaluation(self, step: int, scores: Mapping[str, Scores], diagnosed: dict[str, float]) -> list[Alarm]:
+        """Log metrics and diagnostics after ``step`` steps; returns the alarms that are new.
 
         Args:
-            diagnosed: what ``dann.diagnostics.measurements`` found.
+            diagnosed: values of ``dann.diagnostics.measurements``.
         """
         values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
-        for split, score in reported(scores).items():
-            found = metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
-            values |= {f"{split}_{name}": value for name, value in found.items()}
+        for split, score in reported_scores(scores).items():
+            measured = metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
+            values |= {f"{split}_{name}": value for name, value in measured.items()}
         shares = _class_shares(scores["target_test"])
         values |= _discriminator(scores) | diagnosed | {"share_distance": share_distance(shares, self.prior)}
         self._append({**values, "shares": shares, "evaluation": True, "seconds": self.seconds()})
-        self.board.evaluation(values, shares)
+        self.board.log_evaluation(values, shares)
         before = {entry["alarm"] for entry in self.alarms()}
-        new = [alarm for alarm in raised(self.entries, self.prior, self.steps) if alarm.alarm not in before]
+        new = [alarm for alarm in find_alarms(self.entries, self.prior, self.steps) if alarm.alarm not in before]
         for alarm in new:
             self._append(alarm.entry())
         return new
 
     def seconds(self) -> float:
-        """Wall time of the run, without the steps lost to an interruption."""
+        """Wall time of the run in seconds, without steps that an interruption undid."""
         return self.seconds_before + self.share * (time.perf_counter() - self.began)
 
     def _append(self, entry: dict[str, Any]) -> None:
@@ -98,11 +98,11 @@ class RunLog:
         return [entry["shares"] for entry in self.entries if entry.get("evaluation")]
 
     def alarms(self) -> list[dict[str, Any]]:
-        """All that were raised so far."""
+        """All alarms so far."""
         return [entry for entry in self.entries if "alarm" in entry]
 
     def losses(self) -> dict[str, list[float | None]]:
-        """``step`` and each loss term at up to ``CURVE_POINTS`` logged steps, five significant digits; None without."""
+        """``step`` and each loss term, or None, at up to ``CURVE_POINTS`` logged steps, to five significant digits."""
         logged = [entry for entry in self.entries if "learning_rate" in entry]
         rows = np.unique(np.linspace(0, len(logged) - 1, min(CURVE_POINTS, len(logged))).round().astype(int))
         names = dict.fromkeys(key for row in rows for key in logged[row] if key.startswith("loss_"))
@@ -118,9 +118,9 @@ def _class_shares(scores: Scores) -> list[float]:
 
 
 def _discriminator(scores: Mapping[str, Scores]) -> dict[str, float]:
-    """The discriminator's accuracy and mean confidence on either domain, and its calibration error on both together.
+    """The discriminator's accuracy and mean confidence on each domain, and its calibration error on both together.
 
-    A calibrated one is as accurate as it is confident, 0.5 and 0.5 when it is fooled.
+    The accuracy of a calibrated discriminator equals its confidence; at chance both are 0.5.
     """
     source = scores.get("source_test", scores["source_validation"]).as_target
     target = scores["target_test"].as_target
@@ -129,12 +129,12 @@ def _discriminator(scores: Mapping[str, Scores]) -> dict[str, float]:
     if not (source.isfinite().all() and target.isfinite().all()):  # after divergence
         return {}
     sides = {"source": 1.0 - source.numpy(), "target": target.numpy()}  # the probability of the true domain
-    right = {"source": source.numpy() <= 0.5, "target": target.numpy() > 0.5}  # one half is taken for the source
+    right = {"source": source.numpy() <= 0.5, "target": target.numpy() > 0.5}  # 0.5 counts as source
     values: dict[str, float] = {}
     for domain, true in sides.items():
         values[f"discriminator_{domain}"] = float(right[domain].mean())
         values[f"discriminator_{domain}_confidence"] = float(np.maximum(true, 1.0 - true).mean())
-    fewest = min(map(len, sides.values()))  # as many of either, or the larger domain would count for more
+    fewest = min(map(len, sides.values()))  # equally many of each: the larger domain must not weigh more
     kept = {domain: np.linspace(0, len(true) - 1, fewest).round().astype(int) for domain, true in sides.items()}
     both, correct = (np.concatenate([of[domain][kept[domain]] for domain in kept]) for of in (sides, right))
     return values | {"discriminator_calibration_error": calibration_error(correct, np.maximum(both, 1.0 - both))}
@@ -145,7 +145,7 @@ def _digits(value: float | None) -> float | None:
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """The entries of metrics.jsonl; a last line cut short by a crash is dropped."""
+    """The entries of metrics.jsonl; a last line that a crash cut short is dropped."""
     entries = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:

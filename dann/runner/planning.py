@@ -1,4 +1,4 @@
-"""Where the runs of an experiment execute: here, or in worker processes."""
+"""Launch of an experiment: checks of its runs, which of them are still to be made, and where they execute."""
 
 import os
 from pathlib import Path
@@ -8,11 +8,12 @@ import torch
 from dann.config.experiment import EXPERIMENT, Experiment, Run, write_experiment
 from dann.config.schema import Config, resolve
 from dann.errors import BadInput
-from dann.runner import workers as jobs
 from dann.runner.callbacks import Observer
-from dann.runner.executor import CONFIGURATION, Executor, read_json, unfinished
-from dann.runner.records import RECORD, checked_records, difference, read_record
-from dann.training.stacking.grouping import Planned, units
+from dann.runner.executor import Executor
+from dann.runner.records import checked_records, read_record
+from dann.runner.run_folder import check_configuration, is_finished
+from dann.runner.workers import spread
+from dann.training.stacking.grouping import Planned, group_runs
 
 
 def launch(
@@ -34,31 +35,38 @@ def launch(
         BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds a
             run of the same variant and seed with another configuration.
     """
-    execute = Executor(device)
-    configs = [resolve(run.declared, f"{file}, variant {run.variant}") for run in runs]
-    for run, config in zip(runs, configs, strict=True):
-        _check_same(folder / run.folder, config)
-    _check_search(experiment, configs, file)
-    checked_records(experiment, folder)
+    planned = _plan(experiment, runs, folder, file)
+    executor = Executor(device)
     folder.mkdir(parents=True, exist_ok=True)
     write_experiment(experiment, folder / EXPERIMENT)
-    planned = [Planned(run, config, folder / run.folder) for run, config in zip(runs, configs, strict=True)]
-    # Planned with the finished runs, so that taking up an interrupted command changes neither units nor threads.
-    parts = units(planned, workers)
     for run, _, place in planned:
-        if _finished(place):
+        if is_finished(place):
             observer.finished(run, read_record(place), False)
-    pending = [[each for each in part if not _finished(each.place)] for part in parts]
-    pending = [part for part in pending if part]
-    if workers > 1 and len(parts) > 1:
-        jobs.spread(pending, execute, min(workers, len(pending)), observer)
+    # Grouped with the finished runs, so that going on after an interruption changes neither units nor threads.
+    units = group_runs(planned, workers)
+    pending = [[each for each in unit if not is_finished(each.place)] for unit in units]
+    pending = [unit for unit in pending if unit]
+    if workers > 1 and len(units) > 1:
+        spread(pending, executor.execute, min(workers, len(pending)), observer)
     else:
-        for part in pending:
-            execute(part, observer)
+        for unit in pending:
+            executor.execute(unit, observer)
+
+
+def _plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> list[Planned]:
+    """The runs with their configurations and folders, checked against what the folder of the experiment holds."""
+    planned = [
+        Planned(run, resolve(run.declared, f"{file}, variant {run.variant}"), folder / run.folder) for run in runs
+    ]
+    for each in planned:
+        check_configuration(each.place, each.config)
+    _check_search(experiment, [each.config for each in planned], file)
+    checked_records(experiment, folder)
+    return planned
 
 
 def _check_search(experiment: Experiment, configs: list[Config], file: Path) -> None:
-    """Refuse a search by a score that runs will not have, before anything is trained."""
+    """Refuse a search by a score that its runs will not have."""
     if experiment.search is None or experiment.search.rule == "source_val":
         return
     rule = experiment.search.rule
@@ -75,19 +83,3 @@ def default_workers(device: torch.device) -> int:
     quota = Path("/sys/fs/cgroup/cpu.max")  # of a container
     share, period = (quota.read_text().split() if quota.is_file() else ["max", "1"])[:2]
     return cores if share == "max" else max(1, min(cores, int(share) // int(period)))
-
-
-def _finished(place: Path) -> bool:
-    return (place / RECORD).is_file()
-
-
-def _check_same(place: Path, config: Config) -> None:
-    if place.exists() and not _finished(place):
-        raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
-    for folder, file in ((place, RECORD), (unfinished(place), CONFIGURATION)):
-        if (folder / file).is_file():
-            recorded = read_record(folder).config if file == RECORD else read_json(folder / file)
-            if changed := difference(recorded, config.model_dump(mode="json")):
-                raise BadInput(
-                    f"{folder} is of another configuration ({changed}): give another --out or remove that folder"
-                )

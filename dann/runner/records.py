@@ -1,15 +1,16 @@
-"""Records of finished runs: one in each run's folder, or all of an experiment packed. Imports no torch."""
+"""Records of finished runs, one in the folder of each run or all of an experiment packed. Imports no torch."""
 
 import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dann.config.experiment import Experiment, Run, flattened
+from dann.config.comparison import declared_difference
+from dann.config.experiment import Experiment, Run
 from dann.config.migration import is_old, upgraded, upgraded_setting
 from dann.config.search import Setting
 from dann.errors import BadInput
@@ -17,14 +18,13 @@ from dann.evaluation.selection import Evaluation
 from dann.files import write_whole
 
 RECORD, PACKED, FEATURES = "record.json", "records.jsonl.gz", "features.npz"
-DIGITS = 6  # significant ones of what was measured: an example more or less of 100 000
+DIGITS = 6  # significant digits of measured values: one example more or less of 100 000
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
-EXECUTION = {"train.replicas"}  # keys of a configuration that say how its runs are made, not what they are
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one finished run leaves behind.
+    """The record of one finished run, from which tables and figures are made.
 
     Args:
         declared: the merged configuration of the experiment file; ``config`` is the same with every default.
@@ -33,10 +33,10 @@ class Record:
         evaluations: one per evaluation: ``step``, the accuracy on each evaluated split by its name, other metrics of
             the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and
             ``discriminator_target``, its accuracy on either test split, where it exists (on the source's validation
-            split where it has no test split), what ``dann.diagnostics.measurements`` found, and ``share_distance``.
+            split where it has no test split), the values of ``dann.diagnostics.measurements``, and ``share_distance``.
         losses: ``step`` and each loss term at up to 200 steps.
         shares: at each evaluation the share of each class among the predictions on the target.
-        alarms: those that were raised: ``alarm``, ``step`` and ``text`` (``dann.diagnostics.alarms``).
+        alarms: ``alarm``, ``step`` and ``text`` of each alarm that was raised (``dann.diagnostics.alarms``).
         reliability: after the last step, for each test split, the points of its reliability plot
             (``dann.evaluation.metrics``).
         confusion: counts on each test split after the last step, a row per true class; of a source without a test
@@ -58,14 +58,14 @@ class Record:
     confusion: dict[str, list[list[int]]]
     environment: dict[str, Any]
     seconds: float
-    shares: list[list[float]] = field(default_factory=list)  # records of before have none of these
+    shares: list[list[float]] = field(default_factory=list)  # earlier records have none of these
     alarms: list[dict[str, Any]] = field(default_factory=list)
     reliability: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     setting: Setting = field(default_factory=dict)
 
     @property
     def run(self) -> Run:
-        """What was asked for."""
+        """The run of the experiment that this is the record of."""
         return Run(self.task, self.variant, self.seed, self.declared, self.setting)
 
 
@@ -80,7 +80,7 @@ def write_record(record: Record, folder: Path) -> None:
 
 
 def pack_records(records: Iterable[Record], folder: Path) -> None:
-    """Write ``records`` as one file in their experiment's folder: a line each, compressed to the same bytes always."""
+    """Write ``records`` as one compressed file in the folder of their experiment, the same bytes every time."""
     packed = io.BytesIO()
     with gzip.GzipFile("", "wb", compresslevel=9, fileobj=packed, mtime=0) as file:
         file.writelines(map(_line, records))
@@ -132,11 +132,15 @@ def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
     Raises:
         BadInput: a file is damaged or of another version of the project.
     """
-    return _unpacked(experiment, folder) if (folder / PACKED).is_file() else _gathered(experiment, folder)
+    return _read(list(experiment.runs(seeds=[0])), folder)
 
 
-def _unpacked(experiment: Experiment, folder: Path) -> dict[Path, Record]:
-    order = {run.row: number for number, run in enumerate(experiment.runs(seeds=[0]))}
+def _read(rows: list[Run], folder: Path) -> dict[Path, Record]:
+    return _unpacked(rows, folder) if (folder / PACKED).is_file() else _gathered(rows, folder)
+
+
+def _unpacked(rows: list[Run], folder: Path) -> dict[Path, Record]:
+    order = {run.row: number for number, run in enumerate(rows)}
     try:
         lines = gzip.decompress((folder / PACKED).read_bytes()).splitlines()
         every = [_record(json.loads(line)) for line in lines]
@@ -147,48 +151,14 @@ def _unpacked(experiment: Experiment, folder: Path) -> dict[Path, Record]:
     return {folder / record.run.folder: record for record in known}
 
 
-def _gathered(experiment: Experiment, folder: Path) -> dict[Path, Record]:
-    found = {}
-    for run in experiment.runs(seeds=[0]):
+def _gathered(rows: list[Run], folder: Path) -> dict[Path, Record]:
+    records = {}
+    for run in rows:
         places = [path.parent for path in (folder / run.folder.parent).glob(f"seed-*/{RECORD}")]
         finished = [place for place in places if place.name.removeprefix("seed-").isdecimal()]
         for place in sorted(finished, key=lambda place: int(place.name.removeprefix("seed-"))):
-            found[place] = read_record(place)
-    return found
-
-
-def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """The first key in which two configurations differ, with both values, or None; how they execute does not count."""
-    old, new = flattened(one), flattened(other)
-    for key in [*old, *new]:
-        if key not in EXECUTION and old.get(key, _ABSENT) != new.get(key, _ABSENT):
-            return f"{key}: {_shown(old, key)} there, {_shown(new, key)} now"
-    return None
-
-
-_ABSENT = object()
-
-
-def _shown(mapping: Mapping[str, Any], key: str) -> str:
-    return json.dumps(mapping[key], ensure_ascii=False) if key in mapping else "not set"
-
-
-def check_declared(record: Record, run: Run, folder: Path) -> None:
-    """Hold a record against the experiment file that asks for it.
-
-    A default that the file now writes out is no difference; one that it drops is, because tables know no defaults.
-
-    Raises:
-        BadInput: the file now sets something else than the run was made with.
-    """
-    if record.declared == run.declared:  # as most are: the rest takes most of the time of a table of many
-        return
-    resolved, declared = flattened(record.config), flattened(run.declared)
-    written_out = {key: value for key, value in declared.items() if resolved.get(key, _ABSENT) == value}
-    if changed := difference(record.declared | written_out, run.declared):
-        raise BadInput(
-            f"{folder}: recorded with another configuration ({changed}): run the experiment again in another --out"
-        )
+            records[place] = read_record(place)
+    return records
 
 
 def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
@@ -196,14 +166,17 @@ def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
 
     Raises:
         BadInput: a record was made with another configuration than the experiment now has, or from other data than
-            another of its row.
+            another record of its row.
     """
-    runs = {run.row: run for run in experiment.runs(seeds=[0])}
+    rows = {run.row: run for run in experiment.runs(seeds=[0])}
     checksums: dict[tuple[str | None, str, str], tuple[str, str]] = {}
-    records = read_records(experiment, folder)
+    records = _read(list(rows.values()), folder)
     for place, record in records.items():
         row = record.run.row
-        check_declared(record, runs[row], place)
+        if changed := declared_difference(record.declared, record.config, rows[row].declared):
+            raise BadInput(
+                f"{place}: recorded with another configuration ({changed}): run the experiment again in another --out"
+            )
         used = (record.data["source"]["checksum"], record.data["target"]["checksum"])
         if checksums.setdefault(row, used) != used:
             raise BadInput(

@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard."""
+"""TensorBoard events of a run, and the layout of its charts."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from dann.config.experiment import flattened
 from dann.data.pair import Pair
 from dann.evaluation.selection import Evaluation
 
-# Tags as regular expressions, which match from the beginning on: without the $ more lines would be drawn.
+# Tags are regular expressions that match a prefix: without the $ more lines would be drawn.
 LAYOUT = {
     "adversary": {
         "domain loss and chance, ln 2": ["Multiline", ["loss/domain$", "loss/ln 2$"]],
@@ -27,7 +27,7 @@ LAYOUT = {
         "proxy A-distance": ["Multiline", ["distance/svm$", "distance/mlp$"]],
     },
     "accuracy": {
-        # Of the source the test split; where it has none, as in transductive protocols, the examples held out.
+        # The source's test split; where it has none, as in transductive protocols, its validation split.
         "accuracy, source and target": [
             "Multiline",
             ["accuracy/source_test$", "accuracy/source_validation$", "accuracy/target_test$"],
@@ -44,23 +44,23 @@ LAYOUT = {
     },
 }
 GROUPS = ("discriminator", "score", "distance", "features", "gradient", "update", "share")  # first words of tags
-MOST_CLASSES = 20  # whose shares are shown
+MOST_CLASSES = 20  # classes whose shares are shown
 
 
 class Board:
     """The TensorBoard events of one run.
 
     Args:
-        folder: the run's own.
+        folder: of the run.
         prior: the share of each class among the labelled training examples, by its name.
-        start: steps done before; events of an interrupted run after them are hidden.
+        start: the number of steps done before; later events of an interrupted run are hidden.
     """
 
     def __init__(self, folder: Path, prior: Mapping[str, float], start: int = 0) -> None:
         if start == 0:
-            for stale in folder.glob("events.*"):  # of a run interrupted before its first checkpoint
+            for stale in folder.glob("events.*"):  # left by a run that was interrupted before its first checkpoint
                 stale.unlink()
-        # TensorBoard reads files in the order of their names, which begin with the second and then say nothing of time.
+        # TensorBoard reads files in the order of their names, of which only the second in them follows time.
         while any(f".{int(time.time())}." in before.name for before in folder.glob("events.*")):
             time.sleep(0.05)
         self.folder, self.prior = folder, dict(list(prior.items())[:MOST_CLASSES])
@@ -73,7 +73,7 @@ class Board:
     def log(
         self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]
     ) -> None:
-        """Losses and schedules after ``step`` steps."""
+        """Log losses and schedules after ``step`` steps."""
         for name, value in terms.items():
             self.writer.add_scalar(f"loss/{name}", value, step)
         if "domain" in terms:
@@ -81,8 +81,8 @@ class Board:
         for name, value in [("learning rate", learning_rate), *coefficients.items()]:
             self.writer.add_scalar(f"schedule/{name}", value, step)
 
-    def evaluation(self, values: Evaluation, shares: Sequence[float]) -> None:
-        """Accuracies and diagnostics after ``values["step"]`` steps, and the shares of the predicted classes."""
+    def log_evaluation(self, values: Evaluation, shares: Sequence[float]) -> None:
+        """Log metrics and diagnostics after ``values["step"]`` steps, and the shares of the predicted classes."""
         step = int(values["step"])
         for name, value in values.items():
             group, _, rest = name.partition("_")
@@ -93,14 +93,14 @@ class Board:
             self.writer.add_scalar(f"prior/{name}", prior, step)
         self.writer.flush()
 
-    def images(self, pair: Pair) -> None:
-        """The first 64 training images of each domain, if they are images."""
+    def add_images(self, pair: Pair) -> None:
+        """Add the first 64 training images of each domain, if examples are images."""
         if len(pair.input_shape) == 3:
             self.writer.add_images("images/source", pair.train.take(torch.arange(min(64, len(pair.train)))).x)
             self.writer.add_images("images/target", pair.unlabelled.take(torch.arange(min(64, len(pair.unlabelled)))).x)
 
-    def hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
-        """The resolved configuration beside the last evaluation, for the hyper-parameters tab."""
+    def add_hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
+        """Add the resolved configuration and the last evaluation to the hyper-parameters tab."""
         options = {
             key: value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
             for key, value in flattened(config).items()
@@ -108,9 +108,9 @@ class Board:
         metrics = {f"last/{name}": value for name, value in values.items() if name != "step"}
         self.writer.add_hparams(options, metrics, run_name=".", global_step=int(values["step"]))
 
-    def embeddings(self, features: Tensor, labels: list[list[str]], images: Tensor, step: int) -> None:
-        """Features of both domains for the projector, with domain and class, and the images where there are any."""
-        shutil.rmtree(self.folder / f"{step:05d}", ignore_errors=True)  # left by an interruption at this very place
+    def add_embeddings(self, features: Tensor, labels: list[list[str]], images: Tensor, step: int) -> None:
+        """Add features of both domains to the projector, with domain and class, and with the images, if any."""
+        shutil.rmtree(self.folder / f"{step:05d}", ignore_errors=True)  # left by an interruption at this point
         thumbnails = images.float() / 255 if images.ndim == 4 else None
         self.writer.add_embedding(
             features.float(), labels, thumbnails, step, tag="features", metadata_header=["domain", "class"]

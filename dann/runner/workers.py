@@ -1,4 +1,4 @@
-"""Units of work in worker processes, observed as if they were done here."""
+"""Worker processes: units of work run in several processes, with their progress reported to one observer."""
 
 import multiprocessing
 import os
@@ -24,10 +24,10 @@ PRELOADED = [
     "dann.runner.workers",
     "dann.runner.planning",
 ]  # torch is imported once, by the server that forks the workers
-READY, FAILED = "ready", "failed"  # what a worker says besides the observer's calls
-TOLD = (BadInput, OSError, MemoryError)  # what the command line tells in one line
+READY, FAILED = "ready", "failed"  # messages of a worker besides calls of the observer
+USER_ERRORS = (BadInput, OSError, MemoryError)  # errors that the command line reports in one line
 INTERRUPTED = 130  # the exit status of a worker that was asked to stop
-GRACE = 5.0  # seconds that a worker has to stop in
+GRACE = 5.0  # seconds in which a worker must stop
 
 Unit = TypeVar("Unit")
 Work = Callable[[Unit, Observer], None]
@@ -35,10 +35,12 @@ Team = dict[Connection, BaseProcess]
 
 
 def spread(units: Sequence[Unit], work: Work[Unit], workers: int, observer: Observer) -> None:
-    """Call ``work(unit, …)`` for each unit in one of ``workers`` processes; none of them is left on return.
+    """Call ``work(unit, …)`` for each unit in one of ``workers`` processes, all of which have ended on return.
+
+    A pool of ``concurrent.futures`` would return results alone, without progress, and not stop running units at Ctrl-C.
 
     Args:
-        work: picklable; what it tells the observer it is given is told to ``observer``, in this process.
+        work: picklable; its calls of the observer that it receives are repeated on ``observer``, in this process.
 
     Raises:
         BadInput: as ``work`` raised it, or because a worker was killed.
@@ -61,7 +63,7 @@ def spread(units: Sequence[Unit], work: Work[Unit], workers: int, observer: Obse
 
 
 def _start_server() -> None:
-    """Start the process that forks the workers, deaf to Ctrl-C, as they then are from their first moment."""
+    """Start the process that forks the workers, with Ctrl-C blocked, as it then is in them from the start."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
     resource_tracker.ensure_running()  # the server needs it; starting it would end the blocking
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -72,18 +74,18 @@ def _start_server() -> None:
 
 
 def _hire(work: Work[Any]) -> tuple[Connection, BaseProcess]:
-    # Forked from this process, whose threads (of torch, of a progress bar) may hold locks just then, it might hang.
+    # A worker forked from this process might hang: threads of torch or of a progress bar may hold locks.
     context = multiprocessing.get_context("forkserver")
     here, there = context.Pipe()
     with there:  # once it is closed here, the worker's end closes with the worker
-        # A daemonic process may have no children, and these may read data ahead in processes of their own.
+        # Not daemonic: a daemonic process may have no children, and runs may read data ahead in processes of their own.
         process = context.Process(target=_serve, args=(there, work, os.getcwd(), dict(os.environ)), daemon=False)
         process.start()
     return here, process
 
 
 def _attend(team: Team, waiting: deque[Unit], observer: Observer) -> None:
-    """Give the workers units and pass on what they say, until all is done."""
+    """Give units to the workers and pass on their calls of the observer, until all units are done."""
     busy = list(team)
     while busy:
         speaking = wait(busy)
@@ -105,7 +107,7 @@ def _attend(team: Team, waiting: deque[Unit], observer: Observer) -> None:
 
 
 def _loss(process: BaseProcess) -> BaseException:
-    """Why a worker ended before its work."""
+    """The exception for a worker that ended before its work."""
     process.join(GRACE)
     status = process.exitcode
     if status == INTERRUPTED:
@@ -118,7 +120,7 @@ def _loss(process: BaseProcess) -> BaseException:
 
 
 def _dismiss(team: Team) -> None:
-    """See all workers end: by themselves, now that their pipes are closed, else by force."""
+    """Wait for all workers to end, now that their pipes are closed, and kill those that do not."""
     try:
         for pipe in team:
             pipe.close()
@@ -129,18 +131,18 @@ def _dismiss(team: Team) -> None:
         for process in team.values():
             process.kill()
             process.join()
-            if process.pid is not None and (process.exitcode or 0) < 0:  # what it had started it could not end
+            if process.pid is not None and (process.exitcode or 0) < 0:  # end the processes that it had started
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
 
 
 def _serve(pipe: Connection, work: Work[Any], folder: str, environment: dict[str, str]) -> None:
-    """What a worker process does: a unit after another until the pipe is closed."""
-    os.setpgid(0, 0)  # so that its processes can be ended with it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal, and one decides
+    """Run units, one after another, until the pipe is closed; the body of a worker process."""
+    os.setpgid(0, 0)  # so that its child processes can be ended with it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal, but the parent decides
     signal.signal(signal.SIGTERM, _interrupt)
-    torch.set_num_threads(1)  # two that wait for each other beside other work lose tenfold
-    os.chdir(folder)  # the server's folder and environment are those of its start, long ago perhaps
+    torch.set_num_threads(1)  # two threads that wait for each other beside other work are ten times slower
+    os.chdir(folder)  # the server still has the folder and environment of its start
     os.environ.clear()
     os.environ.update(environment)
     try:
@@ -148,7 +150,7 @@ def _serve(pipe: Connection, work: Work[Any], folder: str, environment: dict[str
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is left to do takes no time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the rest takes no time
 
 
 def _work(work: Work[Any], parent: "_Parent") -> None:
@@ -156,54 +158,54 @@ def _work(work: Work[Any], parent: "_Parent") -> None:
         for unit in parent.units():
             work(unit, parent)
     except Exception as error:
-        parent.tell(FAILED, _portable(error))
+        parent.send(FAILED, _portable(error))
 
 
 def _interrupt(*_: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would break into the cleaning up
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the clean-up
     raise KeyboardInterrupt
 
 
 class _Parent:
-    """The observer in the parent process, as a worker sees it, and where units come from."""
+    """The parent process as a worker sees it: the source of units, and an observer."""
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe
 
     def units(self) -> Iterator[Any]:
         while True:
-            self.tell(READY)
+            self.send(READY)
             try:
                 unit = self.pipe.recv()
-            except (EOFError, OSError):  # there are no more, or the parent is gone
+            except (EOFError, OSError):  # no more units, or the parent is gone
                 return
             yield unit
 
-    def tell(self, call: str, *arguments: object) -> None:
+    def send(self, call: str, *arguments: object) -> None:
         try:
             self.pipe.send((call, arguments))
         except OSError:  # the parent is gone, or has given up
             sys.exit(INTERRUPTED)
 
     def loaded(self, data: dict[str, Any]) -> None:
-        self.tell("loaded", data)
+        self.send("loaded", data)
 
     def started(self, run: Any, done: int, steps: int) -> None:
-        self.tell("started", run, done, steps)
+        self.send("started", run, done, steps)
 
     def advanced(self, run: Any, done: int, terms: dict[str, float]) -> None:
-        self.tell("advanced", run, done, terms)
+        self.send("advanced", run, done, terms)
 
     def warned(self, run: Any, step: int, text: str) -> None:
-        self.tell("warned", run, step, text)
+        self.send("warned", run, step, text)
 
     def finished(self, run: Any, record: Any, new: bool) -> None:
-        self.tell("finished", run, record, new)
+        self.send("finished", run, record, new)
 
 
 def _portable(error: Exception) -> Exception:
-    """``error`` itself if the command line knows it and it survives a pipe, else one that tells its trace."""
-    if isinstance(error, TOLD):
+    """``error`` itself if the command line reports it and it survives a pipe, else an exception with its trace."""
+    if isinstance(error, USER_ERRORS):
         with suppress(Exception):
             if str(pickle.loads(pickle.dumps(error))) == str(error):
                 return error

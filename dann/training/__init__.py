@@ -1,1 +1,1 @@
-"""One run: the trainer, the loop, evaluation and checkpoints."""
+"""One run: its trainer and how it is built, the loop, evaluation and checkpoints."""

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a resumed run needs to end as the unbroken one would."""
+"""Checkpoints: the state from which a resumed run ends as an unbroken one."""
 
 import io
 from pathlib import Path
@@ -16,35 +16,35 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def save(path: Path, method: Method, optimizer: torch.optim.Optimizer, step: int) -> None:
-    """Write the state after ``step`` steps. Batches and dropout are functions of the step, so need no state here."""
+    """Write the state after ``step`` steps; batches and dropout are functions of the step and have no state."""
     state = {"step": step, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
     buffer = io.BytesIO()
-    torch.save(tree_map_only(Tensor, Tensor.clone, state), buffer)  # a view would be saved with all that it is part of
+    torch.save(tree_map_only(Tensor, Tensor.clone, state), buffer)  # a view would be saved with its whole tensor
     write_whole(path, buffer.getvalue())
 
 
-def steps_done(path: Path) -> int:
-    """The number of steps after which ``path`` was saved; 0 if there is none."""
+def read_step(path: Path) -> int:
+    """The number of steps after which the checkpoint was saved; 0 if there is none."""
     return int(_read(path, torch.device("cpu"))["step"]) if path.is_file() else 0
 
 
-def shapes(path: Path) -> dict[str, torch.Size]:
-    """The shapes of the method's parameters and buffers by their names."""
+def read_shapes(path: Path) -> dict[str, torch.Size]:
+    """The shapes of the method's parameters and buffers, by name."""
     return {name: value.shape for name, value in _read(path, torch.device("cpu"))["method"].items()}
 
 
 def load(path: Path, method: Method, optimizer: torch.optim.Optimizer | None = None) -> int:
-    """Restore what ``save`` wrote; returns the number of steps done.
+    """Restore the state that ``save`` wrote; returns the number of steps done.
 
     Raises:
-        BadInput: the file is damaged or of another network.
+        BadInput: the file is damaged or belongs to another network.
     """
     state = _read(path, next(method.parameters()).device)
     try:
         method.load_state_dict(state["method"])
         if optimizer is not None:
             optimizer.load_state_dict(state["optimizer"])
-    except Exception as error:  # torch raises half a dozen types for another network's state
+    except Exception as error:  # torch raises half a dozen types for the state of another network
         raise _damaged(path) from error
     return int(state["step"])
 
@@ -60,4 +60,4 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
 
 
 def _damaged(path: Path) -> BadInput:
-    return BadInput(f"{path}: cannot be restored; remove its folder to start this run anew")
+    return BadInput(f"{path}: cannot be restored: remove its folder to start this run anew")

@@ -1,4 +1,4 @@
-"""The device a run computes on, and the number format it is fastest in."""
+"""The device that a run computes on, and the number format of its forward pass."""
 
 import ctypes
 import os
@@ -10,8 +10,12 @@ import torch
 from dann.errors import BadInput
 
 
-def chosen_device(name: str) -> torch.device:
-    """``auto`` is a CUDA GPU if there is one, else the CPU; else the device that torch calls ``name``."""
+def choose_device(name: str) -> torch.device:
+    """The device of this name; ``auto`` is a CUDA GPU if there is one, else the CPU.
+
+    Raises:
+        BadInput: torch cannot use it here.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -24,8 +28,8 @@ def chosen_device(name: str) -> torch.device:
     return device
 
 
-def chosen_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """``auto`` is bfloat16 on GPUs with it and on processors with AMX, where it is faster, else float32."""
+def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The number format of a precision; ``auto`` is bfloat16 where it is faster (GPUs with it, AMX), else float32."""
     if precision == "auto":
         fast = (
             torch.cuda.is_bf16_supported(including_emulation=False)
@@ -44,8 +48,8 @@ def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
 def reseed(device: torch.device, seed: int) -> None:
     """Seed the generator of ``device`` alone.
 
-    ``torch.manual_seed`` also queues a seeding, with a stack trace, for a CUDA that was never started: at every step
-    of a run on the CPU that would cost a small network dear.
+    ``torch.manual_seed`` also queues a seeding, with a stack trace, for a CUDA that was never started: at each step
+    of a run on the CPU that would cost a small network much of its time.
     """
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -56,11 +60,18 @@ def reseed(device: torch.device, seed: int) -> None:
         torch.default_generator.manual_seed(seed)
 
 
-def keep_memory() -> None:
-    """Keep memory that is freed for the next step instead of giving it back to the system, where glibc allows it.
+def default_generator(device: torch.device) -> torch.Generator:
+    """The generator from which modules on ``device`` draw."""
+    if device.type == "cuda":
+        return torch.cuda.default_generators[torch.cuda.current_device() if device.index is None else device.index]
+    return torch.mps._get_default_mps_generator() if device.type == "mps" else torch.default_generator
 
-    The activations of a convolution are larger than what glibc keeps by default: at each step the system would map and
-    clear pages anew. What that gains in time depends on the machine.
+
+def keep_memory() -> None:
+    """Let glibc keep freed memory for the next step instead of returning it to the system.
+
+    Activations of convolutions exceed the threshold of glibc, so the system would map and clear pages at each step. The
+    gain in time depends on the machine.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
@@ -68,7 +79,7 @@ def keep_memory() -> None:
         library.mallopt(ctypes.c_int(-3), ctypes.c_int(2**28))  # M_MMAP_THRESHOLD: larger are data sets
 
 
-def described(device: torch.device) -> str:
+def describe_device(device: torch.device) -> str:
     """The device in general terms, such as "2-core x86_64 with AMX"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

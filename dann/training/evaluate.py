@@ -1,4 +1,4 @@
-"""Predictions → metrics."""
+"""Evaluation: the scores of a method on whole splits, and its outputs for them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,21 +11,22 @@ from dann.data.domain import Split
 from dann.data.loading.reader import chunk_size, chunks
 from dann.methods.method import Method
 from dann.training.device import autocast
+from dann.training.trainer import Trainer
 
 Transform = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What one split tells.
+    """The predictions for one labelled split, and their accuracy.
 
     Args:
-        accuracy: share of examples whose largest logit is their label's.
-        confusion: counts, shape ``(K, K)``, a row per true class and a column per predicted one.
+        accuracy: share of examples whose largest logit is that of their label.
+        confusion: counts, shape ``(K, K)``, a row per true class and a column per predicted class.
         labels: shape ``(N,)``.
         probabilities: of the classes, shape ``(N, K)``, on the CPU.
-        as_target: the discriminator's probability of "this is a target example", shape ``(N,)``, on the CPU, where the
-            method has one.
+        as_target: the discriminator's probability of "this is a target example", shape ``(N,)``, on the CPU; None for
+            a method without a discriminator.
     """
 
     accuracy: float
@@ -35,34 +36,47 @@ class Scores:
     as_target: Tensor | None
 
 
-def reported(scores: Mapping[str, Scores]) -> dict[str, Scores]:
-    """Those of the test splits; of a source without one, of its validation split."""
-    return {split: of for split, of in scores.items() if split.endswith("_test") or "source_test" not in scores}
+def evaluate_splits(trainer: Trainer) -> dict[str, Scores]:
+    """The scores on every evaluated split of a run, as it is now."""
+    return {
+        name: evaluate(trainer.method, split, trainer.transform(name), trainer.dtype)
+        for name, split in trainer.splits.items()
+    }
 
 
 def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32) -> Scores:
-    """Score ``method`` on a labelled split."""
-    parts, as_target = [], []
+    """The scores of ``method`` on a labelled split."""
+    logits_of_chunks, as_target = [], []
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
         for x in chunks(split):
-            found = method.outputs(transform(x.to(device)))
-            parts.append(found["logits"].float())
+            outputs = method.outputs(transform(x.to(device)))
+            logits_of_chunks.append(outputs["logits"].float())
             if method.adversarial:
-                as_target.append(method.domain_logits(found).float().sigmoid())
-        together = torch.cat(parts).cpu()
-        classes = together.shape[1]
-        pairs = split.y * classes + together.argmax(dim=1)
-        confusion = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+                as_target.append(method.domain_logits(outputs).float().sigmoid())
+        logits = torch.cat(logits_of_chunks).cpu()
+        confusion = _confusion(split.y, logits)
         accuracy = int(confusion.diagonal().sum()) / len(split)
-        taken = torch.cat(as_target).cpu() if as_target else None
-        return Scores(accuracy, confusion, split.y, together.softmax(1), taken)
+        return Scores(
+            accuracy, confusion, split.y, logits.softmax(1), torch.cat(as_target).cpu() if as_target else None
+        )
 
 
-def outputs(
+def _confusion(labels: Tensor, logits: Tensor) -> Tensor:
+    classes = logits.shape[1]
+    pairs = labels * classes + logits.argmax(dim=1)
+    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def reported_scores(scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    """The scores on the test splits; of a source without one, on its validation split."""
+    return {split: of for split, of in scores.items() if split.endswith("_test") or "source_test" not in scores}
+
+
+def compute_outputs(
     method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32
 ) -> dict[str, Tensor]:
-    """What the method gives for the examples of a split: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and its others.
+    """The outputs for the examples of a split: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and further layers.
 
     All float32, on the CPU.
     """
@@ -72,7 +86,7 @@ def outputs(
         return {name: torch.cat([part[name] for part in parts]).float().cpu() for name in parts[0]}
 
 
-def logits(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32) -> Tensor:
+def compute_logits(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32) -> Tensor:
     """The logits of raw examples, float32 of shape ``(N, K)``, on the CPU."""
     device = next(method.parameters()).device
     with _inference(method, device, dtype):

@@ -1,4 +1,4 @@
-"""The outputs of a backbone that never changes, computed once for all runs and kept in the cache."""
+"""Features of a frozen backbone: its outputs, computed once for all runs and kept in the cache."""
 
 import hashlib
 import os
@@ -18,14 +18,16 @@ from dann.files import locked
 from dann.networks.backbone import Backbone
 from dann.training.device import autocast
 
-CHUNK = 64  # images at once: more are not faster
+CHUNK = 64  # images forwarded at once: more are not faster
 
 
-def embedded(split: Split, backbone: Backbone, transform: Transform, device: torch.device, dtype: torch.dtype) -> Split:
-    """A split with the backbone's outputs, float32 vectors, in place of its raw examples; on ``device``.
+def extract_features(
+    split: Split, backbone: Backbone, transform: Transform, device: torch.device, dtype: torch.dtype
+) -> Split:
+    """A split with the backbone's outputs, float32 of shape ``(N, D)``, in place of its raw examples; on ``device``.
 
-    The cache knows them by the examples, their transform, the backbone's weights, the number format, and what computed
-    them: the kind of device and the version of torch.
+    The key in the cache is the examples, their transform, the backbone's weights, the number format, the kind of device
+    and the version of torch.
     """
     path = cache_folder() / "features" / f"{_key(split, backbone, transform, device, dtype)}.npy"
     with locked(path.with_suffix(".lock")):
@@ -38,7 +40,7 @@ def embedded(split: Split, backbone: Backbone, transform: Transform, device: tor
 def _compute(
     path: Path, split: Split, backbone: Backbone, transform: Transform, device: torch.device, dtype: torch.dtype
 ) -> None:
-    """Write the outputs for a split into ``path``, which appears when it is whole; they may be larger than memory."""
+    """Write the features of a split to ``path``, row by row: they may be larger than memory. Appears when complete."""
     backbone = backbone.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     unfinished, row = path.with_name(f"{path.name}.{os.getpid()}.tmp"), 0
     try:

@@ -1,4 +1,4 @@
-"""What networks are fed with: splits on the device that computes, and what makes inputs of their examples."""
+"""Inputs of the networks: the splits on the device that computes, and the transforms of their raw examples."""
 
 from dataclasses import dataclass, replace
 
@@ -11,21 +11,22 @@ from dann.data.store import Moved, once
 from dann.data.transforms.transform import Transform, TransformOptions
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
-from dann.training.frozen_features import embedded
+from dann.training.frozen_features import extract_features
 
-TARGET = ("unlabelled", "target_test")  # the splits that the target's transform is for
+TARGET = ("unlabelled", "target_test")  # the splits to which the target's transform applies
 Transforms = tuple[Transform, Transform]
 
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What a network is fed with.
+    """The splits of a pair and how their examples become inputs of a network.
 
     Args:
         splits: on the device that computes.
         transforms: of the source's and of the target's examples, the same object if nothing differs.
-        view: of the target's for a second view.
-        raw: of the target's raw examples: its transform, unless these are the outputs of a backbone already.
+        view: the transform of a second view of the target's examples.
+        raw: the transform of the target's raw examples; that of ``transforms``, unless the splits hold the outputs of a
+            backbone already.
     """
 
     splits: dict[str, Split]
@@ -33,20 +34,22 @@ class TrainingInputs:
     view: Transform | None
     raw: Transform
 
-    @classmethod
-    def of(cls, data: DataSection, pair: Pair, device: torch.device) -> "TrainingInputs":
-        """The inputs that a pair gives, on ``device``."""
-        transforms, view = _transforms(data, pair, device)
-        return cls(_on_device(pair.splits, device), transforms, view, transforms[1])
-
-    def through(self, backbone: Backbone, device: torch.device, dtype: torch.dtype) -> "TrainingInputs":
-        """The outputs of a backbone in place of its inputs."""
+    def with_features(self, backbone: Backbone, device: torch.device, dtype: torch.dtype) -> "TrainingInputs":
+        """The same with the outputs of a backbone in place of the raw examples."""
         splits = {
-            name: embedded(split, backbone, self.transforms[name in TARGET], device, dtype)
+            name: extract_features(split, backbone, self.transforms[name in TARGET], device, dtype)
             for name, split in self.splits.items()
         }
         unchanged = Transform(TransformOptions(normalise="none"), splits["train"]).to(device)
         return replace(self, splits=splits, transforms=(unchanged, unchanged), view=None)
+
+
+def prepare_inputs(data: DataSection, pair: Pair, device: torch.device) -> TrainingInputs:
+    """The splits of a pair on ``device``, with the transforms of a configuration."""
+    moved: Moved = {}  # what several splits share is moved once
+    splits = {name: replace(split, store=once(split.store, device, moved)) for name, split in pair.splits.items()}
+    transforms, view = _transforms(data, pair, device)
+    return TrainingInputs(splits, transforms, view, transforms[1])
 
 
 def _transforms(data: DataSection, pair: Pair, device: torch.device) -> tuple[Transforms, Transform | None]:
@@ -60,9 +63,3 @@ def _transforms(data: DataSection, pair: Pair, device: torch.device) -> tuple[Tr
         raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")
     view = None if data.target_view is None else Transform(data.target_view, reference).to(device)
     return (transform, other), view
-
-
-def _on_device(splits: dict[str, Split], device: torch.device) -> dict[str, Split]:
-    """The splits with their stores on ``device``; what several share is moved once."""
-    moved: Moved = {}
-    return {name: replace(split, store=once(split.store, device, moved)) for name, split in splits.items()}

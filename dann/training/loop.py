@@ -6,16 +6,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from dann.data.loading.stream import Batch
-from dann.methods.method import Method
-from dann.training.device import autocast
-
 Log = Callable[[int, list[float], list[dict[str, float]]], None]
 Evaluate = Callable[[int], None]
 
 
 class Learner(Protocol):
-    """What the loop trains: one run (``Trainer``) or R replicas at once (``Stack``)."""
+    """One run (``Trainer``) or R replicas that train as one (``Stack``)."""
 
     def train(self) -> None:
         """Go into training mode."""
@@ -24,7 +20,7 @@ class Learner(Protocol):
         """Make one step, a function of the state and ``step`` alone; returns detached loss terms, ``(R,)`` each."""
 
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
-        """Let methods take in what whole splits tell after a step, where it is due: see ``Method.due``."""
+        """Let methods pass over whole splits after a step, where that is due: see ``Method.due``."""
 
     def rates(self) -> list[float]:
         """The learning rate of each replica's last step (of its first group)."""
@@ -42,8 +38,8 @@ def train(
 ) -> None:
     """Train ``learner`` in place from step ``start`` to ``steps``.
 
-    What is random within a step (dropout, augmentation) is a function of seed and step alone: a resumed run draws
-    what an unbroken one does, and evaluating more often changes nothing.
+    Whatever is random within a step (dropout, augmentation) is a function of seed and step alone: a resumed run draws
+    the same numbers as an unbroken one, and evaluating more often changes nothing.
 
     Args:
         log: called with the number of steps done, and the last learning rate and loss terms of each replica, every
@@ -64,27 +60,3 @@ def train(
         if evaluating:
             evaluate(done)
             learner.train()
-
-
-def update(
-    method: Method,
-    batch: Batch,
-    progress: float,
-    phase: str,
-    optimizer: torch.optim.Optimizer,
-    dtype: torch.dtype = torch.float32,
-) -> dict[str, Tensor]:
-    """One forward, backward and step of the phase's parameters; returns the detached loss terms."""
-    with autocast(batch.source_x.device, dtype):
-        terms: dict[str, Tensor] = method(batch, progress, phase)
-    optimizer.zero_grad(set_to_none=True)
-    loss = torch.stack(list(terms.values())).sum()
-    if loss.requires_grad:  # not where all that a phase steps is frozen
-        loss.backward()  # type: ignore[no-untyped-call]
-    if (stepped := method.phase_parameters(phase)) is not None:
-        kept = {id(parameter) for parameter in stepped}
-        for parameter in method.parameters():
-            if id(parameter) not in kept:
-                parameter.grad = None  # optimisers leave a parameter without a gradient as it is
-    optimizer.step()
-    return {name: term.detach() for name, term in terms.items()}

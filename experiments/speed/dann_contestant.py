@@ -28,10 +28,11 @@ from dann.diagnostics.measurements import diagnose
 from dann.errors import BadInput
 from dann.runner.log import RunLog
 from dann.training import checkpoint
-from dann.training.device import chosen_device, keep_memory
-from dann.training.evaluate import evaluate
-from dann.training.loop import train, update
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
+from dann.training.device import choose_device, keep_memory
+from dann.training.evaluate import evaluate, evaluate_splits
+from dann.training.loop import train
+from dann.training.trainer import Trainer, update
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
@@ -90,7 +91,7 @@ def modes_of(trainer: Trainer, config: Config, run_log: RunLog, folder: Path) ->
     other = torch.float32 if trainer.dtype is torch.bfloat16 else torch.bfloat16
 
     def score_and_save() -> None:
-        run_log.evaluation(1, trainer.scores(), diagnose(trainer, config, 1))
+        run_log.log_evaluation(1, evaluate_splits(trainer), diagnose(trainer, config, 1))
         checkpoint.save(folder / "checkpoint.pt", method, optimizer, 1)
 
     modes: dict[str, Callable[[], object]] = {
@@ -136,7 +137,7 @@ def main() -> None:
     keep_memory()
     try:
         config = config_of(text)
-        trainer = Trainer.of(config, load_pair(config.data), 0, chosen_device(device))
+        trainer = build_trainer(config, load_pair(config.data), 0, choose_device(device))
     except BadInput as error:
         print(json.dumps({"broken": str(error)}), flush=True)
         sys.exit(3)

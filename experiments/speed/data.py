@@ -28,9 +28,9 @@ from dann.config.schema import resolve
 from dann.data.loading.stream import Batch, Stream
 from dann.data.storage.folders import found
 from dann.networks.all_networks import NETWORKS
-from dann.runner.finishing import environment
-from dann.training.loop import update
-from dann.training.trainer import Trainer, load_pair
+from dann.runner.finishing import describe_environment
+from dann.training.building import build_trainer, load_pair
+from dann.training.trainer import Trainer, update
 
 RESULTS = Path(__file__).parent.parent.parent / "results" / "speed"
 CPU = torch.device("cpu")
@@ -135,7 +135,7 @@ def waits(trainer: Trainer, ways: dict[str, Iterator[Batch]], steps: int) -> dic
 def digits_waits() -> dict[str, Any]:
     config = resolve(DIGITS, "bench")
     pair = load_pair(config.data)
-    trainer = Trainer.of(config, pair, 0, CPU)
+    trainer = build_trainer(config, pair, 0, CPU)
     in_memory: list[Dataset[Any]] = [Images(part.x, part.y) for part in (pair.train, pair.unlabelled)]
     ways = {"dann": stream_batches(trainer.stream), LOADER: loader_batches(in_memory, config.data.batch_size)}
     return waits(trainer, ways, 100)
@@ -143,9 +143,9 @@ def digits_waits() -> dict[str, Any]:
 
 def pacs_waits() -> dict[str, Any]:
     config = resolve(PACS, "bench")
-    trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
+    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     with environ("DANN_MEMORY", "0"):
-        streamed = Trainer.of(config, load_pair(config.data), 0, CPU)
+        streamed = build_trainer(config, load_pair(config.data), 0, CPU)
     ways = {
         "dann, from its cache": stream_batches(trainer.stream),
         "dann, over the memory budget": stream_batches(streamed.stream),
@@ -181,7 +181,7 @@ def starts() -> dict[str, float]:
     config = resolve(PLAIN, "bench")
 
     def ready() -> None:
-        Trainer.of(config, load_pair(config.data), 0, CPU).stream[0]
+        build_trainer(config, load_pair(config.data), 0, CPU).stream[0]
 
     with tempfile.TemporaryDirectory() as folder, environ("DANN_CACHE", folder):
         first, second = seconds(ready), seconds(ready)
@@ -208,11 +208,11 @@ def environ(name: str, value: str) -> Iterator[None]:
 def memory() -> dict[str, float]:
     """Peak MiB that an epoch of PACS adds to a process, and the size of its images as uint8; runs in a new process."""
     config, small = resolve(PLAIN, "bench"), resolve(SMALL, "bench")
-    Trainer.of(small, load_pair(small.data), 0, CPU).stream[0]  # what is imported on the way is not the data's
+    build_trainer(small, load_pair(small.data), 0, CPU).stream[0]  # what is imported on the way is not the data's
     config.network.build(NETWORKS, (3, 128, 128), 7)
     before = highest()
     pair = load_pair(config.data)
-    stream = Trainer.of(config, pair, 0, CPU).stream
+    stream = build_trainer(config, pair, 0, CPU).stream
     for step in range(len(pair.train) // 32 + 1):
         stream[step]
     images = (len(pair.train) + len(pair.validation) + len(pair.unlabelled)) * 3 * 128 * 128 / 2**20
@@ -275,7 +275,7 @@ def main() -> None:
         "starts": starts(),
         "memory": json.loads(apart.stdout),
         "waits": {"MNIST → MNIST-M, 64 + 64": digits_waits(), "PACS 128 px, ResNet-18, 32 + 32": pacs_waits()},
-        "environment": environment(CPU, torch.float32),
+        "environment": describe_environment(CPU, torch.float32),
     }
     results.mkdir(parents=True, exist_ok=True)
     (results / "data.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -87,11 +87,11 @@ def goals(entries: Sequence[dict[str, Any]]) -> list[str]:
 
 def no_gpu(plan: Plan) -> str:
     """The reason why nothing is measured on a GPU; "" if it is measured."""
-    from dann.training.device import chosen_device
+    from dann.training.device import choose_device
 
-    if chosen_device(plan.device).type == "cuda":
+    if choose_device(plan.device).type == "cuda":
         return ""
-    return f"--device {plan.device}" if chosen_device("auto").type == "cuda" else "no GPU at hand"
+    return f"--device {plan.device}" if choose_device("auto").type == "cuda" else "no GPU at hand"
 
 
 def write(part: str, plan: Plan, result: Result) -> None:
@@ -99,11 +99,11 @@ def write(part: str, plan: Plan, result: Result) -> None:
     import torch
 
     from dann.files import write_whole
-    from dann.runner.finishing import environment
-    from dann.training.device import chosen_device, chosen_dtype
+    from dann.runner.finishing import describe_environment
+    from dann.training.device import choose_device, choose_dtype
 
-    device = chosen_device(plan.device)
-    made = environment(device, chosen_dtype("auto", device)) | {"threads": plan.threads}
+    device = choose_device(plan.device)
+    made = describe_environment(device, choose_dtype("auto", device)) | {"threads": plan.threads}
     content = {"figures": result.figures, "settings": result.settings, "environment": made}
     page = [
         f"# {result.title}",

@@ -20,9 +20,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dann.data.loading.stream import Batch
 from dann.methods.method import Method
-from dann.training.device import chosen_device, keep_memory
-from dann.training.loop import update
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
+from dann.training.device import choose_device, keep_memory
+from dann.training.trainer import Trainer, update
 
 AS_IT_IS = "as it is: fp32, channels last"
 KINDS = {  # what a profile's entries are, by a part of their names
@@ -52,12 +52,12 @@ class Traffic(TorchDispatchMode):
 
 
 def measure(plan: Plan) -> Result:
-    device = chosen_device(plan.device)
+    device = choose_device(plan.device)
     keep_memory()
     torch.set_num_threads(plan.threads)
     task = plan.pick("digits", "tiny digits")
     config = config_of(task)
-    trainer = Trainer.of(config, load_pair(config.data), 0, device)
+    trainer = build_trainer(config, load_pair(config.data), 0, device)
     trainer.train()
     batch, rounds, steps = trainer.stream[0], plan.pick(9, 1), plan.pick(20, 1)
     rates = processor(plan, device)

@@ -4,7 +4,7 @@
 
 CONFIGS is a JSON list; WAY is stack or separate. The replicas are all configurations with all seeds 0 to SEEDS − 1;
 the separate run is the first of them. Prints "ready {…}", which states whether the rule of
-dann.training.stacking.grouping would stack them. Then, for every line N on standard input, it prints the seconds that N
+dann.training.stacking.stackable would stack them. Then, for every line N on standard input, it prints the seconds that N
 steps take.
 """
 
@@ -19,16 +19,19 @@ from dann.config.experiment import Run
 from dann.config.schema import resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
-from dann.training.device import chosen_device, keep_memory
+from dann.training.building import build_trainer, load_pair
+from dann.training.device import choose_device, keep_memory
 from dann.training.loop import Learner
-from dann.training.stacking.grouping import Planned, differing, optimizer_key, pays
+from dann.training.stacking.grouping import Planned, differing_numbers, optimizer_key
 from dann.training.stacking.stack import Stack
-from dann.training.trainer import Trainer, load_pair
+from dann.training.stacking.stackable import is_faster
+from dann.training.trainer import Trainer
 
 
 def stack_of(planned: list[Planned], pair: Pair, first: Trainer) -> Stack:
-    trainers = [Trainer.of(each.config, pair, each.run.seed, first.device, first) for each in planned]
-    return Stack(trainers, differing(planned), [optimizer_key(each.config) for each in planned])
+    trainers = [build_trainer(each.config, pair, each.run.seed, first.device, first) for each in planned]
+    configs = [each.config for each in planned]
+    return Stack(trainers, differing_numbers(configs), [optimizer_key(config) for config in configs])
 
 
 def serve(learner: Learner, device: torch.device) -> None:
@@ -49,16 +52,20 @@ def main() -> None:
     torch.set_num_threads(int(threads))
     keep_memory()
     try:
-        configs, device = [resolve(entry, "bench") for entry in json.loads(texts)], chosen_device(name)
+        configs, device = [resolve(entry, "bench") for entry in json.loads(texts)], choose_device(name)
         pair = load_pair(configs[0].data)
-        first = Trainer.of(configs[0], pair, 0, device)
+        first = build_trainer(configs[0], pair, 0, device)
         planned = [Planned(Run(None, "DANN", seed, {}), config, Path())
                    for seed in range(int(seeds)) for config in configs]  # fmt: skip
         learner = first if way == "separate" else stack_of(planned, pair, first)
     except BadInput as error:
         print(json.dumps({"broken": str(error)}), flush=True)
         sys.exit(3)
-    print("ready", json.dumps({"replicas": len(planned), "pays": pays(planned, first)}), flush=True)
+    print(
+        "ready",
+        json.dumps({"replicas": len(planned), "pays": is_faster([each.config for each in planned], first)}),
+        flush=True,
+    )
     serve(learner, device)
 
 

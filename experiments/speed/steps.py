@@ -11,7 +11,7 @@ from report import NONE, Plan, Result, goal, goals, no_gpu, number, table
 from tasks import SHOWN, write_for_peers
 
 from dann.errors import BadInput
-from dann.training.device import chosen_device
+from dann.training.device import choose_device
 
 OURS = Path(__file__).with_name("dann_contestant.py")
 NAMES = ("pytorch-adapt", "dalib", "skada")
@@ -36,7 +36,7 @@ def timed(name: str, plan: Plan, count: int, steps: int, python: str | None, why
     """The figures of one task."""
     commands = {RUN: [sys.executable, str(OURS), name, plan.device]}
     lost = {}
-    if chosen_device(plan.device).type != "cpu":
+    if choose_device(plan.device).type != "cpu":
         python, why = None, "peers.py times them on the processor alone"
     if python is None:
         lost = dict.fromkeys(NAMES, why)

@@ -89,13 +89,13 @@ def main() -> None:
     file, jobs, device, out, seeds, *sets = sys.argv[1:]
     from dann.config.experiment import read_experiment
     from dann.runner.planning import launch
-    from dann.training.device import chosen_device
+    from dann.training.device import choose_device
 
     read = read_experiment(Path(file), sets)
     runs = list(read.runs(seeds=None if seeds == "all" else [int(seed) for seed in seeds.split(",")]))
     clock = Clock()
     try:
-        launch(read, runs, Path(out), chosen_device(device), clock, Path(file), int(jobs))
+        launch(read, runs, Path(out), choose_device(device), clock, Path(file), int(jobs))
     except BadInput as error:
         sys.exit(str(error))
     print("ready", json.dumps(clock.moments), flush=True)

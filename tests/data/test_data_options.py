@@ -18,7 +18,7 @@ from dann.data.preprocessing.imputation import complete
 from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import read_record
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
 
 CPU = torch.device("cpu")
 
@@ -124,7 +124,7 @@ def test_an_imbalanced_run_says_so_and_trains(tmp_path: Path, resample: str) -> 
 
 def test_balanced_batches_of_a_run_hold_each_class_equally(tmp_path: Path) -> None:
     config = config_of({**own_vectors(tmp_path, gaps=False), "resample": "balanced", "batch_size": 12})
-    stream = Trainer.of(config, load_pair(config.data), 0, CPU).stream
+    stream = build_trainer(config, load_pair(config.data), 0, CPU).stream
     assert all(torch.bincount(stream[i].source_y).tolist() == [4, 4, 4] for i in range(20))
 
 
@@ -176,7 +176,7 @@ def test_what_is_fitted_sees_no_example_held_out(tmp_path: Path) -> None:
 def test_each_side_is_evaluated_with_its_own_transform() -> None:
     images = {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "transform": {"normalise": "domain"}}
     config = config_of_images(images)
-    trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
+    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     source, target = trainer.stream.transforms
     assert not torch.equal(source.offset, target.offset)
     assert trainer.transform("target_test") is target
@@ -185,7 +185,7 @@ def test_each_side_is_evaluated_with_its_own_transform() -> None:
 
 def test_augmentation_differs_from_step_to_step_and_from_side_to_side() -> None:
     images = {"source": {"name": "digits"}, "target": {"name": "digits"}, "transform": {"erase": 1.0}}
-    stream = Trainer.of(config_of_images(images), load_pair(config_of_images(images).data), 0, CPU).stream
+    stream = build_trainer(config_of_images(images), load_pair(config_of_images(images).data), 0, CPU).stream
     x = stream.source.x[:8]
     seen = [stream._inputs(x, stream.transforms[side], side, step) for side in (0, 1) for step in (0, 1)]
     assert all(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
@@ -198,14 +198,14 @@ def test_a_second_view_shows_the_same_target_examples_otherwise() -> None:
     declared["data"]["target_view"] = {"erase": 1.0}
     config = resolve(declared | {"method": {"name": "fixmatch"}}, "test")
     pair = load_pair(config.data)
-    stream = Trainer.of(config, pair, 0, CPU).stream
+    stream = build_trainer(config, pair, 0, CPU).stream
     batch = stream[3]
     view = batch.target_view
     assert view is not None and torch.equal(view, stream[3].target_view)
     assert not torch.equal(view, stream[4].target_view)
     changed = view != batch.target_x
     assert changed.flatten(1).any(dim=1).all() and (view[changed] == 0).all()  # what is not given is the target's
-    without = Trainer.of(resolve(declared, "test"), pair, 0, CPU).stream[3]  # a method that asks for none gets none
+    without = build_trainer(resolve(declared, "test"), pair, 0, CPU).stream[3]  # a method that asks for none gets none
     assert without.target_view is None and torch.equal(without.target_x, batch.target_x)
 
 
@@ -216,25 +216,11 @@ def config_of_images(data: dict[str, Any]) -> Any:
 
 def test_class_weights_follow_the_counts_of_training(tmp_path: Path) -> None:
     config = config_of({**own_vectors(tmp_path, gaps=False), "class_weights": "inverse"})
-    stream = Trainer.of(config, load_pair(config.data), 0, CPU).stream
+    stream = build_trainer(config, load_pair(config.data), 0, CPU).stream
     batch = stream[0]
     assert batch.source_weight is not None
     for y, weight in zip(batch.source_y.tolist(), batch.source_weight.tolist(), strict=True):
         assert weight == pytest.approx(54 / 3 / (27, 18, 9)[y])
-
-
-def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
-    file = write_tiny(tmp_path / "tiny.yaml", base={"data": own_vectors(tmp_path, gaps=False)})
-    experiment = read_experiment(file)
-    runs = list(experiment.runs("DANN", [0]))
-    with pytest.raises(KeyboardInterrupt):
-        launch(experiment, runs, tmp_path / "runs", CPU, Silent(stop_at=6), file)
-    stored = dict(np.load(tmp_path / "target.npz"))
-    np.savez(tmp_path / "target.npz", **{**stored, "x": stored["x"] + 1})
-    with pytest.raises(BadInput, match=r"seed-0.unfinished was begun with other data"):
-        launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)
-    np.savez(tmp_path / "target.npz", **stored)
-    launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)
 
 
 def test_numbers_of_examples_are_those_that_are_left(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dann.data.domain import Domain, Split
 from dann.data.pair import Pair
 from dann.data.splits import few_shot, hold_out
 from dann.errors import BadInput
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
 
 
 def vectors(name: str, per_class: int = 20, classes: str = "abc", first: int = 0, test: int = 0) -> Domain:
@@ -225,7 +225,7 @@ def test_several_sources_keep_their_domain_index() -> None:
     assert pair.described["source"]["name"] == "one + two"
     data = {"source": [{"name": "moons", "points": 20}, {"name": "moons_rotated", "points": 20, "degrees": 10.0}]}
     config = resolve(merged(TINY["base"], {"data": data}), "test")
-    batch = Trainer.of(config, load_pair(config.data), 0, torch.device("cpu")).stream[0]
+    batch = build_trainer(config, load_pair(config.data), 0, torch.device("cpu")).stream[0]
     assert set(batch.source_domain.tolist()) == {0, 1} and len(batch.source_domain) == 64
 
 
@@ -274,7 +274,7 @@ def test_target_labels_cannot_be_reached_from_what_trains() -> None:
     pair = Pair.of([vectors("source")], vectors("target", first=1000))
     assert set(pair.unlabelled.y.tolist()) == {-1}
     config = resolve(TINY["base"], "test")
-    stream = Trainer.of(config, load_pair(config.data), 0, torch.device("cpu")).stream
+    stream = build_trainer(config, load_pair(config.data), 0, torch.device("cpu")).stream
     assert set(stream.target.y.tolist()) == {-1}
 
 

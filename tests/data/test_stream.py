@@ -21,7 +21,7 @@ from dann.data.readers.image_files import ImageFiles
 from dann.data.store import Held, Joined, Store, once
 from dann.data.transforms.transform import Transform, TransformOptions
 from dann.errors import BadInput
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
 
 CPU = torch.device("cpu")
 
@@ -77,7 +77,7 @@ def test_the_target_may_have_a_batch_size_of_its_own(size: int) -> None:
     shown = torch.cat([stream[i].target_x for i in range(-(-14 // size))])[:14].reshape(2, 7)
     assert all(sorted(epoch.tolist()) == list(range(100, 107)) for epoch in shown)
     config = resolve(merged(TINY["base"], {"data": {"batch_size": 4, "target_batch_size": size}}), "test")
-    batch = Trainer.of(config, load_pair(config.data), 0, CPU).stream[0]
+    batch = build_trainer(config, load_pair(config.data), 0, CPU).stream[0]
     assert (len(batch.source_x), len(batch.target_x)) == (4, size)
 
 
@@ -141,7 +141,7 @@ def test_class_weights_are_the_formulas() -> None:
 
 def test_class_weights_reach_the_batch() -> None:
     config = resolve(merged(TINY["base"], {"data": {"class_weights": "inverse"}}), "test")
-    batch = Trainer.of(config, load_pair(config.data), 0, CPU).stream[0]
+    batch = build_trainer(config, load_pair(config.data), 0, CPU).stream[0]
     assert batch.source_weight is not None and torch.allclose(batch.source_weight, torch.ones(64))  # moons are balanced
     labelled = Split.of(torch.arange(20.0)[:, None], Y)
     weights = torch.tensor([1.0, 2.0, 3.0])
@@ -283,7 +283,7 @@ def test_fixed_normalisations() -> None:
 def test_domain_normalises_each_domain_by_its_own_training_examples() -> None:
     data = {"transform": {"normalise": "domain"}, "target": {"degrees": 80.0}}
     config = resolve(merged(TINY["base"], {"data": data}), "test")
-    trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
+    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     source, target = trainer.stream.transforms
     assert not torch.equal(source.offset, target.offset)
     z = target(trainer.stream.target.x)
@@ -308,19 +308,20 @@ ALL = {"crop": 16, "scale": [0.3, 1.0], "flip": 0.5, "jitter": {"brightness": 0.
 def test_every_option_changes_training_batches_of_both_domains_and_no_evaluation() -> None:
     config = resolve(digits(), "test")
     pair = load_pair(config.data)
-    plain = Trainer.of(config, pair, 0, CPU)
+    plain = build_trainer(config, pair, 0, CPU)
     evaluated = pair.target_test.x
     for name, value in ALL.items():
         chosen = {"crop": 16, "scale": value} if name == "scale" else {name: value}
         config = resolve(digits(transform=chosen), "test")
-        trainer = Trainer.of(config, pair, 0, CPU)
-        base = Trainer.of(resolve(digits(transform={"crop": 16}), "test"), pair, 0, CPU) if name == "scale" else plain
+        trainer = build_trainer(config, pair, 0, CPU)
+        cropped = resolve(digits(transform={"crop": 16}), "test")
+        base = build_trainer(cropped, pair, 0, CPU) if name == "scale" else plain
         for side in ("source_x", "target_x"):
             one, other = getattr(trainer.stream[0], side), getattr(base.stream[0], side)
             assert one.shape != other.shape or not torch.equal(one, other), (name, side)
         if name not in {"crop", "scale"}:
             assert torch.equal(trainer.transform("target_test")(evaluated), plain.transform("target_test")(evaluated))
-        assert equal(trainer.stream[4], Trainer.of(config, pair, 0, CPU).stream[4])  # seed and step decide
+        assert equal(trainer.stream[4], build_trainer(config, pair, 0, CPU).stream[4])  # seed and step decide
 
 
 def test_the_target_transform_is_the_source_s_unless_the_file_says_otherwise() -> None:
@@ -363,7 +364,7 @@ def test_values_out_of_range_are_refused(options: dict[str, object]) -> None:
 def test_crops_of_different_sides_are_refused() -> None:
     config = resolve(digits(transform={"crop": 16}, target_transform={"crop": 18}), "test")
     with pytest.raises(BadInput, match="inputs of one shape"):
-        Trainer.of(config, load_pair(config.data), 0, CPU)
+        build_trainer(config, load_pair(config.data), 0, CPU)
 
 
 def test_statistics_of_large_domains_are_those_of_a_spread_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from dann.networks.zero_shot_head import ZeroShotHead
 from dann.reporting.tables import make_tables
 from dann.runner.planning import launch
 from dann.runner.records import read_records
-from dann.training.trainer import load_pair
+from dann.training.building import load_pair
 
 CLASSES = tuple("abcdefgh")
 CORNERS = np.array(list(itertools.product([1, -1], repeat=3)), np.float32)

@@ -12,11 +12,11 @@ import pytest
 import torch
 from tiny import DIAGNOSED, Silent, write_tiny
 
-from dann.config.experiment import Run, merged, read_experiment
+from dann.config.experiment import merged, read_experiment
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.own_arrays import from_arrays
 from dann.data.domain import Domain
-from dann.diagnostics.alarms import CHANCE, raised, share_distance
+from dann.diagnostics.alarms import CHANCE, find_alarms, share_distance
 from dann.networks.network import DomainDiscriminator
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
@@ -38,10 +38,10 @@ def evaluated(step: int, shares: list[float], **found: float) -> Entry:
 
 
 def names(entries: list[Entry], prior: list[float] = EVEN, steps: int = STEPS) -> list[tuple[str, int]]:
-    return [(alarm.alarm, alarm.step) for alarm in raised(entries, prior, steps)]
+    return [(alarm.alarm, alarm.step) for alarm in find_alarms(entries, prior, steps)]
 
 
-def test_a_run_that_has_told_nothing_or_only_good_things_raises_none() -> None:
+def test_an_empty_or_healthy_log_raises_none() -> None:
     assert names([]) == []
     healthy = logged(label=lambda step: 1.4 / step, domain=lambda step: 0.5 + step / 1000)
     assert names([*healthy, evaluated(100, EVEN, features_target_rank=4.0, features_source_rank=4.0)]) == []
@@ -152,7 +152,7 @@ def run_of(folder: Path, base: Entry, observer: Silent) -> Record:
     return read_record(folder / "runs/it/seed-0")
 
 
-def told(folder: Path) -> list[Entry]:
+def logged_alarms(folder: Path) -> list[Entry]:
     lines = (folder / "runs/it/seed-0/metrics.jsonl").read_text().splitlines()
     return [entry for entry in map(json.loads, lines) if "alarm" in entry]
 
@@ -198,9 +198,9 @@ def zeros(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DomainDiscriminator, "__init__", at_zero)
 
 
-def assert_told(folder: Path, record: Record, observer: Silent) -> None:
+def assert_reported(folder: Path, record: Record, observer: Silent) -> None:
     """The same alarms on the screen, in metrics.jsonl and in the record."""
-    assert record.alarms == told(folder)
+    assert record.alarms == logged_alarms(folder)
     assert observer.warnings == [f"{alarm['alarm']}: {alarm['text']}" for alarm in record.alarms]
     assert all(set(alarm) == {"alarm", "step", "text"} for alarm in record.alarms)
 
@@ -212,7 +212,7 @@ def assert_told(folder: Path, record: Record, observer: Silent) -> None:
 )  # fmt: skip
 def test_healthy_runs_raise_no_alarm(base: Entry, method: str, tmp_path: Path) -> None:
     record = run_of(tmp_path, merged(base, DIAGNOSED | {"method": {"name": method}}), observer := Silent())
-    assert record.alarms == [] and observer.warnings == [] and told(tmp_path) == []
+    assert record.alarms == [] and observer.warnings == [] and logged_alarms(tmp_path) == []
     assert record.evaluations[-1]["source_test"] > 0.8  # it did learn
 
 
@@ -236,7 +236,7 @@ PLANTED: dict[str, tuple[Entry, set[str]]] = {
 def test_a_run_that_goes_wrong_raises_its_alarm(case: str, tmp_path: Path) -> None:
     base, expected = PLANTED[case]
     record = run_of(tmp_path, merged(MOONS, base), observer := Silent())
-    assert_told(tmp_path, record, observer)
+    assert_reported(tmp_path, record, observer)
     assert {alarm["alarm"] for alarm in record.alarms} == expected and len(record.alarms) == len(expected)
     if case == "infinite weights":
         assert record.alarms[0]["text"].startswith("the label loss is not finite") and record.alarms[0]["step"] == 5
@@ -245,7 +245,7 @@ def test_a_run_that_goes_wrong_raises_its_alarm(case: str, tmp_path: Path) -> No
 def test_a_target_with_half_the_classes_raises_label_shift(tmp_path: Path) -> None:
     data = {"target_classes": ["0", "1", "2", "3", "4"], "partial": True}
     record = run_of(tmp_path, merged(DIGITS, {"data": data, "method": {"name": "source_only"}}), observer := Silent())
-    assert_told(tmp_path, record, observer)
+    assert_reported(tmp_path, record, observer)
     assert [alarm["alarm"] for alarm in record.alarms] == ["label shift"]
     assert share_distance(record.shares[-1], [0.2] * 5 + [0.0] * 5) < share_distance(record.shares[-1], [0.1] * 10)
 
@@ -255,26 +255,9 @@ DEAD = merged(MOONS, {"network": {"discriminator": [8]}})
 
 def test_a_discriminator_that_does_not_learn_raises_its_alarm(zeros: None, tmp_path: Path) -> None:
     record = run_of(tmp_path, DEAD, observer := Silent())
-    assert_told(tmp_path, record, observer)
+    assert_reported(tmp_path, record, observer)
     assert [(alarm["alarm"], alarm["step"]) for alarm in record.alarms] == [("discriminator dead", 50)]
     assert {round(value, 5) for value in record.losses["domain"] if value is not None} == {0.69315}
-
-
-class Startled(Silent):
-    """Stops the program at the first alarm."""
-
-    def warned(self, run: Run, step: int, text: str) -> None:
-        raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("interrupting", [Silent(stop_at=80), Startled()], ids=["later", "at the alarm"])
-def test_an_alarm_outlives_an_interruption_once(interrupting: Silent, zeros: None, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        run_of(tmp_path, DEAD, interrupting)
-    record = run_of(tmp_path, DEAD, again := Silent())
-    assert again.starts == [50 if interrupting.stop_at else 0]
-    assert [alarm["alarm"] for alarm in record.alarms] == ["discriminator dead"] and record.alarms == told(tmp_path)
-    assert len(interrupting.warnings) + len(again.warnings) == 1  # each alarm is said once
 
 
 def test_each_run_of_a_stack_raises_its_own(zeros: None, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from dann.config.schema import Config, resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
 from dann.data.loading.stream import Batch
-from dann.diagnostics.gradients import one_step_ahead
+from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.measurements import diagnose
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import proxy_distances
@@ -28,8 +28,9 @@ from dann.methods.all_methods import METHODS
 from dann.runner.log import RunLog
 from dann.runner.planning import launch
 from dann.runner.records import read_records
-from dann.training.evaluate import Scores, evaluate
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
+from dann.training.evaluate import Scores, evaluate, evaluate_splits
+from dann.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 DIGITS: dict[str, Any] = {
@@ -45,7 +46,7 @@ def configured(**changes: Any) -> Config:
 
 def made(config: Config, seed: int = 0) -> Trainer:
     with torch.random.fork_rng():
-        return Trainer.of(config, load_pair(config.data), seed, CPU)
+        return build_trainer(config, load_pair(config.data), seed, CPU)
 
 
 def trained(trainer: Trainer, first: int, last: int, steps: int = 12) -> Trainer:
@@ -114,11 +115,11 @@ def test_gradients_at_the_features_are_those_derived_by_hand(weight: float, toge
         classifier.bias.copy_(torch.tensor([2.0, -2.0]))
         discriminator.weight[0] += classifier.weight[0]
     label, transfer = gradients_at_features(trainer, trainer.stream[5], weight)
-    found = one_step_ahead(trainer, 5, 0.4)
+    found = measure_next_step(trainer, 5, 0.4)
     norms = np.linalg.norm(label), np.linalg.norm(transfer)
     source = slice(0, len(label) // 2)  # what the label loss reaches
     cosine = (label[source] * transfer[source]).sum() / (norms[0] * np.linalg.norm(transfer[source]))
-    assert abs(cosine) > 0.1  # else its sign would not tell the reversal from its absence
+    assert abs(cosine) > 0.1  # else its sign would not show the reversal
     assert found["gradient_label"] == pytest.approx(norms[0], rel=1e-4)
     assert found["gradient_transfer"] == pytest.approx(norms[1], rel=1e-4)
     assert found["gradient_ratio"] == pytest.approx(norms[1] / norms[0], rel=1e-4)
@@ -129,20 +130,20 @@ def test_the_reversed_gradient_grows_with_lambda() -> None:
     ratios = []
     for weight in (0.5, 1.0):
         trainer = made(configured(method={"weight": weight}))
-        at_zero = one_step_ahead(trainer, 0, 0.0)
+        at_zero = measure_next_step(trainer, 0, 0.0)
         assert at_zero["gradient_label"] > 0
         assert not {"gradient_transfer", "gradient_ratio", "gradient_cosine"} & at_zero.keys()
-        ratios.append(one_step_ahead(trainer, 0, 0.5)["gradient_ratio"])
+        ratios.append(measure_next_step(trainer, 0, 0.5)["gradient_ratio"])
     assert ratios[1] == pytest.approx(2 * ratios[0], rel=1e-5)
 
 
 def test_terms_of_the_target_alone_have_no_angle_with_the_label_s() -> None:
-    found = one_step_ahead(made(configured(method={"name": "mcc"})), 3, 0.25)
+    found = measure_next_step(made(configured(method={"name": "mcc"})), 3, 0.25)
     assert found["gradient_ratio"] > 0 and "gradient_cosine" not in found
 
 
 def test_source_only_has_no_gradient_beside_the_label_s() -> None:
-    found = one_step_ahead(made(configured(method={"name": "source_only"})), 3, 0.25)
+    found = measure_next_step(made(configured(method={"name": "source_only"})), 3, 0.25)
     assert set(found) == {"gradient_label", "update_features", "update_classifier"}
 
 
@@ -167,7 +168,7 @@ def parts_of(trainer: Trainer) -> dict[str, Tensor]:
 @pytest.mark.parametrize("run", RUNS)
 def test_the_movement_is_that_of_the_step_that_follows(run: str) -> None:
     trainer = trained(made(configured(**RUNS[run])), 0, 3)
-    found, before = one_step_ahead(trainer, 3, 3 / 12), parts_of(trainer)
+    found, before = measure_next_step(trainer, 3, 3 / 12), parts_of(trainer)
     trainer.train()
     trainer.step(3, 3 / 12)
     for name, after in parts_of(trainer).items():
@@ -181,7 +182,7 @@ def test_an_evaluation_looks_at_the_step_that_follows(done: int, step: int, prog
     config = configured()
     trainer = trained(made(config), 0, done)
     found = diagnose(trainer, config, done)
-    ahead = one_step_ahead(trainer, step, progress)
+    ahead = measure_next_step(trainer, step, progress)
     assert {name: found[name] for name in ahead} == pytest.approx(ahead, rel=1e-4)
 
 
@@ -272,7 +273,7 @@ def test_a_diverged_network_is_diagnosed_without_a_warning(value: float) -> None
 # The discriminator
 
 
-def test_the_discriminator_is_told_by_domain_and_its_calibration_over_both(tmp_path: Path) -> None:
+def test_the_discriminator_is_reported_by_domain_and_its_calibration_over_both(tmp_path: Path) -> None:
     """It is sure of the many source examples, and right; at the few target ones it is as sure, and wrong of half."""
 
     def scores(as_target: list[float]) -> Scores:
@@ -283,7 +284,7 @@ def test_the_discriminator_is_told_by_domain_and_its_calibration_over_both(tmp_p
 
     run_log = RunLog(tmp_path, 0, steps=1, classes=("a", "b"), prior=[0.5, 0.5])
     source, target = scores([0.1] * 40), scores([0.9, 0.1, 0.9, 0.1])
-    run_log.evaluation(1, {"source_validation": source, "source_test": source, "target_test": target}, {})
+    run_log.log_evaluation(1, {"source_validation": source, "source_test": source, "target_test": target}, {})
     found = run_log.evaluations()[0]
     assert (found["discriminator_source"], found["discriminator_target"]) == (1.0, 0.5)
     assert found["discriminator_source_confidence"] == pytest.approx(0.9)
@@ -343,7 +344,7 @@ def test_proxy_distances_know_no_scale_and_no_origin() -> None:
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e4])
-def test_constant_features_tell_no_domain(constant: float) -> None:
+def test_constant_features_identify_no_domain(constant: float) -> None:
     x = np.full((50, 3), constant, np.float32)
     assert proxy_distances(x, x[:40]) == pytest.approx({"svm": 2 * (1 - 2 * 4 / 9), "mlp": 2 * (1 - 2 * 4 / 9)})
     varied = np.concatenate([x, normal(50, 1)], axis=1)
@@ -397,11 +398,11 @@ def test_reverse_validation_reads_no_target_label(monkeypatch: pytest.MonkeyPatc
         config = configured(data={"source": {"points": 60}, "target": {"name": target, "points": 60}})
         trainer = trained(made(config), 0, 10)
         found.append(reverse_validation(trainer, config, 20))
-        accuracies.append(trainer.scores()["target_test"].accuracy)
+        accuracies.append(evaluate_splits(trainer)["target_test"].accuracy)
     assert found[0] == found[1] and accuracies[0] == pytest.approx(1 - accuracies[1]) != 0.5
 
 
-def test_reverse_validation_tells_right_target_predictions_from_wrong_ones() -> None:
+def test_reverse_validation_distinguishes_right_target_predictions_from_wrong_ones() -> None:
     config = configured(
         data={"source": {"points": 60}, "target": {"points": 60, "degrees": 15.0}},
         network={"hidden": 16},
@@ -409,7 +410,7 @@ def test_reverse_validation_tells_right_target_predictions_from_wrong_ones() -> 
         method={"name": "source_only"},
     )
     trainer = trained(made(config), 0, 200, steps=200)
-    assert trainer.scores()["target_test"].accuracy > 0.95
+    assert evaluate_splits(trainer)["target_test"].accuracy > 0.95
     assert reverse_validation(trainer, config, 100) > 0.95
     with torch.no_grad():
         for own in trainer.method.network.classifier.parameters():

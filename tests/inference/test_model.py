@@ -27,7 +27,7 @@ from dann.inference.model import Model
 from dann.methods.all_methods import METHODS
 from dann.runner import planning as launch
 from dann.runner.records import read_record
-from dann.training.trainer import load_pair
+from dann.training.building import load_pair
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")

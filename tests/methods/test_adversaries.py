@@ -9,7 +9,7 @@ import pytest
 import torch
 from method_cases import batch_of
 from oracles import numerical_gradient
-from stacked_runs import DIGITS, assert_same_state, in_both_ways
+from stacked_runs import DIGITS, assert_same_state, in_both_ways, name_of
 from tiny import MOONS, config_of
 from torch import nn
 
@@ -25,8 +25,8 @@ from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
 from dann.optim import ramp
-from dann.training.loop import update
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
+from dann.training.trainer import update
 
 Arrays = dict[str, np.ndarray]
 FEATURES, CLASSIFIER = "network.features", "network.classifier"
@@ -391,10 +391,9 @@ CASES: dict[str, tuple[type[Method], dict[str, Any], list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None) -> None:
     kind, base, options = CASES[case]
-    monkeypatch.setitem(METHODS, "tried", kind)
-    configs = [config_of(base | {"method": {"name": "tried", **each}}) for each in options]
+    configs = [config_of(base | {"method": {"name": name_of(kind), **each}}) for each in options]
     stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=4)
     for learner in (stack, *separate):
         learner.refresh(0.3, 0.4, False)
@@ -408,7 +407,7 @@ def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None, monkeypa
 def test_adda_takes_the_source_encoder_as_training_passes_the_milestone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "tried", Adda)
     pair = load_pair(config_of(MOONS).data)
-    trainers = [Trainer.of(config_of(MOONS | {"method": {"name": name}}), pair, 0, torch.device("cpu"))
+    trainers = [build_trainer(config_of(MOONS | {"method": {"name": name}}), pair, 0, torch.device("cpu"))
               for name in ("tried", "source_only")]  # fmt: skip
     for trainer, steps in zip(trainers, (8, 5), strict=True):
         trainer.train()

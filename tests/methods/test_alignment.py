@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 import torch
 import yaml
 from method_cases import batch_of
-from stacked_runs import assert_same_state, in_both_ways
+from stacked_runs import assert_same_state, in_both_ways, name_of
 from tiny import MOONS, config_of
 from torch import nn
 
@@ -31,9 +30,8 @@ from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
 from dann.optim import ramp
-from dann.training.checkpoint import load, save
-from dann.training.loop import update
-from dann.training.trainer import load_pair
+from dann.training.building import load_pair
+from dann.training.trainer import update
 
 Arrays = dict[str, np.ndarray]
 
@@ -318,25 +316,6 @@ def test_random_matrices_are_standard_normal_and_of_the_seed() -> None:
         assert abs(matrix.mean()) < 0.05 and abs(matrix.std() - 1) < 0.05
 
 
-def test_random_matrices_are_in_the_checkpoint(tmp_path: Path) -> None:
-    def made(seed: int) -> tuple[Cdan, torch.optim.Optimizer]:
-        torch.manual_seed(seed)
-        method = Cdan(mlp((7,), 3, hidden=4), randomized="always", random_dim=8, entropy=True)
-        return method, torch.optim.Adam(method.parameters(), lr=0.1)
-
-    (method, optimizer), (other, resumed) = made(0), made(1)
-    batch = batch_of((7,), classes=3)
-    update(method, batch, 0.5, "all", optimizer)
-    save(tmp_path / "last.pt", method, optimizer, 1)
-    seen = [each.domain_logits(each.outputs(batch.target_x)) for each in (method, other)]
-    assert not torch.equal(*seen)
-    assert load(tmp_path / "last.pt", other, resumed) == 1
-    assert torch.equal(seen[0], other.domain_logits(other.outputs(batch.target_x)))
-    for _ in range(2):
-        one, same = (update(each, batch, 0.5, "all", by) for each, by in ((method, optimizer), (other, resumed)))
-        assert all(torch.equal(one[name], same[name]) for name in one)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_weight_zero_moves_the_network_as_source_only_does(kind: str) -> None:
     networks = []
@@ -446,10 +425,9 @@ STACKS: dict[str, tuple[type[Method], list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("case", STACKS)
-def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None) -> None:
     kind, changes = STACKS[case]
-    monkeypatch.setitem(METHODS, "method", kind)
-    base = {**MOONS, "method": {"name": "method"}}
+    base = {**MOONS, "method": {"name": name_of(kind)}}
     configs = [config_of(base, method=change) for change in changes]
     stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=4)
     assert_same_state(stack, separate)

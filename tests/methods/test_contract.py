@@ -15,9 +15,9 @@ from dann.methods.method import Method
 from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
+from dann.training.building import build_trainer, load_pair
 from dann.training.checkpoint import load, save
-from dann.training.loop import update
-from dann.training.trainer import Trainer, load_pair
+from dann.training.trainer import Trainer, update
 
 
 def test_source_only_never_forwards_the_target() -> None:
@@ -103,7 +103,7 @@ def test_the_domains_may_have_other_numbers_of_examples(name: str, sizes: tuple[
 def setup_of(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Trainer:
     config = method_config(name, options, network, monkeypatch)
     with torch.random.fork_rng():
-        return Trainer.of(config, load_pair(config.data), 1, torch.device("cpu"))
+        return build_trainer(config, load_pair(config.data), 1, torch.device("cpu"))
 
 
 def steps(trainer: Trainer, first: int, last: int) -> None:
@@ -204,4 +204,4 @@ def test_relu_after_pooling_is_relu_before_it() -> None:
 def test_data_that_a_method_cannot_use_are_refused(changes: dict[str, Any], message: str) -> None:
     config = config_of(MOONS, **changes)
     with pytest.raises(BadInput, match=message):
-        Trainer.of(config, load_pair(config.data), 0, torch.device("cpu"))
+        build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))

@@ -16,8 +16,8 @@ from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.optim import ramp
-from dann.training.loop import update
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
+from dann.training.trainer import update
 
 
 @pytest.mark.parametrize("progress", [0.05, 0.2, 0.7])
@@ -110,7 +110,7 @@ def test_the_discriminator_sits_on_any_layer(layer: str) -> None:
     outputs = method.outputs(batch.target_x)
     torch.testing.assert_close(method.domain_logits(outputs), method.discriminator(outputs[layer]))
     with pytest.raises(BadInput, match="no layer"):
-        Trainer.of(
+        build_trainer(
             config_of(MOONS, method={"layer": "features.7"}), load_pair(config_of(MOONS).data), 0, torch.device("cpu")
         )
 

@@ -1,13 +1,12 @@
 """Fine-tuning baselines: their losses against NumPy, and what they compute before and during training."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from method_cases import batch_of
-from pretrained_runs import PHOTO, perturb_weights, resnet_network, setup_of, trained
+from pretrained_runs import PHOTO, perturb_weights, resnet_network, setup_of
 
 from dann.errors import BadInput
 from dann.methods.bss import Bss
@@ -16,7 +15,7 @@ from dann.methods.delta import Delta
 from dann.methods.l2_sp import L2SP
 from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
-from dann.training.loop import update
+from dann.training.trainer import update
 
 
 def test_l2_sp_against_numpy() -> None:
@@ -36,18 +35,6 @@ def test_l2_sp_against_numpy() -> None:
     weight = dict(method.network.named_parameters())[backbone[0]]
     np.testing.assert_allclose(weight.grad.numpy(), 0.3 * (now[backbone[0]] - start[backbone[0]]), rtol=1e-9)
     assert not any(name.startswith("start") for name in method.state_dict())
-
-
-def test_a_resumed_l2_sp_remembers_where_it_started(weights: str, domains: None, tmp_path: Path) -> None:
-    from dann.training.checkpoint import load, save
-
-    method = {"name": "l2_sp"}
-    first, second = (setup_of(weights, {}, method=method) for _ in range(2))
-    trained(first, stop=3)
-    save(tmp_path / "checkpoint.pt", first.method, first.optimizer, 3)
-    load(tmp_path / "checkpoint.pt", second.method, second.optimizer)
-    batch = first.stream[0]
-    assert first.method(batch, 0, "all")["start"] == second.method(batch, 0, "all")["start"] > 0
 
 
 def test_bss_adds_the_penalty_of_the_source_features() -> None:

@@ -17,8 +17,9 @@ from dann.data.domain import Domain
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
+from dann.training.building import build_trainer, load_pair
+from dann.training.evaluate import evaluate_splits
 from dann.training.loop import train
-from dann.training.trainer import Trainer, load_pair
 
 SEEDS = (0, 1, 2)
 # Of accuracy, above source only and, where that is the claim, above DANN. A method may fail at a single seed, where an
@@ -122,7 +123,7 @@ def accuracies(
     pair, found = load_pair(config.data), []
     for seed in SEEDS:
         with torch.random.fork_rng():
-            trainer = Trainer.of(config, pair, seed, torch.device("cpu"))
+            trainer = build_trainer(config, pair, seed, torch.device("cpu"))
             train(
                 trainer,
                 steps=STEPS,
@@ -131,7 +132,7 @@ def accuracies(
                 evaluate_every=STEPS,
                 evaluate=lambda _: None,
             )
-        found.append(trainer.scores()[f"{split}_test"].accuracy)
+        found.append(evaluate_splits(trainer)[f"{split}_test"].accuracy)
     return np.array(found)
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from dann.errors import BadInput
 from dann.methods.multitask import Multitask
 from dann.networks.all_networks import NETWORKS
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
 
 
 @pytest.mark.parametrize("predict", ["mean", "target"])
@@ -41,9 +41,9 @@ def test_multitask_against_numpy(predict: Any) -> None:
 def test_the_targets_own_classifier_needs_labels() -> None:
     config = config_of(MOONS, method={"name": "multitask", "predict": "target"})
     with pytest.raises(BadInput, match=r"multitask needs labelled target examples: set data\.target_labelled"):
-        Trainer.of(config, load_pair(config.data), 0, torch.device("cpu"))
+        build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
     few = config_of(MOONS, method={"name": "multitask", "predict": "target"}, data={"target_labelled": 1})
-    trainer = Trainer.of(few, load_pair(few.data), 0, torch.device("cpu"))
+    trainer = build_trainer(few, load_pair(few.data), 0, torch.device("cpu"))
     trainer.train()
     trainer.step(0, 0.0)
     assert (trainer.stream.source.domain == 1).sum() == 2  # one of each class

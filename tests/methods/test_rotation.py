@@ -14,8 +14,8 @@ from dann.methods.all_methods import METHODS
 from dann.methods.rotation import Rotation, turn_images
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
-from dann.training.loop import update
-from dann.training.trainer import Trainer, load_pair
+from dann.training.building import build_trainer, load_pair
+from dann.training.trainer import update
 
 
 def test_images_are_turned_by_quarters_in_equal_shares() -> None:
@@ -72,4 +72,4 @@ def test_rotation_refused_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "rotation", Rotation)
     config = config_of(MOONS, method={"name": "rotation"})
     with pytest.raises(BadInput, match="rotation: rotation needs square images"):
-        Trainer.of(config, load_pair(config.data), 0, torch.device("cpu"))
+        build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))

@@ -13,7 +13,7 @@ from dann.methods.dann import Dann
 from dann.methods.weighted import WeightedDann
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
-from dann.training.loop import update
+from dann.training.trainer import update
 
 
 def test_weights_of_one_make_plain_dann() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from pretrained_runs import PHOTO, STEPS, setup_of, trained
-from stacked_runs import CPU, in_both_ways, planned
+from stacked_runs import CPU, in_both_ways
 from tiny import Silent
 from torch import nn
 
@@ -22,8 +22,9 @@ from dann.networks.finetuning import FineTuning
 from dann.networks.network import Network
 from dann.runner.planning import launch
 from dann.runner.records import read_records
-from dann.training import trainer as build
-from dann.training.trainer import load_pair
+from dann.training import building
+from dann.training.building import load_pair
+from dann.training.evaluate import evaluate_splits
 
 
 def backbone_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -47,7 +48,7 @@ def test_without_a_section_everything_trains_at_one_rate(weights: str, domains: 
 def test_a_frozen_backbone_stays_bit_for_bit(
     norm: str, weights: str, domains: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "_constant", lambda *_: False)
+    monkeypatch.setattr(building, "_is_constant", lambda *_: False)
     trainer = setup_of(weights, {"backbone": 0, "norm": norm})
     before = {name: value.clone() for name, value in trainer.method.state_dict().items()}
     after = trained(trainer)
@@ -118,11 +119,11 @@ def test_cached_features_of_a_frozen_backbone_equal_those_of_each_step(
     states, scores = [], []
     for once in (True, False):
         if not once:
-            monkeypatch.setattr(build, "_constant", lambda *_: False)
+            monkeypatch.setattr(building, "_is_constant", lambda *_: False)
         trainer = setup_of(weights, {"backbone": 0, "norm": "frozen"}, method=method, network=network)
         assert (trainer.method.network.backbone is None) == once
         states.append(trained(trainer))
-        scores.append(trainer.scores())
+        scores.append(evaluate_splits(trainer))
     assert set(states[0]) == {name for name in states[1] if ".backbone." not in name}
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=2e-4, atol=2e-5, msg=name)
@@ -176,19 +177,6 @@ def test_a_phase_that_steps_only_frozen_parameters_is_skipped(weights: str, doma
     after = trained(trainer, stop=STEPS // 2)
     assert all(torch.equal(value, before[name]) for name, value in backbone_state(after).items())
     assert not torch.equal(after["network.classifier.0.weight"], before["network.classifier.0.weight"])
-
-
-def test_a_resumed_run_goes_on_as_an_unbroken_one(weights: str, domains: None, tmp_path: Path) -> None:
-    from dann.training.checkpoint import load, save
-
-    options = {"start": 0.25, "gradual": 0.5, "backbone": 0.5}
-    unbroken, resumed = setup_of(weights, options), setup_of(weights, options)
-    trained(unbroken, stop=4)
-    save(tmp_path / "checkpoint.pt", unbroken.method, unbroken.optimizer, 4)
-    expected = trained(unbroken, start=4)
-    assert load(tmp_path / "checkpoint.pt", resumed.method, resumed.optimizer) == 4
-    state = trained(resumed, start=4)
-    assert all(torch.equal(value, expected[name]) for name, value in state.items())
 
 
 def test_heads_are_as_their_names_say() -> None:
@@ -331,12 +319,12 @@ def test_a_finished_run_is_loaded_with_its_backbone(
 
 def test_a_backbone_is_not_trained_in_a_stack(weights: str, domains: None) -> None:
 
-    from dann.training.stacking.grouping import stacked
+    from dann.training.stacking.stackable import should_stack
 
     trainer = setup_of(weights, {"start": 0.5}, train={"steps": 4, "replicas": 2})
-    assert not stacked(planned([_config(weights, {"start": 0.5})] * 2, [0, 1]), trainer)
+    assert not should_stack([_config(weights, {"start": 0.5})] * 2, trainer)
     probe = {"backbone": 0, "norm": "frozen"}
-    assert stacked(planned([_config(weights, probe)] * 2, [0, 1]), setup_of(weights, probe))
+    assert should_stack([_config(weights, probe)] * 2, setup_of(weights, probe))
 
 
 def _config(weights: str, finetune: dict[str, Any]) -> Any:
@@ -385,14 +373,16 @@ def test_stochastic_norm_refuses_layers_that_do_more(weights: str, domains: None
 
 
 def test_the_cache_distinguishes_weights_data_and_number_formats(weights: str, domains: None, tmp_path: Path) -> None:
-    from dann.training.frozen_features import embedded
+    from dann.training.frozen_features import extract_features
 
     def features(scale: float = 1.0, rows: int = 9, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         trainer = setup_of(weights, {"backbone": 1.0})
         backbone, split = trainer.method.network.backbone, trainer.splits["target_test"]
         with torch.no_grad():
             backbone.model.conv1.weight.mul_(scale)
-        return embedded(split.take(torch.arange(len(split))[-rows:]), backbone, trainer.feed.raw, CPU, dtype).x
+        return extract_features(
+            split.take(torch.arange(len(split))[-rows:]), backbone, trainer.inputs.raw, CPU, dtype
+        ).x
 
     first, again = features(), features()
     assert torch.equal(first, again) and not torch.allclose(first, features(scale=1.1))

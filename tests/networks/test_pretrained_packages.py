@@ -22,7 +22,7 @@ from dann.data.transforms.transform import Transform, TransformOptions
 from dann.errors import BadInput
 from dann.networks.all_networks import NETWORKS
 from dann.runner.planning import launch
-from dann.training.trainer import load_pair
+from dann.training.building import load_pair
 
 REAL = Path(os.environ.get("DANN_DATA", "nowhere")) / "office_caltech10"
 

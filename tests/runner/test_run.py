@@ -1,6 +1,5 @@
 """Whole runs: what must not matter does not, interruption loses nothing, and the files are all there."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from dann.config.schema import Config, resolve
 from dann.runner import executor as execute
 from dann.runner import planning as launch
 from dann.runner.records import read_record, read_records
-from dann.training import checkpoint
+from dann.training.building import build_trainer, load_pair
 from dann.training.evaluate import evaluate
-from dann.training.trainer import Trainer, load_pair
 
 CPU = torch.device("cpu")
 
@@ -43,61 +41,6 @@ DIGITS = {
     "data": {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "batch_size": 16, "transform": {"shift": 1}},
     "network": {"name": "mnist", "batch_norm": True, "dropout": 0.5},
 }
-
-
-@pytest.mark.parametrize("base", [DIAGNOSED, DIGITS | DIAGNOSED], ids=["moons", "digits"])
-def test_interrupted_run_resumes_exactly(base: dict[str, Any], tmp_path: Path) -> None:
-    file = write_tiny(tmp_path / "tiny.yaml", seeds=[3], base=base)
-    launched(file, tmp_path / "whole", Silent(), only="DANN")
-    with pytest.raises(KeyboardInterrupt):
-        launched(file, tmp_path / "broken", Silent(stop_at=10), only="DANN")
-    assert not list((tmp_path / "broken").rglob("record.json"))
-    resumed = launched(file, tmp_path / "broken", Silent(), only="DANN")
-    assert resumed.starts == [8]  # the checkpoint before step 10
-    whole, broken = tmp_path / "whole/dann/seed-3", tmp_path / "broken/dann/seed-3"
-    for name, value in weights(whole).items():
-        assert torch.equal(value, weights(broken)[name]), name
-    one, other = read_record(whole), read_record(broken)
-    assert one.evaluations == other.evaluations and one.losses == other.losses and one.confusion == other.confusion
-    assert len(loss_steps(broken)) == len(set(loss_steps(broken))) == 6
-    steps = [json.loads(line)["step"] for line in (broken / "metrics.jsonl").read_text().splitlines()]
-    assert steps == sorted(steps) and steps.count(10) == 1
-    assert np.array_equal(np.load(whole / "features.npz")["features"], np.load(broken / "features.npz")["features"])
-
-
-def loss_steps(folder: Path) -> list[int]:
-    """The steps of the label loss in TensorBoard."""
-    return [event.step for event in EventAccumulator(str(folder)).Reload().Scalars("loss/label")]
-
-
-def test_interrupted_before_the_first_checkpoint_starts_anew(tmp_path: Path) -> None:
-    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
-    with pytest.raises(KeyboardInterrupt):
-        launched(file, tmp_path / "runs", Silent(stop_at=2), only="DANN")
-    assert launched(file, tmp_path / "runs", Silent(), only="DANN").starts == [0]
-    assert loss_steps(tmp_path / "runs/dann/seed-0") == [2, 4, 6, 8, 10, 12]
-
-
-def test_interrupted_after_the_last_step_still_finishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], base=DIAGNOSED)
-    finish = execute.finish
-    monkeypatch.setattr(execute, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        launched(file, tmp_path / "runs", Silent(), only="DANN")
-    monkeypatch.setattr(execute, "finish", finish)
-    assert launched(file, tmp_path / "runs", Silent(), only="DANN").starts == [12]
-    launched(file, tmp_path / "whole", Silent(), only="DANN")
-    one, other = (read_record(tmp_path / place / "dann/seed-0") for place in ("runs", "whole"))
-    assert one.confusion == other.confusion and one.evaluations == other.evaluations
-
-
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(execute, "train", interrupted)
-    assert main(["run", str(write_tiny(tmp_path / "tiny.yaml")), "--out", str(tmp_path)]) == 130
-    assert capsys.readouterr().err == "dann: stopped; the same command continues from the last checkpoint\n"
 
 
 def test_running_twice_repeats_nothing(tmp_path: Path) -> None:
@@ -148,7 +91,7 @@ def test_evaluating_and_logging_more_often_changes_nothing(tmp_path: Path) -> No
 def test_weights_and_batches_are_shared_by_all_methods_of_a_seed() -> None:
     dann, source_only = configured(), configured(method={"name": "source_only"})
     pair = load_pair(dann.data)
-    one, other = Trainer.of(dann, pair, 0, CPU), Trainer.of(source_only, pair, 0, CPU)
+    one, other = build_trainer(dann, pair, 0, CPU), build_trainer(source_only, pair, 0, CPU)
     for name, value in other.method.network.state_dict().items():
         assert torch.equal(value, one.method.network.state_dict()[name])
     assert all(torch.equal(a, b) for a, b in zip(one.stream[5][:4], other.stream[5][:4], strict=True))
@@ -156,7 +99,7 @@ def test_weights_and_batches_are_shared_by_all_methods_of_a_seed() -> None:
 
 def test_chunks_of_an_evaluation_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     config = configured(**DIGITS)
-    trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
+    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     split = trainer.splits["target_test"]
     scores = []
     for chunk in (1000, 7):
@@ -195,7 +138,7 @@ FOUND = {
 }
 
 
-def test_record_tells_all(tmp_path: Path) -> None:
+def test_the_record_is_complete(tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", base=DIGITS | DIAGNOSED)
     launched(file, tmp_path / "runs", Silent(), only="DANN", seeds=[0])
     folder = tmp_path / "runs/dann/seed-0"
@@ -251,17 +194,6 @@ def _plugins(path: Path) -> set[str]:
             for value in event.summary.value}  # fmt: skip
 
 
-def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    config = configured()
-    trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
-    path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, trainer.method, trainer.optimizer, 5)
-    assert checkpoint.load(path, trainer.method, trainer.optimizer) == 5
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(launch.BadInput, match=r"checkpoint.pt: cannot be restored"):
-        checkpoint.load(path, trainer.method, trainer.optimizer)
-
-
 def test_diverged_run_is_recorded_and_said(tmp_path: Path, capsys: Any) -> None:
     base = {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}} | DIAGNOSED
     file = write_tiny(tmp_path / "tiny.yaml", base=base, seeds=[0])
@@ -285,7 +217,7 @@ def test_both_precisions_train(precision: str, tmp_path: Path) -> None:
 def test_a_gpu_sees_the_batches_of_the_cpu() -> None:
     config = configured(**DIGITS)
     pair = load_pair(config.data)
-    one, other = (Trainer.of(config, pair, 0, torch.device(name)).stream[3] for name in ("cpu", "cuda"))
+    one, other = (build_trainer(config, pair, 0, torch.device(name)).stream[3] for name in ("cpu", "cuda"))
     assert all(torch.allclose(a, b.cpu(), atol=1e-6) for a, b in zip(one, other, strict=True))
 
 

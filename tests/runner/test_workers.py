@@ -1,4 +1,4 @@
-"""Worker processes: each unit is done once and told in order, and no process is left whatever happens; the display."""
+"""Worker processes: each unit is done once and reported in order, and none is left behind; the progress display."""
 
 import errno
 import io
@@ -19,11 +19,11 @@ from rich.console import Console
 from dann.cli.terminal import Progress
 from dann.config.experiment import Run
 from dann.errors import BadInput
-from dann.runner import workers as jobs
+from dann.runner import workers
 
 
 class Heard:
-    """An observer that keeps what it is told, and may break off at a call."""
+    """An observer that keeps all calls, and may break off at one."""
 
     def __init__(self, stop_at: str | None = None) -> None:
         self.stop_at, self.calls = stop_at, []
@@ -40,8 +40,8 @@ def run(seed: int) -> Run:
     return Run(None, "DANN", seed, {})
 
 
-def tell_all(unit: int, observer: Any) -> None:
-    """A unit that tells of everything there is."""
+def report_all(unit: int, observer: Any) -> None:
+    """A unit that makes every call of the observer."""
     process = multiprocessing.current_process()
     data = {"pid": os.getpid(), "daemon": process.daemon, "threads": torch.get_num_threads()}
     observer.loaded(data | {"folder": os.getcwd(), "variable": os.environ.get("DANN_TEST")})
@@ -86,8 +86,8 @@ def deaf(unit: int, observer: Any) -> None:
 
 
 def endless(folder: Path) -> None:
-    jobs.PRELOADED = ["dann.runner.workers"]  # a server of its own need not import more
-    jobs.spread([1], partial(one_fails, folder=folder, fail=die), 1, Heard())
+    workers.PRELOADED = ["dann.runner.workers"]  # a server of its own need not import more
+    workers.spread([1], partial(one_fails, folder=folder, fail=die), 1, Heard())
 
 
 def gone(pid: int) -> bool:
@@ -101,16 +101,16 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_each_unit_is_done_once_and_told_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    jobs.spread([], tell_all, 2, Heard())
+def test_each_unit_is_done_once_and_reported_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    workers.spread([], report_all, 2, Heard())
     monkeypatch.setenv("DANN_TEST", "set after the server of workers started")
     monkeypatch.chdir(tmp_path)
     observer = Heard()
-    jobs.spread(range(5), tell_all, 2, observer)
+    workers.spread(range(5), report_all, 2, observer)
     for unit in range(5):
-        told = [call for call in observer.calls if call[0] != "loaded" and call[1] == run(unit)]
+        calls = [call for call in observer.calls if call[0] != "loaded" and call[1] == run(unit)]
         steps = [("advanced", run(unit), step, {"label": step / 2}) for step in (1, 2, 3)]
-        assert told == [("started", run(unit), 0, 3), *steps, ("finished", run(unit), None, True)]
+        assert calls == [("started", run(unit), 0, 3), *steps, ("finished", run(unit), None, True)]
     loaded = [data for call, data, *_ in observer.calls if call == "loaded"]
     pids = {data.pop("pid") for data in loaded}
     assert len(pids) <= 2 and os.getpid() not in pids and all(map(gone, pids))
@@ -131,7 +131,7 @@ def test_each_unit_is_done_once_and_told_in_order(monkeypatch: pytest.MonkeyPatc
 )
 def test_what_the_command_line_knows_is_raised_as_it_was(error: BaseException, tmp_path: Path) -> None:
     with pytest.raises(type(error)) as raised:
-        jobs.spread(range(3), partial(one_fails, folder=tmp_path, fail=partial(fail_with, error)), 2, Heard())
+        workers.spread(range(3), partial(one_fails, folder=tmp_path, fail=partial(fail_with, error)), 2, Heard())
     assert type(raised.value) is type(error) and raised.value.args == error.args
     assert getattr(raised.value, "filename", None) == getattr(error, "filename", None)
     assert_all_ended(tmp_path)
@@ -147,13 +147,13 @@ def assert_all_ended(folder: Path) -> None:
 def test_another_exception_comes_with_its_trace(tmp_path: Path) -> None:
     fail = partial(fail_with, ValueError("a surprise"))
     with pytest.raises(RuntimeError, match=r"(?s)in a worker process:.*in fail_with.*ValueError: a surprise"):
-        jobs.spread(range(3), partial(one_fails, folder=tmp_path, fail=fail), 2, Heard())
+        workers.spread(range(3), partial(one_fails, folder=tmp_path, fail=fail), 2, Heard())
     assert_all_ended(tmp_path)
 
 
-def test_killed_worker_is_told(tmp_path: Path) -> None:
+def test_a_killed_worker_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as raised:
-        jobs.spread(range(3), partial(one_fails, folder=tmp_path, fail=die), 2, Heard())
+        workers.spread(range(3), partial(one_fails, folder=tmp_path, fail=die), 2, Heard())
     assert str(raised.value) == (
         "a worker process ended unexpectedly (killed by signal 9, perhaps for want of memory): "
         "try fewer --jobs; the same command continues"
@@ -163,15 +163,15 @@ def test_killed_worker_is_told(tmp_path: Path) -> None:
 
 def test_interruption_ends_the_workers(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        jobs.spread([1], partial(one_fails, folder=tmp_path, fail=die), 2, Heard(stop_at="advanced"))
+        workers.spread([1], partial(one_fails, folder=tmp_path, fail=die), 2, Heard(stop_at="advanced"))
     assert_all_ended(tmp_path)
 
 
 def test_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "GRACE", 0.2)
+    monkeypatch.setattr(workers, "GRACE", 0.2)
     observer = Heard(stop_at="loaded")
     with pytest.raises(KeyboardInterrupt):
-        jobs.spread([0], deaf, 1, observer)
+        workers.spread([0], deaf, 1, observer)
     assert gone(observer.calls[0][1]["pid"]) and not multiprocessing.active_children()
 
 

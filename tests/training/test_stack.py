@@ -7,29 +7,27 @@ import pytest
 import torch
 import yaml
 from method_cases import OPTIONS
-from stacked_runs import CPU, DIGITS, assert_same_state, in_both_ways, in_double_precision, planned
+from stacked_runs import CPU, DIGITS, InTurn, assert_same_state, in_both_ways, planned
 from tiny import MOONS, Silent, config_of, write_tiny
 from torch import nn
 
 from dann.config.experiment import Run, merged, read_experiment
 from dann.data.domain import Split
-from dann.data.loading.stream import Batch
 from dann.data.store import Held
-from dann.diagnostics.gradients import one_step_ahead
+from dann.diagnostics.gradients import measure_next_step
 from dann.errors import BadInput
 from dann.functional.adversarial import reverse_gradient
 from dann.methods.all_methods import METHODS
-from dann.methods.dann import Dann
 from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
-from dann.networks.dropout import Dropout, drawn_from
-from dann.networks.network import Network
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
-from dann.training.checkpoint import load, save
-from dann.training.stacking.grouping import differing, pays, stacked, units
+from dann.training.building import build_trainer, load_pair
+from dann.training.device import reseed
+from dann.training.stacking.dropout import replace_dropout
+from dann.training.stacking.grouping import differing_numbers, group_runs
 from dann.training.stacking.stack import Stack
-from dann.training.trainer import Trainer, load_pair
+from dann.training.stacking.stackable import NUMBERS, is_faster, should_stack
 
 SGD = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.0}}
 
@@ -72,8 +70,8 @@ def test_on_a_gpu_too(case: str, in_double: None) -> None:
 
 def test_bf16_stacks_stay_close_to_separate_runs() -> None:
     configs = [config_of(DIGITS, method={"weight": weight}, train={"precision": "bf16"}) for weight in (0.5, 1.0)]
-    trainers = [[Trainer.of(config, load_pair(config.data), 0, CPU) for config in configs] for _ in range(2)]
-    stack = Stack(trainers[0], differing(planned(configs, [0, 0])), ["", ""])
+    trainers = [[build_trainer(config, load_pair(config.data), 0, CPU) for config in configs] for _ in range(2)]
+    stack = Stack(trainers[0], differing_numbers(configs), ["", ""])
     stack.train()
     for trainer in trainers[1]:
         trainer.train()
@@ -83,28 +81,9 @@ def test_bf16_stacks_stay_close_to_separate_runs() -> None:
         torch.testing.assert_close(values, torch.cat([terms[name] for terms in apart]), rtol=0.02, atol=0.02)
 
 
-class InTurn(Dann):
-    """Steps the network, then the heads: phases whose parameters differ, one of which is never stepped."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__(network)
-        self.temperature = nn.Parameter(torch.tensor(1.5))
-        self.unused = nn.Parameter(torch.tensor(1.0))
-
-    def phases(self, progress: float) -> tuple[str, ...]:
-        return "network", "heads"
-
-    def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, torch.Tensor]:
-        terms = super().forward(batch, progress, phase)
-        return {f"{phase} {name}": term * self.temperature**2 + self.unused for name, term in terms.items()}
-
-    def phase_parameters(self, phase: str) -> list[nn.Parameter]:
-        return [*(self.network if phase == "network" else self.discriminator).parameters(), self.temperature]
-
-
 @pytest.mark.parametrize("optimizer", [{}, {"name": "sgd", "lr": 0.05, "momentum": 0.9}])
 def test_each_phase_steps_its_parameters(
-    optimizer: dict[str, Any], in_double: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    optimizer: dict[str, Any], in_double: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(METHODS, "in_turn", InTurn)
     configs = [config_of(MOONS, method={"name": "in_turn"}, optimizer=optimizer)] * 2
@@ -112,17 +91,6 @@ def test_each_phase_steps_its_parameters(
     stack, separate = in_both_ways(configs, pair, steps=3)
     assert_same_state(stack, separate)
     assert stack.parameters["unused"].tolist() == [1.0, 1.0]
-    resumed = []
-    for number, trainer in enumerate(stack.trainers):  # the optimisers' states are stacked again, each replica's own
-        save(tmp_path / f"{number}.pt", trainer.method, trainer.optimizer, 3)
-        resumed.append(Trainer.of(configs[number], pair, trainer.seed, CPU))
-        in_double_precision(resumed[-1])
-        assert load(tmp_path / f"{number}.pt", resumed[-1].method, resumed[-1].optimizer) == 3
-    again = Stack(resumed, {}, ["", ""])
-    for learner in (again, *separate):
-        learner.train()
-        learner.step(3, 0.3)
-    assert_same_state(again, separate)
 
 
 def test_runs_of_a_stack_are_diagnosed_as_separate_ones(in_double: None) -> None:
@@ -131,8 +99,8 @@ def test_runs_of_a_stack_are_diagnosed_as_separate_ones(in_double: None) -> None
     stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=2)
     stack.hand_back()
     for ours, theirs in zip(stack.trainers, separate, strict=True):
-        found = one_step_ahead(ours, 2, 0.2)
-        assert found == pytest.approx(one_step_ahead(theirs, 2, 0.2), rel=1e-5) and found["gradient_transfer"] > 0
+        found = measure_next_step(ours, 2, 0.2)
+        assert found == pytest.approx(measure_next_step(theirs, 2, 0.2), rel=1e-5) and found["gradient_transfer"] > 0
 
 
 def test_in_float32_it_does_so_to_rounding() -> None:
@@ -180,11 +148,11 @@ def test_sparse_inputs_are_used_where_nothing_but_their_weights_changes(tmp_path
         (False, {"data": {"transform": {"normalise": "standard"}}}),
     ]:
         config = config_of(plain, **change)
-        trainers = [Trainer.of(config, pair, seed, CPU) for seed in (0, 1)]
+        trainers = [build_trainer(config, pair, seed, CPU) for seed in (0, 1)]
         assert (Stack(trainers, {}, ["", ""]).sparse is not None) == expected, change
     trainers[0].method.reads_inputs = True
     config = config_of(plain)
-    trainers = [Trainer.of(config, pair, seed, CPU) for seed in (0, 1)]
+    trainers = [build_trainer(config, pair, seed, CPU) for seed in (0, 1)]
     trainers[0].method.reads_inputs = True
     assert Stack(trainers, {}, ["", ""]).sparse is None
 
@@ -212,27 +180,28 @@ def test_reversal_takes_a_weight_for_each_replica() -> None:
     torch.testing.assert_close(x.grad, (-weight)[:, None].expand(3, 4), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("channels", [False, True])
-def test_dropout_is_that_of_torch(channels: bool) -> None:
-    x = torch.rand(5, 6, 4, 3) + 1
-    ours, theirs = Dropout(0.4, channels), nn.Dropout2d(0.4) if channels else nn.Dropout(0.4)
-    outputs = []
-    for layer in (ours, theirs):
-        torch.manual_seed(7)
-        outputs.append((layer(x), layer(x)))
-    for one, other in zip(*outputs, strict=True):
-        assert torch.equal(one, other)
-    assert torch.equal(ours.eval()(x), x)
+GPU = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU"))
 
 
-def test_dropout_in_a_stack_draws_what_each_replica_draws() -> None:
-    x, layer = torch.ones(3, 5, 6), Dropout(0.5)
-    generators = [torch.Generator().manual_seed(seed) for seed in (1, 2, 3)]
-    with drawn_from(generators):
-        first, second = (torch.vmap(layer, randomness="different")(x) for _ in range(2))
-    for seed in (1, 2, 3):
-        torch.manual_seed(seed)
-        assert torch.equal(first[seed - 1], layer(x[0])) and torch.equal(second[seed - 1], layer(x[0]))
+@pytest.mark.parametrize("device", ["cpu", GPU])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("layer", [nn.Dropout(0.4), nn.Dropout2d(0.4), nn.Dropout(1.0)], ids=str)
+def test_dropout_in_a_stack_draws_what_each_replica_draws(
+    layer: nn.Module, layout: torch.memory_format, device: str
+) -> None:
+    x = (torch.rand(3, 5, 6, 4, 2, device=device) + 1).contiguous(memory_format=torch.contiguous_format)
+    each = [replica.contiguous(memory_format=layout) for replica in x]
+    x = torch.stack(each)
+    generators = [torch.Generator(device).manual_seed(seed) for seed in (1, 2, 3)]
+    stacked = nn.Sequential(layer)
+    assert replace_dropout(stacked, generators) and not isinstance(stacked[0], type(layer))
+    before = torch.random.get_rng_state()
+    first, second = (torch.vmap(stacked, randomness="different")(x) for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for replica, one, other in zip(each, first, second, strict=True):
+        reseed(torch.device(device), [1, 2, 3][[r is replica for r in each].index(True)])
+        assert torch.equal(layer(replica), one) and torch.equal(layer(replica), other)
+    assert torch.equal(stacked.eval()(x), x) and not replace_dropout(nn.Sequential(nn.ReLU()), generators)
 
 
 # What is stacked
@@ -253,17 +222,17 @@ def test_runs_that_differ_in_numbers_share_a_unit() -> None:
         config_of(MOONS),
     ]
     made = planned(different, [0] * len(different))
-    parts = [sorted(int(each.run.variant) for each in unit) for unit in units(made, 1)]
+    parts = [sorted(int(each.run.variant) for each in unit) for unit in group_runs(made, 1)]
     assert parts == [[0, 1, 2, 3], [4], [5], [6], [7], [8], [9]]
-    shared = [len(unit) for unit in units(planned([config_of(MOONS, **auto)] * 7, list(range(7))), 2)]
+    shared = [len(unit) for unit in group_runs(planned([config_of(MOONS, **auto)] * 7, list(range(7))), 2)]
     assert shared == [4, 3]  # each worker has its part
     at_most = config_of(MOONS, train={"replicas": 3})
-    assert [len(unit) for unit in units(planned([at_most] * 7, list(range(7))), 2)] == [3, 3, 1]
+    assert [len(unit) for unit in group_runs(planned([at_most] * 7, list(range(7))), 2)] == [3, 3, 1]
 
 
 def test_equal_optimisers_lie_side_by_side() -> None:
     configs = [config_of(MOONS, train={"replicas": "auto"}, optimizer={"lr": rate}) for rate in (0.1, 0.2, 0.1, 0.2)]
-    (unit,) = units(planned(configs, [0, 0, 1, 1]), 1)
+    (unit,) = group_runs(planned(configs, [0, 0, 1, 1]), 1)
     assert [each.config.optimizer.model_dump()["lr"] for each in unit] == [0.1, 0.1, 0.2, 0.2]
 
 
@@ -273,31 +242,31 @@ def test_stacks_are_for_little_arithmetic_without_convolutions() -> None:
         (False, config_of(MOONS, network={"hidden": 10**6})),
         (False, config_of(DIGITS)),
     ]:
-        trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
+        trainer = build_trainer(config, load_pair(config.data), 0, CPU)
         trainer.train()
-        assert pays(planned([config] * 2, [0, 1]), trainer) == expected
+        assert is_faster([config] * 2, trainer) == expected
         assert trainer.method.training
 
 
 def test_sparse_inputs_cost_a_stack_no_arithmetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "dann.training.stacking.grouping.LIGHT", 10_000
+        "dann.training.stacking.stackable.LIGHT", 10_000
     )  # 60 inputs × 8 units × 4 examples × 6 are more
     config = config_of(merged(MOONS, SGD) | {"data": bags(tmp_path)})
     adam = config_of(MOONS | {"data": bags(tmp_path)})
-    trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
-    assert pays(planned([config, config], [0, 1]), trainer)
-    assert not pays(planned([config, adam], [0, 1]), trainer)
+    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
+    assert is_faster([config, config], trainer)
+    assert not is_faster([config, adam], trainer)
 
 
 @pytest.mark.parametrize(("replicas", "together"), [("auto", False), (3, False)])
 def test_streamed_examples_are_not_stacked(replicas: Any, together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(MOONS, train={"replicas": replicas})
-    trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
-    assert stacked(planned([config] * 2, [0, 1]), trainer)
-    assert not stacked(planned([config], [0]), trainer)
+    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
+    assert should_stack([config] * 2, trainer)
+    assert not should_stack([config], trainer)
     monkeypatch.setattr(Held, "streamed", True)
-    assert stacked(planned([config] * 2, [0, 1]), trainer) == together
+    assert should_stack([config] * 2, trainer) == together
 
 
 # In an experiment
@@ -347,60 +316,41 @@ def test_a_stack_shares_its_time_out(lambdas: Path, tmp_path: Path, monkeypatch:
         assert [record.seconds for record in records] == [48.0] * 6  # 6 logs of a run
 
 
-def test_a_checkpoint_holds_one_replica(lambdas: Path, tmp_path: Path) -> None:
-    sizes = {}
-    for name, replicas in (("together", "auto"), ("apart", "1")):
-        launched(lambdas, tmp_path / name, Silent(), [f"train.replicas={replicas}"])
-        sizes[name] = [path.stat().st_size for path in sorted((tmp_path / name).rglob("checkpoint.pt"))]
-    assert len(sizes["apart"]) == 6 and sizes["together"] == pytest.approx(sizes["apart"], rel=0.02)
-
-
-def test_an_interrupted_stack_ends_as_the_unbroken_one(lambdas: Path, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        launched(lambdas, tmp_path / "broken", Silent(stop_at=10), ["train.replicas=auto"])
-    again = Silent()
-    broken = launched(lambdas, tmp_path / "broken", again, ["train.replicas=auto"])
-    assert again.starts == [8, 8, 0, 0, 0, 0]
-    whole = launched(lambdas, tmp_path / "whole", Silent(), ["train.replicas=auto"])
-    for one, other in zip(broken, whole, strict=True):
-        assert one.evaluations == other.evaluations and one.losses == other.losses
-
-
-def test_runs_begun_apart_go_on_together_from_where_each_is(lambdas: Path, tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        launched(lambdas, tmp_path / "runs", Silent(stop_at=10), ["train.replicas=3"])
-    (tmp_path / "runs/source-only/seed-1.unfinished/checkpoint.pt").unlink()
-    again = Silent()
-    records = launched(lambdas, tmp_path / "runs", again, ["train.replicas=3"])
-    assert sorted(again.starts[:2]) == [0, 8]
-    assert [record.evaluations[-1]["step"] for record in records] == [12] * 6
-
-
 def test_replicas_are_a_number_or_auto(tmp_path: Path) -> None:
     for wrong in (0, "all", 1.5):
         with pytest.raises(BadInput, match=r"train\.replicas: should be auto or a whole number from 1 on, not"):
             config_of(MOONS, train={"replicas": wrong})
 
 
-def test_hyper_parameters_are_attributes_of_their_names() -> None:
+def test_numbers_of_a_stack_are_floats_and_attributes_of_their_names() -> None:
     """So that a stack can give each replica its own."""
     from method_cases import OF_BACKBONES
 
-    for name in METHODS:
+    assert set(METHODS) - set(NUMBERS) == {"vada", "delta"}  # both call torch.autograd.grad within forward
+    for name, numbers in NUMBERS.items():
         config = config_of(yaml.safe_load(yaml.safe_dump(MOONS)), method={"name": name} | OPTIONS.get(name, {}))
         network = {"batch_norm": True} if name not in OF_BACKBONES else {"model": "resnet18", "weights": "none"}
         kind = "mnist" if name not in OF_BACKBONES else "torchvision"
         method = config.method.build(METHODS, NETWORKS[kind]((3, 32, 32), 2, **network))
-        for key, value in config.method.options().items():
-            if isinstance(value, float):
-                assert getattr(method, key) == value, (name, key)
+        options = config.method.options()
+        for key in numbers:
+            assert getattr(method, key) == options[key], (name, key)
+            assert isinstance(options[key], float)
+
+
+def test_a_method_that_is_not_listed_trains_run_by_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "in_turn", InTurn)
+    unlisted = config_of(MOONS, method={"name": "in_turn"}, train={"replicas": 4})
+    assert [len(unit) for unit in group_runs(planned([unlisted] * 3, [0, 1, 2]), 1)] == [1, 1, 1]
+    monkeypatch.setitem(NUMBERS, "in_turn", ())
+    assert [len(unit) for unit in group_runs(planned([unlisted] * 3, [0, 1, 2]), 1)] == [3]
 
 
 def test_split_of_a_stack_is_shared(tmp_path: Path) -> None:
     config = config_of(MOONS)
     pair = load_pair(config.data)
-    first = Trainer.of(config, pair, 0, CPU)
-    second = Trainer.of(config, pair, 1, CPU, first)
+    first = build_trainer(config, pair, 0, CPU)
+    second = build_trainer(config, pair, 1, CPU, first)
     assert isinstance(first.stream.source, Split) and second.stream.source is first.stream.source
     assert second.stream.transforms is first.stream.transforms
     assert not torch.equal(second.stream[0].source_x, first.stream[0].source_x)

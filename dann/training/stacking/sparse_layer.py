@@ -14,13 +14,13 @@ from dann.data.domain import Split
 from dann.data.transforms.transform import Transform
 from dann.training.trainer import Trainer
 
-SPARSE = 0.1  # largest share of values that are not zero
-FEW = 8  # inputs occurring in a step are few if they are less than one in so many
-EXAMINED = 200  # examples of each side from which that share is taken
+SPARSE = 0.1  # the largest share of values that are not zero
+FEW = 8  # the inputs that occur in a step are few if they are less than one in eight
+EXAMINED = 200  # examples of each side from which that share is estimated
 
 
-def suits(trainers: Sequence[Trainer]) -> bool:
-    """Whether a stack of the setups may have a ``SparseLayer``: network, method, optimisers and data permit it."""
+def suits_sparse_layer(trainers: Sequence[Trainer]) -> bool:
+    """Whether network, method, optimisers and data of a stack permit a ``SparseLayer``."""
     method = trainers[0].method
     features = method.network.features
     if not (isinstance(features, nn.Sequential) and len(features) and isinstance(features[0], nn.Linear)):
@@ -54,11 +54,11 @@ def _sides(trainer: Trainer) -> list[tuple[Split, Transform]]:
 class SparseLayer:
     """Computes and steps the stacked weights W of a linear first layer, X Wᵀ and W ← W − lr gᵀ X, with X sparse.
 
-    So a step reads and writes the weights of the inputs that occur in its batches, and no others. That is all that
-    plain gradient descent changes; with momentum or weight decay the other weights would change too.
+    So a step reads and writes only the weights of the inputs that occur in its batches. Plain gradient descent changes
+    no others; momentum or weight decay would.
 
     Args:
-        weight: of the layer, stacked: shape ``(R, H, D)``. Its memory is laid out anew.
+        weight: stacked, shape ``(R, H, D)``; it receives a new memory layout.
         sides: the source's and the target's examples, as the network sees them, ``(N, D)`` each.
     """
 
@@ -71,7 +71,7 @@ class SparseLayer:
 
     @classmethod
     def of(cls, trainers: Sequence[Trainer], weight: Tensor) -> "SparseLayer":
-        """The layer of setups that ``suits`` accepts, whose stacked weights are ``weight``."""
+        """The layer of runs that ``suits_sparse_layer`` accepts, whose stacked weights are ``weight``."""
         return cls(weight, [scipy.sparse.csr_matrix(transform(side.x).to(weight.dtype).numpy())
                             for side, transform in _sides(trainers[0])])  # fmt: skip
 
@@ -79,8 +79,8 @@ class SparseLayer:
         """The layer's outputs before its bias for each replica's examples.
 
         Args:
-            source: places in the source's split, shape ``(R, B)``.
-            target: the same of the target's, shape ``(R, M)``.
+            source: indices into the source's split, shape ``(R, B)``.
+            target: indices into the target's split, shape ``(R, M)``.
 
         Returns:
             shapes ``(R, B, H)`` and ``(R, M, H)``.
@@ -109,31 +109,33 @@ class SparseLayer:
         assert gradient is not None
         rate = gradient.new_tensor(rates).repeat_interleave(len(gradient) // self.replicas)
         scaled = gradient * rate[:, None]
-        turned = self.x.T.tocsr()
-        occurring = np.flatnonzero(np.diff(turned.indptr))
+        transposed = self.x.T.tocsr()
+        occurring = np.flatnonzero(np.diff(transposed.indptr))
         if FEW * len(occurring) > len(self.weights):
-            _descend(self.weights, turned, scaled)
+            _descend(self.weights, transposed, scaled)
             return
         # The product below passes over all of its output: with few inputs, over a copy of their weights alone.
-        ends = np.append(turned.indptr[occurring], turned.indptr[-1])
-        turned = scipy.sparse.csr_matrix((turned.data, turned.indices, ends), shape=(len(occurring), len(scaled)))
+        ends = np.append(transposed.indptr[occurring], transposed.indptr[-1])
+        transposed = scipy.sparse.csr_matrix(
+            (transposed.data, transposed.indices, ends), shape=(len(occurring), len(scaled))
+        )
         places = torch.from_numpy(occurring)
         weights = self.weights.index_select(0, places)
-        _descend(weights, turned, scaled)
+        _descend(weights, transposed, scaled)
         self.weights.index_copy_(0, places, weights)
 
 
-def _descend(weights: Tensor, turned: scipy.sparse.csr_matrix, gradient: Tensor) -> None:
-    """``weights`` less the product of ``turned`` and ``gradient``, in place."""
-    rows, columns, values = map(torch.from_numpy, (turned.indptr, turned.indices, turned.data))
+def _descend(weights: Tensor, transposed: scipy.sparse.csr_matrix, gradient: Tensor) -> None:
+    """``weights`` less the product of ``transposed`` and ``gradient``, in place."""
+    rows, columns, values = map(torch.from_numpy, (transposed.indptr, transposed.indices, transposed.data))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # torch calls its CSR tensors a beta
-        sparse = torch.sparse_csr_tensor(rows, columns, values, size=turned.shape)
+        sparse = torch.sparse_csr_tensor(rows, columns, values, size=transposed.shape)
         torch.addmm(weights, sparse, gradient, alpha=-1, out=weights)
 
 
 class AddedBias(nn.Module):
-    """What is left of a linear layer whose product is computed elsewhere."""
+    """The bias of a linear layer whose product is computed elsewhere."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -141,7 +143,7 @@ class AddedBias(nn.Module):
 
     @classmethod
     def replace_first(cls, layers: nn.Module) -> None:
-        """Put it in the place of the first of ``layers``, a linear one in a Sequential."""
+        """Replace the first of ``layers``, a linear layer in a Sequential."""
         cast(nn.Sequential, layers)[0] = cls(cast(nn.Sequential, layers)[0])
 
     def forward(self, x: Tensor) -> Tensor:

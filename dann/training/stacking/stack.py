@@ -1,4 +1,4 @@
-"""Several runs that train at once, as one stacked model: seeds of a variant, or variants that differ in numbers."""
+"""A stack: runs that train as one model, such as seeds of a variant, or variants that differ in numbers."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from dann.data.loading.stream import STEP, Batch, derive
-from dann.networks.dropout import Dropout, drawn_from
 from dann.optim import Schedule
 from dann.training.device import autocast, reseed
-from dann.training.stacking.sparse_layer import AddedBias, SparseLayer, suits
+from dann.training.stacking.dropout import replace_dropout
+from dann.training.stacking.sparse_layer import AddedBias, SparseLayer, suits_sparse_layer
 from dann.training.stacking.stacked_stream import StackedStream
 from dann.training.trainer import Trainer, set_rates
 
@@ -21,7 +21,7 @@ class Part(NamedTuple):
     """Replicas ``first`` to ``last`` (exclusive), which share an optimiser because its options are the same.
 
     Args:
-        views: their part of each stacked parameter, by its name: what the optimiser steps.
+        views: their part of each stacked parameter, by name, which the optimiser steps.
     """
 
     first: int
@@ -34,20 +34,20 @@ class Part(NamedTuple):
 class Stack:
     """R runs of one architecture and data section as one model, each with its seed, batches, numbers and optimiser.
 
-    A step gives what the separate runs' steps would, to rounding: ``torch.vmap`` over their stacked parameters. The
-    setups' methods stay usable: their parameters are views of the stacked ones.
+    A step equals the steps of the separate runs to rounding: ``torch.vmap`` over their stacked parameters. The methods
+    of the trainers stay usable: their parameters are views of the stacked ones.
 
     Args:
-        setups: of the R runs.
+        trainers: of the R runs.
         numbers: hyper-parameters of the method that differ, by name, a value for each run.
-        optimizers: a key for each run; those side by side with the same key have the same optimiser and options.
+        optimizers: a key for each run; neighbours with the same key have the same optimiser and options.
     """
 
     def __init__(self, trainers: Sequence[Trainer], numbers: dict[str, list[float]], optimizers: Sequence[str]) -> None:
         self.trainers, self.template, self.device = trainers, deepcopy(trainers[0].method), trainers[0].device
         self.parameters, self.buffers = stack_module_state([trainer.method for trainer in trainers])
         self.sparse: SparseLayer | None = None
-        if suits(trainers):
+        if suits_sparse_layer(trainers):
             self.sparse = SparseLayer.of(trainers, self.parameters["network.features.0.weight"])
             AddedBias.replace_first(self.template.network.features)
         for replica, trainer in enumerate(trainers):
@@ -59,10 +59,11 @@ class Stack:
             [trainer.stream for trainer in trainers], None if self.sparse is None else self.sparse.forward
         )
         self.parts = [self._part(*bounds) for bounds in _bounds(optimizers)]
-        self.drops = any(isinstance(module, Dropout) for module in self.template.modules())
+        self.generators = [torch.Generator(self.device) for _ in trainers]
+        self.has_dropout = replace_dropout(self.template, self.generators)
 
     def _part(self, first: int, last: int) -> Part:
-        """An optimiser like those of the setups, over views of the stacked parameters, with their state."""
+        """An optimiser like those of the runs, over views of the stacked parameters, with their state."""
         optimizers = [trainer.optimizer for trainer in self.trainers[first:last]]
         views = {name: nn.Parameter(tensor.data[first:last]) for name, tensor in self.parameters.items()}
         names = {id(parameter): name for name, parameter in self.trainers[first].method.named_parameters()}
@@ -85,12 +86,13 @@ class Stack:
         for part in self.parts:
             set_rates(part.optimizer, part.schedule(progress))
         batch = self.stream[step]
-        seeds = [derive(trainer.seed, STEP, step) for trainer in (self.trainers if self.drops else self.trainers[:1])]
-        reseed(self.device, seeds[0])  # for random operations other than Dropout
+        reseed(self.device, derive(self.trainers[0].seed, STEP, step))  # for random operations other than dropout
+        if self.has_dropout:
+            for trainer, generator in zip(self.trainers, self.generators, strict=True):
+                generator.manual_seed(derive(trainer.seed, STEP, step))
         terms: dict[str, Tensor] = {}
-        with drawn_from([torch.Generator(self.device).manual_seed(seed) for seed in seeds]):
-            for phase in self.template.phases(progress):
-                terms.update(self._update(batch, progress, phase))
+        for phase in self.template.phases(progress):
+            terms.update(self._update(batch, progress, phase))
         return terms
 
     def _update(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
@@ -132,7 +134,7 @@ class Stack:
         return terms
 
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
-        """Let each replica's method take in what whole splits tell, where it is due."""
+        """Let the method of each replica pass over whole splits, where that is due."""
         for trainer in self.trainers:
             trainer.refresh(before, progress, evaluating)
 
@@ -141,7 +143,7 @@ class Stack:
         return [part.optimizer.param_groups[0]["lr"] for part in self.parts for _ in range(part.first, part.last)]
 
     def hand_back(self) -> None:
-        """Give each setup's optimiser the state of its replica, so that it can be saved."""
+        """Give the optimiser of each run the state of its replica, so that it can be saved."""
         for part in self.parts:
             for replica in range(part.first, part.last):
                 own = self.trainers[replica].optimizer
@@ -158,11 +160,11 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
 
 
 def _own(key: str, value: Any) -> bool:
-    """Whether an entry of an optimiser's state is each replica's own; the count of steps is the same for all."""
+    """Whether each replica has its own value of an entry of an optimiser's state; the step count is shared."""
     return isinstance(value, Tensor) and key != "step"
 
 
 def _bounds(keys: Sequence[str]) -> list[tuple[int, int]]:
-    """First and last (exclusive) places of stretches of equal keys."""
+    """First and last (exclusive) places of each stretch of equal keys."""
     starts = [place for place, key in enumerate(keys) if place == 0 or key != keys[place - 1]]
     return list(zip(starts, [*starts[1:], len(keys)], strict=True))

@@ -1,4 +1,4 @@
-"""The batches of several runs at once."""
+"""Batches of several runs at once."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dann.data.loading.stream import SOURCE, TARGET, Batch, Stream
 
-BLOCK = 64  # steps whose examples are looked up at once
+BLOCK = 64  # steps whose examples are looked up together
 Layer = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -16,15 +16,15 @@ class StackedStream:
     """The batches of R streams over the same examples, along a new first axis.
 
     Args:
-        layer: computes the network's first layer from the examples' places in their splits, ``(R, B)`` and ``(R, M)``;
-            its outputs then stand in the batch in the examples' stead.
+        layer: computes the network's first layer from the indices of the examples in their splits, ``(R, B)`` and
+            ``(R, M)``; the batch then holds its outputs in place of the examples.
     """
 
     def __init__(self, streams: Sequence[Stream], layer: Layer | None = None) -> None:
         self.streams, self.first = streams, streams[0]
         self.layer = self._inputs if layer is None else layer
         transforms = [*self.first.transforms, self.first.view]
-        # What transforms draw is each run's own; a second view is made from the examples before either.
+        # Random transforms draw for each run by itself; a second view is made from the raw examples.
         self.apart = self.first.view is not None or any(each is not None and each.random for each in transforms)
         self.block = lru_cache(maxsize=4)(self._block)
 
@@ -40,7 +40,7 @@ class StackedStream:
         return Batch(source_x, y.to(device), target_x, source.domain[rows].to(device), weight)
 
     def _block(self, side: int, block: int) -> Tensor:
-        """The places of one side's examples in many steps' batches, shape ``(R, BLOCK, B)``."""
+        """The indices of one side's examples in the batches of many steps, shape ``(R, BLOCK, B)``."""
         size = self.first.sizes[side]
         places = [stream.rows(side, block * BLOCK * size, BLOCK * size) for stream in self.streams]
         return torch.stack(places).reshape(-1, BLOCK, size)
@@ -51,7 +51,7 @@ class StackedStream:
     def _read(self, number: int, rows: Tensor) -> Tensor:
         split, transform = (self.first.source, self.first.target)[number], self.first.transforms[number]
         x = split.store.read(split.rows[rows].flatten()).to(self.first.device)
-        x = transform.augmented(x, torch.Generator())  # which draws nothing here
+        x = transform.augmented(x, torch.Generator())  # draws nothing here
         return x.reshape(*rows.shape, *x.shape[1:])
 
 

@@ -1,0 +1,38 @@
+"""Comparison of configurations: whether a run that is there was made with what an experiment file now says."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from dann.config.experiment import flattened
+
+EXECUTION = {"train.replicas"}  # keys that say how runs execute, not what they compute
+_ABSENT = object()
+
+
+def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """The first key in which two configurations differ, with both values, or None; how they execute does not count."""
+    old, new = flattened(one), flattened(other)
+    for key in [*old, *new]:
+        if key not in EXECUTION and old.get(key, _ABSENT) != new.get(key, _ABSENT):
+            return f"{key}: {_shown(old, key)} there, {_shown(new, key)} now"
+    return None
+
+
+def declared_difference(made: Mapping[str, Any], resolved: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """As ``difference``, of what a run was declared with and what is declared now.
+
+    A default that is now written out is no difference; one that is dropped is, because tables know no defaults.
+
+    Args:
+        resolved: the configuration of the run with every default.
+    """
+    if made == now:  # as most are: the rest takes most of the time of a table of many
+        return None
+    defaults, declared = flattened(resolved), flattened(now)
+    written_out = {key: value for key, value in declared.items() if defaults.get(key, _ABSENT) == value}
+    return difference({**made, **written_out}, now)
+
+
+def _shown(mapping: Mapping[str, Any], key: str) -> str:
+    return json.dumps(mapping[key], ensure_ascii=False) if key in mapping else "not set"

@@ -1,0 +1,77 @@
+"""The folder of one run: its name until it is finished, and the checks that it is of this configuration and data."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dann.config.comparison import difference
+from dann.config.migration import WRITTEN_BY, is_old, mark, upgraded
+from dann.config.schema import Config
+from dann.data.pair import Pair
+from dann.errors import BadInput
+from dann.files import write_whole
+from dann.runner.records import RECORD, UNFINISHED, read_record
+from dann.training.checkpoint import CHECKPOINT
+
+CONFIGURATION, DATA = "config.json", "data.json"
+OLD_DATA = {"trunk": "backbone"}  # names of version 0.1
+
+
+def unfinished_folder(place: Path) -> Path:
+    """The folder of a run until it is complete and renamed to ``place``."""
+    return place.with_name(place.name + UNFINISHED)
+
+
+def is_finished(place: Path) -> bool:
+    return (place / RECORD).is_file()
+
+
+def check_configuration(place: Path, config: Config) -> None:
+    """Refuse to go on with a run, or to keep a finished one, of another configuration.
+
+    Raises:
+        BadInput: the configuration differs, or the folder has no record.
+    """
+    if place.exists() and not is_finished(place):
+        raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
+    for folder, file in ((place, RECORD), (unfinished_folder(place), CONFIGURATION)):
+        if (folder / file).is_file():
+            recorded = read_record(folder).config if file == RECORD else _begun_with(folder / file)
+            if changed := difference(recorded, config.model_dump(mode="json")):
+                raise BadInput(
+                    f"{folder} is of another configuration ({changed}): give another --out or remove that folder"
+                )
+
+
+def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | None) -> None:
+    """Write the configuration and the checksums of the data into an unfinished run's folder.
+
+    Args:
+        backbone: the checksum of the pretrained backbone before training, if there is one.
+
+    Raises:
+        BadInput: a checkpoint is there that was trained with other data or another backbone.
+    """
+    write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | mark()).encode())
+    checksums = {side: pair.described[side]["checksum"] for side in ("source", "target")}
+    checksums |= {} if backbone is None else {"backbone": backbone}
+    if not ((folder / CHECKPOINT).is_file() and (folder / DATA).is_file()):
+        write_whole(folder / DATA, json.dumps(checksums).encode())
+    elif {OLD_DATA.get(name, name): checksum for name, checksum in _read_json(folder / DATA).items()} != checksums:
+        raise BadInput(
+            f"{folder} was begun with other data or weights: restore them, or remove that folder to begin again"
+        )
+
+
+def _begun_with(path: Path) -> dict[str, Any]:
+    """The configuration of an unfinished run, in the names of this version."""
+    recorded = _read_json(path)
+    return upgraded(recorded) if is_old(recorded.pop(WRITTEN_BY, None)) else recorded
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{path}: damaged; remove its folder to make the run again") from error
+    return content

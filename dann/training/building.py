@@ -1,0 +1,132 @@
+"""Builds what one run trains with, from its configuration: data, network, method, optimiser and batches."""
+
+import torch
+
+from dann.config.compatibility import check_data, check_method, check_parts
+from dann.config.schema import Config, DataSection
+from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.domain import Domain
+from dann.data.labels import counts
+from dann.data.loading.stream import WEIGHTS, Stream, derive
+from dann.data.pair import Pair
+from dann.data.prepared_pair import prepared
+from dann.data.preprocessing.resampling import class_weights
+from dann.data.zero_shot import zero_shot
+from dann.methods.all_methods import METHODS
+from dann.methods.method import Method
+from dann.networks.all_networks import NETWORKS
+from dann.networks.backbone import Backbone
+from dann.networks.finetuning import parameter_groups, prepare_backbone
+from dann.networks.network import Network
+from dann.networks.zero_shot_head import give_class_vectors
+from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS
+from dann.training.device import choose_dtype
+from dann.training.frozen_features import checksum
+from dann.training.inputs import TrainingInputs, prepare_inputs
+from dann.training.trainer import Trainer
+
+TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the others are evaluated
+
+
+def load_pair(data: DataSection) -> Pair:
+    """The domains of a configuration, read from disk, split and prepared."""
+    check_data(data)
+    domains: dict[str, Domain] = {}
+    for component in (*data.sources, data.target):  # a target that is a source too is read once
+        if (key := component.model_dump_json()) not in domains:
+            domains[key] = component.build(DOMAINS)
+    pair = Pair.of(
+        [domains[source.model_dump_json()] for source in data.sources],
+        domains[data.target.model_dump_json()],
+        lacks=(data.source_degradation, data.target_degradation),
+        validation=data.validation,
+        test=data.test,
+        transductive=data.transductive,
+        partial=data.partial,
+        target_classes=data.target_classes,
+        target_labelled=data.target_labelled,
+    )
+    pair = zero_shot(pair, data.class_vectors, data.unseen)
+    msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
+    return prepared(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
+
+
+def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, like: Trainer | None = None) -> Trainer:
+    """Everything that one run trains with, on ``device``; the initial weights come from torch's generator.
+
+    Args:
+        like: the trainer of another run with the same data section; its examples and transforms are shared.
+
+    Raises:
+        BadInput: parts of the configuration do not fit each other or the data.
+    """
+    check_parts(config)
+    inputs = prepare_inputs(config.data, pair, device) if like is None else like.inputs
+    dtype = choose_dtype(config.train.precision, device)
+    torch.manual_seed(derive(seed, WEIGHTS))
+    network = config.network.build(NETWORKS, inputs.raw.output_shape(pair.input_shape), len(pair.classes))
+    backbone = prepare_backbone(network, config.finetune, config.network.name)
+    initial_backbone = None if backbone is None else checksum(backbone)
+    if backbone is not None and _is_constant(backbone, config):
+        inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
+        network = network.without_backbone()
+    method = _build_method(network, config, pair, device)
+    return Trainer(
+        method=method,
+        optimizer=build_optimizer(config, method),
+        schedule=LEARNING_RATE_SCHEDULES[config.optimizer.schedule],
+        stream=_build_stream(config.data, pair, inputs, method.second_view, seed, device),
+        splits={name: split for name, split in inputs.splits.items() if name not in TRAINED},
+        inputs=inputs,
+        initial_backbone=initial_backbone,
+        finetune=config.finetune,
+        seed=seed,
+        dtype=dtype,
+        device=device,
+    )
+
+
+def _is_constant(backbone: Backbone, config: Config) -> bool:
+    """Whether the backbone gives the same for an example at every step, so that its outputs are computed once."""
+    options, data, method = config.finetune, config.data, METHODS[config.method.name]
+    if options is None or options.backbone > 0 or not backbone.pretrained:
+        return False
+    moving = options.norm != "frozen" and backbone.has_batch_norm()
+    drawn = data.transform.random or data.target_transform.random
+    return not (moving or drawn or method.second_view or method.reads_inputs)
+
+
+def _build_method(network: Network, config: Config, pair: Pair, device: torch.device) -> Method:
+    if pair.class_vectors is not None:
+        calibration = config.data.calibration
+        network.classifier = give_class_vectors(network.classifier, pair.class_vectors, pair.unseen, calibration)
+    method = config.method.build(METHODS, network)
+    check_method(method, config)
+    method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return method
+
+
+def build_optimizer(config: Config, method: Method) -> torch.optim.Optimizer:
+    """The optimiser of a configuration, at its first learning rates, over the parameters of a method."""
+    groups = parameter_groups(method, method.network.backbone, config.finetune)
+    optimizer = config.optimizer.build(OPTIMIZERS, groups)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"] * group["factor"]
+    return optimizer
+
+
+def _build_stream(
+    data: DataSection, pair: Pair, inputs: TrainingInputs, second_view: bool, seed: int, device: torch.device
+) -> Stream:
+    return Stream(
+        inputs.splits["train"],
+        inputs.splits["unlabelled"],
+        inputs.transforms,
+        batch_size=data.batch_size,
+        target_batch_size=data.target_batch_size,
+        seed=seed,
+        resample=data.resample,
+        weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),
+        view=inputs.view if second_view else None,
+        device=device,
+    )
