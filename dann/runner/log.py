@@ -11,7 +11,7 @@ import numpy as np
 
 from dann.diagnostics.alarms import Alarm, raised, share_distance
 from dann.evaluation.metrics import calibration_error, metrics
-from dann.evaluation.selection import Evaluation
+from dann.evaluation.rules import Evaluation
 from dann.files import write_whole
 from dann.runner.tensorboard import Board
 from dann.training.evaluate import Scores, reported

@@ -8,6 +8,7 @@ import torch
 from dann.config.experiment import EXPERIMENT, Experiment, Run, write_experiment
 from dann.config.schema import Config, resolve
 from dann.errors import BadInput
+from dann.evaluation.rules import RULES
 from dann.runner import workers as jobs
 from dann.runner.callbacks import Observer
 from dann.runner.executor import CONFIGURATION, Executor, read_json, unfinished
@@ -59,10 +60,8 @@ def launch(
 
 def _check_search(experiment: Experiment, configs: list[Config], file: Path) -> None:
     """Refuse a search by a score that runs will not have, before anything is trained."""
-    if experiment.search is None or experiment.search.rule == "source_val":
-        return
-    rule = experiment.search.rule
-    for option in ("examples", *{"mixval": ["mixval"], "reverse": ["reverse_steps"]}.get(rule, [])):
+    rule = None if experiment.search is None else experiment.search.rule
+    for option in RULES[rule].diagnose if rule is not None else ():
         if not all(getattr(config.diagnose, option) for config in configs):
             raise BadInput(f"{file}: search.rule: {rule} needs diagnose.{option}, which is off: set it")
 

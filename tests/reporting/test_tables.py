@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dann.reporting.pages import with_tables
 from made_records import column, record_of, scored, table_of, tables_of, texts
 from scipy import stats
 from tiny import TINY, write_tiny
@@ -23,7 +24,6 @@ from dann.config.experiment import Experiment, flattened, merged, read_experimen
 from dann.errors import BadInput
 from dann.evaluation.selection import RULES
 from dann.reporting.figures.curves import diagnosis
-from dann.reporting.pages import with_tables
 from dann.reporting.table import FORMATS
 from dann.reporting.tables import make_tables
 from dann.runner.records import PACKED, RECORD, Record, pack_records, read_record, read_records, write_record
