@@ -184,9 +184,8 @@ def _short(result: Result) -> str:
     return result.experiment.title.split(" on ")[-1].split(",")[0]
 
 
-def render_all() -> dict[Path, bytes]:
+def render_all(read: Reader) -> dict[Path, bytes]:
     """What every page, and every copy of an experiment file in results/, should hold."""
-    read = cache(read_result)
     contents: dict[Path, bytes] = {}
     for file in published_files():
         result, copy = read(file), RESULTS / relative(file) / EXPERIMENT
@@ -198,18 +197,19 @@ def render_all() -> dict[Path, bytes]:
     return contents
 
 
-def differences() -> dict[Path, bytes]:
-    """The pages and copies that differ from what they should hold, with that."""
-    return {path: content for path, content in render_all().items()
+def outdated(read: Reader) -> dict[Path, bytes]:
+    """What the pages and copies should hold that hold something else."""
+    return {path: content for path, content in render_all(read).items()
             if not path.is_file() or path.read_bytes() != content}  # fmt: skip
 
 
 def check() -> list[str]:
     """A line for each disagreement of results/ and other pages with the records; empty if all agree."""
-    lines = [f"{path}: differs from its experiment file or records: make pages" for path in differences()]
+    read = cache(read_result)
+    lines = [f"{path}: differs from its experiment file or records: make pages" for path in outdated(read)]
     for file in published_files():
-        planned = {(run.row, run.seed) for run in read_experiment(file).runs()}
-        recorded = {(record.run.row, record.seed) for record in read_result(file).records}
+        planned = {(run.row, run.seed) for run in read(file).experiment.runs()}
+        recorded = {(record.run.row, record.seed) for record in read(file).records}
         if recorded != planned:
             lines.append(f"{RESULTS / relative(file)}: not the runs that {file} plans: make publish FILE={file}")
     for folder in (path.parent for path in sorted(RESULTS.rglob(EXPERIMENT))):
@@ -226,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         lines = check() if options.check else []
-        written = {} if options.check else differences()
+        written = {} if options.check else outdated(cache(read_result))
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
