@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.metrics import calibration_error, metrics, reliability
 
 M = 15  # bins
@@ -91,3 +92,13 @@ def test_macro_precision_is_the_mean_over_the_classes_there_are(classes: int) ->
 def test_a_class_that_is_never_predicted_has_no_precision() -> None:
     labels, p = np.array([0, 0, 1, 1]), np.tile(np.array([0.7, 0.3], np.float32), (4, 1))
     assert metrics(labels, p)["macro_precision"] == 0.25  # ½ of class 0, none of class 1
+
+
+def test_every_metric_is_defined_and_computed() -> None:
+    labels, probabilities = predictions(40, 3)
+    assert {*metrics(labels, probabilities, [2]), "accuracy"} == set(METRICS)
+    seen = {name for name, metric in METRICS.items() if not metric.for_unseen_classes}
+    assert {*metrics(labels, probabilities), "accuracy"} == seen
+    for name, metric in METRICS.items():
+        assert metric.name == name and metric.sentence.endswith(".") and "\n" not in metric.sentence
+        assert metric.reads == ("target_test" if name == "accuracy" else f"target_test_{name}")
