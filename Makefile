@@ -1,6 +1,6 @@
 # make demo      run the quickstart experiment, in a virtual environment of its own
 # make test      lint, types and tests
-# make publish FILE=experiments/x.yaml      copy finished runs to results/, with page and figures
+# make publish FILE=experiments/quickstart.yaml     copy finished runs to results/, with page and figures
 # make pages     write the pages of results/ and all tables between markers from the committed records
 # make check     fail if one of these differs from the records
 PYTHON ?= python3
@@ -20,7 +20,7 @@ test: .venv/tested
 	$(BIN)/python -m pytest -n auto
 
 publish: .venv/installed
-	$(BIN)/python results/publish.py $(or $(FILE),$(error name the experiment: make publish FILE=experiments/x.yaml))
+	$(BIN)/python results/publish.py $(or $(FILE),$(error name the experiment: make publish FILE=experiments/quickstart.yaml))
 
 pages: .venv/installed
 	$(BIN)/python results/pages.py

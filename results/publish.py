@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from pages import experiment_copy, fill_markers, pages_with_markers, read_result
+from committed import experiment_copy, read_result
+from marker_tables import fill_markers, pages_with_markers
 
 from dann.config.experiment import EXPERIMENT, Experiment, read_experiment
 from dann.errors import BadInput

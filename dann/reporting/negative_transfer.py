@@ -7,7 +7,7 @@ from pathlib import Path
 from dann.config.experiment import Experiment
 from dann.diagnostics.alarms import Alarm
 from dann.evaluation.metric_definitions import METRICS
-from dann.evaluation.statistics import Difference, paired
+from dann.evaluation.statistics import Difference, compare_pairs
 from dann.reporting.scores import Outcomes, Row, apply_rule
 from dann.reporting.table import format_points, interval_ends
 from dann.runner.records import PACKED, Record, read_records, write_record
@@ -30,7 +30,7 @@ def negative_transfer(ours: Outcomes, metric: str) -> dict[Row, str]:
             if baseline is not None and variant not in ours.upper_bounds:
                 mine, theirs = (ours.average(v, metric) if task is None else ours.scores(v, task, metric)
                                 for v in (variant, baseline))  # fmt: skip
-                if (difference := paired(mine, theirs)) is not None and difference.below:
+                if (difference := compare_pairs(mine, theirs)) is not None and difference.is_below:
                     below[task, variant] = _description(baseline, difference)
     return below
 

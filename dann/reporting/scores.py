@@ -12,7 +12,7 @@ from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, Evaluation
 from dann.evaluation.selection import check_scores, choose, find_best
-from dann.evaluation.statistics import Difference, holm, paired
+from dann.evaluation.statistics import Difference, compare_pairs, holm
 from dann.runner.records import Record, source_accuracy
 
 Scores = dict[int, float]  # by seed, as shares of 1
@@ -80,7 +80,7 @@ class Outcomes:
             baseline = self.experiment.compared_with(variant)
             if baseline is not None and variant not in self.upper_bounds:
                 ours, theirs = self.average(variant, metric), self.average(baseline, metric)
-                if (difference := paired(ours, theirs, self.experiment.test)) is not None:
+                if (difference := compare_pairs(ours, theirs, self.experiment.test)) is not None:
                     found[variant] = difference
         adjusted = holm([difference.p for difference in found.values()])
         return {variant: replace(found[variant], adjusted=p) for variant, p in zip(found, adjusted, strict=True)}

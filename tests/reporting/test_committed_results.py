@@ -9,6 +9,8 @@ from typing import Any
 import pages
 import publish
 import pytest
+from committed import read_result
+from marker_tables import fill_markers
 from tiny import TURNS, write_tiny
 
 from dann.cli.main import main
@@ -64,7 +66,7 @@ def test_averages_of_several_pages(project: Path, capsys: Any) -> None:
     stale = text.replace("| DANN | ", "| DANN | 9")
     readme.write_text(stale)
     other = Path("results/theme/other.md")
-    assert pages.fill_markers(stale, readme, pages.read_result, other) == stale
+    assert fill_markers(stale, readme, read_result, other) == stale
     capsys.readouterr()
     assert pages.main(["--check"]) == 1
     assert "README.md: differs from its experiment file or records: make pages" in capsys.readouterr().out
