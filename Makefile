@@ -1,8 +1,12 @@
-# make demo: the quickstart experiment, in a virtual environment of its own; make test: lint, types and tests.
+# make demo      run the quickstart experiment, in a virtual environment of its own
+# make test      lint, types and tests
+# make publish FILE=experiments/quickstart.yaml     copy finished runs to results/, with page and figures
+# make pages     write the pages of results/ and all tables between markers from the committed records
+# make check     fail if one of these differs from the records
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test
+.PHONY: demo test publish pages check
 
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
@@ -14,6 +18,15 @@ test: .venv/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto
+
+publish: .venv/installed
+	$(BIN)/python results/publish.py $(or $(FILE),$(error name the experiment: make publish FILE=experiments/quickstart.yaml))
+
+pages: .venv/installed
+	$(BIN)/python results/pages.py
+
+check: .venv/installed
+	$(BIN)/python results/pages.py --check
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from method_cases import make_domain, resnet_weights
 from pretrained_runs import PHOTO
+from tiny import write_tiny
 
+from dann.cli.main import main
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.transforms.transform import Transform
 
@@ -65,3 +67,12 @@ def in_double(monkeypatch: pytest.MonkeyPatch) -> None:
     augmented, forward = Transform.augmented, Transform.forward
     monkeypatch.setattr(Transform, "augmented", lambda self, x, generator: augmented(self, x, generator).double())
     monkeypatch.setattr(Transform, "forward", lambda self, x: forward(self, x).double())
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with an experiment and its finished runs."""
+    monkeypatch.chdir(tmp_path)
+    write_tiny(tmp_path / "experiments/theme/tiny.yaml")
+    assert main(["run", "experiments/theme/tiny.yaml"]) == 0
+    return tmp_path

@@ -5,11 +5,12 @@ from typing import Any
 from tiny import TINY
 
 from dann.config.experiment import Experiment
-from dann.reporting.scores import outcomes
+from dann.reporting.score_table import score_tables
+from dann.reporting.scores import apply_rule
 from dann.reporting.table import Cell, Table
-from dann.reporting.tables import main_tables
 from dann.runner.records import Record
 
+TARGET, ORACLE = "target accuracy, %", "target accuracy, oracle (upper bound), %"  # headings without tasks
 EVALUATIONS = [
     {"step": 10, "source_validation": 0.90, "source_test": 0.90, "target_test": 0.50},
     {"step": 20, "source_validation": 0.95, "source_test": 0.94, "target_test": 0.70},
@@ -41,7 +42,7 @@ def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = N
 
 
 def tables_of(experiment: Experiment, records: list[Record], rule: str = "last") -> list[Table]:
-    return main_tables(outcomes(experiment, records, rule))
+    return score_tables(apply_rule(experiment, records, rule))
 
 
 def table_of(experiment: Experiment, records: list[Record], rule: str = "last") -> Table:
@@ -49,9 +50,12 @@ def table_of(experiment: Experiment, records: list[Record], rule: str = "last") 
 
 
 def column(table: Table, name: str) -> dict[str, Cell]:
-    """The cells of a column, by row."""
-    place = table.columns.index(name)
-    return {variant: cells[place] for variant, cells in table.rows.items()}
+    """A column by its heading."""
+    return table.column(next(column.key for column in table.columns if column.title == name))
+
+
+def titles(table: Table) -> list[str]:
+    return [column.title for column in table.columns]
 
 
 def texts(table: Table, name: str) -> dict[str, str]:
@@ -63,3 +67,11 @@ def scored(shares: dict[str, list[float]], **changes: Any) -> tuple[Experiment, 
     variants = {v: {"method": {"name": "source_only" if v.startswith("source only") else "dann"}} for v in shares}
     experiment = Experiment(**{**TINY, "variants": variants, "published": {}, **changes})
     return experiment, [record_of(v, seed, value) for v, values in shares.items() for seed, value in enumerate(values)]
+
+
+def tasked(seeds: list[int], variants: int = 2, tasks: int = 2) -> tuple[Experiment, list[Record]]:
+    """An experiment with tasks, and records of all its runs in order."""
+    names = {"variants": {f"row {v}": {} for v in range(variants)}, "tasks": {f"task {t}": {} for t in range(tasks)}}
+    experiment = Experiment(**{**TINY, **names, "seeds": seeds, "published": {}})
+    return experiment, [record_of(run.variant, run.seed, 0.5 + 0.01 * at, run.task)
+                        for at, run in enumerate(experiment.runs())]  # fmt: skip

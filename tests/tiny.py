@@ -24,6 +24,12 @@ TINY: dict[str, Any] = {
     "published": {"DANN": 0.9},
 }
 MOONS = TINY["base"]
+TURNS: dict[str, Any] = {  # to be laid over it: two tasks
+    "title": "Turns",
+    "seeds": [0],
+    "tasks": {f"{degrees:.0f}°": {"data": {"target": {"degrees": degrees}}} for degrees in (10.0, 30.0)},
+    "variants": {"DANN, weak": {"method": {"weight": 0.1}}},
+}
 DIAGNOSED: dict[str, Any] = {"diagnose": {"examples": 20}}  # to be laid over it: takes longer than the training does
 
 

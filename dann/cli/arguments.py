@@ -7,9 +7,9 @@ from typing import NoReturn
 
 from dann import __version__
 from dann.errors import BadInput
+from dann.evaluation.rules import RULES
 
 FORMATS = ("md", "latex", "json")
-RULES = ("last", "source_val", "entropy", "im", "snd", "bnm", "dev", "rankme", "mixval", "reverse", "vote", "oracle")
 EXPORTS = ("onnx", "torch_export")
 
 
@@ -55,7 +55,6 @@ def _add_experiments(command: Command) -> None:
     table.add_argument("path", type=Path, metavar="FILE_OR_DIR")
     _add_selection(table)
     table.add_argument("--format", choices=FORMATS, default="md")
-    table.add_argument("--check", action="store_true", help="fail if results/ or README.md differ from the records")
 
     report = command("report", "Write experiments as one HTML page: tables, figures, each number's runs.")
     report.add_argument("paths", type=Path, nargs="+", metavar="FILE_OR_DIR")
@@ -65,15 +64,14 @@ def _add_experiments(command: Command) -> None:
     plot = command("plot", "Draw the figures of experiment files or of folders of runs.")
     plot.add_argument("path", type=Path, metavar="FILE_OR_DIR")
 
-    publish = command("publish", "Copy an experiment's finished runs, table and figures to results/ and README.")
-    publish.add_argument("file", type=Path, metavar="FILE")
-    publish.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
-
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     """How tables and reports choose."""
     parser.add_argument(
-        "--selection", choices=RULES, default="last", help="the rule that chooses the reported step (default: last)"
+        "--selection",
+        choices=RULES,
+        default="last",
+        help="the rule that chooses the reported step (default: last)",
     )
 
 

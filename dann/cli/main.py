@@ -45,8 +45,8 @@ def _complain(message: str, status: int) -> int:
 def _run(options: argparse.Namespace) -> int:
     from dann.config.experiment import read_experiment
     from dann.reporting.figures.draw import draw_all
+    from dann.reporting.locations import relative
     from dann.reporting.negative_transfer import flag_negative_transfer
-    from dann.reporting.publish import relative
 
     experiment = read_experiment(options.file, options.set)
     runs = list(experiment.runs(options.only, options.seeds))
@@ -70,20 +70,11 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _table(options: argparse.Namespace) -> int:
-    from dann.reporting.publish import located, orphans, stale, stale_readme
+    from dann.reporting.locations import located
     from dann.reporting.table import FORMATS as WRITERS
     from dann.reporting.tables import make_tables
     from dann.runner.records import checked_records
 
-    if options.check:
-        files = _experiment_files(options.path)
-        lines = [line for file in files for line in stale(file)] + stale_readme() + orphans()
-        print(
-            "\n".join(lines)
-            if lines
-            else f"{len(files)} experiments checked: results and README agree with the records"
-        )
-        return 1 if lines else 0
     every = []
     for experiment, folder in located(options.path):
         heading = [f"{experiment.title} ({folder})\n"] if options.format == "md" else []
@@ -91,15 +82,6 @@ def _table(options: argparse.Namespace) -> int:
         every += heading + [WRITERS[options.format](table) for table in tables]
     print("[" + ",\n".join(every) + "]" if options.format == "json" else "\n".join(every))
     return 0
-
-
-def _experiment_files(path: Path) -> list[Path]:
-    from dann.config.experiment import EXPERIMENT
-
-    files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path] if path.is_file() else []
-    if not files or any(file.name == EXPERIMENT for file in files):
-        raise BadInput(f"{path}: no experiment files there; try dann table experiments --check")
-    return files
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -111,18 +93,11 @@ def _report(options: argparse.Namespace) -> int:
 
 def _plot(options: argparse.Namespace) -> int:
     from dann.reporting.figures.draw import draw_all
-    from dann.reporting.publish import located
+    from dann.reporting.locations import located
 
     for experiment, folder in located(options.path):
         for path in draw_all(experiment, folder):
             print(path)
-    return 0
-
-
-def _publish(options: argparse.Namespace) -> int:
-    from dann.reporting.publish import publish, relative
-
-    print(publish(options.file, options.out / relative(options.file)))
     return 0
 
 
@@ -223,7 +198,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "table": _table,
     "report": _report,
     "plot": _plot,
-    "publish": _publish,
     "predict": _predict,
     "export": _export,
     "list": _list,

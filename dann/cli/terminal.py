@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from rich import progress
 from rich.console import Console, RenderableType
@@ -15,7 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from dann.config.experiment import Experiment, Run
-from dann.reporting.table import ALARMS, Table
+from dann.reporting.table import Table
 from dann.reporting.tables import make_tables
 from dann.runner.records import Record, checked_records, source_accuracy
 
@@ -158,7 +158,7 @@ def show_table(experiment: Experiment, folder: Path) -> None:
 
 
 def _parts(table: Table, width: int) -> list[list[int]]:
-    """Places of the columns that fit beside one another, after the names of the rows, on a terminal."""
+    """The places of the columns of each part, those that fit beside the names of the rows on a terminal."""
     room = width - _names_width(table) - 4
     parts: list[list[int]] = [[]]
     left = room
@@ -177,19 +177,19 @@ def _names_width(table: Table) -> int:
 
 
 def _width(table: Table, place: int) -> int:
-    """Of a column: its head may take two lines, and so may alarms; its other cells are whole."""
-    head, alarms = table.columns[place], table.columns[place] == ALARMS
-    texts = [cells[place].text for cells in table.rows.values()]
-    longest = max((min(len(text), NAMES) if alarms else len(text) for text in texts), default=0)
-    return max([longest, (len(head) + 1) // 2, *map(len, head.split())])
+    """The width of a column, whose heading and alarms may take two lines; other cells are whole."""
+    column, texts = table.columns[place], [cells[place].text for cells in table.rows.values()]
+    longest = max((min(len(text), NAMES) if column.kind == "alarms" else len(text) for text in texts), default=0)
+    return max([longest, (len(column.title) + 1) // 2, *map(len, column.title.split())])
 
 
 def _part(table: Table, places: list[int], title: str) -> RichTable:
     shown = RichTable(title=title or None)
     shown.add_column(escape(table.corner), width=_names_width(table))
     for place in places:
-        name = table.columns[place]
-        shown.add_column(escape(name), justify="left" if name == ALARMS else "right", width=_width(table, place))
+        column = table.columns[place]
+        justify: Literal["left", "right"] = "left" if column.is_text else "right"
+        shown.add_column(escape(column.title), justify=justify, width=_width(table, place))
     for name, cells in table.rows.items():
         shown.add_row(escape(name), *(escape(cells[place].text) for place in places))
     return shown

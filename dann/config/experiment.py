@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -15,15 +15,13 @@ from dann.config.migration import WRITTEN_BY, mark, upgraded_experiment
 from dann.config.search import Search, Setting, named
 from dann.config.yaml_files import parse_yaml, read_yaml
 from dann.errors import BadInput
+from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import Test
 from dann.files import write_whole
 from dann.options import one_of, validated
 
 Mapped = dict[str, Any]
 Share = Annotated[float, Field(ge=0, le=1)]
-UNSEEN = ("seen", "unseen", "harmonic", "zero_shot")  # metrics of classes that training has no label of
-Metric = Literal["accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "auc", "calibration_error",
-                 "seen", "unseen", "harmonic", "zero_shot"]  # fmt: skip
 EXPERIMENT = "experiment.yaml"  # the copy that the runs' folder keeps
 
 
@@ -43,6 +41,12 @@ def _of_rows(baseline: Any) -> str | dict[str, str]:
         raise ValueError(f"should name a variant, or variants' own as in {{DANN: source only}}, not {baseline!r}")
     own: str | dict[str, str] = baseline
     return own
+
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"should be one of {', '.join(METRICS)}")
+    return name
 
 
 class Experiment(BaseModel):
@@ -71,7 +75,7 @@ class Experiment(BaseModel):
     variants: dict[str, Mapped] = Field(min_length=1)
     tasks: dict[str, Mapped] = {}
     published: dict[str, Share | dict[str, Share]] = {}
-    metrics: list[Metric] = Field(["accuracy"], min_length=1)
+    metrics: list[Annotated[str, AfterValidator(_known_metric)]] = Field(["accuracy"], min_length=1)
     baseline: Annotated[Any, AfterValidator(_of_rows)] = {}
     test: Test = "paired_t"
     search: Search | None = None
@@ -188,7 +192,7 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
 
 def _check_metrics(experiment: Experiment, where: str) -> None:
     """Refuse metrics of unseen classes where there are none, before anything is trained for them."""
-    wanted = [metric for metric in experiment.metrics if metric in UNSEEN]
+    wanted = [metric for metric in experiment.metrics if METRICS[metric].for_unseen_classes]
     for run in experiment.runs(seeds=experiment.seeds[:1]) if wanted else []:
         if not run.declared.get("data", {}).get("unseen"):
             raise BadInput(f"{where}: metrics: {wanted[0]} is of unseen classes, but {run.name} has no data.unseen: "

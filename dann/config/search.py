@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from dann.errors import BadInput
-from dann.evaluation.selection import RULES
+from dann.evaluation.rules import RULES
 from dann.options import one_of
 
 Setting = dict[str, Any]  # dotted keys of a configuration and their values
@@ -66,7 +66,7 @@ class Search(BaseModel):
 
     @model_validator(mode="after")
     def _known_rule(self) -> "Search":
-        known = [name for name in RULES if name not in ("last", "oracle")]
+        known = [rule.name for rule in RULES.values() if rule.reads and not rule.needs_target_labels]
         if self.rule not in known:
             raise ValueError(f"search.rule should be one of {', '.join(known)}, not {self.rule!r}")
         return self

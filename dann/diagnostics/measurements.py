@@ -11,7 +11,7 @@ from dann.data.domain import Split
 from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import proxy_distances
-from dann.evaluation.validators import Seen, effective_rank, mixval, scores
+from dann.evaluation.validators import Sample, effective_rank, mixval, score_model
 from dann.training.evaluate import compute_logits, compute_outputs
 from dann.training.trainer import Trainer
 
@@ -39,7 +39,7 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     seen = {name: _seen(trainer, split, int(name == "target")) for name, split in splits.items()}
     measured = measure_next_step(trainer, min(step, config.train.steps - 1), min(step / config.train.steps, 1 - 1e-9))
     if all(np.isfinite(each.features).all() for each in seen.values()):
-        scored = scores(seen["train"], seen["validation"], splits["validation"].y.numpy(), seen["target"])
+        scored = score_model(seen["train"], seen["validation"], splits["validation"].y.numpy(), seen["target"])
         if options.mixval:
             scored["mixval"] = _mixval(trainer, splits["target"], seen["target"].logits)
         if options.reverse_steps:
@@ -52,9 +52,9 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     return {name: float(f"{value:.{DIGITS}g}") for name, value in measured.items() if math.isfinite(value)}
 
 
-def _seen(trainer: Trainer, split: Split, side: int) -> Seen:
+def _seen(trainer: Trainer, split: Split, side: int) -> Sample:
     outputs = compute_outputs(trainer.method, split, trainer.stream.transforms[side], trainer.dtype)
-    return Seen(outputs["features"].numpy(), outputs["logits"].numpy())
+    return Sample(outputs["features"].numpy(), outputs["logits"].numpy())
 
 
 def _of_features(domain: str, features: NDArray[np.float32]) -> dict[str, float]:

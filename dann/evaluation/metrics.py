@@ -1,4 +1,7 @@
-"""What predictions are worth beside their accuracy: per class, ranked, and as probabilities."""
+"""Metrics of predictions beside accuracy: averages over classes, AUC, calibration.
+
+``dann.evaluation.metric_definitions`` has their names and definitions.
+"""
 
 from collections.abc import Sequence
 
@@ -10,27 +13,27 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 BINS = 15  # of a reliability plot, as in Guo et al. 2017
 
 
-def metrics(
+def compute_metrics(
     labels: NDArray[np.int64], probabilities: NDArray[np.float32], unseen: Sequence[int] = ()
 ) -> dict[str, float]:
-    """Balanced accuracy, macro-precision, macro-F1 and one-vs-rest AUC-ROC, and the calibration error.
+    """Balanced accuracy, macro-precision, macro-F1, one-vs-rest AUC and calibration error, by name.
 
-    The first four are plain means over the classes there are; balanced accuracy is the mean recall. A class without an
-    example has no recall and is left out of all four; the only class there is has no AUC, which is then 0.5.
+    The first four are plain means over classes. A class without an example has no recall and is left out of them; with
+    a single class AUC is 0.5.
 
     Args:
         labels: shape ``(N,)``.
-        probabilities: shape ``(N, K)``; what is not a number counts as 0.
-        unseen: classes that training had no labelled example of; then the mean recalls of these and of the others,
-            all classes being candidates, and the harmonic mean of the two are told as well (Xian et al. 2017), and
-            that of the unseen ones among these alone, ``zero_shot``.
+        probabilities: shape ``(N, K)``; NaN counts as 0.
+        unseen: classes without labelled training examples. Then also the mean recall of these, of the other classes,
+            the harmonic mean of both (Xian et al. 2017), and the mean recall of the unseen classes when they alone are
+            candidates, ``zero_shot``.
     """
     classes = np.unique(labels)
     probabilities = np.nan_to_num(probabilities)
     predicted = probabilities.argmax(axis=1)
     options = {"labels": classes, "average": "macro", "zero_division": 0.0}
     ranked = [float(roc_auc_score(labels == k, probabilities[:, k])) for k in classes if len(classes) > 1]
-    found = {
+    values = {
         "balanced_accuracy": float(recall_score(labels, predicted, **options)),
         "macro_precision": float(precision_score(labels, predicted, **options)),
         "macro_f1": float(f1_score(labels, predicted, **options)),
@@ -38,26 +41,26 @@ def metrics(
         "calibration_error": calibration_error(predicted == labels, probabilities.max(axis=1)),
     }
     if not unseen:
-        return found
+        return values
     new = _recall(labels, predicted, unseen)
     old = _recall(labels, predicted, [k for k in classes.tolist() if k not in unseen])
     among = np.array(unseen)[probabilities[:, list(unseen)].argmax(axis=1)]
-    found |= {"unseen": new, "seen": old, "zero_shot": _recall(labels, among, unseen)}
-    return found | {"harmonic": 2 * new * old / (new + old) if new + old else 0.0}
+    values |= {"unseen": new, "seen": old, "zero_shot": _recall(labels, among, unseen)}
+    return values | {"harmonic": 2 * new * old / (new + old) if new + old else 0.0}
 
 
 def reliability(correct: NDArray[np.bool_], confidence: NDArray[np.float32]) -> dict[str, list[float]]:
-    """The points of a reliability plot: ``share`` of the examples, ``accuracy`` and mean ``confidence`` of each bin.
+    """The points of a reliability plot: for each bin the ``share`` of examples, ``accuracy`` and mean ``confidence``.
 
-    15 bins of one width in confidence, as in Guo et al. 2017, section 2; empty ones are left out.
+    15 bins of equal width in confidence, as in Guo et al. 2017, section 2; empty bins are left out.
 
     Args:
         correct: whether each of N predictions is right, shape ``(N,)``.
-        confidence: the probability of what is predicted, shape ``(N,)``.
+        confidence: the probability of the predicted class, shape ``(N,)``.
     """
     confidence = np.clip(np.nan_to_num(confidence), 0.0, 1.0)
     accuracy, mean = calibration_curve(correct, confidence, n_bins=BINS)
-    # calibration_curve does not tell how many examples are in a bin; these are its own bins.
+    # calibration_curve does not return the number of examples in a bin; these are its bins.
     bins = np.searchsorted(np.linspace(0.0, 1.0, BINS + 1)[1:-1], confidence)
     shares = np.bincount(bins, minlength=BINS) / len(confidence)
     return {"share": shares[shares > 0].tolist(), "accuracy": accuracy.tolist(), "confidence": mean.tolist()}
@@ -70,6 +73,6 @@ def calibration_error(correct: NDArray[np.bool_], confidence: NDArray[np.float32
 
 
 def _recall(labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[int]) -> float:
-    """The mean recall of those of some classes that there are; 0 if there is none."""
+    """The mean recall of the classes that have examples; 0 if none has."""
     members = [labels == k for k in classes if (labels == k).any()]
     return float(np.mean([(predicted == labels)[chosen].mean() for chosen in members])) if members else 0.0

@@ -1,4 +1,4 @@
-"""Proxy A-distance: how well freshly trained classifiers tell the features of two domains apart."""
+"""Proxy A-distance: how well freshly trained classifiers distinguish the features of two domains."""
 
 import numpy as np
 import torch
@@ -14,10 +14,10 @@ Features = NDArray[np.float32]
 def proxy_distances(source: Features, target: Features) -> dict[str, float]:
     """The proxy A-distance by a linear support vector machine, ``svm``, and by a small network, ``mlp``.
 
-    2 (1 − 2ε), ε being the error on one half of the examples after training on the other (Ben-David et al. 2007; Ganin
-    et al. 2016, section 3.2): 2 where the domains are told apart without error, 0 at chance, a little below by luck.
-    Unlike the discriminator of a run, these have not been fooled: features that it cannot tell apart they often can.
-    Both are trained at fixed settings, none of which is chosen by the error that is reported.
+    2 (1 − 2ε), where ε is the error on one half of the examples after training on the other (Ben-David et al. 2007;
+    Ganin et al. 2016, section 3.2): 2 where the domains are distinguished without error, 0 at chance, slightly below by
+    luck. Unlike the discriminator of a run, these classifiers were not trained against: they often distinguish features
+    that it cannot. Both are trained with fixed settings, none of which is chosen by the reported error.
 
     Args:
         source: features, shape ``(N, D)``.
@@ -27,7 +27,7 @@ def proxy_distances(source: Features, target: Features) -> dict[str, float]:
     y = np.repeat([0, 1], [len(source), len(target)])
     fitted = np.concatenate([_half(len(part)) for part in (source, target)])
     mean, spread = x[fitted].mean(axis=0), x[fitted].std(axis=0)
-    spread[spread <= 1e-10 * np.abs(mean)] = np.inf  # what is constant tells no domain, and its rounding neither
+    spread[spread <= 1e-10 * np.abs(mean)] = np.inf  # constant but for rounding: no information on the domain
     x = (x - mean) / spread / np.sqrt(x.shape[1])
     machine = SVC(kernel="linear", C=1.0).fit(x[fitted], y[fitted])
     errors = {"svm": float(np.mean(machine.predict(x[~fitted]) != y[~fitted]))}
@@ -36,13 +36,13 @@ def proxy_distances(source: Features, target: Features) -> dict[str, float]:
 
 
 def _half(count: int) -> NDArray[np.bool_]:
-    """A draw of half the examples: every other one would be of every other class where a file has these by turns."""
+    """A random half of the examples; taking every other one would split by class where a file alternates classes."""
     drawn: NDArray[np.bool_] = np.random.default_rng(0).permutation(count) < count / 2
     return drawn
 
 
 def _network_error(x: Features, y: NDArray[np.int64], fitted: NDArray[np.bool_]) -> float:
-    """The error of one hidden layer trained on the whole of the ``fitted`` examples at each step."""
+    """The error of a network of one hidden layer, trained on all ``fitted`` examples at each step."""
     inputs, labels, chosen = torch.from_numpy(x), torch.from_numpy(y).float(), torch.from_numpy(fitted)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)

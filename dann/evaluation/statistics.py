@@ -1,4 +1,4 @@
-"""What a few seeds can tell: intervals, paired differences and corrected p-values. Imports no torch."""
+"""Statistics for a few seeds: intervals, paired differences and corrected p-values. Imports no torch."""
 
 import math
 from collections import Counter
@@ -9,12 +9,12 @@ from statistics import fmean, stdev
 from typing import Literal
 
 Test = Literal["paired_t", "wilcoxon"]
-DIGITS = 12  # beyond these, differences of shares of 1 are rounding errors, which no variance shall be made of
+DIGITS = 12  # beyond these, differences of shares of 1 are rounding errors, which must not count as variance
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What paired differences tell.
+    """The mean of paired differences, with its interval and test.
 
     Args:
         mean: of the differences.
@@ -22,8 +22,8 @@ class Difference:
         p: two-sided, or None where there is no test.
         effect: d_z, the mean over the standard deviation of the differences (Cohen 1988, section 2.3.5), or None where
             they do not vary.
-        n: how many pairs there are.
-        adjusted: ``p`` corrected for the number of comparisons, where it was.
+        n: the number of pairs.
+        adjusted: ``p`` corrected for the number of comparisons, if it was corrected.
     """
 
     mean: float
@@ -34,8 +34,8 @@ class Difference:
     adjusted: float | None = None
 
     @property
-    def below(self) -> bool:
-        """Whether the whole interval lies below 0; two equal differences, as few test examples give, make none."""
+    def is_below(self) -> bool:
+        """Whether the whole interval lies below 0; two equal differences, common with few test examples, have none."""
         varied = self.n > 2 or bool(self.half_width)
         return self.half_width is not None and varied and self.mean + self.half_width < 0
 
@@ -49,13 +49,15 @@ def interval(values: Sequence[float], level: float = 0.95) -> float | None:
     """The half-width of Student's t-interval of the mean, t s / √n, or None for fewer than two values."""
     if len(values) < 2:
         return None
-    from scipy.special import stdtrit  # here, because it takes 0.3 s that tables of one seed need not wait
+    from scipy.special import stdtrit  # here: it takes 0.3 s, which tables of one seed need not wait for
 
     return float(stdtrit(len(values) - 1, (1 + level) / 2)) * stdev(values) / math.sqrt(len(values))
 
 
-def paired(ours: Mapping[int, float], baseline: Mapping[int, float], test: Test = "paired_t") -> Difference | None:
-    """What ``ours`` differ from ``baseline`` by on the seeds that both have, or None if there is no such seed.
+def compare_pairs(
+    ours: Mapping[int, float], baseline: Mapping[int, float], test: Test = "paired_t"
+) -> Difference | None:
+    """The paired difference of two scores on the seeds that both have, or None if there is none.
 
     Args:
         ours: a score by seed.
@@ -75,7 +77,7 @@ def paired_t(differences: Sequence[float]) -> float | None:
     """The two-sided p-value of Student's t-test that the mean of paired differences is 0.
 
     Returns:
-        None where differences other than 0 do not vary, and for a single one: neither has a t; 1 if all are 0.
+        None where nonzero differences do not vary, and for a single one: neither has a t; 1 if all are 0.
     """
     if not any(differences):
         return 1.0 if len(differences) > 1 else None
@@ -88,10 +90,10 @@ def paired_t(differences: Sequence[float]) -> float | None:
 
 
 def wilcoxon(differences: Sequence[float]) -> float | None:
-    """The exact two-sided p-value of the signed-rank test (Wilcoxon 1945), that signs are as likely + as −.
+    """The exact two-sided p-value of the signed-rank test (Wilcoxon 1945): both signs are equally likely.
 
-    Zeros are left out, equal sizes share their mean rank. The least p of n differences is 2 / 2ⁿ: five seeds cannot go
-    under 0.0625, six reach 0.03125.
+    Zeros are left out; equal sizes share their mean rank. The smallest p of n differences is 2 / 2ⁿ: 0.0625 for five
+    seeds, 0.03125 for six.
 
     Returns:
         None for a single difference; 1 if all are 0.
@@ -103,7 +105,7 @@ def wilcoxon(differences: Sequence[float]) -> float | None:
     for _, group in groupby(sizes, key=abs):
         count = len(list(group))
         doubled += [2 * len(doubled) + count + 1] * count
-    sums = Counter({0: 1})  # how many of the 2ⁿ signs give a sum of the positive ranks
+    sums = Counter({0: 1})  # how many of the 2ⁿ sign patterns give each sum of positive ranks
     for rank in doubled:
         sums = sums + Counter({total + rank: ways for total, ways in sums.items()})
     observed = sum(rank for rank, size in zip(doubled, sizes, strict=True) if size > 0)
@@ -121,7 +123,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     The i-th smallest of m is multiplied by m − i + 1, is no smaller than those before it, and at most 1.
 
     Args:
-        p_values: None is no test: it stays None and does not count.
+        p_values: None stands for no test; it stays None and does not count.
     """
     tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)

@@ -1,6 +1,6 @@
-"""Scores of a model that need no target label: larger is always better.
+"""Label-free scores of a model, by which a step or a setting can be selected; larger is always better.
 
-Each is NaN where it is not defined, such as for features or logits that are not finite, and never raises for that.
+A score that is not defined, as for features or logits that are not finite, is NaN and never an error.
 Shapes: N examples, D features, K classes. Everything is computed in float64.
 """
 
@@ -21,8 +21,8 @@ COMPONENTS = 50  # of the features that the domain classifier sees
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the scores see of a sample of one domain.
+class Sample:
+    """Features and logits of examples of one domain.
 
     Args:
         features: shape ``(N, D)``.
@@ -33,11 +33,11 @@ class Seen:
     logits: NDArray[np.float32]
 
 
-def scores(train: Seen, validation: Seen, validation_y: NDArray[np.int64], target: Seen) -> dict[str, float]:
-    """All scores of a model by name, without those that are not finite.
+def score_model(train: Sample, validation: Sample, validation_y: NDArray[np.int64], target: Sample) -> dict[str, float]:
+    """The finite scores of a model, by name.
 
-    The losses of ``dev`` are 0 and 1, which its authors' code calls typical; pytorch-adapt and skada take the
-    cross-entropy, which has no bound, so that one example can decide.
+    ``dev`` weights 0-1 losses, which its authors' code calls typical; pytorch-adapt and skada use the cross-entropy,
+    which is unbounded, so that one example can decide.
 
     Args:
         train: examples of the source that training sees.
@@ -47,7 +47,7 @@ def scores(train: Seen, validation: Seen, validation_y: NDArray[np.int64], targe
     """
     wrong = (validation.logits.argmax(axis=1) != validation_y).astype(np.float64)
     wrong[~np.isfinite(validation.logits).all(axis=1)] = math.nan
-    found = {
+    values = {
         "entropy": entropy(target.logits),
         "im": information_maximisation(target.logits),
         "snd": soft_neighbourhood_density(target.logits),
@@ -55,13 +55,13 @@ def scores(train: Seen, validation: Seen, validation_y: NDArray[np.int64], targe
         "dev": deep_embedded_validation(train.features, target.features, validation.features, wrong),
         "rankme": rankme(target.features),
     }
-    return {name: score for name, score in found.items() if math.isfinite(score)}
+    return {name: score for name, score in values.items() if math.isfinite(score)}
 
 
 def entropy(logits: Floats) -> float:
-    """Minus the mean entropy of the predictions, in nats: at most 0, where all are certain.
+    """Minus the mean entropy of the predictions, in nats: at most 0, which is reached when all are certain.
 
-    Morerio et al. 2018. A model that is certain of one class for all examples scores best.
+    Morerio et al. 2018. A collapsed model, certain of one class for all examples, scores best.
 
     Args:
         logits: shape ``(N, K)``.
@@ -74,7 +74,7 @@ def entropy(logits: Floats) -> float:
 def information_maximisation(logits: Floats) -> float:
     """The entropy of the mean prediction minus the mean entropy of the predictions, in nats: between 0 and ln K.
 
-    Krause et al. 2010 (RIM): the mutual information of example and predicted class. One class for all scores 0.
+    Krause et al. 2010 (RIM): the mutual information of example and predicted class; 0 for a collapsed model.
 
     Args:
         logits: shape ``(N, K)``.
@@ -88,8 +88,8 @@ def information_maximisation(logits: Floats) -> float:
 def soft_neighbourhood_density(logits: Floats, temperature: float = 0.05) -> float:
     """The mean entropy of each example's similarities to the others, in nats: between 0 and ln(N − 1).
 
-    Saito et al. 2021 (SND): a softmax, over the other examples, of the cosines of the predictions divided by the
-    temperature. An example is no neighbour of its own; skada and the code of MixVal give it the cosine −1 instead.
+    Saito et al. 2021 (SND): a softmax over the other examples of the cosines of predictions, divided by the
+    temperature. An example is not its own neighbour; skada and the code of MixVal give it the cosine −1 instead.
 
     Args:
         logits: shape ``(N, K)``; a single example has no neighbour.
@@ -107,8 +107,8 @@ def soft_neighbourhood_density(logits: Floats, temperature: float = 0.05) -> flo
 def batch_nuclear_norm(logits: Floats) -> float:
     """The nuclear norm of the predictions over its bound √(N min(N, K)): 1 where they are certain and balanced.
 
-    Cui et al. 2020 (BNM), as a validator Musgrave et al. 2022, who divide by N. That leaves a score that falls as 1/√N;
-    on equally many examples the order of models is the same.
+    Cui et al. 2020 (BNM); as a validator Musgrave et al. 2022, who divide by N, which makes the score fall as 1/√N. For
+    the same number of examples the order of models is the same.
 
     Args:
         logits: shape ``(N, K)``.
@@ -122,7 +122,7 @@ def batch_nuclear_norm(logits: Floats) -> float:
 def deep_embedded_validation(
     train_features: Floats, target_features: Floats, validation_features: Floats, losses: Floats
 ) -> float:
-    """Minus the target risk that the losses of held-out source examples tell, weighted to look like target ones.
+    """Minus the target risk, estimated from losses of held-out source examples weighted by density ratios.
 
     You et al. 2019 (DEV), algorithm 1, with ``density_weights`` and ``weighted_risk``.
 
@@ -140,9 +140,9 @@ def deep_embedded_validation(
 def density_weights(train_features: Floats, target_features: Floats, validation_features: Floats) -> Floats:
     """The ratio of the target's density to the source's at held-out source examples, shape ``(V,)``.
 
-    You et al. 2019: w = (N / M) P(target | f) / P(source | f), by a domain classifier. The paper's has a
-    hidden layer and a weight decay chosen on held-out features; this one is a logistic regression on the first
-    principal components of the standardised features, which fits in hundredths of a second.
+    You et al. 2019: w = (N / M) P(target | f) / P(source | f), from a domain classifier. The paper's has a hidden layer
+    and a weight decay chosen on held-out features; this one is a logistic regression on the first principal components
+    of the standardised features, which is fitted in hundredths of a second.
 
     Args:
         train_features: of source examples, shape ``(N, D)``.
@@ -152,14 +152,14 @@ def density_weights(train_features: Floats, target_features: Floats, validation_
     count = len(train_features)
     both = np.concatenate([train_features, target_features]).astype(np.float64)
     centre, spread = both.mean(axis=0), both.std(axis=0)
-    spread[spread <= 1e-10 * np.abs(centre)] = np.inf  # what is constant tells no domain, and its rounding neither
+    spread[spread <= 1e-10 * np.abs(centre)] = np.inf  # constant but for rounding: no information on the domain
     both = (both - centre) / spread
     held_out = (validation_features - centre) / spread
     if min(both.shape) > COMPONENTS:
-        # The random directions are of features, so the order of the examples makes no difference.
+        # The random directions lie in the feature space, so that the order of examples makes no difference.
         axes = randomized_svd(both, COMPONENTS, n_iter=2, transpose=False, random_state=0)[2]
         both, held_out = both @ axes.T, held_out @ axes.T
-    # On few components lbfgs converges in some dozens of steps, never near the limit that would warn.
+    # On few components lbfgs converges in some dozens of steps, far from the limit that would warn.
     classifier = LogisticRegression(max_iter=1000).fit(both, np.arange(len(both)) >= count)
     with np.errstate(over="ignore"):
         weights: Floats = count / len(target_features) * np.exp(classifier.decision_function(held_out))
@@ -169,8 +169,8 @@ def density_weights(train_features: Floats, target_features: Floats, validation_
 def weighted_risk(weights: Floats, losses: Floats) -> float:
     """The mean weighted loss with a control variate: mean(w l) + η mean(w) − η, η = −Cov(w l, w) / Var(w).
 
-    You et al. 2019, algorithm 1. Equal weights leave nothing to control, so that η is 0; weights of which none is above
-    0, or one overflows, tell no risk. Where the domains hardly overlap the result may leave the range of the losses.
+    You et al. 2019, algorithm 1. With equal weights η is 0. The risk is NaN if no weight is above 0, or one overflows.
+    Where the domains hardly overlap, the result may leave the range of the losses.
 
     Args:
         weights: w, shape ``(V,)``, at least 0.
@@ -190,10 +190,10 @@ def weighted_risk(weights: Floats, losses: Floats) -> float:
 def rankme(features: Floats, epsilon: float = 1e-7) -> float:
     """The exponential of the entropy of the normalised singular values, between 1 and about min(N, D).
 
-    Garrido et al. 2023 (RankMe), equation (1): p = σ / Σσ + ε, of features that are not centred.
+    Garrido et al. 2023 (RankMe), equation (1): p = σ / Σσ + ε, for uncentred features.
 
     Args:
-        features: shape ``(N, D)``; features that are all 0 have no rank.
+        features: shape ``(N, D)``; NaN if all are 0.
         epsilon: ε.
     """
     return _rank(features, epsilon)
@@ -205,7 +205,7 @@ def effective_rank(features: Floats) -> float:
     Roy and Vetterli 2007: ``rankme`` with ε = 0.
 
     Args:
-        features: any matrix, shape ``(N, D)``; one that is all 0 has no rank.
+        features: any matrix, shape ``(N, D)``; NaN if all entries are 0.
     """
     return _rank(features, 0.0)
 
@@ -213,12 +213,12 @@ def effective_rank(features: Floats) -> float:
 def mixval(
     predict: Callable[[Floats], Floats], x: Floats, logits: Floats, rng: np.random.Generator, share: float = 0.55
 ) -> float:
-    """How many mixes of two target examples are predicted as the larger part of them is, between 0 and 1.
+    """The share of mixtures of two target examples that are predicted as their larger part is.
 
-    Hu et al. 2023 (MixVal). Each example is mixed once with one that is predicted alike, which probes the
-    density of the classes, and once with one that is predicted otherwise, which probes the boundary; the score is the
-    mean of the two shares, or the only one if there are no pairs of the other kind. skada draws one partner for both,
-    which leaves few pairs of the first kind where there are many classes.
+    Hu et al. 2023 (MixVal). Each example is mixed once with one of the same predicted class, which probes the density
+    of classes, and once with one of another, which probes the boundary. The score is the mean of the two shares, or the
+    only one if the other kind has no pairs. skada draws one partner for both, which leaves few pairs of the same class
+    where there are many classes.
 
     Args:
         predict: from inputs shaped and scaled as ``x`` to logits, shape ``(…, K)``; called once, with at most 2 N.
@@ -242,7 +242,7 @@ def mixval(
 
 
 def _pairs(allowed: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
-    """For each row with an allowed column one of these by chance; rows and columns, shape ``(2, P)``."""
+    """A random allowed column for each row that has any; rows and columns, shape ``(2, P)``."""
     rows = np.flatnonzero(allowed.any(axis=1))
     columns = np.where(allowed, rng.random(allowed.shape), -1.0).argmax(axis=1)
     return np.stack([rows, columns[rows]])

@@ -1,71 +1,71 @@
-"""Negative transfer: rows that are below source only beyond the interval, flagged in their records. No torch."""
+"""Negative transfer: rows below source only beyond the interval, and the flag in their records. Imports no torch."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
-from dann.config.experiment import Experiment, Metric
+from dann.config.experiment import Experiment
 from dann.diagnostics.alarms import Alarm
-from dann.evaluation.statistics import Difference, paired
-from dann.reporting.scores import Outcomes, outcomes
-from dann.reporting.table import bounds, signed
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.statistics import Difference, compare_pairs
+from dann.reporting.scores import Outcomes, Row, apply_rule
+from dann.reporting.table import format_points, interval_ends
 from dann.runner.records import PACKED, Record, read_records, write_record
 
-NEGATIVE, AVERAGE = "negative transfer", ""  # no task has an empty name
-# Metrics that tell of it: not those of which less is better, nor the parts that calibration trades for others.
-OF_TRANSFER: set[Metric] = {"accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "auc", "harmonic"}
+NEGATIVE = "negative transfer"
+
+
+def negative_transfer(ours: Outcomes, metric: str) -> dict[Row, str]:
+    """A description of each loss against source only, by task and variant; the task is None for the average.
+
+    A row loses where the 95 % t-interval of the paired differences on equal seeds lies entirely below 0. Without tasks
+    the only score stands for the average. Metrics that do not show transfer give none.
+    """
+    if not METRICS[metric].shows_transfer:
+        return {}
+    experiment, below = ours.experiment, {}
+    for task in [None, *experiment.tasks]:
+        for variant in experiment.variants:
+            baseline = experiment.source_only_beside(variant)
+            if baseline is not None and variant not in ours.upper_bounds:
+                mine, theirs = (ours.average(v, metric) if task is None else ours.scores(v, task, metric)
+                                for v in (variant, baseline))  # fmt: skip
+                if (difference := compare_pairs(mine, theirs)) is not None and difference.is_below:
+                    below[task, variant] = _description(baseline, difference)
+    return below
+
+
+def _description(baseline: str, difference: Difference) -> str:
+    ends = " to ".join(map(format_points, interval_ends(difference.mean, difference.half_width) or []))
+    return (
+        f"{format_points(difference.mean)} points from {baseline} on {difference.n} equal seeds (95 % interval {ends})"
+    )
+
+
+def transfer_metric(experiment: Experiment) -> str:
+    """The metric by which records are flagged: the first of the experiment's that shows transfer."""
+    return next((metric for metric in experiment.metrics if METRICS[metric].shows_transfer), experiment.metrics[0])
 
 
 def flag_negative_transfer(experiment: Experiment, folder: Path) -> Iterator[tuple[Record, Alarm]]:
-    """Write the alarm into the records in ``folder`` of rows that are below source only; gives new ones.
+    """Bring the alarm in the records of a folder up to date, and yield the new alarms.
 
-    A row is below where the 95 % t-interval of the paired differences on equal seeds lies wholly below 0, on a task or
-    on the average over tasks. A flag that more seeds have refuted is taken out. Packed records stay as they are. This
-    alone of the alarms reads target labels, as the tables do.
+    A record is flagged if its row loses on its task or in the average over tasks; a flag that more seeds have refuted
+    is removed. Packed records stay as they are. This is the only alarm that reads target labels, as the tables do.
     """
     if (folder / PACKED).is_file():
         return
     records = read_records(experiment, folder)
-    ours = outcomes(experiment, list(records.values()))
-    found, shown = negative_transfer(ours, metric_of_transfer(experiment)), {id(record) for record in ours.records}
+    ours = apply_rule(experiment, list(records.values()))
+    below, shown = negative_transfer(ours, transfer_metric(experiment)), {id(record) for record in ours.records}
     for place, record in records.items():
         before = [alarm for alarm in record.alarms if alarm["alarm"] == NEGATIVE]
-        told = found.get((record.task, record.variant), found.get((AVERAGE, record.variant)))
+        text = below.get((record.task, record.variant), below.get((None, record.variant)))
         step = int(record.evaluations[-1]["step"])
-        alarm = None if told is None or id(record) not in shown else Alarm(NEGATIVE, step, told)
+        alarm = None if text is None or id(record) not in shown else Alarm(NEGATIVE, step, text)
         now = [] if alarm is None else [alarm.entry()]
         if before != now:
             others = [each for each in record.alarms if each["alarm"] != NEGATIVE]
             write_record(replace(record, alarms=others + now), place)
             if alarm is not None and not before:
                 yield record, alarm
-
-
-def negative_transfer(ours: Outcomes, metric: Metric) -> dict[tuple[str | None, str], str]:
-    """What is told of the rows that are below source only, on the ``AVERAGE`` over tasks and on each task, by row.
-
-    Without tasks the only column is the task None. A metric that does not tell of transfer tells nothing.
-    """
-    experiment, found = ours.experiment, {}
-    if metric not in OF_TRANSFER:
-        return {}
-    baselines = {variant: experiment.source_only_beside(variant) for variant in experiment.variants}
-    for task, variant in product([AVERAGE, *experiment.tasks] if experiment.tasks else [None], baselines):
-        baseline = baselines[variant]
-        if baseline is not None and variant not in ours.upper_bounds:
-            mine, theirs = (ours.main(v, metric) if task == AVERAGE else ours.scores(v, task, metric)
-                            for v in (variant, baseline))  # fmt: skip
-            if (difference := paired(mine, theirs)) is not None and difference.below:
-                found[task, variant] = _told(baseline, difference)
-    return found
-
-
-def metric_of_transfer(experiment: Experiment) -> Metric:
-    """The metric of an experiment by which records are flagged: the first that tells of transfer."""
-    return next((metric for metric in experiment.metrics if metric in OF_TRANSFER), experiment.metrics[0])
-
-
-def _told(baseline: str, difference: Difference) -> str:
-    ends = " to ".join(map(signed, bounds(difference.mean, difference.half_width) or []))
-    return f"{signed(difference.mean)} points from {baseline} on {difference.n} equal seeds (95 % interval {ends})"

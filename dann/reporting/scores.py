@@ -1,4 +1,4 @@
-"""Records → what an experiment's rows and columns score, by seed, under a selection rule. Imports no torch."""
+"""Scores of an experiment's rows and columns, by seed, from its records and a selection rule. Imports no torch."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -6,179 +6,188 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
-from dann.config.experiment import Experiment, Metric
+from dann.config.experiment import Experiment
 from dann.config.search import named
 from dann.errors import BadInput
-from dann.evaluation.selection import Evaluation, check_scores, choose, favourites, lacks, target_key
-from dann.evaluation.statistics import Difference, holm, paired
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES, Evaluation
+from dann.evaluation.selection import check_scores, choose, find_best
+from dann.evaluation.statistics import Difference, compare_pairs, holm
 from dann.runner.records import Record, source_accuracy
 
 Scores = dict[int, float]  # by seed, as shares of 1
+Row = tuple[str | None, str]  # task and variant
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What the runs of an experiment score under a selection rule.
+    """An experiment's records with the evaluation that a selection rule chooses from each.
 
     Args:
-        every: all records.
-        records: those of the settings of hyper-parameters that are chosen, where they were searched.
+        all_records: of every setting of searched hyper-parameters.
+        records: those of the chosen setting of each row and task.
         metric: what the oracle goes by.
-        chosen: by task and variant, then by seed, the evaluation that the rule chooses.
+        chosen: by task and variant, then by seed, the chosen evaluation.
     """
 
     experiment: Experiment
-    every: Sequence[Record]
+    all_records: Sequence[Record]
     records: Sequence[Record]
     rule: str
-    metric: Metric
-    chosen: dict[tuple[str | None, str], dict[int, Evaluation]]
+    metric: str
+    chosen: dict[Row, dict[int, Evaluation]]
 
     @cached_property
     def seeds(self) -> int:
-        """How many seeds most cells have; of equally many the larger number."""
+        """The number of seeds that most cells have; of two equally common numbers the larger."""
         counts = Counter(len(runs) for runs in self.chosen.values())
         return max(counts, key=lambda number: (counts[number], number), default=0)
 
     @cached_property
     def upper_bounds(self) -> list[str]:
-        """The variants that train on labels of the target itself."""
-        found = [record.variant for record in self.records if record.data["source"] == record.data["target"]]
-        return list(dict.fromkeys(found))
+        """The variants that train on target labels."""
+        return list(dict.fromkeys(record.variant for record in self.records if trains_on_target(record)))
 
-    def by(self, metric: Metric) -> "Outcomes":
-        """The same, but as the oracle would have it by this metric, where it is the rule."""
-        return self if self.rule != "oracle" else outcomes(self.experiment, self.every, self.rule, metric)
+    def for_metric(self, metric: str) -> "Outcomes":
+        """The same, with the oracle's choices by this metric where the rule is the oracle."""
+        return apply_rule(self.experiment, self.all_records, "oracle", metric) if self.rule == "oracle" else self
 
-    def scores(self, variant: str, task: str | None, metric: Metric) -> Scores:
+    def scores(self, variant: str, task: str | None, metric: str) -> Scores:
         """A metric on the target's test examples."""
         runs = self.chosen.get((task, variant), {})
-        return {seed: on_target(evaluation, metric) for seed, evaluation in runs.items()}
+        return {seed: target_score(evaluation, metric) for seed, evaluation in runs.items()}
 
-    def main(self, variant: str, metric: Metric) -> Scores:
-        """The mean over tasks of each seed that all tasks have; without tasks the only column."""
+    def average(self, variant: str, metric: str) -> Scores:
+        """The mean over tasks for each seed that all tasks have; without tasks the only scores."""
         if not self.experiment.tasks:
             return self.scores(variant, None, metric)
         per_task = [self.scores(variant, task, metric) for task in self.experiment.tasks]
         seeds = sorted(set.intersection(*map(set, per_task)))
         return {seed: fmean(scores[seed] for scores in per_task) for seed in seeds}
 
-    def on_source(self, variant: str) -> Scores:
-        """The source accuracy of an experiment without tasks; none of a variant that trains on the target."""
+    def source_scores(self, variant: str) -> Scores:
+        """The source accuracy in an experiment without tasks; empty for a variant that trains on the target."""
         runs = {} if variant in self.upper_bounds else self.chosen.get((None, variant), {})
         return {seed: source_accuracy(evaluation) for seed, evaluation in runs.items()}
 
-    def differences(self, metric: Metric) -> dict[str, Difference]:
-        """What each variant differs from its baseline by, with p-values that are Holm-corrected over the variants.
+    def differences(self, metric: str) -> dict[str, Difference]:
+        """The paired difference of each variant from its baseline, with p-values Holm-corrected over the variants.
 
-        Upper bounds and variants without a baseline, or that share no seed with it, are left out.
+        Upper bounds are left out, and so are variants without a baseline or a common seed with it.
         """
-        found = {}
+        found: dict[str, Difference] = {}
         for variant in self.experiment.variants:
             baseline = self.experiment.compared_with(variant)
             if baseline is not None and variant not in self.upper_bounds:
-                ours, theirs = self.main(variant, metric), self.main(baseline, metric)
-                found[variant] = paired(ours, theirs, self.experiment.test)
-        made = {variant: difference for variant, difference in found.items() if difference is not None}
-        adjusted = holm([difference.p for difference in made.values()])
-        return {variant: replace(made[variant], adjusted=p) for variant, p in zip(made, adjusted, strict=True)}
+                ours, theirs = self.average(variant, metric), self.average(baseline, metric)
+                if (difference := compare_pairs(ours, theirs, self.experiment.test)) is not None:
+                    found[variant] = difference
+        adjusted = holm([difference.p for difference in found.values()])
+        return {variant: replace(found[variant], adjusted=p) for variant, p in zip(found, adjusted, strict=True)}
 
 
-def outcomes(
-    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: Metric = "accuracy"
+def apply_rule(
+    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: str = "accuracy"
 ) -> Outcomes:
-    """What ``records`` score under ``rule``.
+    """Choose a setting for each row and task, and an evaluation from each of its records.
 
     Args:
+        rule: a name in ``RULES``.
         metric: what the oracle goes by.
 
     Raises:
-        BadInput: none of them has the score that the rule goes by.
+        BadInput: no record has the score that the rule reads.
     """
     check_scores(rule, [record.evaluations for record in records])
-    kept = of_chosen_settings(experiment, records, rule, metric)
-    chosen: dict[tuple[str | None, str], dict[int, Evaluation]] = defaultdict(dict)
+    kept = select_settings(experiment, records, rule, metric)
+    chosen: dict[Row, dict[int, Evaluation]] = defaultdict(dict)
     for record in kept:
         chosen[record.task, record.variant][record.seed] = choose(rule, record.evaluations, metric)
     return Outcomes(experiment, records, kept, rule, metric, dict(chosen))
 
 
-def of_chosen_settings(
-    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: Metric = "accuracy"
+def select_settings(
+    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: str = "accuracy"
 ) -> Sequence[Record]:
-    """The records of one setting for each row and task: that whose scores, the means over seeds, a rule likes best.
+    """The records of one setting for each row and task: the setting that a rule scores best by its mean over seeds.
 
-    Only settings with as many seeds as any are candidates.
+    Only settings with the largest number of seeds are candidates.
 
     Args:
-        rule: ``last`` chooses no setting: then the rule of the experiment's search does.
+        rule: a name in ``RULES``; for ``last``, which chooses no setting, the rule of the experiment's search.
         metric: what the oracle goes by.
 
     Raises:
-        BadInput: none of the records has the score that the rule goes by.
+        BadInput: no record has the score that the rule reads.
     """
     if experiment.search is None:
         return records
     among = experiment.search.rule if rule == "last" else rule
-    check_scores(among, [record.evaluations for record in records])
+    check_scores(among, [record.evaluations for record in records], "search.rule" if rule == "last" else "--selection")
     kept: list[Record] = []
-    for settings, means in _tried(records, rule, metric).values():
-        kept += settings[favourites(among, means, metric)[-1]]
+    for settings, means in _settings_by_row(records, rule, metric).values():
+        kept += settings[find_best(among, means, metric)[-1]]
     return kept
 
 
-def without_choice(
-    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: Metric = "accuracy"
+def rows_without_score(
+    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: str = "accuracy"
 ) -> list[str]:
-    """The rows that show the last setting, as of a task no setting has the score that a rule chooses by."""
+    """The rows that show their last setting, because on some task no setting has the score that the rule reads."""
     if experiment.search is None:
         return []
-    among = experiment.search.rule if rule == "last" else rule
-    tried = _tried(records, rule, metric)
-    return list(dict.fromkeys(variant for (_, variant), (_, means) in tried.items() if lacks(among, means)))
+    among = RULES[experiment.search.rule if rule == "last" else rule]
+    settings = _settings_by_row(records, rule, metric)
+    return list(dict.fromkeys(variant for (_, variant), (_, means) in settings.items() if not among.has_score(means)))
 
 
-def _tried(
-    records: Sequence[Record], rule: str, metric: Metric
-) -> dict[tuple[str | None, str], tuple[list[list[Record]], list[Evaluation]]]:
-    """Of each task and row the settings with as many seeds as any, and of each the mean over seeds of its scores."""
-    rows: dict[tuple[str | None, str], dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+def _settings_by_row(
+    records: Sequence[Record], rule: str, metric: str
+) -> dict[Row, tuple[list[list[Record]], list[Evaluation]]]:
+    """For each task and row the settings with the most seeds, each with the mean over seeds of what it scores."""
+    rows: dict[Row, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         rows[record.task, record.variant][named(record.setting)].append(record)
-    tried = {}
+    result = {}
     for row, settings in rows.items():
         most = max(map(len, settings.values()))
         complete = [runs for runs in settings.values() if len(runs) == most]
-        tried[row] = complete, [_mean([choose(rule, run.evaluations, metric) for run in runs]) for runs in complete]
-    return tried
+        result[row] = complete, [_mean([choose(rule, run.evaluations, metric) for run in runs]) for runs in complete]
+    return result
 
 
 def _mean(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """The mean of each value that all have."""
+    """The mean of each value that all evaluations have."""
     common = set.intersection(*map(set, evaluations))
     return {key: fmean(each[key] for each in evaluations) for key in sorted(common)}
 
 
-def on_target(evaluation: Evaluation, metric: Metric) -> float:
-    """A metric on the target's test examples, in an evaluation that has it.
+def trains_on_target(record: Record) -> bool:
+    """Whether a run's labelled examples are the target's, so that it is an upper bound."""
+    return bool(record.data["source"] == record.data["target"])
+
+
+def target_score(evaluation: Evaluation, metric: str) -> float:
+    """A metric on the target's test examples.
 
     Raises:
-        BadInput: it has none.
+        BadInput: the evaluation does not have it.
     """
-    key = target_key(metric)
+    key = METRICS[metric].reads
     if key not in evaluation:
         raise BadInput(f"metrics: these runs have no {metric}: make them again, or leave it out")
     return evaluation[key]
 
 
-def published(experiment: Experiment, variant: str, task: str | None) -> float | None:
-    """What a paper reports of a variant and task, as a share of 1, or of the average of tasks if ``task`` is None.
+def published_score(experiment: Experiment, variant: str, task: str | None, metric: str) -> float | None:
+    """The accuracy that a paper reports, as a share of 1, for a task or, with ``task`` None, averaged over tasks.
 
-    A single number for a variant is of that average, else of the only column; numbers for all tasks give theirs.
+    A single number under ``published`` is that average, or the only score; numbers for all tasks give theirs. Other
+    metrics have none.
     """
-    given = experiment.published.get(variant)
-    if not isinstance(given, dict):
-        return given if task is None else None
+    reported = experiment.published.get(variant) if metric == "accuracy" else None
+    if not isinstance(reported, dict):
+        return reported if task is None else None
     if task is not None:
-        return given.get(task)
-    return fmean(given.values()) if given and set(given) == set(experiment.tasks) else None
+        return reported.get(task)
+    return fmean(reported.values()) if reported and set(reported) == set(experiment.tasks) else None

@@ -1,78 +1,133 @@
-"""A table and its cells, in Markdown, LaTeX and JSON. Imports no torch."""
+"""A table with typed columns, and its form in Markdown, LaTeX and JSON. Imports no torch."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from dann.evaluation.statistics import deviation, interval
+from dann.reporting.latex import escape
 
 NONE = "—"
-WORDS = ("against", "alarms", "chosen", "row chosen most")  # columns of these names hold words
-AGAINST, ALARMS, CHOSEN, MOST = WORDS
-DIFFERENCE = "difference, points"
+Kind = Literal[
+    "score", "interval", "published", "gap", "source", "setting", "alarms",  # of what rows score
+    "baseline", "difference", "p", "holm", "effect", "seeds",  # of paired differences
+    "correlation", "regret", "worst", "most",  # of how the rules choose
+]  # fmt: skip
+TEXT: frozenset[Kind] = frozenset({"setting", "alarms", "baseline", "most"})
 
 
-def holds_words(column: str) -> bool:
-    """Whether what a column holds is words, not numbers; what comes before a colon says of which runs."""
-    return column.rpartition(": ")[2] in WORDS
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, identified by its key, never by its title: a task may be called as a heading is.
+
+    Args:
+        key: unique in its table.
+        title: its heading.
+        kind: what its cells hold.
+        task: whose scores it shows; None for the average over tasks or the only score.
+        metric: which its scores are of.
+        rule: which chose the evaluations that it shows.
+    """
+
+    key: str
+    title: str
+    kind: Kind
+    task: str | None = None
+    metric: str | None = None
+    rule: str | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its cells hold words, which are set from the left."""
+        return self.kind in TEXT
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a table shows, and what JSON tells of it."""
+    """The text that a table shows, and the facts behind it for JSON and HTML."""
 
     text: str = NONE
     facts: Any = None
 
 
+Columns = dict[Column, dict[str, Cell]]  # the cells of each column by row
+
+
 @dataclass(frozen=True)
 class Table:
-    """A row per variant, each with a cell per column.
+    """Named rows with a cell for each column.
 
     Args:
-        corner: heads the variants.
-        facts: what JSON tells beside the cells.
+        notes: sentences below it.
+        corner: heads the names of the rows.
+        facts: what JSON holds beside the cells.
     """
 
     title: str
-    columns: list[str]
+    columns: list[Column]
     rows: dict[str, list[Cell]]
     notes: list[str] = field(default_factory=list)
     corner: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of_columns(
+        cls, title: str, rows: Iterable[str], columns: Columns, notes: list[str], corner: str = "", **facts: Any
+    ) -> "Table":
+        """A table of columns that each have a cell for every row."""
+        cells = {row: [column[row] for column in columns.values()] for row in rows}
+        return cls(title, list(columns), cells, notes, corner, facts)
+
+    def column(self, key: str) -> dict[str, Cell]:
+        """The cells of a column by row."""
+        place = [column.key for column in self.columns].index(key)
+        return {row: cells[place] for row, cells in self.rows.items()}
+
     def markdown(self) -> str:
-        header = [self.corner, *self.columns]
-        lines = [_joined(header), _joined(["---", *("---" if holds_words(name) else "---:" for name in self.columns)])]
-        lines += [_joined([name, *(cell.text for cell in cells)]) for name, cells in self.rows.items()]
+        alignment = ["---", *("---" if column.is_text else "---:" for column in self.columns)]
+        lines = [_markdown_row(row) for row in (self._header(), alignment, *self._body())]
         return "\n".join(lines) + "\n\n" + " ".join(self.notes) + "\n"
 
     def latex(self) -> str:
         """A tabular for the booktabs package, and amssymb where there is a ▼."""
-        aligned = "".join("l" if holds_words(name) else "r" for name in self.columns)
-        lines = [rf"\begin{{tabular}}{{l{aligned}}}", r"\toprule", _row([self.corner, *self.columns]), r"\midrule"]
-        lines += [_row([name, *(cell.text for cell in cells)]) for name, cells in self.rows.items()]
+        aligned = "".join("l" if column.is_text else "r" for column in self.columns)
+        header, *rows = [_latex_row(row) for row in (self._header(), *self._body())]
         notes = [f"% {' '.join(note.split())}" for note in [self.title, *self.notes]]
-        return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+        begin, end = rf"\begin{{tabular}}{{l{aligned}}}", r"\end{tabular}"
+        return "\n".join([*notes, begin, r"\toprule", header, r"\midrule", *rows, r"\bottomrule", end]) + "\n"
+
+    def _header(self) -> list[str]:
+        return [self.corner, *(column.title for column in self.columns)]
+
+    def _body(self) -> list[list[str]]:
+        return [[name, *(cell.text for cell in cells)] for name, cells in self.rows.items()]
 
     def json(self) -> str:
-        rows = {name: dict(zip(self.columns, (cell.facts for cell in cells), strict=True))
-                for name, cells in self.rows.items()}  # fmt: skip
-        content = {"title": self.title, **self.facts, "rows": rows, "notes": self.notes}
+        """The facts of all cells by row and column; a column goes by its title, or by its key if two share a title."""
+        titles = [column.title for column in self.columns]
+        names = titles if len(set(titles)) == len(titles) else [column.key for column in self.columns]
+        content = {
+            "title": self.title,
+            **self.facts,
+            "columns": {name: asdict(column) for name, column in zip(names, self.columns, strict=True)},
+            "rows": {row: dict(zip(names, (cell.facts for cell in cells), strict=True))
+                     for row, cells in self.rows.items()},
+            "notes": self.notes,
+        }  # fmt: skip
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "latex": Table.latex, "json": Table.json}
 
 
-def score(scores: Mapping[int, float], usual: int) -> Cell:
-    """Per cent: mean, standard deviation and, where it is not the usual one, the number of seeds.
+def score_cell(scores: Mapping[int, float], usual: int) -> Cell:
+    """Mean and standard deviation in per cent, and the number of seeds where it is not the usual one.
 
     Args:
         scores: by seed, as shares of 1.
-        usual: how many seeds the table's notes tell of.
+        usual: the number of seeds that the notes name.
     """
     values = list(scores.values())
     if not values:
@@ -80,47 +135,32 @@ def score(scores: Mapping[int, float], usual: int) -> Cell:
     spread, half = deviation(values), interval(values)
     text = f"{100 * fmean(values):.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
     text += "" if len(values) == usual else f" (n = {len(values)})"
-    facts = {"mean": fmean(values), "deviation": spread, "interval": bounds(fmean(values), half), "n": len(values),
-             "values": values, "seeds": list(scores)}  # fmt: skip
+    facts = {"mean": fmean(values), "deviation": spread, "interval": interval_ends(fmean(values), half),
+             "n": len(values), "values": values, "seeds": list(scores)}  # fmt: skip
     return Cell(text, facts)
 
 
-def spanned(scores: Mapping[int, float]) -> Cell:
+def interval_cell(scores: Mapping[int, float]) -> Cell:
     """The 95 % t-interval of the mean over seeds, in per cent."""
     values = list(scores.values())
-    ends = bounds(fmean(values), interval(values)) if values else None
+    ends = interval_ends(fmean(values), interval(values)) if values else None
     return Cell() if ends is None else Cell("–".join(f"{100 * end:.1f}".replace("-", "−") for end in ends), ends)
 
 
-def bounds(mean: float, half_width: float | None) -> list[float] | None:
-    """The ends of an interval."""
+def interval_ends(mean: float, half_width: float | None) -> list[float] | None:
+    """The ends of an interval around a mean."""
     return None if half_width is None else [mean - half_width, mean + half_width]
 
 
-def signed(share: float) -> str:
+def format_points(share: float) -> str:
     """A difference of shares of 1 in points, as +1.4 or −1.4."""
     text = f"{100 * share:+.1f}".replace("-", "−")
     return "0.0" if text in {"+0.0", "−0.0"} else text
 
 
-def _joined(cells: Iterable[str]) -> str:
+def _markdown_row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
-def _row(cells: Iterable[str]) -> str:
-    return " & ".join(cell.translate(ESCAPED) for cell in cells) + r" \\"
-
-
-GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta",
-         "θ": "theta", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho",
-         "σ": "sigma", "τ": "tau", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta",
-         "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi",
-         "Ω": "Omega"}  # fmt: skip
-MATHS = {"→": "to", "±": "pm", "×": "times", "≤": "leq", "≥": "geq", "▼": "blacktriangledown", "<": "<", ">": ">",
-         "≈": "approx", "−": "-", "°": "^\\circ", "²": "^2"}  # fmt: skip
-ESCAPED = str.maketrans(
-    {character: rf"\{character}" for character in "&%_#${}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "—": "--", "–": "--"}
-    | {letter: rf"$\{name}$" for letter, name in GREEK.items()}
-    | {symbol: f"${name}$" if not name.isalpha() else rf"$\{name}$" for symbol, name in MATHS.items()}
-)
+def _latex_row(cells: Iterable[str]) -> str:
+    return " & ".join(map(escape, cells)) + r" \\"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dann.diagnostics.alarms import Alarm, find_alarms, share_distance
-from dann.evaluation.metrics import calibration_error, metrics
-from dann.evaluation.selection import Evaluation
+from dann.evaluation.metrics import calibration_error, compute_metrics
+from dann.evaluation.rules import Evaluation
 from dann.files import write_whole
 from dann.runner.tensorboard import Board
 from dann.training.evaluate import Scores, reported_scores
@@ -66,7 +66,7 @@ class RunLog:
         """
         values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
         for split, score in reported_scores(scores).items():
-            measured = metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
+            measured = compute_metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
             values |= {f"{split}_{name}": value for name, value in measured.items()}
         shares = _class_shares(scores["target_test"])
         values |= _discriminator(scores) | diagnosed | {"share_distance": share_distance(shares, self.prior)}

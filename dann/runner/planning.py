@@ -8,6 +8,7 @@ import torch
 from dann.config.experiment import EXPERIMENT, Experiment, Run, write_experiment
 from dann.config.schema import Config, resolve
 from dann.errors import BadInput
+from dann.evaluation.rules import RULES
 from dann.runner.callbacks import Observer
 from dann.runner.executor import Executor
 from dann.runner.records import checked_records, read_record
@@ -67,10 +68,8 @@ def _plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> 
 
 def _check_search(experiment: Experiment, configs: list[Config], file: Path) -> None:
     """Refuse a search by a score that its runs will not have."""
-    if experiment.search is None or experiment.search.rule == "source_val":
-        return
-    rule = experiment.search.rule
-    for option in ("examples", *{"mixval": ["mixval"], "reverse": ["reverse_steps"]}.get(rule, [])):
+    rule = None if experiment.search is None else experiment.search.rule
+    for option in RULES[rule].diagnose if rule is not None else ():
         if not all(getattr(config.diagnose, option) for config in configs):
             raise BadInput(f"{file}: search.rule: {rule} needs diagnose.{option}, which is off: set it")
 

@@ -14,7 +14,7 @@ from dann.config.experiment import Experiment, Run
 from dann.config.migration import is_old, upgraded, upgraded_setting
 from dann.config.search import Setting
 from dann.errors import BadInput
-from dann.evaluation.selection import Evaluation
+from dann.evaluation.rules import Evaluation
 from dann.files import write_whole
 
 RECORD, PACKED, FEATURES = "record.json", "records.jsonl.gz", "features.npz"

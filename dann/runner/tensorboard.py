@@ -15,7 +15,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from dann.config.experiment import flattened
 from dann.data.pair import Pair
-from dann.evaluation.selection import Evaluation
+from dann.evaluation.rules import Evaluation
 
 # Tags are regular expressions that match a prefix: without the $ more lines would be drawn.
 LAYOUT = {

@@ -3,9 +3,8 @@
     python experiments/speed/stack_contestant.py CONFIGS SEEDS THREADS DEVICE WAY
 
 CONFIGS is a JSON list; WAY is stack or separate. The replicas are all configurations with all seeds 0 to SEEDS − 1;
-the separate run is the first of them. Prints "ready {…}", which states whether the rule of
-dann.training.stacking.stackable would stack them. Then, for every line N on standard input, it prints the seconds that N
-steps take.
+the separate run is the first of them. Prints "ready {…}", which states whether dann.training.stacking.stackable
+would stack them. Then, for every line N on standard input, it prints the seconds that N steps take.
 """
 
 import json

@@ -107,7 +107,6 @@ def test_bad_arguments(tmp_path: Path, capsys: Any) -> None:
     for seeds in ("0,a", "0,0", "-1", ""):
         assert "whole numbers" in complaint(capsys, "run", file, f"--seeds={seeds}")
     assert "--device meta: runs need cpu, cuda or mps" in complaint(capsys, "run", file, "--device", "meta")
-    assert "no experiment files there" in complaint(capsys, "table", tmp_path / "typo", "--check")
     assert f"{file}/tiny: Not a directory" in complaint(capsys, "run", file, "--out", file)
     assert "--device tpu" in complaint(capsys, "run", file, "--device", "tpu", "--out", tmp_path)
     assert "invalid choice: 'best'" in complaint(capsys, "table", file, "--selection", "best")

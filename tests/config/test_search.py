@@ -6,6 +6,7 @@ from math import log
 from pathlib import Path
 from typing import Any
 
+import publish
 import pytest
 import torch
 from made_records import record_of, table_of, texts
@@ -16,7 +17,7 @@ from dann.config.experiment import Experiment, Run, read_experiment, write_exper
 from dann.config.schema import resolve
 from dann.config.search import Search, named
 from dann.errors import BadInput
-from dann.reporting.scores import of_chosen_settings
+from dann.reporting.scores import select_settings
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_records
 
@@ -103,8 +104,8 @@ def searched(rule: str = "source_val") -> Experiment:
 
 def test_the_mean_over_seeds_decides_and_no_target_label() -> None:
     records = [tried(0.9, 0.3, 0.01, 0), tried(0.7, 0.3, 0.01, 1), tried(0.5, 0.9, 0.1, 0), tried(1.0, 0.9, 0.1, 1)]
-    assert {record.setting[LR] for record in of_chosen_settings(searched(), records)} == {0.01}
-    assert {record.setting[LR] for record in of_chosen_settings(searched(), records, "oracle")} == {0.1}
+    assert {record.setting[LR] for record in select_settings(searched(), records)} == {0.01}
+    assert {record.setting[LR] for record in select_settings(searched(), records, "oracle")} == {0.1}
 
 
 def test_the_table_shows_the_chosen_setting_and_what_the_oracle_would_have() -> None:
@@ -113,13 +114,13 @@ def test_the_table_shows_the_chosen_setting_and_what_the_oracle_would_have() -> 
     assert texts(table, "target accuracy, %")["DANN"] == "30.0"
     assert texts(table, "target accuracy, oracle (upper bound), %")["DANN"] == "90.0"
     assert texts(table, "chosen")["DANN"] == f"{LR} = 0.01"
-    assert "Of the 2 settings that each row tries the one with the best source validation" in " ".join(table.notes)
+    assert "Each row tries 2 settings; shown is the one with the best source validation" in " ".join(table.notes)
     assert "2 runs, 2 minutes" in " ".join(table.notes)  # what was not chosen was paid for, too
 
 
 def test_a_setting_that_lacks_seeds_is_no_candidate() -> None:
     records = [tried(0.6, 0.3, 0.01, 0), tried(0.6, 0.3, 0.01, 1), tried(0.9, 0.9, 0.1, 0)]
-    assert {record.setting[LR] for record in of_chosen_settings(searched(), records)} == {0.01}
+    assert {record.setting[LR] for record in select_settings(searched(), records)} == {0.01}
 
 
 def test_the_oracle_goes_by_the_metric_within_a_run_and_among_settings() -> None:
@@ -127,23 +128,23 @@ def test_the_oracle_goes_by_the_metric_within_a_run_and_among_settings() -> None
     for record, f1 in zip(records, ([0.2, 0.8, 0.1, 0.1], [0.7, 0.2, 0.2, 0.2]), strict=True):
         for evaluation, value in zip(record.evaluations, f1, strict=True):
             evaluation["target_test_macro_f1"] = value
-    assert of_chosen_settings(searched(), records, "oracle") == records[1:]
-    assert of_chosen_settings(searched(), records, "oracle", "macro_f1") == records[:1]
+    assert select_settings(searched(), records, "oracle") == records[1:]
+    assert select_settings(searched(), records, "oracle", "macro_f1") == records[:1]
     for record in records:  # at the steps of the best accuracy macro-F1 is 0.2 and 0.7
         record.evaluations[0]["target_test"] = 1.0
-    assert of_chosen_settings(searched(), records, "oracle", "macro_f1") == records[:1]
+    assert select_settings(searched(), records, "oracle", "macro_f1") == records[:1]
 
 
 def test_a_setting_of_which_a_seed_lacks_the_score_comes_last_and_a_row_without_any_is_named() -> None:
     records = [tried(0.5, 0.3, lr, seed) for lr in (0.01, 0.1) for seed in (0, 1)]
     for record, score in zip(records, (0.1, 0.2, 0.9, None), strict=True):
         record.evaluations[-1] |= {} if score is None else {"score_dev": score}
-    assert of_chosen_settings(searched("dev"), records) == records[:2]
+    assert select_settings(searched("dev"), records) == records[:2]
     assert "no setting has such a score" not in table_of(searched("dev"), records).markdown()
     bare = [tried(0.5, 0.3, lr, variant="source only") for lr in (0.01, 0.1)]
-    assert of_chosen_settings(searched("dev"), [*records, *bare]) == [*records[:2], bare[1]]
+    assert select_settings(searched("dev"), [*records, *bare]) == [*records[:2], bare[1]]
     notes = " ".join(table_of(searched("dev"), [*records, *bare]).notes)
-    assert "risk (mean over seeds; of equals the last) is shown." in notes
+    assert "risk (mean over seeds; the last of those that tie)." in notes
     assert "source only: no setting has such a score, and the last is shown." in notes
 
 
@@ -162,7 +163,7 @@ def test_a_search_runs_publishes_and_is_told(tmp_path: Path, monkeypatch: pytest
     assert [(record.variant, record.setting[LR]) for record in records.values()] == [
         (variant, lr) for variant in experiment.variants for lr in (0.01, 0.1)
     ]
-    assert main(["publish", str(file)]) == 0
+    assert publish.main([str(file)]) == 0
     packed = read_records(experiment, tmp_path / "results/tiny")
     assert [vars(record) for record in packed.values()] == [vars(record) for record in records.values()]
     assert main(["table", str(file), "--format", "json"]) == 0

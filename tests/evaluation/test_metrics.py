@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from dann.evaluation.metrics import calibration_error, metrics, reliability
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.metrics import calibration_error, compute_metrics, reliability
 
 M = 15  # bins
 
@@ -43,7 +44,7 @@ def test_calibration_is_that_of_guo_et_al(count: int, classes: int) -> None:
     np.testing.assert_allclose(np.array(list(points.values())).T, np.array(bins), rtol=1e-5, atol=1e-7)
     expected = sum(share * abs(accuracy - mean) for share, accuracy, mean in bins)
     assert calibration_error(correct, confidence) == pytest.approx(expected, rel=1e-4, abs=1e-6)
-    assert metrics(labels, p)["calibration_error"] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert compute_metrics(labels, p)["calibration_error"] == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def test_one_bin_holds_all() -> None:
@@ -73,7 +74,7 @@ def test_the_calibration_of_what_is_not_a_number_is_finite() -> None:
     assert points["share"] == [0.5, 0.25, 0.25] and points["accuracy"] == [0.5, 1.0, 1.0]
     assert points["confidence"] == pytest.approx([0.0, 0.8, 1.0])
     labels, nothing = np.array([0, 1]), np.full((2, 3), np.nan, np.float32)
-    assert metrics(labels, nothing)["calibration_error"] == 0.5  # class 0 at confidence 0, right for one of two
+    assert compute_metrics(labels, nothing)["calibration_error"] == 0.5  # class 0 at confidence 0, right for one of two
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -85,9 +86,19 @@ def test_macro_precision_is_the_mean_over_the_classes_there_are(classes: int) ->
     for k in sorted(set(labels.tolist())):
         said = [i for i in range(len(labels)) if predicted[i] == k]
         each.append(sum(labels[i] == k for i in said) / len(said) if said else 0.0)
-    assert metrics(labels, p)["macro_precision"] == pytest.approx(sum(each) / len(each))
+    assert compute_metrics(labels, p)["macro_precision"] == pytest.approx(sum(each) / len(each))
 
 
 def test_a_class_that_is_never_predicted_has_no_precision() -> None:
     labels, p = np.array([0, 0, 1, 1]), np.tile(np.array([0.7, 0.3], np.float32), (4, 1))
-    assert metrics(labels, p)["macro_precision"] == 0.25  # ½ of class 0, none of class 1
+    assert compute_metrics(labels, p)["macro_precision"] == 0.25  # ½ of class 0, none of class 1
+
+
+def test_every_metric_is_defined_and_computed() -> None:
+    labels, probabilities = predictions(40, 3)
+    assert {*compute_metrics(labels, probabilities, [2]), "accuracy"} == set(METRICS)
+    seen = {name for name, metric in METRICS.items() if not metric.for_unseen_classes}
+    assert {*compute_metrics(labels, probabilities), "accuracy"} == seen
+    for name, metric in METRICS.items():
+        assert metric.name == name and metric.sentence.endswith(".") and "\n" not in metric.sentence
+        assert metric.reads == ("target_test" if name == "accuracy" else f"target_test_{name}")

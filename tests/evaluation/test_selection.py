@@ -5,7 +5,8 @@ from made_records import EVALUATIONS
 
 from dann.cli.arguments import parser
 from dann.errors import BadInput
-from dann.evaluation.selection import DESCRIBED, RULES, check_scores, choose, favourites, lacks
+from dann.evaluation.rules import RULES, rule_for
+from dann.evaluation.selection import check_scores, choose, find_best
 
 SCORES = ("entropy", "im", "snd", "bnm", "dev", "rankme", "mixval", "reverse")
 
@@ -18,7 +19,7 @@ def voting(*candidates: tuple[float, float, float, float, float]) -> list[dict[s
 
 def place(rule: str, candidates: list[dict[str, float]]) -> int:
     """Where the candidate that is chosen is."""
-    return favourites(rule, candidates)[-1]
+    return find_best(rule, candidates)[-1]
 
 
 @pytest.mark.parametrize(("rule", "step"), [("last", 40), ("source_val", 30), ("oracle", 20)])
@@ -34,17 +35,18 @@ def test_a_score_is_larger_where_it_is_better(rule: str) -> None:
     assert place(rule, candidates[:2]) == 1 and place(rule, candidates[3:]) == 0
 
 
-def test_all_equals_are_favourites() -> None:
-    assert favourites("source_val", EVALUATIONS) == [1, 2] and favourites("last", EVALUATIONS) == [3]
-    assert favourites("snd", EVALUATIONS) == [0, 1, 2, 3]
+def test_all_equals_are_find_best() -> None:
+    assert find_best("source_val", EVALUATIONS) == [1, 2] and find_best("last", EVALUATIONS) == [3]
+    assert find_best("snd", EVALUATIONS) == [0, 1, 2, 3]
     equal = (0.9, 1.0, 1.0, 1.0, 1.0)
-    assert favourites("vote", voting(equal, (0.1, 9.0, 9.0, 9.0, 9.0), equal)) == [0, 2]
+    assert find_best("vote", voting(equal, (0.1, 9.0, 9.0, 9.0, 9.0), equal)) == [0, 2]
 
 
 def test_what_lacks_a_score_loses_and_without_any_the_last_is_chosen() -> None:
     candidates = [{**EVALUATIONS[0], "score_snd": -7.0}, *EVALUATIONS[1:]]
-    assert place("snd", candidates) == 0 and not lacks("snd", candidates)
-    assert place("snd", EVALUATIONS) == 3 and lacks("snd", EVALUATIONS) and not lacks("last", EVALUATIONS)
+    assert place("snd", candidates) == 0 and RULES["snd"].has_score(candidates)
+    assert place("snd", EVALUATIONS) == 3 and not RULES["snd"].has_score(EVALUATIONS)
+    assert RULES["last"].has_score(EVALUATIONS)
     assert place("snd", [{**EVALUATIONS[0], "score_snd": float("nan")}, candidates[0], EVALUATIONS[1]]) == 1
 
 
@@ -53,7 +55,7 @@ def test_only_the_oracle_reads_target_labels() -> None:
         {**entry, **{f"score_{name}": at * (-1) ** at for name in SCORES}} for at, entry in enumerate(EVALUATIONS)
     ]
     blind = [{key: value for key, value in entry.items() if not key.startswith("target_test")} for entry in scored]
-    for rule in set(RULES) - {"oracle"}:
+    for rule in (name for name, rule in RULES.items() if not rule.needs_target_labels):
         assert place(rule, blind) == place(rule, scored)
 
 
@@ -96,7 +98,7 @@ def test_the_vote_does_without_a_score_that_no_candidate_has() -> None:
 @pytest.mark.parametrize(
     ("rule", "remedy"),
     [
-        ("snd", "these runs have no such score: make them again"),
+        ("snd", "these runs have no such score: set diagnose: {examples: 500} and make them again"),
         ("mixval", "diagnose: {mixval: true}"),
         ("reverse", "diagnose: {reverse_steps: 200}"),
         ("vote", "these runs have no such score"),
@@ -113,12 +115,23 @@ def test_a_score_that_no_run_has_is_refused(rule: str, remedy: str) -> None:
 @pytest.mark.parametrize("rule", ["source_val", "vote"])
 def test_rules_of_the_source_need_some_of_it_held_out(rule: str) -> None:
     runs = [[{"step": 1, "target_test": 0.5, "score_im": 0.1}]]
-    with pytest.raises(BadInput, match=f"--selection {rule}: these runs held nothing out: set data.validation above 0"):
+    with pytest.raises(BadInput, match=f"--selection {rule}: these runs have no validation split: set data.validation"):
         check_scores(rule, runs)
 
 
-def test_every_rule_is_described() -> None:
-    assert list(DESCRIBED) == list(RULES)
-    assert all("\n" not in text and not text.endswith(".") for text in DESCRIBED.values())
+def test_every_rule_is_described_in_one_line() -> None:
+    for name, rule in RULES.items():
+        assert rule.name == name and rule.sentence.endswith(".") and "\n" not in rule.sentence
+        assert rule.sentence.startswith("Chooses the step with the ") or name == "last"
+        assert not rule.moment.endswith(".")
     for command in (["table", "x"], ["report", "x", "--out", "y"]):
         assert [parser().parse_args([*command, "--selection", rule]).selection for rule in RULES] == list(RULES)
+
+
+def test_the_oracle_alone_goes_by_the_metric_shown() -> None:
+    by_error = rule_for("oracle", "calibration_error")
+    assert by_error.reads == ("target_test_calibration_error",) and not by_error.higher_is_better
+    assert "the lowest target test calibration error" in by_error.sentence
+    assert rule_for("oracle", "accuracy") == RULES["oracle"]
+    assert all(rule_for(name, "auc") is rule for name, rule in RULES.items() if name != "oracle")
+    assert [name for name, rule in RULES.items() if rule.needs_target_labels] == ["oracle"]

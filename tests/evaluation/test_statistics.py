@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dann.evaluation.statistics import deviation, holm, interval, paired, paired_t, wilcoxon
+from dann.evaluation.statistics import compare_pairs, deviation, holm, interval, paired_t, wilcoxon
 
 RANDOM = np.random.default_rng(0)
 
@@ -32,27 +32,27 @@ def test_interval_by_hand() -> None:
 @pytest.mark.parametrize("n", [2, 3, 5, 20])
 def test_paired_t_against_scipy(n: int) -> None:
     ours, theirs = RANDOM.normal(0.7, 0.05, n), RANDOM.normal(0.66, 0.05, n)
-    found = paired(dict(enumerate(ours)), dict(enumerate(theirs)))
+    found = compare_pairs(dict(enumerate(ours)), dict(enumerate(theirs)))
     expected = stats.ttest_rel(ours, theirs)
     low, high = expected.confidence_interval(0.95)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-6) and found.n == n and found.adjusted is None
     assert [found.mean - found.half_width, found.mean + found.half_width] == pytest.approx([low, high], rel=1e-6)
     assert found.effect == pytest.approx((ours - theirs).mean() / (ours - theirs).std(ddof=1), rel=1e-6)
-    assert found.below == (high < 0)
+    assert found.is_below == (high < 0)
 
 
 def test_only_equal_seeds_are_paired() -> None:
-    found = paired({0: 0.5, 1: 0.9, 7: 0.6, 8: 0.1}, {8: 0.2, 2: 0.3, 7: 0.3})
+    found = compare_pairs({0: 0.5, 1: 0.9, 7: 0.6, 8: 0.1}, {8: 0.2, 2: 0.3, 7: 0.3})
     assert found.n == 2 and found.mean == pytest.approx((0.3 - 0.1) / 2)
-    assert paired({0: 0.5}, {1: 0.5}) is None
-    single = paired({0: 0.5}, {0: 0.4, 1: 0.2})
-    assert (single.n, single.half_width, single.p, single.effect) == (1, None, None, None) and not single.below
+    assert compare_pairs({0: 0.5}, {1: 0.5}) is None
+    single = compare_pairs({0: 0.5}, {0: 0.4, 1: 0.2})
+    assert (single.n, single.half_width, single.p, single.effect) == (1, None, None, None) and not single.is_below
 
 
 def test_differences_that_do_not_vary() -> None:
-    equal = paired({0: 0.5, 1: 0.6}, {0: 0.5, 1: 0.6})
-    assert (equal.mean, equal.p, equal.effect, equal.below) == (0, 1, None, False)
-    shifted = paired({0: 0.7, 1: 0.8, 2: 0.9}, {0: 0.6, 1: 0.7, 2: 0.8})  # in floating point these are not all 0.1
+    equal = compare_pairs({0: 0.5, 1: 0.6}, {0: 0.5, 1: 0.6})
+    assert (equal.mean, equal.p, equal.effect, equal.is_below) == (0, 1, None, False)
+    shifted = compare_pairs({0: 0.7, 1: 0.8, 2: 0.9}, {0: 0.6, 1: 0.7, 2: 0.8})  # not all 0.1 in floats
     assert (shifted.p, shifted.effect, shifted.half_width) == (None, None, 0)
     assert wilcoxon([0.0, 0.0]) == 1 and wilcoxon([0.1]) is None and paired_t([0.1]) is None is paired_t([0.0])
 
@@ -64,7 +64,7 @@ def test_wilcoxon_against_scipy(n: int) -> None:
         expected = stats.wilcoxon(differences, method="exact").pvalue
         assert wilcoxon(list(differences)) == pytest.approx(expected, rel=1e-12)
     ours, theirs = RANDOM.normal(0.7, 0.1, n), RANDOM.normal(0.7, 0.1, n)
-    found = paired(dict(enumerate(ours)), dict(enumerate(theirs)), "wilcoxon")
+    found = compare_pairs(dict(enumerate(ours)), dict(enumerate(theirs)), "wilcoxon")
     assert found.p == pytest.approx(stats.wilcoxon(ours, theirs, method="exact").pvalue, rel=1e-12)
 
 

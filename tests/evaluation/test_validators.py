@@ -8,7 +8,7 @@ import pytest
 from oracles import shannon, softmax
 
 from dann.evaluation.validators import (
-    Seen,
+    Sample,
     batch_nuclear_norm,
     deep_embedded_validation,
     density_weights,
@@ -17,7 +17,7 @@ from dann.evaluation.validators import (
     information_maximisation,
     mixval,
     rankme,
-    scores,
+    score_model,
     soft_neighbourhood_density,
     weighted_risk,
 )
@@ -206,16 +206,16 @@ def test_dev_does_not_see_the_order_of_examples_nor_the_scale_of_features() -> N
     assert scaled == pytest.approx(before, abs=1e-4)
 
 
-def seen(size: int = 40, features: int = 6, classes: int = 3, seed: int = 0) -> Seen:
+def seen(size: int = 40, features: int = 6, classes: int = 3, seed: int = 0) -> Sample:
     random = np.random.default_rng(seed)
     draws = random.normal(size=(size, features)), random.normal(size=(size, classes))
-    return Seen(draws[0].astype(np.float32), draws[1].astype(np.float32))
+    return Sample(draws[0].astype(np.float32), draws[1].astype(np.float32))
 
 
 def test_scores_are_those_of_the_functions() -> None:
     train, validation, target = seen(seed=0), seen(seed=1), seen(seed=2)
     labels = np.arange(40) % 3
-    found = scores(train, validation, labels, target)
+    found = score_model(train, validation, labels, target)
     assert set(found) == ALL and all(type(score) is float for score in found.values())
     assert found["entropy"] == entropy(target.logits) and found["im"] == information_maximisation(target.logits)
     assert found["snd"] == soft_neighbourhood_density(target.logits)
@@ -229,19 +229,19 @@ def test_what_is_not_finite_is_left_out(value: float) -> None:
     good, labels = seen(), np.zeros(40, np.int64)
     features, logits = seen(), seen()
     features.features[3, 2] = logits.logits[3, 2] = value
-    assert set(scores(good, good, labels, features)) == ALL - {"dev", "rankme"}
-    assert set(scores(good, good, labels, logits)) == {"dev", "rankme"}
-    assert set(scores(features, good, labels, good)) == ALL - {"dev"}
-    assert set(scores(good, logits, labels, good)) == ALL - {"dev"}
-    everything = Seen(np.full_like(good.features, value), np.full_like(good.logits, value))
-    assert scores(everything, everything, labels, everything) == {}
+    assert set(score_model(good, good, labels, features)) == ALL - {"dev", "rankme"}
+    assert set(score_model(good, good, labels, logits)) == {"dev", "rankme"}
+    assert set(score_model(features, good, labels, good)) == ALL - {"dev"}
+    assert set(score_model(good, logits, labels, good)) == ALL - {"dev"}
+    everything = Sample(np.full_like(good.features, value), np.full_like(good.logits, value))
+    assert score_model(everything, everything, labels, everything) == {}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 120])
 @pytest.mark.parametrize("width", [1, 2, 200])
 @pytest.mark.parametrize("kind", ["drawn", "constant", "zero", "huge", "far apart", "one outlier", "equal examples"])
 def test_degenerate_samples_neither_raise_nor_warn(size: int, width: int, kind: str) -> None:
-    def sample(seed: int) -> Seen:
+    def sample(seed: int) -> Sample:
         drawn = seen(size, width, 2, seed)
         change = {"drawn": drawn.features, "constant": 0 * drawn.features + np.float32(0.1),
                   "zero": 0 * drawn.features, "huge": drawn.features * np.float32(1e37),
@@ -249,19 +249,19 @@ def test_degenerate_samples_neither_raise_nor_warn(size: int, width: int, kind: 
                   "one outlier": drawn.features * np.float32(1e30) ** (np.arange(size) == 0)[:, None],
                   "equal examples": np.repeat(drawn.features[:1], size, axis=0)}  # fmt: skip
         logits = drawn.logits * np.float32(1e37) if kind == "huge" else drawn.logits
-        return Seen(change[kind].astype(np.float32), logits)
+        return Sample(change[kind].astype(np.float32), logits)
 
-    found = scores(sample(0), sample(1), np.zeros(size, np.int64), sample(2))
+    found = score_model(sample(0), sample(1), np.zeros(size, np.int64), sample(2))
     assert all(math.isfinite(score) for score in found.values())
     assert {"entropy", "im", "bnm"} <= set(found) and ("snd" in found) == (size > 1)
     assert ("rankme" in found) == (kind != "zero")
 
 
 def test_one_predicted_class_and_no_example_are_no_error() -> None:
-    one = Seen(seen().features, np.tile(np.float32([9, 0, 0]), (40, 1)))
-    assert set(scores(one, one, np.zeros(40, np.int64), one)) == ALL
-    none = Seen(np.zeros((0, 6), np.float32), np.zeros((0, 3), np.float32))
-    assert scores(none, none, np.zeros(0, np.int64), none) == {}
+    one = Sample(seen().features, np.tile(np.float32([9, 0, 0]), (40, 1)))
+    assert set(score_model(one, one, np.zeros(40, np.int64), one)) == ALL
+    none = Sample(np.zeros((0, 6), np.float32), np.zeros((0, 3), np.float32))
+    assert score_model(none, none, np.zeros(0, np.int64), none) == {}
 
 
 def sign_logits(x: np.ndarray) -> np.ndarray:

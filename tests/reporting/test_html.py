@@ -166,7 +166,7 @@ def records_of(experiment: Experiment, seed: int = 0) -> list[Record]:
 def written(
     experiment: Experiment, records: Sequence[Record], folder: Path, packed: bool = True, figure: bool = True
 ) -> Path:
-    """A folder as ``dann publish`` leaves it, or as ``dann run`` does."""
+    """A folder as ``make publish`` leaves it, or as ``dann run`` does."""
     folder.mkdir(parents=True, exist_ok=True)
     write_experiment(experiment, folder / EXPERIMENT)
     if packed:
@@ -199,7 +199,7 @@ def check_numbers(page: Page, tables: Sequence[Table], names: Sequence[str]) -> 
     for table, name in zip(tables, names, strict=True):
         drawn = [place for place, head in enumerate(page.heads(name)) if head.drawing]
         columns = [head.text.strip() for place, head in enumerate(page.heads(name)) if place and place not in drawn]
-        assert columns == table.columns
+        assert columns == [column.title for column in table.columns]
         assert list(page.rows(name)) == list(table.rows)
         for variant, cells in page.rows(name).items():
             shown = [cell for place, cell in enumerate(cells, 1) if place not in drawn and not cell.drawing]
@@ -381,7 +381,7 @@ def test_what_is_not_there_is_left_out(tmp_path: Path) -> None:
     records = [replace(record, declared=experiment.declared(record.variant, None)) for record in records[:1]]
     page = page_of(experiment, records, tmp_path)
     assert "e1-differences-accuracy" not in page.tables and "e1-alarms" not in page.tables
-    assert "None recorded" in page.text and "1 of 1 runs were made before alarms were watched" in page.text
+    assert "None recorded" in page.text and "1 of 1 runs predate alarms" in page.text
     assert "1 runs of 4 planned" in page.text
     assert [cell.text for cell in page.rows("e1-scores-accuracy")["MCD"]] == ["—"] * 4
     assert "commit" in page.text and page.rows("e1-scores-accuracy")["DANN"][1].text == "—"
@@ -566,7 +566,7 @@ def test_intervals_are_drawn_to_one_scale() -> None:
     assert unit > 0 and drawn[1].dot == pytest.approx(zero - 0.05 * unit, abs=0.2)
     assert drawn[0].ends == pytest.approx((zero + 0.05 * unit, zero + 0.15 * unit), abs=0.2)
     assert [drawing.side for drawing in drawn] == ["better", "around", "around"] and drawn[2].ends is None
-    errors, _ = draw([(0.1, [0.05, 0.15]), (-0.1, [-0.15, -0.05])], less_is_better=True)
+    errors, _ = draw([(0.1, [0.05, 0.15]), (-0.1, [-0.15, -0.05])], lower_is_better=True)
     assert [drawing.side for drawing in errors] == ["worse", "better"]
     assert [text for _, text in ticks] == ["−10.0", "0.0", "+15.0"]
 

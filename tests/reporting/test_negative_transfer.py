@@ -11,7 +11,7 @@ from tiny import TINY
 from dann.config.experiment import Experiment
 from dann.diagnostics.alarms import Alarm
 from dann.reporting.negative_transfer import flag_negative_transfer, negative_transfer
-from dann.reporting.scores import outcomes
+from dann.reporting.scores import apply_rule
 from dann.runner.records import PACKED, Record, pack_records, read_record, read_records, write_record
 
 
@@ -81,9 +81,9 @@ def test_two_equal_differences_make_no_interval(tmp_path: Path) -> None:
 
 def test_rows_on_the_target_are_not_judged(tmp_path: Path) -> None:
     experiment, records = scored({"source only": [0.7, 0.72, 0.71], "train on target": [0.6, 0.61, 0.62]})
-    assert set(negative_transfer(outcomes(experiment, records), "accuracy")) == {(None, "train on target")}
+    assert set(negative_transfer(apply_rule(experiment, records), "accuracy")) == {(None, "train on target")}
     on_target = [replace(record, data={**record.data, "source": record.data["target"]}) for record in records[3:]]
-    assert negative_transfer(outcomes(experiment, [*records[:3], *on_target]), "accuracy") == {}
+    assert negative_transfer(apply_rule(experiment, [*records[:3], *on_target]), "accuracy") == {}
 
 
 def test_what_is_below_on_average_alone_is_flagged_on_every_task(tmp_path: Path) -> None:

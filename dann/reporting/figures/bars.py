@@ -1,4 +1,4 @@
-"""A table as bars. Imports no torch."""
+"""The first table of an experiment as bars. Imports no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dann.config.experiment import Experiment, Metric
+from dann.config.experiment import Experiment
+from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import deviation
-from dann.reporting.captions import METRICS
-from dann.reporting.scores import Outcomes, Scores, outcomes, published
+from dann.reporting.scores import Outcomes, Scores, apply_rule, published_score
 from dann.runner.records import Record
 
-MOST_TASKS = 4  # with more, the bars are of their average alone
-MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars lie
+MOST_TASKS = 4  # with more, the bars show their average alone
+MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars are horizontal
 
 
 def new_axes(columns: int, width: float, height: float, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
@@ -29,10 +29,10 @@ def new_axes(columns: int, width: float, height: float, rows: int = 1) -> tuple[
 def bars(experiment: Experiment, records: list[Record]) -> Figure:
     """The first table as bars: a metric of each variant, per task; a dashed line is the published number.
 
-    Of more than four tasks the average alone is shown. More than twelve variants, more than forty bars, or bars of long
-    names lie, the first on top.
+    More than four tasks are shown by their average alone. More than twelve variants, more than forty bars, or long
+    names make the bars horizontal, the first on top.
     """
-    columns = _columns(experiment, outcomes(experiment, records))
+    columns = _columns(apply_rule(experiment, records))
     rows = list(experiment.variants)
     lying = len(rows) > MOST_ROWS or len(rows) * len(columns) > MOST_BARS or max(map(len, rows)) > LONGEST
     long = len(rows) * (0.6 + 0.35 * len(columns))
@@ -43,10 +43,10 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
             at = position + (offset - (len(columns) - 1) / 2) * width
             name = column.name if position == 0 else ""
             _bar(axes, at, 0.9 * width, list(column.scores[variant].values()), f"C{offset}", name, lying)
-            given = column.published[variant]
-            if given is not None:
+            published = column.published[variant]
+            if published is not None:
                 line = axes.vlines if lying else axes.hlines
-                line(100 * given, at - width / 2, at + width / 2, color="grey", linestyle="--")
+                line(100 * published, at - width / 2, at + width / 2, color="grey", linestyle="--")
     _label(axes, experiment, rows, lying)
     if len(columns) > 1:
         figure.legend(fontsize=7, loc="outside lower center", ncols=len(columns))
@@ -55,32 +55,30 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
 
 @dataclass(frozen=True)
 class _Column:
-    """Bars of one colour: what each variant scores, and what was published of it."""
+    """Bars of one colour: the scores of each variant, and the published number."""
 
     name: str
     scores: dict[str, Scores]
     published: dict[str, float | None]
 
 
-def _columns(experiment: Experiment, ours: Outcomes) -> list[_Column]:
-    """What is bars: each task, unless there are many, and their average; without tasks each metric."""
-    first, *others = experiment.metrics
-    variants, tasks = experiment.variants, list(experiment.tasks) if len(experiment.tasks) <= MOST_TASKS else []
-    columns = [_Column(task, {v: ours.scores(v, task, first) for v in variants}, _given(experiment, task, first))
-               for task in tasks]  # fmt: skip
-    for metric in [first] if experiment.tasks else [first, *others]:
-        name = "average" if experiment.tasks else f"target {METRICS[metric]}, %"
-        scores = {v: ours.main(v, metric) for v in variants}
-        columns.append(_Column(name, scores, _given(experiment, None, metric)))
-    return columns
+def _columns(ours: Outcomes) -> list[_Column]:
+    """A column for each task, unless there are many, and for their average; without tasks one for each metric."""
+    experiment, (first, *others) = ours.experiment, ours.experiment.metrics
 
+    def column(name: str, task: str | None, metric: str) -> _Column:
+        scores = {v: ours.average(v, metric) if task is None else ours.scores(v, task, metric)
+                  for v in experiment.variants}  # fmt: skip
+        return _Column(name, scores, {v: published_score(experiment, v, task, metric) for v in experiment.variants})
 
-def _given(experiment: Experiment, task: str | None, metric: Metric) -> dict[str, float | None]:
-    return {v: published(experiment, v, task) if metric == "accuracy" else None for v in experiment.variants}
+    if not experiment.tasks:
+        return [column(f"target {METRICS[metric].label}, %", None, metric) for metric in (first, *others)]
+    tasks = experiment.tasks if len(experiment.tasks) <= MOST_TASKS else []
+    return [*(column(task, task, first) for task in tasks), column("average", None, first)]
 
 
 def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, name: str, lying: bool) -> None:
-    """The mean as a bar, its standard deviation as a whisker and each run as a dot."""
+    """Draw the mean as a bar, its standard deviation as a whisker and each run as a dot."""
     if not shares:
         return
     values, mean, spread = [100 * share for share in shares], 100 * fmean(shares), 100 * (deviation(shares) or 0)
@@ -96,10 +94,10 @@ def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, 
 
 
 def _label(axes: Axes, experiment: Experiment, rows: list[str], lying: bool) -> None:
-    """The title, the names of the rows and what the bars measure."""
+    """Write the title, the names of the rows and the metric."""
     many = len(experiment.tasks) > MOST_TASKS
     several = len(experiment.metrics) > 1 and not experiment.tasks
-    metric = "target test" if several else f"target test {METRICS[experiment.metrics[0]]}"
+    metric = "target test" if several else f"target test {METRICS[experiment.metrics[0]].label}"
     metric += (f", average of {len(experiment.tasks)} tasks" if many else "") + ", %"
     axes.set_title(experiment.title, fontsize=10)
     if lying:

@@ -1,4 +1,4 @@
-"""What is measured over the steps, as curves. Imports no torch."""
+"""Measurements over the steps, as curves. Imports no torch."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ CHANCE = float(np.log(2))
 
 
 def curves(experiment: Experiment, records: list[Record]) -> Figure:
-    """Label loss, accuracies and, of adversaries, domain loss and the discriminator's accuracy, with lines at chance.
+    """Label loss, accuracies and, for adversaries, domain loss and discriminator accuracy, with lines at chance.
 
-    Over the steps: mean and range over seeds. Solid lines are of the target, dotted ones of the source.
+    Over the steps: mean and range over seeds; the target solid, the source dotted.
     """
     adversary = any("domain" in record.losses for record in records)
     figure, panels = new_axes(4 if adversary else 2, 16 if adversary else 9, 4.0)
@@ -46,10 +46,10 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
 
 
 def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
-    """What the adversary is doing: proxy A-distance, gradients at the features, effective rank, class shares.
+    """Diagnostics of the adversary: proxy A-distance, gradients at the features, effective rank, class shares.
 
-    Over the steps: mean and range over seeds. The first panel has the distance by a linear machine as a solid line and
-    that by a network as a dotted one; the ranks are the target's, solid, and the source's, dotted.
+    Over the steps: mean and range over seeds. The distance measured by a linear SVM is solid, by a network dotted; the
+    target's rank is solid, the source's dotted.
     """
     panels = (
         ("proxy A-distance (SVM —, MLP ···)", "distance_svm", "distance_mlp"),
@@ -78,7 +78,7 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
 
 
 def _over_steps(record: Record, key: str, unit: float = 100) -> tuple[list[float], list[float] | None]:
-    """Steps and values of one entry of the evaluations, by default in per cent; None where no evaluation has it."""
+    """Steps and values of one measurement, by default in per cent; None where no evaluation has it."""
     there = [evaluation for evaluation in record.evaluations if key in evaluation]
     return [each["step"] for each in there], [unit * each[key] for each in there] if there else None
 
@@ -89,11 +89,11 @@ def _source_split(record: Record) -> str:
 
 def _band(axes: Axes, series: Sequence[tuple[Sequence[float | None], Sequence[float | None] | None]],
           name: str | None, colour: str, style: str = "-") -> None:  # fmt: skip
-    """The mean of several runs' curves as a line and their range as a band; nothing if no run has the curve."""
-    given = [(steps, values) for steps, values in series if values is not None]
-    if not given:
+    """Draw the mean of several runs' curves as a line and their range as a band; nothing if no run has the curve."""
+    present = [(steps, values) for steps, values in series if values is not None]
+    if not present:
         return
-    steps = np.array(given[0][0], float)
-    stacked = np.array([np.interp(steps, np.array(s, float), np.array(v, float)) for s, v in given])
+    steps = np.array(present[0][0], float)
+    stacked = np.array([np.interp(steps, np.array(s, float), np.array(v, float)) for s, v in present])
     axes.plot(steps, stacked.mean(axis=0), style, color=colour, label=name, linewidth=1.4)
     axes.fill_between(steps, stacked.min(axis=0), stacked.max(axis=0), color=colour, alpha=0.15, linewidth=0)

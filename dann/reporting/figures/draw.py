@@ -1,4 +1,4 @@
-"""Records → figures. Imports no torch."""
+"""The figures of an experiment, drawn from its records. Imports no torch."""
 
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from dann.config.experiment import Experiment, slug
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
-from dann.reporting.scores import of_chosen_settings
+from dann.reporting.scores import select_settings
 from dann.runner.records import FEATURES, Record, read_records
 
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
@@ -23,13 +23,13 @@ Runs = dict[Path, Record]
 def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
     """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
 
-    The bars are of all runs, the others of those that the experiment shows.
+    The bars show all runs, the other figures those that the experiment names under ``shown``.
     """
     records = read_records(experiment, folder)
     if not records:
         return []
     every = list(records.values())
-    kept = {id(record) for record in of_chosen_settings(experiment, every)}
+    kept = {id(record) for record in select_settings(experiment, every)}
     records = {place: record for place, record in records.items() if id(record) in kept}
     figures = {"bars": bars(experiment, every)}
     shown = {place: record for place, record in records.items() if experiment.shows(record.variant, record.task)}
@@ -54,7 +54,7 @@ def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
 def confusion(experiment: Experiment, runs: Runs) -> Figure:
     """Confusion matrices after the last step, summed over seeds, each row as shares of its true class.
 
-    Those of the target, and under them those of the source, of its validation split where it has no test split.
+    The target's are above, the source's below, on its validation split where it has no test split.
     """
     variants = _present(experiment, runs)
     splits = [split for split in SPLITS if any(split in record.confusion for record in runs.values())]
@@ -79,9 +79,9 @@ def confusion(experiment: Experiment, runs: Runs) -> Figure:
 
 
 def reliability(experiment: Experiment, runs: Runs) -> Figure:
-    """Accuracy over confidence after the last step, a line per seed; the dots' size tells the share of the examples.
+    """Accuracy over confidence after the last step, a line per seed; the size of a dot is its share of the examples.
 
-    Under the diagonal predictions are more confident than right (Guo et al. 2017, Figure 1).
+    Below the diagonal predictions are overconfident (Guo et al. 2017, Figure 1).
     """
     variants = _present(experiment, runs)
     figure, every = new_axes(len(variants), 3.2 * len(variants) + 0.4, 3.6)
@@ -103,8 +103,8 @@ def reliability(experiment: Experiment, runs: Runs) -> Figure:
 def tsne(experiment: Experiment, runs: Runs) -> Figure:
     """t-SNE of the features of both domains, a panel per variant, of its first seed whose features are kept.
 
-    A variant that trains on the target itself has one domain, and no panel.
-    Without adaptation (source only) and after it (DANN) side by side, as in Ganin et al. 2016, Figure 5.
+    A variant that trains on the target itself has one domain, and no panel. With and without adaptation side by side,
+    as in Ganin et al. 2016, Figure 5.
     """
     kept = {
         place: record
@@ -129,7 +129,7 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
 
 
 def _plane(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The first two principal components (the features are stored as such) at the small scale t-SNE starts from."""
+    """The first two principal components, as the features are stored, at the small scale that t-SNE starts from."""
     plane = np.zeros((len(features), 2), np.float32)
     plane[:, : min(2, features.shape[1])] = features[:, :2]
     return plane / max(float(plane.std()), 1e-6) * 1e-4

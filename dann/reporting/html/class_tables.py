@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of each class, from the confusion matrices in the records. Imports no torch."""
+"""Tables of precision, recall and F1 for each class, from the records' confusion matrices. Imports no torch."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -27,7 +27,7 @@ def class_scores(counts: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float6
     weights = np.array(counts)
     runs, classes, _ = weights.shape
     run, true, predicted = np.indices(weights.shape).reshape(3, -1)
-    # One call, in which each run has classes of its own: scikit-learn's checks take far longer than its counting.
+    # One call, in which each run has classes of its own: scikit-learn spends most of its time on checks.
     every = precision_recall_fscore_support(
         run * classes + true,
         run * classes + predicted,
@@ -42,11 +42,11 @@ def class_scores(counts: Sequence[Sequence[Sequence[int]]]) -> NDArray[np.float6
 
 
 def class_grids(runs: Runs) -> list[Grid]:
-    """For each task and split a table of the means over seeds, a row per variant, after the last step."""
+    """A table for each task and split: means over seeds after the last step, a row per variant."""
     grids = []
     for task, (split, words) in product(runs.experiment.tasks or [None], SPLITS.items()):
         title = f"{task}: {words}" if task else words
-        alike: dict[tuple[str, ...], list[Record]] = {}  # rows may be of other data sets, and so of other classes
+        alike: dict[tuple[str, ...], list[Record]] = {}  # rows may have other data sets, and so other classes
         for record in runs.ours.records:
             if record.task == task and split in record.confusion:
                 alike.setdefault(tuple(record.classes), []).append(record)
@@ -57,7 +57,7 @@ def class_grids(runs: Runs) -> list[Grid]:
 
 
 def _grid(runs: Runs, records: Sequence[Record], split: str, title: str) -> Grid:
-    """The table of records that have the same classes."""
+    """The table of records with the same classes."""
     classes, lines = records[0].classes, []
     scores = class_scores([record.confusion[split] for record in records])
     for variant in runs.experiment.variants:

@@ -1,18 +1,18 @@
-"""A table as a page shows it: cells with what they are sorted by and made of, badges, intervals. Imports no torch."""
+"""Tables of the HTML page: cells with a sort key and a link, badges for alarms, drawn intervals. Imports no torch."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dann.reporting.table import NONE, signed
+from dann.reporting.table import NONE, format_points
 
 WIDTH = 180  # of an interval's drawing, in pixels
 
 
 @dataclass(frozen=True)
 class Badge:
-    """An alarm of a row: its words, and a line for each reason."""
+    """An alarm of a row in words, and a line for each reason."""
 
     alarm: str
     words: str
@@ -21,21 +21,21 @@ class Badge:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A difference and its interval, in pixels from the left."""
+    """A difference and its interval, in pixels from the left, and the same in words."""
 
     dot: float
     ends: tuple[float, float] | None
     zero: float
-    told: str
-    less_is_better: bool = False
+    words: str
+    lower_is_better: bool = False
 
     @property
     def side(self) -> str:
-        """Whether the interval lies wholly on the ``worse`` or the ``better`` side of 0, or ``around`` it."""
+        """Whether the interval lies entirely on the ``worse`` or the ``better`` side of 0, or ``around`` it."""
         left, right = self.ends or (self.zero, self.zero)
         if left <= self.zero <= right:
             return "around"
-        return "worse" if (right < self.zero) != self.less_is_better else "better"
+        return "worse" if (right < self.zero) != self.lower_is_better else "better"
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Entry:
     """A cell.
 
     Args:
-        key: what sorting goes by: a number, a text, or None to be last.
-        hover: more of it.
-        link: a fragment of the page's address, such as that of the runs it is made of.
+        key: sorts the column: a number, a text, or None to come last.
+        hover: details.
+        link: a fragment of the page's address, such as that of the runs behind a number.
     """
 
     text: str = NONE
@@ -61,10 +61,10 @@ class Head:
     """The head of a column.
 
     Args:
-        words: the column holds words, else numbers.
+        words: the column holds words, not numbers.
         upper: its numbers are upper bounds.
-        key: by which links name it.
-        ticks: of a drawing: a place in pixels and what it says.
+        key: identifies it in links.
+        ticks: of a drawing: a place in pixels and its label.
     """
 
     name: str
@@ -79,9 +79,9 @@ class Line:
     """A row.
 
     Args:
-        upper: it trains on the target's labels.
-        faint: it is not in the tables.
-        link: the address of the runs that it is made of, where its cells have none of their own.
+        upper: it trains on target labels.
+        faint: no table shows it.
+        link: the address of the runs behind it, where its cells have none of their own.
     """
 
     name: str
@@ -93,12 +93,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table to show.
+    """A table of the page.
 
     Args:
-        id: its name in the page's addresses.
+        id: in the page's addresses.
         corner: heads the names of the rows.
-        groups: heads over the heads, each with how many columns it has, where there are such.
+        groups: heads above the heads, each with its number of columns.
     """
 
     id: str
@@ -110,8 +110,8 @@ class Grid:
     groups: Sequence[tuple[str, int]] = field(default_factory=tuple)
 
 
-def key_of(facts: Any) -> float | None:
-    """What sorting goes by in a cell with ``facts``: the mean, the lower end of an interval, the number of alarms."""
+def sort_key(facts: Any) -> float | None:
+    """The sort key of a cell: its mean, the lower end of its interval, or its number of alarms."""
     if isinstance(facts, dict):
         return float(facts["mean"])
     if isinstance(facts, list):
@@ -120,19 +120,19 @@ def key_of(facts: Any) -> float | None:
 
 
 def text_entry(text: str, hover: str = "") -> Entry:
-    """A cell of words."""
+    """A cell of words, sorted by them."""
     return Entry(text, text or None, hover)
 
 
 def share_entry(share: float | None) -> Entry:
-    """A cell with a share of 1 in per cent, to two digits."""
+    """A cell with a share of 1 in per cent, to two decimals."""
     return Entry() if share is None or math.isnan(share) else Entry(f"{100 * share:.2f}", share)
 
 
 def draw(
-    differences: Sequence[tuple[float, Sequence[float] | None]], less_is_better: bool = False
+    differences: Sequence[tuple[float, Sequence[float] | None]], lower_is_better: bool = False
 ) -> tuple[list[Drawn], list[tuple[float, str]]]:
-    """Differences and their intervals on one scale that has 0, and the scale's ticks.
+    """Place differences and their intervals on one scale that includes 0, and give the ticks of the scale.
 
     Args:
         differences: each with the ends of its interval, None where it has none; as shares of 1.
@@ -147,7 +147,8 @@ def draw(
 
     drawn = []
     for mean, ends in differences:
-        told = f"{signed(mean)} points" + (f", 95 % interval {' to '.join(map(signed, ends))}" if ends else "")
-        drawn.append(Drawn(at(mean), (at(ends[0]), at(ends[1])) if ends else None, at(0), told, less_is_better))
+        interval = f", 95 % interval {' to '.join(map(format_points, ends))}" if ends else ""
+        words = f"{format_points(mean)} points{interval}"
+        drawn.append(Drawn(at(mean), (at(ends[0]), at(ends[1])) if ends else None, at(0), words, lower_is_better))
     values = {0.0, *(end for end in (low + room, high - room) if abs(at(end) - at(0)) > WIDTH / 5)}
-    return drawn, sorted((at(value), signed(value)) for value in values)
+    return drawn, sorted((at(value), format_points(value)) for value in values)

@@ -1,4 +1,4 @@
-"""Experiments as one HTML page with nothing beside it: tables, figures, and the runs of every number. No torch."""
+"""A self-contained HTML page of experiments: tables, figures, and the runs behind every number. Imports no torch."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -10,15 +10,15 @@ from PIL import Image
 
 from dann.config.experiment import EXPERIMENT, Experiment, slug
 from dann.errors import BadInput
-from dann.evaluation.selection import DESCRIBED
+from dann.evaluation.rules import RULES
 from dann.files import write_whole
 from dann.reporting.html.class_tables import class_grids
 from dann.reporting.html.grids import Grid
-from dann.reporting.html.linked_tables import alarm_grid, difference_grids, ranking_grid, score_grids
+from dann.reporting.html.linked_tables import alarm_grid, difference_grids, rule_grid, score_grids
 from dann.reporting.html.provenance import Runs
-from dann.reporting.publish import located
-from dann.reporting.rule_comparison import ranking
-from dann.reporting.scores import outcomes
+from dann.reporting.locations import located
+from dann.reporting.rule_comparison import rule_table
+from dann.reporting.scores import apply_rule
 from dann.runner.records import RECORD, Record, checked_records
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
@@ -44,13 +44,13 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page tells of one experiment.
+    """One experiment on the page.
 
     Args:
         source: the content of its file.
-        same: what is the same of all runs.
-        planned: how many runs the file asks for.
-        unwatched: how many runs were made before alarms were recorded.
+        same: the circumstances that all runs share.
+        planned: number of runs that the file asks for.
+        unwatched: number of runs that predate alarms.
     """
 
     name: str
@@ -69,14 +69,14 @@ class Section:
 
 
 def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
-    """Write the page on the experiments that ``paths`` mean into the folder ``out``; returns the file.
+    """Write the page on some experiments into the folder ``out``; returns the file.
 
     Args:
-        paths: experiment files or folders of runs, as ``dann.reporting.publish.located`` takes them.
+        paths: experiment files or folders of runs, as ``dann.reporting.locations.located`` takes them.
         rule: chooses the reported step, as in the tables.
 
     Raises:
-        BadInput: there are no runs, ``out`` is a file, or what tables refuse.
+        BadInput: there are no runs, ``out`` is a file, or tables cannot be made.
     """
     if out.is_file():
         raise BadInput(f"--out {out}: is a file: name a folder")
@@ -91,14 +91,14 @@ def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     empty = [str(found[place][2]) for place, runs in records.items() if not runs]
     page = environment.get_template(TEMPLATE.name).render(
-        sections=sections, rule=rule, described=DESCRIBED[rule], empty=empty, made=_made(sections)
+        sections=sections, rule=rule, moment=RULES[rule].moment, empty=empty, made=_made(sections)
     )
     write_whole(out / PAGE, page.encode())
     return out / PAGE
 
 
 def _made(sections: Sequence[Section]) -> dict[str, str]:
-    """The facts over the page: how many experiments and runs, of which commits, on what."""
+    """The summary above the page: number of experiments and runs, commits, hardware."""
     records = [record for section in sections for record in section.runs.records]
     commits = sorted({record.environment["commit"] or "unknown" for record in records})
     devices = sorted({record.environment["device"] for record in records})
@@ -116,9 +116,9 @@ def _made(sections: Sequence[Section]) -> dict[str, str]:
 def _section(
     name: str, file: Path, experiment: Experiment, folder: Path, records: Sequence[Record], rule: str
 ) -> Section:
-    oracle = {metric: outcomes(experiment, records, "oracle", metric) for metric in experiment.metrics}
-    runs = Runs(name, folder, records, outcomes(experiment, records, rule), oracle)
-    ranked = [ranking_grid(runs, ranking(experiment, records))] if experiment.compare_rules else []
+    oracle = {metric: apply_rule(experiment, records, "oracle", metric) for metric in experiment.metrics}
+    runs = Runs(name, folder, records, apply_rule(experiment, records, rule), oracle)
+    ranked = [rule_grid(runs, rule_table(experiment, records))] if experiment.compare_rules else []
     table, same = runs.table()
     return Section(
         name=name,
@@ -138,7 +138,7 @@ def _section(
 
 
 def _drawings(experiment: Experiment, folder: Path) -> Iterator[Drawing]:
-    """The figures in an experiment's folder, drawn where there are none, or none since a run was recorded."""
+    """The figures in an experiment's folder; drawn first if there are none, or if a run was recorded since."""
     drawn = [path.stat().st_mtime for path in folder.glob("*.png")]
     recorded = [path.stat().st_mtime for path in folder.rglob(RECORD)]
     if not drawn or max(recorded, default=0.0) > max(drawn):

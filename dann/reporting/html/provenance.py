@@ -1,4 +1,4 @@
-"""The runs that a report's numbers are made of, as a table, and links to its rows. Imports no torch."""
+"""The table of runs behind a report's numbers, and links to its rows. Imports no torch."""
 
 import gzip
 import json
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dann.config.experiment import Experiment, Metric
+from dann.config.experiment import Experiment
 from dann.config.search import named
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES
 from dann.evaluation.selection import choose
-from dann.reporting.captions import METRICS
 from dann.reporting.html.grids import Entry, Grid, Head, Line, share_entry, text_entry
 from dann.reporting.negative_transfer import NEGATIVE
-from dann.reporting.scores import Outcomes, on_target
+from dann.reporting.scores import Outcomes, target_score, trains_on_target
 from dann.runner.records import PACKED, RECORD, Record, source_accuracy
 
 Column = tuple[Head, Callable[[Record], Entry]]
@@ -26,17 +27,17 @@ class Runs:
     """The runs of an experiment, numbered from 0 in the order of its rows.
 
     Args:
-        name: of the experiment in the page's addresses.
-        folder: that the records lie in.
-        ours: what they score under the rule of the report.
-        oracle: what they score under the oracle by each metric.
+        name: identifies the experiment in the page's addresses.
+        folder: that holds the records.
+        ours: their scores under the rule of the report.
+        oracle: their scores under the oracle, by metric.
     """
 
     name: str
     folder: Path
     records: Sequence[Record]
     ours: Outcomes
-    oracle: dict[Metric, Outcomes]
+    oracle: dict[str, Outcomes]
 
     @property
     def experiment(self) -> Experiment:
@@ -46,36 +47,36 @@ class Runs:
     def _numbers(self) -> dict[int, int]:
         return {id(record): number for number, record in enumerate(self.records)}
 
-    def shown(self, metric: Metric, upper: bool = False) -> Outcomes:
-        """What the tables of a metric show, or what their column of the oracle does, which goes by the metric."""
+    def shown(self, metric: str, upper: bool = False) -> Outcomes:
+        """The outcomes that the tables of a metric show; with ``upper`` those of their oracle column."""
         return self.oracle[metric] if upper or self.ours.rule == "oracle" else self.ours
 
     def numbers(self, records: Iterable[Record]) -> list[int]:
         return [self._numbers[id(record)] for record in records]
 
     def link(self, key: str, *groups: Sequence[int]) -> str:
-        """The address of some runs in the table of runs, with a column of it that they have in common.
+        """The address of some runs in the table of runs, and of the column that holds the linked number.
 
         Args:
-            key: names the column; may be empty.
-            groups: the numbers of the runs; of two groups the difference is meant.
+            key: of the column; may be empty.
+            groups: the numbers of the runs; two groups stand for their difference.
         """
         return f"#runs={self.name}:{key}:{'/'.join(map(spans, groups))}"
 
     def table(self) -> tuple[Grid, list[tuple[str, str]]]:
-        """All runs, a row each, and what is the same of all of them and so has no column."""
+        """All runs, a row each, and the circumstances that all share and that so have no column."""
         circumstances = self._circumstances()
-        told = {head.name: [tell(record).text for record in self.records] for head, tell in circumstances}
-        same = [(name, texts[0]) for name, texts in told.items() if len(set(texts)) == 1]
+        texts = {head.name: [entry(record).text for record in self.records] for head, entry in circumstances}
+        same = [(name, each[0]) for name, each in texts.items() if len(set(each)) == 1]
         columns = [*self._results(), *(column for column in circumstances if column[0].name not in dict(same))]
         shown = {id(record) for metric in self.experiment.metrics for record in self.shown(metric).records}
-        lines = [Line(record.variant, [tell(record) for _, tell in columns],
-                      record.data["source"] == record.data["target"], id(record) not in shown)
+        lines = [Line(record.variant, [entry(record) for _, entry in columns], trains_on_target(record),
+                      id(record) not in shown)
                  for record in self.records]  # fmt: skip
         return Grid(f"{self.name}-runs", "runs", "row", [head for head, _ in columns], lines), same
 
     def _results(self) -> list[Column]:
-        """What was asked for, what came of it under the rule of the report and as the oracle would have it."""
+        """Columns of what each run is, its scores under the rule of the report and under the oracle, and its record."""
         columns: list[Column] = [(Head("seed"), lambda record: Entry(str(record.seed), record.seed))]
         if self.experiment.search is not None:
             columns.insert(0, (Head("setting", words=True), lambda record: text_entry(named(record.setting))))
@@ -94,11 +95,11 @@ class Runs:
         ]
 
     def _scores(self, rule: str, words: str = "", end: str = "") -> list[Column]:
-        upper = rule == "oracle"
+        upper = RULES[rule].needs_target_labels
 
-        def column(metric: Metric) -> Column:
-            head = Head(f"target {METRICS[metric]}{words}, %", upper=upper, key=f"{metric}{end}")
-            return head, lambda record: share_entry(on_target(choose(rule, record.evaluations, metric), metric))
+        def column(metric: str) -> Column:
+            head = Head(f"target {METRICS[metric].label}{words}, %", upper=upper, key=f"{metric}{end}")
+            return head, lambda record: share_entry(target_score(choose(rule, record.evaluations, metric), metric))
 
         def step(record: Record) -> Entry:
             chosen = choose(rule, record.evaluations, self.experiment.metrics[0])["step"]
@@ -107,7 +108,7 @@ class Runs:
         return [(Head(f"step{words}", upper=upper), step), *map(column, self.experiment.metrics)]
 
     def _on_source(self, record: Record) -> Entry:
-        if record.data["source"] == record.data["target"]:
+        if trains_on_target(record):
             return Entry()
         return share_entry(source_accuracy(choose(self.ours.rule, record.evaluations, self.experiment.metrics[0])))
 
@@ -119,7 +120,7 @@ class Runs:
 
     @cached_property
     def _lines(self) -> dict[tuple[tuple[str | None, str, str], int], int]:
-        """Of packed records the line of each, counted from 1."""
+        """The line of each packed record, counted from 1."""
         if not (self.folder / PACKED).is_file():
             return {}
         lines = gzip.decompress((self.folder / PACKED).read_bytes()).splitlines()
@@ -128,16 +129,16 @@ class Runs:
 
     @staticmethod
     def _circumstances() -> list[Column]:
-        """What the runs were made with and of."""
+        """Columns of the software, hardware and data of the runs."""
 
         def environment(key: str, name: str) -> Column:
             return Head(name, words=True), lambda record: text_entry(str(record.environment.get(key) or "unknown"))
 
         def data(side: str) -> Column:
-            def told(record: Record) -> Entry:
+            def entry(record: Record) -> Entry:
                 return text_entry(f"{record.data[side]['name']}, checksum {record.data[side]['checksum']}")
 
-            return Head(f"{side} data", words=True), told
+            return Head(f"{side} data", words=True), entry
 
         def protocol(record: Record) -> Entry:
             return text_entry(record.data.get("protocol", "unknown"))
@@ -158,6 +159,6 @@ def spans(numbers: Sequence[int]) -> str:
 
 
 def _alarms(record: Record) -> Entry:
-    told = [alarm for alarm in record.alarms if alarm["alarm"] != NEGATIVE]  # of rows, not of a run
-    names = "; ".join(alarm["alarm"] for alarm in told)
-    return text_entry(names, "\n".join(f"step {alarm['step']}: {alarm['text']}" for alarm in told))
+    alarms = [alarm for alarm in record.alarms if alarm["alarm"] != NEGATIVE]  # which is of rows, not of a run
+    names = "; ".join(alarm["alarm"] for alarm in alarms)
+    return text_entry(names, "\n".join(f"step {alarm['step']}: {alarm['text']}" for alarm in alarms))

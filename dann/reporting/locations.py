@@ -1,0 +1,36 @@
+"""Folders of an experiment's runs and results. Imports no torch."""
+
+from pathlib import Path
+
+from dann.config.experiment import EXPERIMENT, Experiment, read_experiment
+from dann.errors import BadInput
+
+EXPERIMENTS, RUNS, RESULTS = Path("experiments"), Path("runs"), Path("results")
+
+
+def relative(file: Path) -> Path:
+    """The place of an experiment under runs/ and results/: its file's path under experiments/, without the ending."""
+    path = file.resolve()
+    root = EXPERIMENTS.resolve()
+    return (path.relative_to(root) if path.is_relative_to(root) else Path(path.name)).with_suffix("")
+
+
+def located(path: Path) -> list[tuple[Experiment, Path]]:
+    """The experiments at a path, each with the folder of its runs.
+
+    Args:
+        path: an experiment file, whose runs lie under runs/ or else results/; or a folder of runs or results, or one
+            above such folders.
+
+    Raises:
+        BadInput: there are none.
+    """
+    if path.is_file():
+        places = [root / relative(path) for root in (RUNS, RESULTS) if (root / relative(path)).is_dir()]
+        if not places:
+            raise BadInput(f"{path}: no runs under {RUNS} or {RESULTS} yet: dann run {path}")
+        return [(read_experiment(path), places[0])]
+    folders = sorted(file.parent for file in path.rglob(EXPERIMENT))
+    if not folders:
+        raise BadInput(f"{path}: neither an experiment file nor a folder with runs")
+    return [(read_experiment(folder / EXPERIMENT), folder) for folder in folders]

@@ -1,0 +1,125 @@
+"""The table of what an experiment's rows score, one for each metric. Imports no torch."""
+
+from collections import Counter
+from dataclasses import asdict, replace
+from statistics import fmean
+
+from dann.config.search import named
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES
+from dann.reporting.alarm_column import alarm_cells
+from dann.reporting.captions import score_notes
+from dann.reporting.scores import Outcomes, Scores, apply_rule, published_score
+from dann.reporting.table import (
+    NONE,
+    Cell,
+    Column,
+    Columns,
+    Table,
+    format_points,
+    interval_cell,
+    score_cell,
+)
+
+
+def score_tables(ours: Outcomes) -> list[Table]:
+    """A table of scores for each metric of an experiment.
+
+    Columns: the metric on the target's test examples for each task and averaged over tasks, or the only one; the 95 %
+    t-interval of the average; the same as the oracle chooses; published numbers; without tasks the source accuracy; the
+    chosen setting of searched hyper-parameters; alarms.
+    """
+    return [_score_table(ours.for_metric(metric), metric) for metric in ours.experiment.metrics]
+
+
+def _score_table(ours: Outcomes, metric: str) -> Table:
+    experiment = ours.experiment
+    columns: Columns = {}
+    for task in [*experiment.tasks, None]:
+        columns |= _score_columns(ours, task, metric)
+    if ours.rule != "oracle":
+        oracle = apply_rule(experiment, ours.all_records, "oracle", metric)
+        scores = {variant: oracle.average(variant, metric) for variant in experiment.variants}
+        columns[_score_column(oracle, None, metric, "oracle")] = _score_cells(oracle, scores)
+    if not experiment.tasks and metric == experiment.metrics[0]:
+        source = Column("source", "source accuracy, %", "source", None, "accuracy", ours.rule)
+        columns[source] = _score_cells(ours, {variant: ours.source_scores(variant) for variant in experiment.variants})
+    if experiment.search is not None:
+        columns[Column("setting", "chosen", "setting")] = {v: _setting_cell(ours, v) for v in experiment.variants}
+    alarms = alarm_cells(ours, metric)
+    if any(cell.facts for cell in alarms.values()):
+        columns[Column("alarms", "alarms", "alarms")] = alarms
+    corner = f"{METRICS[metric].label}, %" if experiment.tasks and len(experiment.metrics) > 1 else ""
+    differences = {variant: {"baseline": experiment.compared_with(variant), **asdict(difference)}
+                   for variant, difference in ours.differences(metric).items()}  # fmt: skip
+    return Table.of_columns(experiment.title, experiment.variants, _with_distinct_tasks(columns),
+                            score_notes(ours, metric, columns), corner, metric=metric, rule=ours.rule,
+                            test=experiment.test, differences=differences)  # fmt: skip
+
+
+def _score_columns(ours: Outcomes, task: str | None, metric: str) -> Columns:
+    """The scores of a task, or their average with its interval; then the published numbers and the gap to them."""
+    variants = ours.experiment.variants
+    scores = {v: ours.average(v, metric) if task is None else ours.scores(v, task, metric) for v in variants}
+    columns: Columns = {_score_column(ours, task, metric): _score_cells(ours, scores)}
+    if task is None:
+        interval = Column("interval", "95 % interval", "interval", None, metric, ours.rule)
+        columns[interval] = {variant: interval_cell(each) for variant, each in scores.items()}
+    published = {variant: published_score(ours.experiment, variant, task, metric) for variant in variants}
+    if any(value is not None for value in published.values()):
+        name = "average" if task is None else task
+        prefix, end = (f"{name}, " if ours.experiment.tasks else ""), _end(task)
+        columns[Column(f"published{end}", f"{prefix}published", "published", task, metric)] = {
+            variant: _published_cell(value) for variant, value in published.items()
+        }
+        columns[Column(f"gap{end}", f"{prefix}− published", "gap", task, metric, ours.rule)] = {
+            variant: _gap_cell(scores[variant], value) for variant, value in published.items()
+        }
+    return columns
+
+
+def _score_column(ours: Outcomes, task: str | None, metric: str, key: str = "score") -> Column:
+    """The column of a score, whose title says so where target labels chose it."""
+    upper = ", oracle (upper bound)" if RULES[ours.rule].needs_target_labels else ""
+    only = f"target {METRICS[metric].label}{upper}, %"
+    title = only if not ours.experiment.tasks else f"{'average' if task is None else task}{upper}"
+    return Column(f"{key}{_end(task)}", title, "score", task, metric, ours.rule)
+
+
+def _end(task: str | None) -> str:
+    """Ends the keys of a task's columns; no key of another column has a colon."""
+    return "" if task is None else f":{task}"
+
+
+def _with_distinct_tasks(columns: Columns) -> Columns:
+    """Add "(task)" to the title of a task's scores where another column has it too, as with a task called average."""
+    count = Counter(column.title for column in columns)
+
+    def distinct(column: Column) -> Column:
+        shared = column.kind == "score" and column.task is not None and count[column.title] > 1
+        return replace(column, title=f"{column.title} (task)") if shared else column
+
+    return {distinct(column): cells for column, cells in columns.items()}
+
+
+def _score_cells(ours: Outcomes, scores: dict[str, Scores]) -> dict[str, Cell]:
+    return {variant: score_cell(each, ours.seeds) for variant, each in scores.items()}
+
+
+def _published_cell(value: float | None) -> Cell:
+    return Cell() if value is None else Cell(f"{100 * value:.4g}", value)
+
+
+def _gap_cell(scores: Scores, value: float | None) -> Cell:
+    """Our mean minus the published number, in points."""
+    if value is None or not scores:
+        return Cell()
+    gap = fmean(scores.values()) - value
+    return Cell(format_points(gap), gap)
+
+
+def _setting_cell(ours: Outcomes, variant: str) -> Cell:
+    """The chosen setting of the hyper-parameters, for each task."""
+    settings = {record.task: record.setting for record in ours.records if record.variant == variant}
+    words = [f"{task}: {named(setting)}" if task else named(setting) for task, setting in settings.items()]
+    return Cell("; ".join(words) or NONE, [{"task": task, "setting": each} for task, each in settings.items()])

@@ -1,0 +1,102 @@
+"""Copy an experiment's finished runs to results/: records, features for t-SNE and figures; then write its page.
+
+``python results/publish.py experiments/x.yaml`` takes the runs under runs/, or under another folder with ``--runs``.
+"""
+
+import argparse
+import io
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from committed import experiment_copy, read_result
+from marker_tables import fill_markers, pages_with_markers
+
+from dann.config.experiment import EXPERIMENT, Experiment, read_experiment
+from dann.errors import BadInput
+from dann.files import write_whole
+from dann.reporting.figures.draw import draw_all
+from dann.reporting.locations import EXPERIMENTS, RESULTS, RUNS, relative
+from dann.reporting.negative_transfer import flag_negative_transfer
+from dann.reporting.scores import select_settings
+from dann.runner.records import FEATURES, Record, checked_records, pack_records
+
+
+def publish(file: Path, runs: Path) -> Path:
+    """Copy the finished runs of an experiment, then write its page and the tables between markers that name it.
+
+    Negative transfer is flagged anew, as the file may name other baselines than when the runs were made.
+
+    Args:
+        runs: the folder of the experiment's runs.
+
+    Returns:
+        The page.
+
+    Raises:
+        BadInput: a planned run is missing, or was made with another configuration.
+    """
+    experiment = read_experiment(file)
+    finished = {(record.run.row, record.seed) for record in checked_records(experiment, runs)}
+    planned = {(run.row, run.seed): run.name for run in experiment.runs()}
+    missing = [name for key, name in planned.items() if key not in finished]
+    if missing:
+        raise BadInput(f"{runs}: {len(missing)} runs of {file} are missing, the first {missing[0]}: dann run {file}")
+    if (EXPERIMENTS / relative(file)).is_dir():
+        raise BadInput(f"{file}: has the name of a folder of experiments, whose results lie there: rename one")
+    list(flag_negative_transfer(experiment, runs))
+    records = {(record.run.row, record.seed): record for record in checked_records(experiment, runs)}
+    _copy(file, experiment, [records[key] for key in planned], runs)
+    result = read_result(file)
+    write_whole(result.page, result.render().encode())
+    for page, text in pages_with_markers():
+        filled = fill_markers(text, page, read_result, result.page)
+        if filled != text:
+            write_whole(page, filled.encode())
+    return result.page
+
+
+def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path) -> None:
+    """Put records, features and figures in place of the old; features of the first seed alone, where they are shown."""
+    folder = RESULTS / relative(file)
+    new = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    pack_records(records, new)
+    for run in (record.run for record in select_settings(experiment, records)):
+        if experiment.shows(run.variant, run.task) and run.seed == experiment.seeds[0]:
+            (new / run.folder).mkdir(parents=True)
+            write_whole(new / run.folder / FEATURES, _coarse(runs / run.folder / FEATURES))
+    write_whole(new / EXPERIMENT, experiment_copy(file))
+    draw_all(experiment, new)
+    shutil.rmtree(folder, ignore_errors=True)  # only now that its successor is complete
+    new.rename(folder)
+
+
+def _coarse(file: Path) -> bytes:
+    """Features in 8 bits, a third of the size: t-SNE depends on neighbours, at whatever scale."""
+    with np.load(file) as stored:
+        features, others = stored["features"].astype(np.float32), {name: stored[name] for name in ("domain", "label")}
+    scaled = np.round(127 * features / max(float(np.abs(features).max()), 1e-6)).astype(np.int8)
+    content = io.BytesIO()
+    np.savez_compressed(content, features=scaled, **others)
+    return content.getvalue()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Publish one experiment; returns the exit status: 0, or 2 for bad input."""
+    parser = argparse.ArgumentParser(description="Copy an experiment's finished runs to results/ and write its page.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="an experiment file under experiments/")
+    parser.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help="folder of runs (default: runs)")
+    options = parser.parse_args(arguments)
+    try:
+        print(publish(options.file, options.runs / relative(options.file)))
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

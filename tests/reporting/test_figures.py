@@ -1,0 +1,114 @@
+"""Figures from records."""
+
+import gzip
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pages
+import publish
+import pytest
+from made_records import TARGET, column, scored, table_of, tasked
+from tiny import TINY, TURNS, write_tiny
+
+from dann.cli.main import main
+from dann.reporting.figures.curves import diagnosis
+from dann.runner.records import PACKED
+
+
+@pytest.mark.parametrize(
+    ("variants", "tasks", "lying", "columns"),
+    [(8, 4, False, 5), (9, 4, True, 5), (12, 5, False, 1), (13, 4, True, 5), (33, 12, True, 1), (13, 0, True, 1)],
+)
+def test_many_bars_lie_and_many_tasks_are_averaged(variants: int, tasks: int, lying: bool, columns: int) -> None:
+    from dann.reporting.figures.bars import bars
+
+    experiment, records = tasked([0, 1], variants, tasks)
+    figure = bars(experiment, records)
+    (axes,) = figure.axes
+    rows, lengths = (
+        (axes.get_yticklabels(), [bar.get_width() for bar in axes.patches])
+        if lying
+        else (axes.get_xticklabels(), [bar.get_height() for bar in axes.patches])
+    )
+    assert [row.get_text() for row in rows] == list(experiment.variants) and len(lengths) == variants * columns
+    means = column(table_of(experiment, records), "average" if tasks else TARGET).values()
+    last = [cell.facts["mean"] for cell in means]
+    assert lengths[-variants:] == pytest.approx([100 * mean for mean in last])
+    assert (f"average of {tasks} tasks" in axes.get_xlabel() + axes.get_ylabel()) == (tasks > 4)
+    figure.canvas.draw()
+    if lying:
+        boxes = [row.get_window_extent() for row in rows]
+        assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
+        assert figure.get_figwidth() == 8 and figure.get_figheight() < 12
+    assert len([*figure.legends, axes.get_legend()]) - (axes.get_legend() is None) == (columns > 1)
+
+
+def test_a_published_number_is_a_line_across_its_bar() -> None:
+    from dann.reporting.figures.bars import bars
+
+    for variants, axis in ((2, 1), (13, 0)):
+        experiment, records = tasked([0], variants, 0)
+        experiment = experiment.model_copy(update={"published": {"row 1": 0.9}})
+        (axes,) = bars(experiment, records).axes
+        lines = [path.vertices for line in axes.collections for path in line.get_paths() if line.get_linestyle()[0][1]]
+        ((start, end),) = lines
+        assert start[axis] == end[axis] == pytest.approx(90)
+        assert (start[1 - axis] + end[1 - axis]) / 2 == pytest.approx(1)
+
+
+def test_the_diagnosis_is_drawn_where_there_is_one(tmp_path: Path) -> None:
+    experiment, records = scored({"source only": [0.5, 0.6], "DANN": [0.7, 0.8]})
+    measured = {"distance_svm": 1.5, "distance_mlp": 1.6, "gradient_ratio": 0.5, "features_target_rank": 3.0}
+    records = [replace(record, evaluations=[each | measured for each in record.evaluations]) for record in records]
+    distance, ratio, cosine, rank, shares = diagnosis(experiment, records).axes
+    assert [len(axes.lines) for axes in (distance, ratio, cosine, rank, shares)] == [
+        4,
+        3,
+        1,
+        2,
+        0,
+    ]  # with lines at 1, 0
+    assert distance.lines[0].get_ydata()[-1] == 1.5 and distance.lines[1].get_ydata()[-1] == 1.6
+
+
+@pytest.mark.slow
+def test_figures_are_drawn(project: Path, capsys: Any) -> None:
+    drawn = sorted(path.name for path in (project / "runs/theme/tiny").glob("*.png"))
+    assert drawn == ["bars.png", "confusion.png", "curves.png", "reliability.png", "tsne.png"]
+    (project / "runs/theme/tiny/tsne.png").unlink()
+    capsys.readouterr()
+    assert main(["plot", "experiments/theme/tiny.yaml"]) == 0
+    printed = [Path(line) for line in capsys.readouterr().out.split()]
+    assert len(printed) == 5 and all(path.stat().st_size > 2000 for path in printed)
+
+
+@pytest.mark.slow
+def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    file, folder = "experiments/theme/turns.yaml", project / "results/theme/turns"
+    write_tiny(project / file, **TURNS, shown={"variants": ["DANN", "DANN, weak"], "tasks": ["30°"]})
+    assert main(["run", file]) == 0
+    saved, save = {}, Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **rest: [saved.update({path.name: figure}),
+                                                                         save(figure, path, **rest)])  # fmt: skip
+    assert publish.main([file]) == 0
+    assert sorted(saved) == ["bars.png", "confusion-30.png", "curves-30.png", "reliability-30.png", "tsne-30.png"]
+    assert [row.get_text() for row in saved["bars.png"].axes[0].get_xticklabels()] == [*TINY["variants"], "DANN, weak"]
+    assert len(saved["bars.png"].axes[0].patches) == 3 * 3
+    panels = [axes.get_title() for axes in saved["confusion-30.png"].axes if axes.get_title()]
+    assert panels == ["DANN", "DANN, weak"] * 2  # of the target, then of the source
+    assert [axes.get_title() for axes in saved["tsne-30.png"].axes] == ["DANN, seed 0", "DANN, weak, seed 0"]
+    assert [axes.get_title() for axes in saved["reliability-30.png"].axes] == ["DANN", "DANN, weak"]
+    label = saved["curves-30.png"].axes[0]
+    (legend,) = saved["curves-30.png"].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["DANN", "DANN, weak"]
+    panels = [axes.get_title().split(",")[0] for axes in saved["curves-30.png"].axes]
+    assert panels == ["label loss", "test accuracy", "domain loss", "discriminator accuracy"]
+    assert [line.get_color() for line in label.lines] == ["C0", "C1"]
+    features = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.npz"))
+    assert features == ["30/dann-weak/seed-0/features.npz", "30/dann/seed-0/features.npz"]
+    assert len(gzip.decompress((folder / PACKED).read_bytes()).splitlines()) == 6
+    assert pages.main(["--check"]) == 0

@@ -1,0 +1,83 @@
+"""Records in folders and packed, and their checks."""
+
+import gzip
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_records import record_of, tasked
+from tiny import write_tiny
+
+from dann.cli.main import main
+from dann.errors import BadInput
+from dann.reporting.tables import make_tables
+from dann.runner.records import PACKED, RECORD, pack_records, read_records, write_record
+
+
+def test_packed_records_are_those_of_the_folders(tmp_path: Path) -> None:
+    experiment, records = tasked([10, 2])
+    for record, run in zip(records, experiment.runs(), strict=True):
+        write_record(record, tmp_path / "folders" / run.folder)
+    stranger = record_of("a row that was removed", 2, task="task 0")
+    pack_records([*records, stranger], tmp_path / "packed")
+    folders, packed = (read_records(experiment, tmp_path / name) for name in ("folders", "packed"))
+    assert list(packed.values()) == list(folders.values()) and len(packed) == 8
+    assert [place.relative_to(tmp_path / "packed") for place in packed] == [
+        place.relative_to(tmp_path / "folders") for place in folders
+    ]
+    assert [record.seed for record in packed.values()][:4] == [2, 10, 2, 10]
+    assert make_tables(experiment, list(packed.values())) == make_tables(experiment, list(folders.values()))
+
+
+def test_packed_records_are_the_same_bytes_whenever_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, records = tasked([0, 1])
+    pack_records(records, tmp_path / "a")
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    pack_records(records, tmp_path / "b")
+    first, second = ((tmp_path / name / PACKED).read_bytes() for name in "ab")
+    assert first == second and first[3:8] == bytes(5)  # neither a file name nor a time
+    lines = gzip.decompress(first).splitlines(keepends=True)
+    for record, line in zip(records, lines, strict=True):
+        write_record(record, tmp_path / "one")
+        assert (tmp_path / "one" / RECORD).read_bytes() == line
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-20],
+        lambda content: content[:20] + bytes(20) + content[40:],
+        lambda content: b"no gzip" + content,
+        lambda content: gzip.compress(gzip.decompress(content)[:-20]),
+        lambda content: gzip.compress(b"[1, 2]\n"),
+        lambda content: gzip.compress(gzip.decompress(content).replace(b'"losses"', b'"loss"')),
+        lambda content: gzip.compress(gzip.decompress(content).replace(b'"seed":1', b'"seed":"1"')),
+    ],
+)
+def test_a_damaged_file_of_records_is_named(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    experiment, records = tasked([0, 1])
+    pack_records(records, tmp_path)
+    assert len(read_records(experiment, tmp_path)) == 8
+    (tmp_path / PACKED).write_bytes(damage((tmp_path / PACKED).read_bytes()))
+    with pytest.raises(BadInput, match=r"records\.jsonl\.gz: not records of this version"):
+        read_records(experiment, tmp_path)
+
+
+def test_seeds_from_other_data_are_not_mixed(project: Path, capsys: Any) -> None:
+    record = project / "runs/theme/tiny/dann/seed-1/record.json"
+    content = json.loads(record.read_text())
+    content["data"]["target"]["checksum"] = "0"
+    record.write_text(json.dumps(content))
+    assert main(["table", "runs"]) == 2
+    assert "made from other data than seeds before it" in capsys.readouterr().err
+
+
+def test_written_out_default_is_no_other_configuration(project: Path, capsys: Any) -> None:
+    write_tiny(project / "experiments/theme/tiny.yaml", base={"optimizer": {"weight_decay": 0.0}})
+    assert main(["table", "experiments/theme/tiny.yaml"]) == 0
+    write_tiny(project / "experiments/theme/tiny.yaml", base={"optimizer": {"weight_decay": 0.1}})
+    assert main(["table", "experiments/theme/tiny.yaml"]) == 2
+    assert "optimizer.weight_decay: not set there, 0.1 now" in capsys.readouterr().err
