@@ -73,7 +73,7 @@ class Executor:
     def _loaded(self, data: DataSection, observer: Observer) -> Pair:
         if self.pair is None or data != self.data:
             self.pair, self.data = load_pair(data), data
-            observer.loaded(self.pair.reported())
+            observer.loaded(self.pair.describe())
         return self.pair
 
     def _make(self, unit: Unit, pair: Pair, like: Trainer | None, observer: Observer) -> None:
@@ -110,7 +110,7 @@ class Executor:
         _check_data(pair, trainer.backbone, folder)
         saved = folder / CHECKPOINT
         start = checkpoint.load(saved, trainer.method, trainer.optimizer) if saved.is_file() else 0
-        tallied = pair.reported()["class_counts"]["train"]
+        tallied = pair.describe()["class_counts"]["train"]
         run_log = RunLog(
             folder,
             start,
@@ -127,7 +127,7 @@ class Executor:
 
 def _check_data(pair: Pair, backbone: str | None, folder: Path) -> None:
     """Refuse to go on with a run whose data, or whose pretrained backbone, changed since it began."""
-    checksums = {side: pair.described[side]["checksum"] for side in ("source", "target")}
+    checksums = {side: pair.description[side]["checksum"] for side in ("source", "target")}
     checksums |= {} if backbone is None else {"backbone": backbone}
     if (folder / CHECKPOINT).is_file() and (folder / DATA).is_file():
         if read_json(folder / DATA) != checksums:

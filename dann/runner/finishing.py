@@ -55,7 +55,7 @@ def finish(
         declared=run.declared,
         config=resolved,
         classes=list(pair.classes),
-        data=pair.reported(),
+        data=pair.describe(),
         evaluations=run_log.evaluations(),
         losses=run_log.losses(),
         shares=run_log.shares(),

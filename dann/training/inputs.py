@@ -7,8 +7,9 @@ import torch
 from dann.config.schema import DataSection
 from dann.data.domain import Split
 from dann.data.pair import Pair
-from dann.data.store import Moved, once
-from dann.data.transforms.transform import Transform, TransformOptions
+from dann.data.store import MovedStores, move_once
+from dann.data.transforms.input_transform import Transform
+from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
 from dann.training.frozen_features import embedded
@@ -64,5 +65,5 @@ def _transforms(data: DataSection, pair: Pair, device: torch.device) -> tuple[Tr
 
 def _on_device(splits: dict[str, Split], device: torch.device) -> dict[str, Split]:
     """The splits with their stores on ``device``; what several share is moved once."""
-    moved: Moved = {}
-    return {name: replace(split, store=once(split.store, device, moved)) for name, split in splits.items()}
+    moved: MovedStores = {}
+    return {name: replace(split, store=move_once(split.store, device, moved)) for name, split in splits.items()}

@@ -9,14 +9,15 @@ from dann.config.compatibility import check_data, check_method, check_parts
 from dann.config.schema import Config, DataSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
-from dann.data.labels import counts
+from dann.data.labels import count_classes
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import STEP, WEIGHTS, Stream, derive
 from dann.data.pair import Pair
-from dann.data.prepared_pair import prepared
+from dann.data.pair_builder import PairOptions, build_pair
+from dann.data.pair_preprocessing import preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
-from dann.data.transforms.transform import Transform
-from dann.data.zero_shot import zero_shot
+from dann.data.transforms.input_transform import Transform
+from dann.data.zero_shot import make_zero_shot
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
@@ -38,20 +39,21 @@ def load_pair(data: DataSection) -> Pair:
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in built:
             built[key] = component.build(DOMAINS)
-    pair = Pair.of(
-        [built[source.model_dump_json()] for source in data.sources],
-        built[data.target.model_dump_json()],
-        lacks=(data.source_degradation, data.target_degradation),
+    options = PairOptions(
         validation=data.validation,
         test=data.test,
         transductive=data.transductive,
         partial=data.partial,
         target_classes=data.target_classes,
         target_labelled=data.target_labelled,
+        source_degradation=data.source_degradation,
+        target_degradation=data.target_degradation,
     )
-    pair = zero_shot(pair, data.class_vectors, data.unseen)
+    sources = [built[source.model_dump_json()] for source in data.sources]
+    pair = build_pair(sources, built[data.target.model_dump_json()], options)
+    pair = make_zero_shot(pair, data.class_vectors, data.unseen)
     msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
-    return prepared(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
+    return preprocess_pair(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Trainer:
             target_batch_size=data.target_batch_size,
             seed=seed,
             resample=data.resample,
-            weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),
+            weights=class_weights(count_classes(pair.train, len(pair.classes)), data.class_weights, data.beta),
             view=feed.view if method.second_view else None,
             device=device,
         )

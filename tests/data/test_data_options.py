@@ -14,7 +14,7 @@ from tiny import TINY, Silent, write_tiny
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
 from dann.config.schema import resolve
-from dann.data.preprocessing.imputation import complete
+from dann.data.preprocessing.imputation import is_complete
 from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import read_record
@@ -75,8 +75,8 @@ def config_of(data: dict[str, Any]) -> Any:
 def test_missing_values_are_imputed_from_the_training_splits(tmp_path: Path, how: str) -> None:
     data = own_vectors(tmp_path, gaps=True)
     pair = load_pair(config_of({**data, "missing": how}).data)
-    assert all(complete(split.x).all() for split in pair.splits.values())
-    affected = pair.reported()["missing"]
+    assert all(is_complete(split.x).all() for split in pair.splits.values())
+    affected = pair.describe()["missing"]
     assert affected["how"] == how and affected["examples"]["target_test"] == 1
     raw = np.load(tmp_path / "target.npz")
     whole = ~np.isnan(raw["x_test"]).any(axis=1)
@@ -89,7 +89,7 @@ def test_missing_values_are_an_error_or_dropped_by_choice(tmp_path: Path) -> Non
         load_pair(config_of(data).data)
     pair = load_pair(config_of({**data, "missing": "drop"}).data)
     assert len(pair.target_test) == 29 and len(pair.unlabelled) == 60 - 9
-    assert pair.reported()["missing"]["examples"]["unlabelled"] == 9
+    assert pair.describe()["missing"]["examples"]["unlabelled"] == 9
 
 
 def test_options_for_other_kinds_of_examples_are_refused() -> None:
@@ -238,7 +238,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
 
 
 def test_numbers_of_examples_are_those_that_are_left(tmp_path: Path) -> None:
-    reported = load_pair(config_of({**own_vectors(tmp_path, gaps=True), "missing": "drop"}).data).reported()
+    reported = load_pair(config_of({**own_vectors(tmp_path, gaps=True), "missing": "drop"}).data).describe()
     assert (reported["target"]["train"], reported["target"]["test"]) == (51, 29)
 
 

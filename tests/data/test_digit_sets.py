@@ -13,7 +13,7 @@ import torch
 from scipy.io import savemat
 
 from dann.data.datasets import rendered, svhn, usps
-from dann.data.datasets.rendered import rendered_digits
+from dann.data.datasets.rendered_digits import rendered_digits
 from dann.data.storage.download import Remote
 from dann.errors import BadInput
 

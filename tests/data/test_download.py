@@ -12,7 +12,8 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from dann.data.storage.download import Remote, checksum, download, unpack
+from dann.data.storage.archives import unpack
+from dann.data.storage.download import Remote, compute_checksum, download
 from dann.errors import BadInput
 
 CONTENT = np.random.RandomState(0).bytes(300_000)
@@ -65,7 +66,7 @@ def test_a_file_is_fetched_once_and_checked(server: str, data_folder: Path, expe
     assert path == data_folder / "pictures/a.bin" and path.read_bytes() == CONTENT
     fetch(f"{server}/ranges/a.bin", data_folder / "pictures", expected)
     assert len(Server.asked) == 1 and not list(data_folder.rglob("*.part"))
-    assert checksum(path) == SHA
+    assert compute_checksum(path) == SHA
 
 
 @pytest.mark.parametrize("kind", ["ranges", "whole"])

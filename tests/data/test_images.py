@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from dann.data.readers.image_files import ImageFiles, class_folders, decoded
+from dann.data.readers.image_files import ImageFiles, decode_image, list_class_folders
 from dann.data.storage import image_cache as cache
-from dann.data.storage.image_splits import image_split, resized
-from dann.data.store import Held
+from dann.data.storage.image_splits import load_image_split, resize_images
+from dann.data.store import TensorStore
 from dann.errors import BadInput
 
 
@@ -37,7 +37,7 @@ def photos(folder: Path, count: int = 6) -> list[Path]:
 
 
 def loaded(paths: list[Path], **options: object) -> tuple[torch.Tensor, list[int], tuple[str, ...]]:
-    split, skipped = image_split(paths, range(len(paths)), root=paths[0].parent, size=8, **options)  # type: ignore[arg-type]
+    split, skipped = load_image_split(paths, range(len(paths)), root=paths[0].parent, size=8, **options)  # type: ignore[arg-type]
     return split.x, split.y.tolist(), skipped
 
 
@@ -61,7 +61,7 @@ def test_squash_stretches_and_crop_cuts_the_middle(tmp_path: Path) -> None:
     x = np.zeros((20, 60, 3), np.uint8)
     x[:, 20:40] = 255  # white in the middle third
     Image.fromarray(x).save(tmp_path / "a.png")
-    squashed, cropped = (decoded(tmp_path / "a.png", 30, fit) for fit in ("squash", "crop"))  # type: ignore[arg-type]
+    squashed, cropped = (decode_image(tmp_path / "a.png", 30, fit) for fit in ("squash", "crop"))  # type: ignore[arg-type]
     assert squashed.shape == cropped.shape == (30, 30, 3)
     assert cropped[:, 2:-2].min() == 255 and squashed[:, :8].max() == 0 and squashed[:, 12:18].min() == 255
 
@@ -69,21 +69,21 @@ def test_squash_stretches_and_crop_cuts_the_middle(tmp_path: Path) -> None:
 def test_box_keeps_a_part(tmp_path: Path) -> None:
     x = np.random.RandomState(0).randint(0, 256, (20, 20, 3), dtype=np.uint8)
     Image.fromarray(x).save(tmp_path / "a.png")
-    assert np.array_equal(decoded(tmp_path / "a.png", 8, "squash", (4, 6, 12, 14)), x[6:14, 4:12])
+    assert np.array_equal(decode_image(tmp_path / "a.png", 8, "squash", (4, 6, 12, 14)), x[6:14, 4:12])
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA"])
 def test_images_of_any_mode_become_rgb(tmp_path: Path, mode: str) -> None:
     suffix = "tif" if mode == "CMYK" else "png"
     Image.new(mode, (12, 12)).save(tmp_path / f"a.{suffix}")
-    assert decoded(tmp_path / f"a.{suffix}", 8, "squash").shape == (8, 8, 3)
+    assert decode_image(tmp_path / f"a.{suffix}", 8, "squash").shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I", "F"])
 def test_images_of_more_than_8_bits_are_refused(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (12, 12)).save(tmp_path / "a.tif")
     with pytest.raises(BadInput, match=r"a.tif: not a readable image .*more than 8 bits"):
-        decoded(tmp_path / "a.tif", 8, "squash")
+        decode_image(tmp_path / "a.tif", 8, "squash")
 
 
 def test_jpeg_draft_is_never_smaller_than_the_example(tmp_path: Path) -> None:
@@ -91,14 +91,16 @@ def test_jpeg_draft_is_never_smaller_than_the_example(tmp_path: Path) -> None:
     Image.fromarray(x).save(tmp_path / "a.jpg", quality=95)
     with Image.open(tmp_path / "a.jpg") as image:
         whole = np.asarray(image.convert("RGB").resize((100, 100), Image.Resampling.BILINEAR), float)
-    assert np.abs(decoded(tmp_path / "a.jpg", 100, "squash") - whole).mean() < 12
+    assert np.abs(decode_image(tmp_path / "a.jpg", 100, "squash") - whole).mean() < 12
 
 
 def test_resized_is_antialiased_and_keeps_what_fits() -> None:
     x = torch.randint(0, 256, (3, 1, 8, 8), dtype=torch.uint8)
-    assert resized(x, None) is x and resized(x, 8) is x
+    assert resize_images(x, None) is x and resize_images(x, 8) is x
     checkers = (torch.arange(8)[:, None] + torch.arange(8) & 1).mul(255).to(torch.uint8).expand(2, 1, 8, 8)
-    assert (resized(checkers.contiguous(), 4).float() - 127.5).abs().max() < 40  # grey, where sampling would alias
+    assert (
+        resize_images(checkers.contiguous(), 4).float() - 127.5
+    ).abs().max() < 40  # grey, where sampling would alias
 
 
 # The cache
@@ -112,8 +114,8 @@ def test_images_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(seen) == 6 and not skipped
     again, _, _ = loaded(paths)
     assert torch.equal(x, again) and len(seen) == 6
-    split, _ = image_split(paths, range(6), root=tmp_path, size=8)
-    assert isinstance(split.store, Held)
+    split, _ = load_image_split(paths, range(6), root=tmp_path, size=8)
+    assert isinstance(split.store, TensorStore)
     maps = Path("/proc/self/maps")
     if maps.is_file():  # memory-mapped, not read
         assert ".npy" in maps.read_text()
@@ -147,7 +149,7 @@ def test_what_changes_the_examples_makes_them_anew(
         assert len(loaded(paths[:4])[0]) == 4
     else:
         options = {"size": {"size": 10}, "fit": {"size": 8, "fit": "crop"}}[change]
-        image_split(paths, range(6), root=tmp_path, **options)  # type: ignore[arg-type]
+        load_image_split(paths, range(6), root=tmp_path, **options)  # type: ignore[arg-type]
     assert seen
 
 
@@ -211,9 +213,9 @@ def test_an_interrupted_build_leaves_nothing_that_counts(
 
 def test_larger_sets_are_streamed_with_the_same_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = photos(tmp_path / "a")
-    held, _ = image_split(paths, range(6), root=tmp_path, size=8)
+    held, _ = load_image_split(paths, range(6), root=tmp_path, size=8)
     monkeypatch.setenv("DANN_MEMORY", str(6 * 3 * 64 / 2**30 - 1e-9))
-    streamed, _ = image_split(paths, range(6), root=tmp_path, size=8)
+    streamed, _ = load_image_split(paths, range(6), root=tmp_path, size=8)
     assert not held.store.streamed and streamed.store.streamed
     assert torch.equal(held.x, streamed.x) and held.checksum() == streamed.checksum()
 
@@ -281,7 +283,7 @@ def test_nothing_but_damage_is_an_error_even_when_skipping(tmp_path: Path) -> No
     with pytest.raises(BadInput, match="none of its 2 images is readable"):
         loaded(paths, on_bad="skip")
     with pytest.raises(BadInput, match="no images there"):
-        image_split([], [], root=tmp_path, size=8)
+        load_image_split([], [], root=tmp_path, size=8)
 
 
 def test_a_file_that_vanishes_or_a_folder_in_its_place(tmp_path: Path) -> None:
@@ -321,13 +323,13 @@ def test_class_folders(tmp_path: Path) -> None:
         photo(tmp_path / name, (0, 0, 0))
     (tmp_path / "cat/notes.txt").write_text("no image")
     (tmp_path / ".hidden").mkdir()
-    paths, labels, classes = class_folders(tmp_path)
+    paths, labels, classes = list_class_folders(tmp_path)
     assert [path.name for path in paths] == ["b.png", "a.JPG", "c.png"]
     assert labels == [0, 0, 1] and classes == ("cat", "dog")
     (tmp_path / "bird").mkdir()
     with pytest.raises(BadInput, match="bird: a class folder without images"):
-        class_folders(tmp_path)
+        list_class_folders(tmp_path)
     with pytest.raises(BadInput, match="no class folders"):
-        class_folders(tmp_path / "dog")
+        list_class_folders(tmp_path / "dog")
     with pytest.raises(BadInput, match="no such folder"):
-        class_folders(tmp_path / "nowhere")
+        list_class_folders(tmp_path / "nowhere")

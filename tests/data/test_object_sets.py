@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from dann.data.datasets import cifar, signs
-from dann.data.readers.safe_pickle import plain
+from dann.data.readers.safe_pickle import read_plain_pickle
 from dann.data.storage.download import Remote
 from dann.errors import BadInput
 
@@ -200,7 +200,7 @@ def test_a_pickle_that_runs_a_command_is_refused(tiny_cifar: Path, tmp_path: Pat
 def test_numpys_functions_are_noted_and_not_called(tmp_path: Path) -> None:
     huge = python_2_array(b"", (2**31 - 1, 2**31 - 1), b"f8")
     (tmp_path / "pickle").write_bytes(b"\x80\x02}" + text(b"data") + huge + b"s.")
-    assert type(plain(tmp_path / "pickle")[b"data"]).__name__ == "Noted"
+    assert type(read_plain_pickle(tmp_path / "pickle")[b"data"]).__name__ == "Noted"
 
 
 @pytest.mark.parametrize("name", ["data_batch_1", "test_batch"])

@@ -10,7 +10,7 @@ from dann.config.experiment import merged
 from dann.config.schema import DataSection, resolve
 from dann.data.domain import Domain, Split
 from dann.data.pair import Pair
-from dann.data.splits import few_shot, hold_out
+from dann.data.splits import hold_out, take_few_shot
 from dann.errors import BadInput
 from dann.training.trainer import Trainer, load_pair
 
@@ -155,7 +155,7 @@ def test_target_test_split_of_the_data_set_is_kept() -> None:
     assert values(pair.target_test) == set(range(1060, 1075))
     assert values(pair.unlabelled) == set(range(1000, 1060))
     assert len(pair.source_test or []) == 15
-    assert pair.described["protocol"].startswith("the data set's own")
+    assert pair.description["protocol"].startswith("the data set's own")
 
 
 def test_test_splits_are_held_out_where_none_is_defined() -> None:
@@ -163,14 +163,14 @@ def test_test_splits_are_held_out_where_none_is_defined() -> None:
     assert len(pair.target_test) == 15 and len(pair.unlabelled) == 45
     assert values(pair.target_test) | values(pair.unlabelled) == set(range(1000, 1060))
     assert len(pair.source_test or []) == 15
-    assert pair.described["protocol"] == "0.25 of the target held out for testing"
+    assert pair.description["protocol"] == "0.25 of the target held out for testing"
 
 
 def test_transductive_trains_and_tests_on_the_same_target_examples() -> None:
     pair = Pair.of([vectors("source")], vectors("target", first=1000), transductive=True)
     assert values(pair.target_test) == values(pair.unlabelled) == set(range(1000, 1060))
     assert pair.source_test is None and len(pair.train) + len(pair.validation) == 60
-    assert pair.described["protocol"].startswith("transductive")
+    assert pair.description["protocol"].startswith("transductive")
     own = Pair.of([vectors("source")], vectors("target", first=1000, test=5), transductive=True)
     assert values(own.target_test) == values(own.unlabelled) == set(range(1000, 1075))
 
@@ -192,7 +192,7 @@ def test_few_shot_labels_enter_the_labelled_side_and_leave_the_others() -> None:
     assert torch.bincount(shots.y).tolist() == [2, 2, 2]
     assert all(int(x - 1000) % 3 == y for x, y in zip(shots.x.flatten(), shots.y, strict=True))
     assert not values(shots) & values(pair.unlabelled) and not values(shots) & values(pair.target_test)
-    assert pair.described["target_labelled_examples"] == 6
+    assert pair.description["target_labelled_examples"] == 6
     seen = Pair.of([vectors("source")], target, target_labelled=2, transductive=True)
     assert not values(seen.train) & values(seen.target_test)
     with pytest.raises(BadInput, match="30 of each class are asked for, but a has 16"):
@@ -203,7 +203,7 @@ def test_no_shots_are_taken_twice_nor_silently_left_out() -> None:
     target = vectors("target", first=1000)
     pair = Pair.of([vectors("source"), target], target, target_labelled=3)
     assert len(values(pair.train)) == len(pair.train) and not values(pair.train) & values(pair.validation)
-    assert pair.described["target_labelled_examples"] == 0
+    assert pair.description["target_labelled_examples"] == 0
     with pytest.raises(BadInput, match="named twice"):
         Pair.of([target, target], vectors("other"))
     unlabelled = with_labels(target, torch.full_like(target.train.y, -1))
@@ -213,7 +213,7 @@ def test_no_shots_are_taken_twice_nor_silently_left_out() -> None:
 
 def test_few_shot_ignores_unlabelled_examples() -> None:
     split = Split.of(torch.arange(9.0)[:, None], torch.tensor([-1, 0, 1] * 3))
-    shots, rest = few_shot(split, 1, ("a", "b"))
+    shots, rest = take_few_shot(split, 1, ("a", "b"))
     assert sorted(shots.y.tolist()) == [0, 1] and len(rest) == 7
 
 
@@ -222,7 +222,7 @@ def test_several_sources_keep_their_domain_index() -> None:
     for x, domain in zip(pair.train.x.flatten().tolist(), pair.train.domain.tolist(), strict=True):
         assert domain == (0 if x < 500 else 1 if x < 1000 else 2)
     assert set(pair.validation.domain.tolist()) == {0, 1}
-    assert pair.described["source"]["name"] == "one + two"
+    assert pair.description["source"]["name"] == "one + two"
     data = {"source": [{"name": "moons", "points": 20}, {"name": "moons_rotated", "points": 20, "degrees": 10.0}]}
     config = resolve(merged(TINY["base"], {"data": data}), "test")
     batch = Trainer.of(config, load_pair(config.data), 0, torch.device("cpu")).stream[0]
@@ -242,7 +242,7 @@ def test_unlabelled_source_examples_are_no_class() -> None:
     y[:7] = -1
     pair = Pair.of([with_labels(source, y)], vectors("target"))
     assert int(pair.train.y.min()) == 0 and int(pair.validation.y.min()) == 0
-    assert pair.described["source_examples_without_label"] + len(pair.train) + len(pair.validation) <= 60
+    assert pair.description["source_examples_without_label"] + len(pair.train) + len(pair.validation) <= 60
     assert not values(pair.train) & set(range(7))
 
 

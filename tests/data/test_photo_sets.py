@@ -16,9 +16,8 @@ from PIL import Image
 from scipy import io, sparse
 
 from dann.data.datasets import domainnet as domainnet_module
-from dann.data.datasets.class_folders import Published
 from dann.data.datasets.domainnet import CLASSES, domainnet
-from dann.data.datasets.features import office_caltech10_features
+from dann.data.datasets.folder_dataset import FolderDataset
 from dann.data.datasets.own_images import csv, folder
 from dann.data.datasets.photos import (
     OFFICE31,
@@ -30,7 +29,8 @@ from dann.data.datasets.photos import (
     office_home,
     pacs,
 )
-from dann.data.datasets.visda import VISDA2017, visda2017
+from dann.data.datasets.published_features import office_caltech10_features
+from dann.data.datasets.visda2017 import VISDA2017, visda2017
 from dann.data.domain import Domain, Split
 from dann.data.storage.download import Remote
 from dann.errors import BadInput
@@ -121,7 +121,9 @@ def test_real_office_caltech10_and_its_features_have_the_same_labels(real_data: 
         (visda2017, VISDA2017, "test", "visda2017/test"),
     ],
 )
-def test_layouts(data_folder: Path, load: Callable[..., Domain], published: Published, domain: str, place: str) -> None:
+def test_layouts(
+    data_folder: Path, load: Callable[..., Domain], published: FolderDataset, domain: str, place: str
+) -> None:
     root = write_classes(data_folder / place, published.classes, suffix="png" if "train" in place else "jpg")
     (root / "image_list.txt").write_text("beside the class folders of VisDA\n")
     read = load(domain=domain, size=8)

@@ -13,13 +13,14 @@ from tiny import TINY
 from dann.config.experiment import merged
 from dann.config.schema import resolve
 from dann.data.domain import Split
-from dann.data.loading.reader import chunks
+from dann.data.loading.read_ahead import read_chunks
 from dann.data.loading.sampler import Order
 from dann.data.loading.stream import Batch, Stream
-from dann.data.preprocessing.resampling import class_weights, smote
+from dann.data.preprocessing.resampling import apply_smote, class_weights
 from dann.data.readers.image_files import ImageFiles
-from dann.data.store import Held, Joined, Store, once
-from dann.data.transforms.transform import Transform, TransformOptions
+from dann.data.store import JoinedStore, Store, TensorStore, move_once
+from dann.data.transforms.input_transform import Transform
+from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.training.trainer import Trainer, load_pair
 
@@ -159,7 +160,7 @@ def test_smote_evens_vectors_out_between_their_neighbours() -> None:
     torch.manual_seed(0)
     x = torch.randn(20, 3) + 10 * Y[:, None]
     split = Split.of(x, Y)
-    more = smote(split)
+    more = apply_smote(split)
     assert torch.bincount(more.y).tolist() == [12, 12, 12]
     assert torch.equal(more.x[:20], x) and torch.equal(more.y[:20], Y)
     made, label = more.x[20:], more.y[20:]
@@ -169,14 +170,14 @@ def test_smote_evens_vectors_out_between_their_neighbours() -> None:
         t = ((point - a) * (b - a)).sum(-1) / (b - a).square().sum(-1).clamp(min=1e-12)
         distance = (a + t.clamp(0, 1)[..., None] * (b - a) - point).norm(dim=-1)
         assert distance.min() < 1e-3
-    assert torch.equal(smote(split).x, more.x)
+    assert torch.equal(apply_smote(split).x, more.x)
 
 
 def test_smote_on_images_or_a_lonely_example_is_refused() -> None:
     with pytest.raises(BadInput, match="smote makes vectors"):
-        smote(Split.of(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 1, 1])))
+        apply_smote(Split.of(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 1, 1])))
     with pytest.raises(BadInput, match="two examples of each class"):
-        smote(Split.of(torch.randn(4, 2), torch.tensor([0, 0, 0, 1])))
+        apply_smote(Split.of(torch.randn(4, 2), torch.tensor([0, 0, 0, 1])))
 
 
 # Stores
@@ -184,7 +185,7 @@ def test_smote_on_images_or_a_lonely_example_is_refused() -> None:
 
 def test_joined_stores_read_as_one() -> None:
     x = torch.arange(40).reshape(10, 4)
-    parts = Joined((Held(x[:3]), Held(x[3:4]), Held(x[4:])))
+    parts = JoinedStore((TensorStore(x[:3]), TensorStore(x[3:4]), TensorStore(x[4:])))
     rows = torch.tensor([9, 0, 3, 3, 5, 2, 4])
     assert torch.equal(parts.read(rows), x[rows]) and len(parts) == 10 and parts.shape == (4,)
     assert torch.equal(parts.read(torch.tensor([1, 2])), x[1:3])
@@ -193,7 +194,7 @@ def test_joined_stores_read_as_one() -> None:
 def test_channels_last_files_read_as_other_images_do() -> None:
     x = torch.randint(0, 256, (9, 5, 6, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     rows = torch.tensor([4, 4, 0, 8])
-    read = Held(x).read(rows)
+    read = TensorStore(x).read(rows)
     assert torch.equal(read, x.contiguous()[rows]) and read.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -208,11 +209,11 @@ def image_files(folder: Path, count: int) -> ImageFiles:
 def test_reading_ahead_changes_nothing(tmp_path: Path) -> None:
     """Batches that worker processes read from files are those of the same images in memory, also after a jump."""
     files = image_files(tmp_path, 12)
-    held = Held(files.read(torch.arange(12)))
+    held = TensorStore(files.read(torch.arange(12)))
     y = torch.arange(12) % 2
     options = TransformOptions(flip=0.5, shift=1)
 
-    def stream(store: Held | ImageFiles) -> Stream:
+    def stream(store: TensorStore | ImageFiles) -> Stream:
         split = Split.of(store, y)
         transform = Transform(options, split)
         return Stream(split, split, (transform, transform), batch_size=5, seed=3)
@@ -224,7 +225,7 @@ def test_reading_ahead_changes_nothing(tmp_path: Path) -> None:
         here = ahead.read_here()
         assert not here.reader.slow and equal(memory[step + 1], here[step + 1])
         assert ahead.reader.next == step + 1  # the workers go on from where they are
-    assert torch.equal(torch.cat(list(chunks(Split.of(files, y), 5))), held.x)
+    assert torch.equal(torch.cat(list(read_chunks(Split.of(files, y), 5))), held.x)
 
 
 def test_a_file_that_vanishes_while_it_is_streamed_is_named_in_one_line(tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_a_file_that_vanishes_while_it_is_streamed_is_named_in_one_line(tmp_path
     split = Split.of(files, torch.arange(6) % 2)
     files.paths[4].unlink()
     with pytest.raises(BadInput, match=r"4.png: not a readable image") as caught:
-        list(chunks(split, 2))
+        list(read_chunks(split, 2))
     assert "\n" not in str(caught.value)
 
 
@@ -368,14 +369,17 @@ def test_crops_of_different_sides_are_refused() -> None:
 
 def test_statistics_of_large_domains_are_those_of_a_spread_part(monkeypatch: pytest.MonkeyPatch) -> None:
     split = images(100)
-    monkeypatch.setattr("dann.data.transforms.transform.EXAMINED", 10 * 3 * 25 + 7)
+    monkeypatch.setattr("dann.data.transforms.input_transform.EXAMINED", 10 * 3 * 25 + 7)
     part = split.take(torch.linspace(0, 99, 10).round().long())
     one, other = (Transform(TransformOptions(), each) for each in (split, part))
     assert torch.equal(one.offset, other.offset)
 
 
 def test_what_stores_share_is_moved_once() -> None:
-    shared = Held(torch.zeros(4, 2))
+    shared = TensorStore(torch.zeros(4, 2))
     moved: dict[int, Store] = {}
-    one, other = once(Joined((shared, Held(torch.ones(4, 2)))), CPU, moved), once(shared, CPU, moved)
-    assert isinstance(one, Joined) and one.parts[0] is other
+    one, other = (
+        move_once(JoinedStore((shared, TensorStore(torch.ones(4, 2)))), CPU, moved),
+        move_once(shared, CPU, moved),
+    )
+    assert isinstance(one, JoinedStore) and one.parts[0] is other

@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from dann.data.datasets import amazon, har
-from dann.data.datasets.amazon import amazon_reviews
-from dann.data.datasets.har import uci_har
+from dann.data.datasets.amazon_reviews import amazon_reviews
 from dann.data.datasets.own_arrays import arrays, from_arrays, svmlight
+from dann.data.datasets.uci_har import uci_har
 from dann.data.domain import Domain
-from dann.data.storage.download import Remote, checksum
-from dann.data.storage.user_paths import given
+from dann.data.storage.download import Remote, compute_checksum
+from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
 
 Change = Callable[[str], str]
@@ -58,15 +58,15 @@ def test_given_path_is_sought_in_both_places(
     work.mkdir()
     monkeypatch.chdir(work)
     with pytest.raises(BadInput) as caught:
-        given("a.npz")
+        resolve_user_path("a.npz")
     assert str(work / "a.npz") in str(caught.value) and str(data_folder / "a.npz") in str(caught.value)
     (data_folder / "a.npz").touch()
-    assert given("a.npz") == data_folder / "a.npz"
+    assert resolve_user_path("a.npz") == data_folder / "a.npz"
     (work / "a.npz").touch()
-    assert given("a.npz") == work / "a.npz"
-    assert given(str(data_folder / "a.npz")) == data_folder / "a.npz"
+    assert resolve_user_path("a.npz") == work / "a.npz"
+    assert resolve_user_path(str(data_folder / "a.npz")) == data_folder / "a.npz"
     with pytest.raises(BadInput, match="path is empty"):
-        given(" ")
+        resolve_user_path(" ")
 
 
 # Amazon reviews
@@ -139,7 +139,7 @@ def test_real_amazon(real_data: Path) -> None:
     for name, count in {"books": 4465, "dvd": 3586, "electronics": 5681, "kitchen": 5945}.items():
         for part in ("train", "test"):
             path = real_data / "amazon_reviews" / f"{name}_{part}.svmlight"
-            assert checksum(path) == f"sha256:{amazon.CHECKSUMS[f'{name}_{part}']}"
+            assert compute_checksum(path) == f"sha256:{amazon.CHECKSUMS[f'{name}_{part}']}"
         domain = amazon_reviews(domain=name)  # type: ignore[arg-type]
         assert domain.test is not None
         assert len(domain.train) == 2000 and domain.train.y.bincount().tolist() == [1000, 1000]

@@ -18,7 +18,8 @@ from dann.config.experiment import read_experiment
 from dann.config.schema import component, resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import UNLABELLED
-from dann.data.transforms.transform import Transform, TransformOptions
+from dann.data.transforms.input_transform import Transform
+from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.networks.all_networks import NETWORKS
 from dann.runner.planning import launch

@@ -14,7 +14,7 @@ from torch import nn
 from dann.config.experiment import Run, merged, read_experiment
 from dann.data.domain import Split
 from dann.data.loading.stream import Batch
-from dann.data.store import Held
+from dann.data.store import TensorStore
 from dann.diagnostics.gradients import one_step_ahead
 from dann.errors import BadInput
 from dann.functional.adversarial import reverse_gradient
@@ -296,7 +296,7 @@ def test_streamed_examples_are_not_stacked(replicas: Any, together: bool, monkey
     trainer = Trainer.of(config, load_pair(config.data), 0, CPU)
     assert stacked(planned([config] * 2, [0, 1]), trainer)
     assert not stacked(planned([config], [0]), trainer)
-    monkeypatch.setattr(Held, "streamed", True)
+    monkeypatch.setattr(TensorStore, "streamed", True)
     assert stacked(planned([config] * 2, [0, 1]), trainer) == together
 
 

@@ -21,7 +21,7 @@ from dann.data.storage.folders import cache_folder
 from dann.errors import BadInput
 from dann.files import write_whole
 
-VERSION = 2  # of the recipe: to be raised when the same seed gives other images
+VERSION = 2  # of the recipe: raise it when the same seed gives other images
 PARTS = {"train": 0, "test": 1}
 # Matplotlib's fonts with digits, without cmmi10, whose old-style 0 and 1 look like letters.
 FONTS = (
@@ -77,16 +77,16 @@ def rendered_digits(*, train: Count = 50_000, test: Count = 9_553, seed: Seed = 
         size: H and W, in which they are rendered.
     """
     splits = [
-        Split.of(torch.from_numpy(_kept(part, count, seed, size)), torch.arange(count) % len(DIGITS))
+        Split.of(torch.from_numpy(_load_or_render(part, count, seed, size)), torch.arange(count) % len(DIGITS))
         for part, count in (("train", train), ("test", test))
     ]
     return Domain("rendered_digits", splits[0], splits[1], DIGITS, f"rendered with {len(FONTS)} fonts, seed {seed}")
 
 
-def _kept(part: str, count: int, seed: int, size: int) -> Pixels:
-    """The images of a split, shape ``(N, 3, size, size)``, from the cache, or made and put there."""
-    made_with = f"v{VERSION}-pillow{PIL.__version__}-matplotlib{version('matplotlib')}"
-    path = cache_folder() / "rendered_digits" / f"{part}-{count}-{size}px-seed{seed}-{made_with}.npy"
+def _load_or_render(part: str, count: int, seed: int, size: int) -> Pixels:
+    """Load the images of a split, shape ``(N, 3, size, size)``, from the cache, or render them and put them there."""
+    programs = f"v{VERSION}-pillow{PIL.__version__}-matplotlib{version('matplotlib')}"
+    path = cache_folder() / "rendered_digits" / f"{part}-{count}-{size}px-seed{seed}-{programs}.npy"
     try:
         mapped: Callable[..., Pixels] = np.lib.format.open_memmap  # untyped in older NumPy
         stored = mapped(path, mode="c")
@@ -96,19 +96,19 @@ def _kept(part: str, count: int, seed: int, size: int) -> Pixels:
         pass  # not there, or damaged: it is made again
     images = np.empty((count, 3, size, size), np.uint8)
     for index in range(count):
-        images[index] = _image(part, index, seed, size)
+        images[index] = _render(part, index, seed, size)
     content = BytesIO()
     np.save(content, images)
     write_whole(path, content.getvalue())
     return images
 
 
-def _image(part: str, index: int, seed: int, size: int) -> Pixels:
-    """One image, shape ``(3, size, size)``, of the digit ``index`` mod 10."""
+def _render(part: str, index: int, seed: int, size: int) -> Pixels:
+    """Render one image, shape ``(3, size, size)``, of the digit ``index`` mod 10."""
     # The streams of RandomState and Philox are frozen by NumPy's policy; seeding Philox is quick, MT19937 is not.
     random = np.random.RandomState(np.random.Philox([seed, PARTS[part], index]))
-    ground, ink, edge = _colours(random)
-    canvas, (x, y), height = _text(index % len(DIGITS), ground, ink, edge, size, random)
+    ground, ink, edge = _draw_colours(random)
+    canvas, (x, y), height = _draw_number(index % len(DIGITS), ground, ink, edge, size, random)
     zoom = height / (size * random.uniform(*HEIGHT))  # pixels of the canvas in one of the image
     angle = math.radians(random.uniform(-ANGLE, ANGLE))
     across, down = size * (0.5 + random.uniform(-SHIFT, SHIFT, 2))
@@ -122,8 +122,8 @@ def _image(part: str, index: int, seed: int, size: int) -> Pixels:
     return noisy.clip(0, 255).astype(np.uint8).transpose(2, 0, 1)
 
 
-def _colours(random: np.random.RandomState) -> list[Colour]:
-    """Colours of the ground, the digits and their outline, drawn until a digit can be told from the ground."""
+def _draw_colours(random: np.random.RandomState) -> list[Colour]:
+    """Draw colours of the ground, the digits and their outline until digit and ground differ in brightness."""
     while True:
         ground, ink, edge = map(tuple, random.randint(0, 256, (3, 3)).tolist())
         if abs(_brightness(ground) - _brightness(ink)) >= CONTRAST:
@@ -134,17 +134,17 @@ def _brightness(colour: Colour) -> float:
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
 
 
-def _text(
+def _draw_number(
     label: int, ground: Colour, ink: Colour, edge: Colour, size: int, random: np.random.RandomState
 ) -> tuple[Image.Image, tuple[float, float], int]:
-    """A number with ``label`` in it, drawn tightly; where the middle of that digit is, and how high it is."""
+    """Draw a number with ``label`` in it, tightly; return it, the middle of that digit, and its height."""
     font = FONTS[random.randint(len(FONTS))]
     digits = random.randint(0, len(DIGITS), 1 + random.randint(3)).tolist()
     place = random.randint(len(digits))
     digits[place] = label
     width = math.ceil(EDGES[random.randint(len(EDGES))] * size / 32)
-    inner = [_glyph(font, digit, 0, size) for digit in digits]
-    outer = [_glyph(font, digit, width, size) for digit in digits] if width else inner
+    inner = [_draw_glyph(font, digit, 0, size) for digit in digits]
+    outer = [_draw_glyph(font, digit, width, size) for digit in digits] if width else inner
     pens = [round(sum(glyph.advance for glyph in inner[:number])) for number in range(len(inner))]
     left = min(pen + glyph.left for pen, glyph in zip(pens, outer, strict=True)) - 1
     right = max(pen + glyph.left + glyph.mask.width for pen, glyph in zip(pens, outer, strict=True)) + 1
@@ -160,9 +160,9 @@ def _text(
 
 
 @cache
-def _glyph(font: str, digit: int, edge: int, size: int) -> Glyph:
-    """A digit about ``size`` pixels high, thickened by ``edge`` on each side."""
-    face = _face(font, round(size * 1.2))
+def _draw_glyph(font: str, digit: int, edge: int, size: int) -> Glyph:
+    """Draw a digit about ``size`` pixels high, thickened by ``edge`` on each side."""
+    face = _load_face(font, round(size * 1.2))
     left, top, right, bottom = face.getbbox(str(digit), stroke_width=edge)
     x, y = math.floor(left), math.floor(top)
     mask = Image.new("L", (math.ceil(right) - x, math.ceil(bottom) - y))
@@ -171,13 +171,11 @@ def _glyph(font: str, digit: int, edge: int, size: int) -> Glyph:
 
 
 @cache
-def _face(font: str, pixels: int) -> ImageFont.FreeTypeFont:
+def _load_face(font: str, pixels: int) -> ImageFont.FreeTypeFont:
     import matplotlib  # takes a fifth of a second
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
     try:
         return ImageFont.truetype(path, pixels, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        raise BadInput(
-            f"{path}: Matplotlib's font is not there ({error}): install Matplotlib with its fonts"
-        ) from error
+        raise BadInput(f"{path}: Matplotlib's font is missing ({error}): install Matplotlib with its fonts") from error

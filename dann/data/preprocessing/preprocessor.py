@@ -1,4 +1,4 @@
-"""What was fitted to prepare the vectors of a pair, for examples that come later."""
+"""Preprocessing fitted on the vectors of a pair, applied to later examples."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +14,13 @@ LARGEST = 2**26  # bytes that are kept: each run keeps its own, and mappings of 
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """Raw vectors or series → those that the transform takes: gaps filled in, features computed.
+class Preprocessor:
+    """Turns raw vectors or series into those that the transform takes: gaps filled in, features computed.
 
     Args:
         imputer: None where nothing was filled in.
         mappings: of the denoising autoencoder, float32, shape ``(D, D + 1)`` each; none where it is not used.
-        dropped: whether what was fitted was too large to be kept.
+        dropped: whether the imputer and the mappings were too large to be kept.
     """
 
     imputer: Imputer | None = None
@@ -28,8 +28,8 @@ class Preparation:
     dropped: bool = False
 
     @classmethod
-    def of(cls, imputer: Imputer | None, mappings: list[Tensor]) -> "Preparation":
-        """What was fitted, if it is small enough to be kept."""
+    def of(cls, imputer: Imputer | None, mappings: list[Tensor]) -> "Preprocessor":
+        """The preprocessor of an imputer and mappings, if they are small enough to be kept."""
         size = sum(4 * mapping.numel() for mapping in mappings) + (0 if imputer is None else imputer.rows.nbytes)
         return cls(dropped=True) if size > LARGEST else cls(imputer, tuple(mapping.float() for mapping in mappings))
 
@@ -38,22 +38,22 @@ class Preparation:
         return msda_features(x, list(self.mappings)) if self.mappings else x
 
     def check(self, x: Tensor, where: str) -> None:
-        """Refuse missing values that nothing fills in; ``where`` is what ``x`` is, for the message."""
+        """Raise for missing values that nothing fills in; ``where`` names ``x`` in the message."""
         if self.imputer is None and x.is_floating_point():
             check_complete(x, where, "this run fills none in: complete or remove them")
 
     def raw_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of a raw example, of one that is prepared."""
+        """The shape of a raw example, from that of a preprocessed one."""
         return (len(self.mappings[0]),) if self.mappings else shape
 
     def state(self) -> dict[str, Any]:
-        """All of it as tensors and plain values."""
+        """The preprocessor as tensors and plain values."""
         imputer = None if self.imputer is None else {"how": self.imputer.how, "rows": self.imputer.rows}
         return {"imputer": imputer, "mappings": list(self.mappings), "dropped": self.dropped}
 
     @classmethod
-    def restored(cls, state: dict[str, Any]) -> "Preparation":
-        """What had this ``state``.
+    def restore(cls, state: dict[str, Any]) -> "Preprocessor":
+        """The preprocessor that had this ``state``.
 
         Raises:
             BadInput: it was too large to be kept.
@@ -68,4 +68,4 @@ class Preparation:
         return cls(imputer, tuple(state["mappings"]))
 
 
-UNPREPARED = Preparation()  # raw examples as they are
+NO_PREPROCESSING = Preprocessor()  # raw examples as they are

@@ -9,7 +9,7 @@ import torch
 from dann.data.domain import Domain, Split
 from dann.data.readers.svmlight import read_svmlight
 from dann.data.storage.download import Remote, download
-from dann.data.storage.folders import data_folder, found
+from dann.data.storage.folders import data_folder, find_data_folder
 from dann.errors import BadInput
 
 FEATURES = 5000
@@ -46,7 +46,7 @@ def amazon_reviews(*, domain: Literal["books", "dvd", "electronics", "kitchen"])
     Reads ``amazon_reviews/<domain>_{train,test}.svmlight``, indices 0 to 4999 and labels −1 and 1, else downloads them.
     Ganin et al., Domain-Adversarial Training of Neural Networks, JMLR 17 (2016), section 5.1.2.
     """
-    folder = found("amazon_reviews") or data_folder() / "amazon_reviews"
+    folder = find_data_folder("amazon_reviews") or data_folder() / "amazon_reviews"
     names = [f"{domain}_{part}" for part in ("train", "test")]
     remotes = [Remote(f"{SOURCE}{name}.svmlight", f"sha256:{CHECKSUMS[name]}") for name in names]
     otherwise = (
@@ -72,11 +72,11 @@ def _read(path: Path, count: int) -> Split:
     values = content.matrix.data
     if not ((values >= 0) & (values == np.floor(values))).all():
         raise BadInput(f"{path}: features that are no counts: download it again")
-    return Split.of(content.dense(0, FEATURES), torch.from_numpy((content.labels > 0).astype(np.int64)))
+    return Split.of(content.to_dense(0, FEATURES), torch.from_numpy((content.labels > 0).astype(np.int64)))
 
 
 def _ends_whole(path: Path) -> bool:
-    """Whether the last line has its end: one that was cut off between two numbers cannot be told otherwise."""
+    """Whether the last line has its end; a line cut off between two numbers has no other sign."""
     with path.open("rb") as file:
         file.seek(-1, 2)
         return file.read() == b"\n"

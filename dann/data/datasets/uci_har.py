@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dann.data.domain import Domain, Split
-from dann.data.storage.download import Remote, download, unpack
-from dann.data.storage.folders import data_folder, found
+from dann.data.storage.archives import unpack
+from dann.data.storage.download import Remote, download
+from dann.data.storage.folders import data_folder, find_data_folder
 from dann.errors import BadInput
 
 INNER = "UCI HAR Dataset"
@@ -51,10 +52,10 @@ def uci_har(*, domain: Annotated[int, Field(ge=1, le=30)]) -> Domain:
     """
     from sklearn.model_selection import train_test_split  # takes a second to import
 
-    folder = (found("uci_har") or data_folder() / "uci_har") / INNER
+    folder = (find_data_folder("uci_har") or data_folder() / "uci_har") / INNER
     if not folder.is_dir():
         _fetch(folder)
-    x, y = _windows(folder, domain)
+    x, y = _read_windows(folder, domain)
     try:
         train, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=1)
     except ValueError as error:
@@ -78,23 +79,23 @@ def _fetch(folder: Path) -> None:
     archive.unlink(missing_ok=True)
 
 
-def _windows(folder: Path, person: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The windows of one person, shape ``(N, 9, 128)``, and their labels: first those of UCI's training part."""
+def _read_windows(folder: Path, person: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Read the windows of one person, shape ``(N, 9, 128)``, and their labels: first those of UCI's training part."""
     x, y = [], []
     for part, count in PARTS.items():
-        people = _integers(folder / part / f"subject_{part}.txt", count, 30)
-        labels = _integers(folder / part / f"y_{part}.txt", count, len(CLASSES))
+        people = _read_integers(folder / part / f"subject_{part}.txt", count, 30)
+        labels = _read_integers(folder / part / f"y_{part}.txt", count, len(CLASSES))
         rows = np.flatnonzero(people == person)
         if len(rows):
             files = [folder / part / "Inertial Signals" / f"{signal}_{part}.txt" for signal in SIGNALS]
-            x.append(np.stack([_signal(file, count, rows) for file in files], axis=1))
+            x.append(np.stack([_read_signal(file, count, rows) for file in files], axis=1))
             y.append(labels[rows] - 1)
     if not x:
         raise BadInput(f"{folder}: no windows of person {person}: restore it")
     return np.concatenate(x), np.concatenate(y)
 
 
-def _lines(path: Path, count: int) -> list[bytes]:
+def _read_lines(path: Path, count: int) -> list[bytes]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -104,17 +105,17 @@ def _lines(path: Path, count: int) -> list[bytes]:
     return lines
 
 
-def _integers(path: Path, count: int, largest: int) -> NDArray[np.int64]:
-    lines = [line.strip() for line in _lines(path, count)]
+def _read_integers(path: Path, count: int, largest: int) -> NDArray[np.int64]:
+    lines = [line.strip() for line in _read_lines(path, count)]
     for number, line in enumerate(lines, 1):
         if not line.isdigit() or not 1 <= int(line) <= largest:
-            raise BadInput(f"{path}, line {number}: {_shown(line)} is not one of 1 to {largest}: restore it")
+            raise BadInput(f"{path}, line {number}: {_shorten(line)} is not one of 1 to {largest}: restore it")
     return np.array([int(line) for line in lines])
 
 
-def _signal(path: Path, count: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """One channel of the windows ``rows``, shape ``(len(rows), 128)``."""
-    lines = _lines(path, count)
+def _read_signal(path: Path, count: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Read one channel of the windows ``rows``, shape ``(len(rows), 128)``."""
+    lines = _read_lines(path, count)
     values = np.full((len(rows), STEPS), np.nan)
     for place, row in enumerate(rows):
         numbers = lines[row].split()
@@ -123,10 +124,10 @@ def _signal(path: Path, count: int, rows: NDArray[np.int64]) -> NDArray[np.float
     wrong = ~np.isfinite(values).all(axis=1)
     if wrong.any():
         row = rows[int(wrong.argmax())]
-        raise BadInput(f"{path}, line {row + 1}: {_shown(lines[row])} is not {STEPS} finite numbers: restore it")
+        raise BadInput(f"{path}, line {row + 1}: {_shorten(lines[row])} is not {STEPS} finite numbers: restore it")
     return values.astype(np.float32)
 
 
-def _shown(line: bytes) -> str:
+def _shorten(line: bytes) -> str:
     text = line.decode("ascii", "replace").strip()
     return repr(text if len(text) <= 40 else f"{text[:40]}…")

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from dann.data.domain import Domain, Split
 from dann.data.readers.image_files import Box, OnBad
-from dann.data.storage.archives import fetched
+from dann.data.storage.archives import fetch_archive
 from dann.data.storage.download import Remote
-from dann.data.storage.folders import absent, data_folder, found
-from dann.data.storage.image_splits import image_split
+from dann.data.storage.folders import data_folder, find_data_folder, missing_data_error
+from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
 ERDA = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/"
@@ -53,15 +53,18 @@ def gtsrb(*, size: Side = 40, crop: bool = True, on_bad: OnBad = "error") -> Dom
         crop: keep the sign only; else with its border, a tenth of the sign and at least 5 pixels on each side.
         on_bad: whether an unreadable image is an error or left out.
     """
-    folder = found("gtsrb") or found("GTSRB") or data_folder() / "gtsrb"
-    training = _place(folder, "Final_Training/Images", "Training")
-    training = training or _fetched(TRAINING, folder, "Final_Training/Images")
-    test = _place(folder, "Final_Test/Images") or _fetched(TEST, folder, "Final_Test/Images")
-    truth = _place(folder, *(f"{place}GT-final_test.csv" for place in ("", "Final_Test/", "Final_Test/Images/")))
-    truth = truth or _fetched(TRUTH, folder, "GT-final_test.csv")
+    folder = find_data_folder("gtsrb") or find_data_folder("GTSRB") or data_folder() / "gtsrb"
+    training = _find(folder, "Final_Training/Images", "Training")
+    training = training or _fetch(TRAINING, folder, "Final_Training/Images")
+    test = _find(folder, "Final_Test/Images") or _fetch(TEST, folder, "Final_Test/Images")
+    truth = _find(folder, *(f"{place}GT-final_test.csv" for place in ("", "Final_Test/", "Final_Test/Images/")))
+    truth = truth or _fetch(TRUTH, folder, "GT-final_test.csv")
     full = training.name == "Images"
-    signs = _training_signs(training, "Final_Training/Images" if full else "Training"), _test_signs(test, truth)
-    (first, bad), (second, worse) = (_split(part, folder, size, crop, on_bad) for part in signs)
+    signs = (
+        _read_training_signs(training, "Final_Training/Images" if full else "Training"),
+        _read_test_signs(test, truth),
+    )
+    (first, bad), (second, worse) = (_load_split(part, folder, size, crop, on_bad) for part in signs)
     origin = f"the {'39 209' if full else '26 640'} official training images, {'cropped' if crop else 'whole'}"
     return Domain("gtsrb", first, second, CLASSES, origin, bad + worse)
 
@@ -80,38 +83,38 @@ def syn_signs(*, size: Side = 40, on_bad: OnBad = "error") -> Domain:
         size: H and W.
         on_bad: whether an unreadable image is an error or left out.
     """
-    folder = found("syn_signs") or found("synthetic_data") or data_folder() / "syn_signs"
-    listing = _place(folder, "train_labelling.txt")
+    folder = find_data_folder("syn_signs") or find_data_folder("synthetic_data") or data_folder() / "syn_signs"
+    listing = _find(folder, "train_labelling.txt")
     if listing is None:
-        raise absent(
+        raise missing_data_error(
             "syn_signs",
             "put train_labelling.txt and the folder train of synthetic_data.zip (linked from "
             "graphics.cs.msu.ru/en/node/1337) into syn_signs/ there, or set DANN_DATA to a folder that has them",
         )
-    paths, labels = _listed(listing)
-    split, bad = image_split(paths, labels, root=folder, size=size, on_bad=on_bad)
+    paths, labels = _read_listing(listing)
+    split, bad = load_image_split(paths, labels, root=folder, size=size, on_bad=on_bad)
     return Domain("syn_signs", split, None, CLASSES, "the release of 100 000 images", bad)
 
 
-def _place(folder: Path, *names: str) -> Path | None:
-    """The first of ``names`` that is in ``folder``, or in its folders, where archives are unpacked, or in theirs."""
+def _find(folder: Path, *names: str) -> Path | None:
+    """Find the first of ``names`` in ``folder``, or in its folders, where archives are unpacked, or in theirs."""
     tried = (sorted(folder.glob(above + name)) for name in names for above in ("", "*/", "*/GTSRB/"))
     return next((places[0] for places in tried if places), None)
 
 
-def _fetched(remote: Remote, folder: Path, name: str) -> Path:
+def _fetch(remote: Remote, folder: Path, name: str) -> Path:
     otherwise = (
         "put the folders Final_Training and Final_Test and the file GT-final_test.csv of the official archives into "
         "gtsrb/GTSRB/ there, or set DANN_DATA to a folder that has them"
     )
-    unpacked = fetched("gtsrb", remote, folder, otherwise)
-    place = _place(unpacked, name)
+    unpacked = fetch_archive("gtsrb", remote, folder, otherwise)
+    place = _find(unpacked, name)
     if place is None:
         raise BadInput(f"{unpacked}: has no {name}: remove the folder, and it is downloaded again")
     return place
 
 
-def _training_signs(folder: Path, part: str) -> list[Sign]:
+def _read_training_signs(folder: Path, part: str) -> list[Sign]:
     signs = []
     for number in range(len(CLASSES)):
         table = folder / f"{number:05d}" / f"GT-{number:05d}.csv"
@@ -119,21 +122,21 @@ def _training_signs(folder: Path, part: str) -> list[Sign]:
             if sign.label != number:
                 raise BadInput(f"{table}: {sign.path.name} has class {sign.label}, not {number}: restore the file")
             signs.append(sign)
-    return _counted(signs, folder, part)
+    return _check_count(signs, folder, part)
 
 
-def _test_signs(folder: Path, truth: Path) -> list[Sign]:
-    return _counted(_read_table(truth, folder), truth, "Final_Test/Images")
+def _read_test_signs(folder: Path, truth: Path) -> list[Sign]:
+    return _check_count(_read_table(truth, folder), truth, "Final_Test/Images")
 
 
-def _counted(signs: list[Sign], place: Path, part: str) -> list[Sign]:
+def _check_count(signs: list[Sign], place: Path, part: str) -> list[Sign]:
     if len(signs) != COUNTS[part]:
         raise BadInput(f"{place}: lists {len(signs)} images, not the {COUNTS[part]} of GTSRB: download it again")
     return signs
 
 
 def _read_table(path: Path, folder: Path) -> list[Sign]:
-    """A table of ``Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId``; X2 and Y2 are not in the box."""
+    """Read a table of ``Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId``; X2 and Y2 are not in the box."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file, delimiter=";", skipinitialspace=True))
@@ -150,24 +153,24 @@ def _read_table(path: Path, folder: Path) -> list[Sign]:
             columns = ";".join(("Filename", *COLUMNS))
             raise BadInput(f"{path}, line {line}: does not read {columns}: restore the file") from error
         inside = 0 <= left < right <= width and 0 <= top < bottom <= height
-        if not inside or not 0 <= label < len(CLASSES) or Path(name).name != name or not _named_inside(name):
+        if not inside or not 0 <= label < len(CLASSES) or Path(name).name != name or not _is_inside(name):
             raise BadInput(f"{path}, line {line}: its box, class or file name is out of range: restore the file")
         signs.append(Sign(folder / name, (left, top, right, bottom), label))
     return signs
 
 
-def _named_inside(name: str) -> bool:
-    """Whether ``name`` can be that of a file below the folder it is looked for in."""
+def _is_inside(name: str) -> bool:
+    """Whether ``name`` is a path that stays inside the folder it starts from."""
     return name not in ("", ".") and "\0" not in name and ".." not in Path(name).parts and not Path(name).is_absolute()
 
 
-def _split(signs: list[Sign], root: Path, size: int, crop: bool, on_bad: OnBad) -> tuple[Split, tuple[str, ...]]:
+def _load_split(signs: list[Sign], root: Path, size: int, crop: bool, on_bad: OnBad) -> tuple[Split, tuple[str, ...]]:
     paths, boxes, labels = zip(*signs, strict=True)
-    return image_split(paths, labels, root=root, size=size, on_bad=on_bad, boxes=boxes if crop else None)
+    return load_image_split(paths, labels, root=root, size=size, on_bad=on_bad, boxes=boxes if crop else None)
 
 
-def _listed(listing: Path) -> tuple[list[Path], list[int]]:
-    """The images and classes of ``train_labelling.txt``."""
+def _read_listing(listing: Path) -> tuple[list[Path], list[int]]:
+    """Read the images and classes of ``train_labelling.txt``."""
     try:
         lines = listing.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -178,7 +181,7 @@ def _listed(listing: Path) -> tuple[list[Path], list[int]]:
         if not fields:
             continue
         label = int(fields[1]) if len(fields) in (2, 3) and fields[1].isdecimal() else -1
-        if not 0 <= label < len(CLASSES) or not _named_inside(fields[0]):
+        if not 0 <= label < len(CLASSES) or not _is_inside(fields[0]):
             raise BadInput(f"{listing}, line {number}: is not an image's path and its class, 0 to 42: restore the file")
         paths.append(listing.parent / fields[0])
         labels.append(label)

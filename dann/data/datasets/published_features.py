@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from dann.data.datasets.class_folders import counted
+from dann.data.datasets.folder_dataset import describe_count
 from dann.data.datasets.photos import OFFICE_CALTECH10
 from dann.data.domain import Domain, Split
-from dann.data.storage.folders import absent
+from dann.data.storage.folders import missing_data_error
 from dann.errors import BadInput
 
 SUFFIXES = (".mat", ".npz")
@@ -44,24 +44,24 @@ def office_caltech10_features(*, domain: Literal["amazon", "caltech10", "dslr", 
         domain: which of the four.
         kind: the name of the sub-folder, such as ``surf``, ``GoogleNet1024`` or ``decaf6``, in any case.
     """
-    folder = _folder(kind)
-    file, arrays = _file(folder, domain)
-    x, y = _pair(file, arrays, domain)
-    vectors, labels = _vectors(file, x), _labels(file, y)
+    folder = _find_folder(kind)
+    file, arrays = _find_file(folder, domain)
+    x, y = _select_arrays(file, arrays, domain)
+    vectors, labels = _to_vectors(file, x), _to_indices(file, y)
     if len(vectors) != len(labels):
         raise BadInput(f"{file}: {len(vectors)} rows of features but {len(labels)} labels: restore the file")
     split = Split.of(torch.from_numpy(vectors), torch.from_numpy(labels))
     official = OFFICE_CALTECH10.domains[domain][1]
-    origin = counted(f"file {folder.name}/{file.name}", len(split), "vectors", official)
+    origin = describe_count(f"file {folder.name}/{file.name}", len(split), "vectors", official)
     return Domain(f"office_caltech10_features/{domain}", split, None, OFFICE_CALTECH10.classes, origin)
 
 
-def _folder(kind: str) -> Path:
-    """The folder of one kind of features."""
-    root = OFFICE_CALTECH10.root()
+def _find_folder(kind: str) -> Path:
+    """Find the folder of one kind of features."""
+    root = OFFICE_CALTECH10.find_root()
     if root is None:
-        raise absent("office_caltech10_features", OTHERWISE)
-    folders = [path for path in (*sorted(root.glob("*")), *sorted(root.glob("features/*"))) if _files(path)]
+        raise missing_data_error("office_caltech10_features", OTHERWISE)
+    folders = [path for path in (*sorted(root.glob("*")), *sorted(root.glob("features/*"))) if _list_files(path)]
     wanted = next((folder for folder in folders if folder.name.lower() == kind.lower()), None)
     if wanted is None:
         there = ", ".join(folder.name for folder in folders) or "none"
@@ -69,13 +69,13 @@ def _folder(kind: str) -> Path:
     return wanted
 
 
-def _files(folder: Path) -> list[Path]:
+def _list_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
-def _file(folder: Path, domain: str) -> tuple[Path, Mapping[str, Any]]:
-    """The file of ``domain``, and what it holds."""
-    files = _files(folder)
+def _find_file(folder: Path, domain: str) -> tuple[Path, Mapping[str, Any]]:
+    """Find the file of ``domain``, and read its arrays."""
+    files = _list_files(folder)
     named = [file for file in files if domain.removesuffix("10") in file.stem.lower()]
     if len(named) > 1:
         raise BadInput(f"{folder}: {', '.join(file.name for file in named)} are all of {domain}: leave one there")
@@ -92,8 +92,8 @@ def _read(file: Path) -> Mapping[str, Any]:
     try:
         with file.open("rb") as stream:
             if file.suffix.lower() == ".npz":
-                held = np.load(stream, allow_pickle=False)
-                return {key: held[key] for key in held.files}
+                arrays = np.load(stream, allow_pickle=False)
+                return {key: arrays[key] for key in arrays.files}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of sparse matrices, which are made dense here
                 content: Mapping[str, Any] = loadmat(stream)
@@ -104,16 +104,16 @@ def _read(file: Path) -> Mapping[str, Any]:
         raise BadInput(f"{file}: cannot be read ({' '.join(str(error).split())}): restore the file") from error
 
 
-def _pair(file: Path, arrays: Mapping[str, Any], domain: str) -> tuple[Any, Any]:
-    """The features and the labels of one file, under whichever names they have."""
+def _select_arrays(file: Path, arrays: Mapping[str, Any], domain: str) -> tuple[Any, Any]:
+    """The features and the labels of one file, under any of their known names."""
     for features, labels in ((f"{domain}_x", f"{domain}_y"), *KEYS):
         if features in arrays and labels in arrays:
             return arrays[features], arrays[labels]
     there = ", ".join(key for key in arrays if not key.startswith("__")) or "nothing"
-    raise BadInput(f"{file}: holds {there}, not fts and labels, feas and labels, or x and y: rename what it holds")
+    raise BadInput(f"{file}: holds {there}, not fts and labels, feas and labels, or x and y: rename its arrays")
 
 
-def _vectors(file: Path, x: Any) -> NDArray[np.float32]:
+def _to_vectors(file: Path, x: Any) -> NDArray[np.float32]:
     x = x.toarray() if sparse.issparse(x) else np.asarray(x)
     if x.ndim != 2 or x.dtype.kind not in "fiu" or not x.size:
         raise BadInput(
@@ -127,8 +127,8 @@ def _vectors(file: Path, x: Any) -> NDArray[np.float32]:
     return vectors
 
 
-def _labels(file: Path, y: Any) -> NDArray[np.int64]:
-    """Class indices: MATLAB files count from 1, NumPy files from 0."""
+def _to_indices(file: Path, y: Any) -> NDArray[np.int64]:
+    """Convert labels to class indices: MATLAB files count from 1, NumPy files from 0."""
     y = np.asarray(y)
     first = 1 if file.suffix.lower() == ".mat" else 0
     classes = len(OFFICE_CALTECH10.classes)

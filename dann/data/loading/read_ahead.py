@@ -1,4 +1,4 @@
-"""Reading what lies in files ahead of its use, in worker processes."""
+"""Readers of examples: ahead of their use, in worker processes, where they lie in files."""
 
 import itertools
 import math
@@ -21,7 +21,7 @@ Rows = tuple[Tensor, ...]
 
 
 class _Reader(Dataset[Rows | BadInput]):
-    """Reads the rows it is given from each store; all that a worker process gets."""
+    """Reads rows from each store; all that a worker process gets."""
 
     def __init__(self, stores: tuple[Store, ...]) -> None:
         self.stores = stores
@@ -29,19 +29,19 @@ class _Reader(Dataset[Rows | BadInput]):
     def __getitem__(self, rows: Rows) -> Rows | BadInput:
         try:
             return tuple(store.read(part) for store, part in zip(self.stores, rows, strict=True))
-        except BadInput as error:  # raised in a worker, it would come with that one's trace in its message
+        except BadInput as error:  # raised in a worker, it would have the worker's trace in its message
             return error
 
 
-def _loaded(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows]:
-    """The examples at each of ``places``, read ahead by worker processes where a store is slow."""
-    for examples in _attempted(stores, places):
+def _read(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows]:
+    """Read the examples at each of ``places``, ahead in worker processes where a store is slow."""
+    for examples in _read_or_error(stores, places):
         if isinstance(examples, BadInput):
             raise examples
         yield examples
 
 
-def _attempted(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows | BadInput]:
+def _read_or_error(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows | BadInput]:
     reader = _Reader(stores)
     if not any(store.streamed for store in stores):
         return map(reader.__getitem__, places)
@@ -84,7 +84,7 @@ class ReadAhead:
             if index != self.next:
                 self.close()
                 places = map(self._slow_places, itertools.count(index))
-                self.coming = _loaded(tuple(self.stores[number] for number in self.slow), places)
+                self.coming = _read(tuple(self.stores[number] for number in self.slow), places)
             self.next = index + 1
             ahead = dict(zip(self.slow, next(self.coming), strict=True))
         return tuple(
@@ -96,18 +96,18 @@ class ReadAhead:
         return tuple(rows[number] for number in self.slow)
 
     def close(self) -> None:
-        """End the workers now: left to the garbage collector, each would hold the program up for seconds."""
+        """End the workers now: left to the garbage collector, each would delay the program by seconds."""
         if isinstance(self.coming, Generator):
             self.coming.close()
         self.coming, self.next = iter(()), -1
 
 
 def chunk_size(shape: tuple[int, ...]) -> int:
-    """How many examples of ``shape`` are forwarded at once where nothing depends on their number."""
+    """The number of examples of ``shape`` that are forwarded at once where nothing depends on it."""
     return max(1, min(CHUNK, VALUES // math.prod(shape)))
 
 
-def chunks(split: Split, size: int | None = None) -> Iterator[Tensor]:
-    """The raw examples of a split in order, ``size`` at a time, by default ``chunk_size`` of them."""
+def read_chunks(split: Split, size: int | None = None) -> Iterator[Tensor]:
+    """Read the raw examples of a split in order, ``size`` at a time, by default ``chunk_size`` of them."""
     places = ((rows,) for rows in torch.split(split.rows, size or chunk_size(split.store.shape)))
-    return (x for (x,) in _loaded((split.store,), places))
+    return (x for (x,) in _read((split.store,), places))

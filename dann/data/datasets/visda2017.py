@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
-from dann.data.datasets.class_folders import Published, Size
+from dann.data.datasets.folder_dataset import FolderDataset, Size
 from dann.data.domain import Domain
 from dann.data.readers.image_files import Fit, OnBad
-from dann.data.readers.image_lists import present, read_list
-from dann.data.storage.image_splits import image_split
+from dann.data.readers.image_lists import keep_existing, read_list
+from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
-VISDA2017 = Published(
+VISDA2017 = FolderDataset(
     "visda2017",
     folders=("visda2017", "visda17", "visda-2017", "visda", "VisDA"),
     domains={"train": (("train",), 152_397), "validation": (("validation",), 55_388), "test": (("test",), 72_372)},
@@ -18,7 +18,7 @@ VISDA2017 = Published(
     otherwise="download train.tar, validation.tar and test.tar from "
     "https://github.com/VisionLearningGroup/taskcv-2017-public/tree/master/classification and unpack them into "
     "visda2017/ there; the labels of the test images, image_list.txt in data/ of that page, go into visda2017/test/",
-    inner=(),  # a class is called train too: no folder between is looked into
+    inner=(),  # a class is called train too, so no folder between may be searched
 )
 
 
@@ -41,19 +41,19 @@ def visda2017(
         fit: ``squash`` stretches an image to the square, ``crop`` cuts its middle out.
         on_bad: whether an unreadable or missing image is an error or is skipped.
     """
-    base, folder = VISDA2017.located(domain)
+    base, folder = VISDA2017.locate(domain)
     if domain != "test" or (folder / VISDA2017.classes[0]).is_dir():
         return VISDA2017.load(domain, size, fit, on_bad)
-    file = _test_list(base, folder)
-    listed, missing = present(file, read_list(file, folder, len(VISDA2017.classes)), on_bad)
+    file = _find_test_list(base, folder)
+    listed, missing = keep_existing(file, read_list(file, folder, len(VISDA2017.classes)), on_bad)
     paths, labels = [line.path for line in listed], [line.label for line in listed]
-    split, skipped = image_split(paths, labels, root=folder, size=size, fit=fit, on_bad=on_bad)
-    origin = VISDA2017.origin(base, len(split), VISDA2017.domains[domain][1])
+    split, skipped = load_image_split(paths, labels, root=folder, size=size, fit=fit, on_bad=on_bad)
+    origin = VISDA2017.describe_origin(base, len(split), VISDA2017.domains[domain][1])
     return Domain(f"visda2017/{domain}", split, None, VISDA2017.classes, origin, missing + skipped)
 
 
-def _test_list(base: Path, folder: Path) -> Path:
-    """The file that labels the test images: in their folder, or where it was downloaded to beside it."""
+def _find_test_list(base: Path, folder: Path) -> Path:
+    """Find the file that labels the test images, in their folder or beside it."""
     file = next((path for path in (folder / "image_list.txt", base / "image_list.txt") if path.is_file()), None)
     if file is None:
         raise BadInput(f"{folder}: image_list.txt is missing, with the labels of the images: {VISDA2017.otherwise}")

@@ -1,6 +1,7 @@
-"""Arrays and labels as users have them → what a split holds."""
+"""Conversion of labels to class indices: a user's arrays of any kind, and the integers of published files."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,74 +10,40 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dann.data.domain import UNLABELLED
+from dann.data.readers.example_arrays import to_array
 from dann.errors import BadInput
 
 Labels = tuple[NDArray[Any], NDArray[np.bool_]]  # integers or strings, and which of them are labels
 
 
-def as_array(values: Any, where: str) -> NDArray[Any]:
-    """A tensor, an array or a list as an array."""
-    try:
-        if isinstance(values, Tensor):
-            narrow = values.detach().cpu()
-            return (narrow.float() if narrow.dtype == torch.bfloat16 else narrow).numpy()
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise BadInput(f"{where}: cannot be read as an array ({' '.join(str(error).split())})") from error
+def to_class_indices(stored: Any, path: Path, first: int, classes: int) -> NDArray[np.int64]:
+    """Convert labels read from a data set's file to int64, shape ``(N,)``.
 
-
-def examples(values: Any, where: str) -> Tensor:
-    """Images as uint8 ``(N, C, H, W)``; vectors ``(N, D)`` or series ``(N, C, L)`` as float32.
-
-    uint8 arrays of three or four dimensions are images, grey or with their channels first or last. NaN is kept.
+    Args:
+        stored: N numbers in any shape, as the file has them.
+        path: the file, for the message.
+        first: the lowest label that the file may hold.
+        classes: number of labels from ``first`` on.
 
     Raises:
-        BadInput: another shape or type, one that can be read in two ways, no examples, or infinite values.
+        BadInput: a label is no integer, or out of range.
     """
-    array = as_array(values, where)
-    if array.dtype.kind not in "biuf":
-        raise BadInput(f"{where} holds {array.dtype} values, not numbers: save an array of numbers")
-    if array.size == 0:
-        raise BadInput(f"{where} has shape {array.shape}, so no examples: save at least one")
-    if array.dtype == np.uint8 and array.ndim in (3, 4):
-        return torch.from_numpy(_writable(_channels_first(array, where)))
-    if array.ndim not in (2, 3):
-        remedy = "save images as uint8, 0 to 255" if array.ndim == 4 else "save images (N, C, H, W) or vectors (N, D)"
-        raise BadInput(f"{where} has shape {array.shape} and type {array.dtype}: {remedy}")
-    with np.errstate(over="ignore"):
-        x = torch.from_numpy(_writable(array.astype(np.float32, copy=False)))
-    infinite = int(x.flatten(1).isinf().any(dim=1).sum())
-    if infinite:
-        raise BadInput(f"{where}: {infinite} of {len(x)} examples have infinite values: correct or remove them")
-    return x
+    try:
+        labels = np.asarray(stored).reshape(-1)
+        whole = labels.dtype.kind in "iuf" and bool(((labels >= first) & (labels < first + classes)).all())
+    except (TypeError, ValueError):
+        whole = False
+    if not whole or not (labels == labels.astype(np.int64)).all():
+        raise BadInput(f"{path}: labels are not the integers {first} to {first + classes - 1}: restore the file")
+    return labels.astype(np.int64)
 
 
-def _writable(array: NDArray[Any]) -> NDArray[Any]:
-    """The array itself where PyTorch can share its memory, else a copy."""
-    shared = array.flags.writeable and all(step >= 0 for step in array.strides)
-    return array if shared else array.copy()
-
-
-def _channels_first(images: NDArray[np.uint8], where: str) -> NDArray[np.uint8]:
-    first, last = images.shape[1] in (1, 3), images.shape[-1] in (1, 3)
-    if images.ndim == 3 and not first and not last:
-        return images[:, None]
-    if images.ndim == 3 or (first and last):
-        raise BadInput(
-            f"{where} has shape {images.shape}, in which the channels could be at either end or missing: save images "
-            "as (N, C, H, W) with sides longer than 3, or vectors and series as float32"
-        )
-    if not first and not last:
-        raise BadInput(f"{where} has shape {images.shape}: neither its second nor its last size is 1 or 3 channels")
-    return images if first else images.transpose(0, 3, 1, 2)
-
-
-def indexed(
+def index_labels(
     parts: Sequence[tuple[str, Any]], classes: Sequence[str] | None = None
 ) -> tuple[list[Tensor], tuple[str, ...]]:
-    """The labels of several parts as class indices, −1 where there is none, and the names of the classes.
+    """Convert the labels of several parts to class indices, −1 where there is none, and name the classes.
 
-    Labels are integers or strings; −1, NaN, None and empty strings say that an example has none. Without ``classes``
+    Labels are integers or strings; −1, NaN, None and empty strings mean that an example has none. Without ``classes``
     those that occur are taken, numbers by value before other strings; with it, integers are indices into it.
 
     Args:
@@ -86,7 +53,7 @@ def indexed(
         BadInput: labels of two kinds, not integers, or not among the classes; ambiguous −1 and 1.
     """
     places = [where for where, _ in parts]
-    read = [_labels(labels, where) for where, labels in parts]
+    read = [_read_labels(labels, where) for where, labels in parts]
     present = [values[labelled] for values, labelled in read if labelled.any()]
     if len({values.dtype.kind for values in present}) > 1:
         raise BadInput(f"{' and '.join(places)}: integers in one and strings in the other: write both alike")
@@ -107,8 +74,8 @@ def _rank(label: int | str) -> tuple[bool, int, str]:
     return not number, int(label) if number else 0, str(label)
 
 
-def _labels(labels: Any, where: str) -> Labels:
-    array = as_array(labels, where)
+def _read_labels(labels: Any, where: str) -> Labels:
+    array = to_array(labels, where)
     if array.ndim != 1:
         raise BadInput(f"{where} has shape {array.shape}: save one label for each example, shape (N,)")
     if array.dtype.kind == "O":
@@ -129,7 +96,7 @@ def _labels(labels: Any, where: str) -> Labels:
 
 
 def _from_objects(array: NDArray[np.object_], where: str) -> NDArray[Any]:
-    """Python's own integers or strings, among which None and NaN say that there is no label."""
+    """Convert Python's integers or strings, among which None and NaN mean that there is no label."""
     values = array.tolist()
     missing = [value is None or value != value for value in values]
     kinds = {type(value) for value, none in zip(values, missing, strict=True) if not none}
@@ -141,10 +108,10 @@ def _from_objects(array: NDArray[np.object_], where: str) -> NDArray[Any]:
 
 
 def _class_names(classes: Sequence[str], where: str) -> tuple[str, ...]:
-    given = as_array(classes, where)
-    if given.ndim != 1 or given.dtype.kind != "U":
-        raise BadInput(f"{where}: classes are {given.dtype} values of shape {given.shape}: give a list of names")
-    names = tuple(name.strip() for name in given.tolist())
+    array = to_array(classes, where)
+    if array.ndim != 1 or array.dtype.kind != "U":
+        raise BadInput(f"{where}: classes are {array.dtype} values of shape {array.shape}: give a list of names")
+    names = tuple(name.strip() for name in array.tolist())
     if not names or "" in names or len(set(names)) < len(names):
         raise BadInput(f"{where}: classes are {', '.join(map(repr, names))}: give each class a name of its own")
     return names
@@ -158,5 +125,5 @@ def _index(values: NDArray[Any], labelled: NDArray[np.bool_], known: NDArray[Any
         index[labelled] = order[np.searchsorted(known, values[labelled], sorter=order).clip(max=len(known) - 1)]
         wrong = labelled & (known[index] != values)
         if wrong.any():
-            raise BadInput(f"{where}: label {values[wrong][0]!s} is not one of the {len(known)} classes")
+            raise BadInput(f"{where}: label {values[wrong][0]!s} is not one of the {len(known)} classes: correct it")
     return torch.from_numpy(index)
