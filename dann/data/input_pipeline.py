@@ -66,7 +66,8 @@ class InputPipeline(nn.Module):
         if tuple(x.shape[1:]) != self.raw_shape or not fitting:
             wanted = f"{'uint8 images' if self.images else 'float32 examples'} of shape {self.raw_shape}"
             raise BadInput(
-                f"{where}: {describe_type(x)} of shape {tuple(x.shape[1:])}, but the run was trained on {wanted}: convert them"
+                f"{where}: {describe_type(x)} of shape {tuple(x.shape[1:])}, but the run was trained on {wanted}: "
+                "convert them"
             )
         self.preprocessor.check(x, where)
         return x
