@@ -19,7 +19,7 @@ from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes, imbalance_ratio
 from dann.data.loading.read_ahead import read_chunks
 from dann.data.pair import Pair
-from dann.data.storage.folders import find_data_folder
+from dann.data.storage.folders import find_dataset_folder
 from dann.errors import BadInput
 from dann.options import one_of
 from dann.training.trainer import Trainer, load_pair
@@ -52,7 +52,7 @@ def _state(name: str) -> str:
         return "made here"
     if name in OWN:
         return "your files"
-    folder = find_data_folder(FOLDERS.get(name, name))
+    folder = find_dataset_folder(FOLDERS.get(name, name))
     return "there" if folder is not None and any(folder.iterdir()) else "not there"
 
 

@@ -16,9 +16,9 @@ def count_classes(split: Split, classes: int) -> list[int]:
     return tallied
 
 
-def imbalance_ratio(tallied: Sequence[int]) -> float | None:
+def imbalance_ratio(counts: Sequence[int]) -> float | None:
     """The imbalance ratio: the largest class over the smallest; None if a class is empty."""
-    return round(max(tallied) / min(tallied), 4) if min(tallied) else None
+    return round(max(counts) / min(counts), 4) if min(counts) else None
 
 
 def align_labels(
@@ -41,15 +41,15 @@ def align_labels(
         target = _cut_down(target, target_classes)
     for domain in (*sources[1:], target):
         extra = sorted(set(domain.classes) - set(classes))
-        lacking = sorted(set(classes) - set(domain.classes))
+        missing = sorted(set(classes) - set(domain.classes))
         if extra:
             remedy = "data.target_classes can leave them out" if domain is target else "leave that source out"
             raise BadInput(
                 f"data: {domain.name} has classes that {sources[0].name} has not ({_name_some(extra)}): {remedy}"
             )
-        if lacking and not (domain is target and (partial or not domain.classes)):
+        if missing and not (domain is target and (partial or not domain.classes)):
             remedy = "set data.partial: true to allow it" if domain is target else "leave that source out"
-            raise BadInput(f"data: {domain.name} lacks classes of {sources[0].name} ({_name_some(lacking)}): {remedy}")
+            raise BadInput(f"data: {domain.name} lacks classes of {sources[0].name} ({_name_some(missing)}): {remedy}")
     return [_relabel(domain, classes) for domain in sources], _relabel(target, classes)
 
 
@@ -97,9 +97,9 @@ def _relabel(domain: Domain, classes: tuple[str, ...]) -> Domain:
     index = [classes.index(name) if name in classes else UNLABELLED for name in domain.classes]
     places = torch.tensor([*index, UNLABELLED])  # −1, no label, reads the last entry
 
-    def relabelled(y: Tensor) -> Tensor:
+    def convert(y: Tensor) -> Tensor:
         return places[y]
 
-    train = replace(domain.train, y=relabelled(domain.train.y))
-    test = None if domain.test is None else replace(domain.test, y=relabelled(domain.test.y))
+    train = replace(domain.train, y=convert(domain.train.y))
+    test = None if domain.test is None else replace(domain.test, y=convert(domain.test.y))
     return replace(domain, train=train, test=test, classes=classes)

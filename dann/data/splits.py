@@ -39,8 +39,8 @@ def take_few_shot(split: Split, per_class: int, classes: tuple[str, ...], partia
         places = (y == label).nonzero().flatten()
         if len(places) < per_class and not (partial and len(places) == 0):
             raise BadInput(
-                f"data.target_labelled: {per_class} of each class are asked for, but {classes[label]} has "
-                f"{len(places)} in the target's training examples: ask for fewer"
+                f"data.target_labelled: it is {per_class} of each class, but {classes[label]} has "
+                f"{len(places)} among the target's training examples: lower it"
             )
         chosen[places[:per_class]] = True
     return split.take(order[chosen]), split.take(order[~chosen].sort().values)

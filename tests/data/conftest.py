@@ -15,7 +15,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def tiny_mnist(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """MNIST's files in their true format with 20 + 10 images, and the loader told to expect so many."""
+    """MNIST's files in their true format with 20 + 10 images, and a loader that expects so many."""
     random = np.random.RandomState(0)
     monkeypatch.setattr("dann.data.datasets.mnist.PARTS", {"train": 20, "t10k": 10})
     for part, count in (("train", 20), ("t10k", 10)):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("offline")
 
 @pytest.fixture
 def tiny_amazon(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The files of one domain with 6 + 4 examples of 5000 features, and the loader told to expect so many."""
+    """The files of one domain with 6 + 4 examples of 5000 features, and a loader that expects so many."""
     monkeypatch.setitem(amazon.COUNTS, "dvd", {"train": 6, "test": 4})
     folder = data_folder / "amazon_reviews"
     folder.mkdir()

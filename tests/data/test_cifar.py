@@ -65,7 +65,7 @@ def write_cifar(folder: Path) -> None:
 
 @pytest.fixture
 def tiny_cifar(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """CIFAR-10's six files with 3 images each, and the loader told to expect so many."""
+    """CIFAR-10's six files with 3 images each, and a loader that expects so many."""
     monkeypatch.setitem(cifar.COUNTS, "batch", 3)
     write_cifar(data_folder / "cifar-10-batches-py")
     return data_folder / "cifar-10-batches-py"
@@ -209,7 +209,7 @@ def write_stl(folder: Path, part: str, labels: Sequence[int]) -> np.ndarray:
 
 @pytest.fixture
 def tiny_stl(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """STL-10's files with 10 + 2 images, and the loader told to expect so many."""
+    """STL-10's files with 10 + 2 images, and a loader that expects so many."""
     monkeypatch.setitem(cifar.COUNTS, "train", 10)
     monkeypatch.setitem(cifar.COUNTS, "test", 2)
     write_stl(data_folder / "stl10_binary", "train", range(1, 11))

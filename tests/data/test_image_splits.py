@@ -62,7 +62,7 @@ def test_damaged_images_are_an_error_or_skipped_by_choice(
     except Exception:
         pass
     else:
-        pytest.skip(f"a {kind} has no check that would tell {damage}: it is a readable image")
+        pytest.skip(f"a {kind} has no check against {damage}: it is a readable image")
     monkeypatch.setenv("DANN_MEMORY", budget)
     with pytest.raises(BadInput, match=rf"2.{suffix}: not a readable image .*on_bad: skip"):
         load_photos(paths)

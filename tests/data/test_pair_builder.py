@@ -116,7 +116,7 @@ def test_few_shot_labels_enter_the_labelled_side_and_leave_the_others() -> None:
     assert pair.description["target_labelled_examples"] == 6
     seen = build_pair([vectors("source")], target, PairOptions(target_labelled=2, transductive=True))
     assert not values(seen.train) & values(seen.target_test)
-    with pytest.raises(BadInput, match="30 of each class are asked for, but a has 16"):
+    with pytest.raises(BadInput, match="it is 30 of each class, but a has 16"):
         build_pair([vectors("source")], target, PairOptions(target_labelled=30))
 
 
@@ -128,7 +128,7 @@ def test_no_shots_are_taken_twice_nor_silently_left_out() -> None:
     with pytest.raises(BadInput, match="named twice"):
         build_pair([target, target], vectors("other"), PairOptions())
     unlabelled = with_labels(target, torch.full_like(target.train.y, -1))
-    with pytest.raises(BadInput, match="1 of each class are asked for, but a has 0"):
+    with pytest.raises(BadInput, match="it is 1 of each class, but a has 0"):
         build_pair(
             [vectors("source")],
             replace(unlabelled, test=vectors("target", first=2000).train),

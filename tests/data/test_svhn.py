@@ -29,7 +29,7 @@ def write_mat(path: Path, labels: list[int], **changes: Any) -> np.ndarray:
 
 @pytest.fixture
 def tiny_svhn(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SVHN's files with 5 + 3 images, and the loader told to expect so many."""
+    """SVHN's files with 5 + 3 images, and a loader that expects so many."""
     counts = {"train_32x32.mat": 5, "test_32x32.mat": 3, "synth_train_32x32.mat": 5, "synth_test_32x32.mat": 3}
     monkeypatch.setattr(svhn, "COUNTS", counts)
     write_mat(data_folder / "svhn" / "train_32x32.mat", [1, 10, 9, 2, 10])

@@ -19,7 +19,7 @@ def rows(domain: Domain) -> list[list[float]]:
     return listed
 
 
-def test_svmlight_counts_from_one_unless_told_otherwise(tmp_path: Path) -> None:
+def test_svmlight_counts_from_one_by_default(tmp_path: Path) -> None:
     one = write_svmlight(tmp_path, "3 1:0.5 3:2", "-1 2:nan  # a comment", "10 ", name="one.txt")
     domain = svmlight(path=one)
     assert domain.classes == ("-1", "3", "10") and domain.train.y.tolist() == [1, 0, 2]

@@ -187,7 +187,7 @@ def test_an_archive_without_its_folder_is_named(
 
 @pytest.fixture
 def tiny_signs(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The release's folder with 4 images, and the loader told to expect so many."""
+    """The release's folder with 4 images, and a loader that expects so many."""
     monkeypatch.setitem(signs.COUNTS, "syn_signs", 4)
     folder = data_folder / "syn_signs" / "synthetic_data"
     lines = []

@@ -38,7 +38,7 @@ TRAIN, TEST = [6, 0, 9, 4, 4, 2], [3, 9, 0]
 
 @pytest.fixture
 def usps_text(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """LIBSVM's two files with 6 + 3 images, and the loader told to expect so many."""
+    """LIBSVM's two files with 6 + 3 images, and a loader that expects so many."""
     monkeypatch.setattr(usps, "COUNTS", {"train": 6, "test": 3})
     folder = data_folder / "usps"
     folder.mkdir()

@@ -9,7 +9,7 @@ import torch
 from dann.data.domain import Domain, Split
 from dann.data.readers.svmlight import read_svmlight
 from dann.data.storage.download import Remote, download
-from dann.data.storage.folders import data_folder, find_data_folder
+from dann.data.storage.folders import data_folder, find_dataset_folder
 from dann.errors import BadInput
 
 FEATURES = 5000
@@ -46,7 +46,7 @@ def amazon_reviews(*, domain: Literal["books", "dvd", "electronics", "kitchen"])
     Reads ``amazon_reviews/<domain>_{train,test}.svmlight``, indices 0 to 4999 and labels −1 and 1, else downloads them.
     Ganin et al., Domain-Adversarial Training of Neural Networks, JMLR 17 (2016), section 5.1.2.
     """
-    folder = find_data_folder("amazon_reviews") or data_folder() / "amazon_reviews"
+    folder = find_dataset_folder("amazon_reviews") or data_folder() / "amazon_reviews"
     names = [f"{domain}_{part}" for part in ("train", "test")]
     remotes = [Remote(f"{SOURCE}{name}.svmlight", f"sha256:{CHECKSUMS[name]}") for name in names]
     otherwise = (

@@ -17,7 +17,7 @@ from dann.data.readers.label_arrays import to_class_indices
 from dann.data.readers.safe_pickle import decode_byte_array, read_plain_pickle
 from dann.data.storage.archives import fetch_archive
 from dann.data.storage.download import Remote
-from dann.data.storage.folders import data_folder, find_data_folder
+from dann.data.storage.folders import data_folder, find_dataset_folder
 from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
 
@@ -150,7 +150,7 @@ def _read_bytes(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 def _find_folder(name: str, inner: str, files: list[str], remote: Remote, otherwise: str) -> Path:
     """Find the folder with any of ``files``, the data set's or that of its archive; else download the archive."""
-    own = find_data_folder(name) or data_folder() / name
+    own = find_dataset_folder(name) or data_folder() / name
     for folder in (own, own / inner, data_folder() / inner):
         if any((folder / file).is_file() for file in files):
             return folder

@@ -9,7 +9,7 @@ from dann.data.readers.image_files import Fit, OnBad
 from dann.data.readers.image_lists import ListedImage, keep_existing, read_list
 from dann.data.storage.archives import unpack
 from dann.data.storage.download import Remote, download
-from dann.data.storage.folders import data_folder, find_data_folder
+from dann.data.storage.folders import data_folder, find_dataset_folder
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
@@ -100,7 +100,9 @@ def domainnet(
         fit: ``squash`` stretches an image to the square, ``crop`` cuts its middle out.
         on_bad: whether an unreadable or missing image is an error or is skipped.
     """
-    root = next((path for name in FOLDERS if (path := find_data_folder(name)) is not None), data_folder() / "domainnet")
+    root = next(
+        (path for name in FOLDERS if (path := find_dataset_folder(name)) is not None), data_folder() / "domainnet"
+    )
     files = [_find_list(root, f"{domain}_{part}") for part in ("train", "test")]
     base = _find_images(root, domain)
     splits: list[Split] = []

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from dann.data.domain import Domain
 from dann.data.readers.image_files import Fit, OnBad, list_class_folders
-from dann.data.storage.folders import data_folder, find_data_folder, missing_data_error
+from dann.data.storage.folders import data_folder, find_dataset_folder, missing_data_error
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
@@ -58,7 +58,7 @@ class FolderDataset:
 
     def find_root(self) -> Path | None:
         """Find the folder of the set, under any of its names."""
-        return next((path for name in self.folders if (path := find_data_folder(name)) is not None), None)
+        return next((path for name in self.folders if (path := find_dataset_folder(name)) is not None), None)
 
     def locate(self, domain: str) -> tuple[Path, Path]:
         """Find the folder that holds the domains, and in it that of ``domain``."""

@@ -14,7 +14,7 @@ from dann.data.datasets.mnist import DIGITS, Size
 from dann.data.domain import Domain, Split
 from dann.data.readers.label_arrays import to_class_indices
 from dann.data.storage.download import Remote, download
-from dann.data.storage.folders import data_folder, find_data_folder, missing_data_error
+from dann.data.storage.folders import data_folder, find_dataset_folder, missing_data_error
 from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
 
@@ -46,7 +46,7 @@ def svhn(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 32 if not given.
     """
-    folder = find_data_folder("svhn") or data_folder() / "svhn"
+    folder = find_dataset_folder("svhn") or data_folder() / "svhn"
     otherwise = "put svhn/train_32x32.mat and svhn/test_32x32.mat there, or set DANN_DATA to a folder that has them"
     train, test = (_read_split(path, size, zero=10) for path in download("svhn", REMOTES, folder, otherwise))
     return Domain("svhn", train, test, DIGITS, "the cropped digits, without extra")
@@ -65,7 +65,7 @@ def syn_digits(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 32 if not given.
     """
-    folder = find_data_folder("syn_digits") or data_folder() / "syn_digits"
+    folder = find_dataset_folder("syn_digits") or data_folder() / "syn_digits"
     paths = [folder / f"synth_{part}_32x32.mat" for part in ("train", "test")]
     if not all(path.is_file() for path in paths):
         raise missing_data_error(

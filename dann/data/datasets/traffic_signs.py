@@ -10,7 +10,7 @@ from dann.data.domain import Domain, Split
 from dann.data.readers.image_files import Box, OnBad
 from dann.data.storage.archives import fetch_archive
 from dann.data.storage.download import Remote
-from dann.data.storage.folders import data_folder, find_data_folder, missing_data_error
+from dann.data.storage.folders import data_folder, find_dataset_folder, missing_data_error
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
@@ -53,7 +53,7 @@ def gtsrb(*, size: Side = 40, crop: bool = True, on_bad: OnBad = "error") -> Dom
         crop: keep the sign only; else with its border, a tenth of the sign and at least 5 pixels on each side.
         on_bad: whether an unreadable image is an error or left out.
     """
-    folder = find_data_folder("gtsrb") or find_data_folder("GTSRB") or data_folder() / "gtsrb"
+    folder = find_dataset_folder("gtsrb") or find_dataset_folder("GTSRB") or data_folder() / "gtsrb"
     training = _find(folder, "Final_Training/Images", "Training")
     training = training or _fetch(TRAINING, folder, "Final_Training/Images")
     test = _find(folder, "Final_Test/Images") or _fetch(TEST, folder, "Final_Test/Images")
@@ -83,7 +83,7 @@ def syn_signs(*, size: Side = 40, on_bad: OnBad = "error") -> Domain:
         size: H and W.
         on_bad: whether an unreadable image is an error or left out.
     """
-    folder = find_data_folder("syn_signs") or find_data_folder("synthetic_data") or data_folder() / "syn_signs"
+    folder = find_dataset_folder("syn_signs") or find_dataset_folder("synthetic_data") or data_folder() / "syn_signs"
     listing = _find(folder, "train_labelling.txt")
     if listing is None:
         raise missing_data_error(

@@ -13,7 +13,7 @@ from pydantic import Field
 from dann.data.domain import Domain, Split
 from dann.data.storage.archives import unpack
 from dann.data.storage.download import Remote, download
-from dann.data.storage.folders import data_folder, find_data_folder
+from dann.data.storage.folders import data_folder, find_dataset_folder
 from dann.errors import BadInput
 
 INNER = "UCI HAR Dataset"
@@ -52,7 +52,7 @@ def uci_har(*, domain: Annotated[int, Field(ge=1, le=30)]) -> Domain:
     """
     from sklearn.model_selection import train_test_split  # takes a second to import
 
-    folder = (find_data_folder("uci_har") or data_folder() / "uci_har") / INNER
+    folder = (find_dataset_folder("uci_har") or data_folder() / "uci_har") / INNER
     if not folder.is_dir():
         _fetch(folder)
     x, y = _read_windows(folder, domain)

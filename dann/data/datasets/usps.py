@@ -12,7 +12,7 @@ from dann.data.domain import Domain, Split
 from dann.data.readers.label_arrays import to_class_indices
 from dann.data.readers.svmlight import read_svmlight
 from dann.data.storage.download import Remote, download
-from dann.data.storage.folders import data_folder, find_data_folder
+from dann.data.storage.folders import data_folder, find_dataset_folder
 from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
 
@@ -41,7 +41,7 @@ def usps(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 16 if not given.
     """
-    folder = find_data_folder("usps") or data_folder() / "usps"
+    folder = find_dataset_folder("usps") or data_folder() / "usps"
     if (folder / "usps.h5").is_file():
         parts, origin = _read_h5(folder / "usps.h5"), "usps.h5"
     else:

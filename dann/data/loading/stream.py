@@ -118,7 +118,7 @@ class Stream:
         return transform.augment(x.to(self.device), generator)
 
 
-@lru_cache(maxsize=256)  # an epoch's seed is asked for at each of its batches
+@lru_cache(maxsize=256)  # an epoch's seed is needed at each of its batches
 def derive(seed: int, *purpose: int) -> int:
     """A well-mixed 63-bit seed for one purpose, the same for the same arguments on every machine."""
     return int(np.random.SeedSequence([seed, *purpose]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -34,7 +34,7 @@ def memory_budget() -> int:
     return int(min(budget, 2**30) * 2**30)
 
 
-def find_data_folder(name: str) -> Path | None:
+def find_dataset_folder(name: str) -> Path | None:
     """Find the folder of a data set: ``name``, else the first called so with a number, as ``pacs128`` for ``pacs``."""
     folder = data_folder()
     if (folder / name).is_dir():
