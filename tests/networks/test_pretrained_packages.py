@@ -138,7 +138,7 @@ def test_what_is_for_quantities_is_not_for_texts() -> None:
 
 def test_what_is_no_encoder_is_refused(encoder: str, tmp_path: Path) -> None:
     (tmp_path / "texts.csv").write_text("text,label\ngood,0\nbad,1\n")
-    with pytest.raises(BadInput, match="cannot be had: name a Hugging Face model"):
+    with pytest.raises(BadInput, match="cannot be loaded: name a Hugging Face model"):
         texts(tmp_path / "texts.csv", str(tmp_path))
     with pytest.raises(BadInput, match="takes token ids"):
         NETWORKS["huggingface"]((3, 32, 32), 2, model=encoder)

@@ -1,4 +1,7 @@
-"""Random erasing and masking of whole batches on their device; each example has its own draw."""
+"""Random erasing and masking of whole batches on their device; each example has its own draw.
+
+torchvision erases one box in all images of a batch, and has no masks of vectors and series.
+"""
 
 import torch
 from torch import Tensor

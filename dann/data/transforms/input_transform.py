@@ -99,4 +99,5 @@ class Transform(nn.Module):
     def _normalise(self, x: Tensor) -> Tensor:
         if not self.images:
             return x if self.options.normalise in {"mean", "none"} else x * self.scale + self.offset
+        # In place and by a factor: torchvision's normalize copies the batch once more, and divides.
         return x.contiguous(memory_format=torch.channels_last).to(torch.float32).mul_(self.scale).add_(self.offset)
