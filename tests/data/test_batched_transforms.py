@@ -7,11 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dann.data.transforms.erasing import erase, mask
-from dann.data.transforms.geometry import (
-    crop_random,
-    flip_random,
-    shift_random,
-)
+from dann.data.transforms.geometry import crop_random, flip_random, shift_random
 from dann.data.transforms.jitter import jitter
 from dann.data.transforms.randaugment import randaugment
 from dann.errors import BadInput

@@ -7,13 +7,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as V
 
-from dann.data.transforms.geometry import (
-    crop_centre,
-    crop_random,
-    draw_boxes,
-    flip_random,
-    shift_random,
-)
+from dann.data.transforms.geometry import crop_centre, crop_random, draw_boxes, flip_random, shift_random
 from dann.errors import BadInput
 
 
