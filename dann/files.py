@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writing of files that appear whole or not at all, and locks between processes."""
 
 import errno
 import fcntl
@@ -25,8 +25,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold other processes that lock ``path`` back; a crash releases it."""
+def hold_lock(path: Path) -> Iterator[None]:
+    """Make other processes that lock ``path`` wait; a crash releases the lock."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -9,7 +9,7 @@ from tiny import write_tiny
 
 from dann.cli.main import main
 from dann.data.datasets.all_datasets import DOMAINS
-from dann.data.transforms.transform import Transform
+from dann.data.transforms.input_transform import Transform
 
 # The tests' tensors are small: a second thread gains nothing, and spins for long where other work runs beside it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -64,8 +64,8 @@ def domains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def in_double(monkeypatch: pytest.MonkeyPatch) -> None:
-    augmented, forward = Transform.augmented, Transform.forward
-    monkeypatch.setattr(Transform, "augmented", lambda self, x, generator: augmented(self, x, generator).double())
+    augmented, forward = Transform.augment, Transform.forward
+    monkeypatch.setattr(Transform, "augment", lambda self, x, generator: augmented(self, x, generator).double())
     monkeypatch.setattr(Transform, "forward", lambda self, x: forward(self, x).double())
 
 

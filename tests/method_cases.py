@@ -18,7 +18,8 @@ from dann.data.datasets.own_arrays import from_arrays
 from dann.data.domain import Domain, Split
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
-from dann.data.transforms.transform import Transform, TransformOptions
+from dann.data.transforms.input_transform import Transform
+from dann.data.transforms.transform_options import TransformOptions
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.training.trainer import update

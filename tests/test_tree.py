@@ -35,7 +35,7 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "data", "methods", "evaluation", "config",
             "training", "diagnostics", "runner", "reporting", "inference", "cli")  # fmt: skip
 DATA = ("store", "domain", "labels", "splits", "readers", "storage", "preprocessing", "transforms", "loading", "pair",
-        "prepared_pair", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
+        "pair_builder", "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "evaluation.rules",
               "evaluation.selection", "evaluation.statistics", "config.comparison", "config.experiment",
@@ -210,7 +210,7 @@ def tiny_persons(*, domain: int) -> Domain:
 
 
 def test_uci_har_is_run_on_the_pairs_of_adatime() -> None:
-    from dann.data.datasets.har import SCENARIOS
+    from dann.data.datasets.uci_har import SCENARIOS
 
     experiment = read_experiment(ROOT / "experiments/adatime/uci_har.yaml")
     asked = [(run.declared["data"]["source"]["domain"], run.declared["data"]["target"]["domain"])

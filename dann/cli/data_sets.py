@@ -16,10 +16,10 @@ from dann.config.schema import Config, component, resolve
 from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
-from dann.data.labels import counts, imbalance
-from dann.data.loading.reader import chunks
+from dann.data.labels import count_classes, imbalance_ratio
+from dann.data.loading.read_ahead import read_chunks
 from dann.data.pair import Pair
-from dann.data.storage.folders import found
+from dann.data.storage.folders import find_dataset_folder
 from dann.errors import BadInput
 from dann.options import one_of
 from dann.training.building import build_trainer, load_pair
@@ -52,7 +52,7 @@ def _state(name: str) -> str:
         return "made here"
     if name in OWN:
         return "your files"
-    folder = found(FOLDERS.get(name, name))
+    folder = find_dataset_folder(FOLDERS.get(name, name))
     return "there" if folder is not None and any(folder.iterdir()) else "not there"
 
 
@@ -109,7 +109,7 @@ def _classes(domain: Domain) -> str:
 
 def _shape(domain: Domain) -> str:
     lowest, highest, missing = math.inf, -math.inf, 0
-    for x in chunks(domain.train, CHUNK):
+    for x in read_chunks(domain.train, CHUNK):
         known = x[~x.isnan()] if x.is_floating_point() else x
         missing += x.numel() - known.numel()
         if known.numel():
@@ -120,9 +120,9 @@ def _shape(domain: Domain) -> str:
 
 
 def _contents(split: Split, domain: Domain) -> str:
-    tallied = counts(split, len(domain.classes))
+    tallied = count_classes(split, len(domain.classes))
     unlabelled = len(split) - sum(tallied)
-    ratio = imbalance(tallied) if tallied else None
+    ratio = imbalance_ratio(tallied) if tallied else None
     each = ", ".join(map(str, tallied[:12])) + (", …" if len(tallied) > 12 else "")
     return (
         f"{len(split)} examples; a class: {each or 'no labels'}"
@@ -144,7 +144,7 @@ def pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
 def fed(config: Config, pair: Pair) -> list[Panel]:
     """What the network sees in the first training batch: the transformed examples of both sides."""
     batch = build_trainer(config, pair, 0, torch.device("cpu")).stream[0]
-    source, target = (pair.described[side]["name"] for side in ("source", "target"))
+    source, target = (pair.description[side]["name"] for side in ("source", "target"))
     names = [pair.classes[y] for y in batch.source_y.tolist()]
     return [
         Panel(f"{source}, labelled, as the network sees it in training", batch.source_x, names),

@@ -165,7 +165,7 @@ def _data(options: argparse.Namespace) -> int:
     for word in options.names:
         if word in files:
             for name, config, pair in pairs(Path(word)):
-                print(f"{name}\n  {data_line(pair.reported())}")
+                print(f"{name}\n  {data_line(pair.describe())}")
                 shown += fed(config, pair)
             continue
         for domain in requested(word, options.set):

@@ -17,7 +17,7 @@ from dann.data.loading.sampler import Resample
 from dann.data.preprocessing.degradation import Degradation
 from dann.data.preprocessing.imputation import Missing
 from dann.data.preprocessing.resampling import ClassWeights
-from dann.data.transforms.transform import TransformOptions
+from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS

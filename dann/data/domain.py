@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the project: a domain with a training and, where it defines one, a test split."""
+"""Domains: one data set each, with a training split and, where it defines one, a test split."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dann.data.store import Held, Store
+from dann.data.store import Store, TensorStore
 
 UNLABELLED = -1
 SMALL = 2**29  # bytes
@@ -19,9 +19,9 @@ class Split:
 
     Args:
         store: the raw examples: images as uint8, or vectors or series as float32.
-        rows: which of the store's, int64, shape ``(N,)``.
+        rows: their rows in the store, int64, shape ``(N,)``.
         y: class indices as int64, shape ``(N,)``; −1 where there is no label.
-        domain: the index of the domain that each example is of, int64, shape ``(N,)``.
+        domain: the index of the domain of each example, int64, shape ``(N,)``.
     """
 
     store: Store
@@ -35,7 +35,7 @@ class Split:
         if isinstance(x, Tensor):
             # Channels last is what convolutions take and transforms are fastest in; a large set is not held twice.
             small = x.ndim == 4 and x.nbytes < SMALL
-            x = Held(x.contiguous(memory_format=torch.channels_last) if small else x)
+            x = TensorStore(x.contiguous(memory_format=torch.channels_last) if small else x)
         return cls(x, torch.arange(len(x)), y, torch.zeros_like(y))
 
     def __len__(self) -> int:
@@ -47,11 +47,11 @@ class Split:
         return self.store.read(self.rows)
 
     def take(self, indices: Tensor) -> "Split":
-        """The examples at ``indices``, in that order; a mask serves too."""
+        """Take the examples at ``indices``, in that order, or those of a mask."""
         return Split(self.store, self.rows[indices], self.y[indices], self.domain[indices])
 
     def spread(self, count: int) -> "Split":
-        """``count`` examples spread evenly over the split, or all if there are fewer."""
+        """Take ``count`` examples spread evenly over the split, or all if there are fewer."""
         places = torch.linspace(0, len(self) - 1, min(count, len(self)), dtype=torch.float64)
         return self.take(places.round().long())
 

@@ -1,4 +1,4 @@
-"""What a trained network needs beside its weights to take raw examples, kept with the run."""
+"""Input pipeline of a trained network: all it needs beside its weights to take raw examples, kept with the run."""
 
 import io
 from pathlib import Path
@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from dann.data.pair import Pair
-from dann.data.preprocessing.preparation import Preparation
-from dann.data.transforms.transform import Transform, TransformOptions
+from dann.data.preprocessing.preprocessor import Preprocessor
+from dann.data.transforms.input_transform import Transform
+from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.files import write_whole
 
@@ -16,29 +17,29 @@ INPUTS = "inputs.pt"
 
 
 class InputPipeline(nn.Module):
-    """Raw examples → the network's inputs, as those of the target are evaluated.
+    """Turns raw examples into the network's inputs, as the target's are in evaluation.
 
     Args:
-        preparation: of vectors and series.
+        preprocessor: of vectors and series.
         transform: the target's.
-        shape: of an example that is prepared.
+        shape: of a preprocessed example.
         backbone: the checksum of the network's pretrained backbone before training, where it is known.
     """
 
     def __init__(
-        self, preparation: Preparation, transform: Transform, shape: tuple[int, ...], backbone: str | None
+        self, preprocessor: Preprocessor, transform: Transform, shape: tuple[int, ...], backbone: str | None
     ) -> None:
         super().__init__()
-        self.preparation, self.transform, self.shape, self.backbone = preparation, transform, shape, backbone
+        self.preprocessor, self.transform, self.shape, self.backbone = preprocessor, transform, shape, backbone
 
     @property
     def raw_shape(self) -> tuple[int, ...]:
-        """Of an example as the data set has it."""
-        return self.preparation.raw_shape(self.shape)
+        """The shape of an example as the data set has it."""
+        return self.preprocessor.raw_shape(self.shape)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of an example as the network gets it."""
+        """The shape of an example as the network gets it."""
         return self.transform.output_shape(self.shape)
 
     @property
@@ -47,14 +48,14 @@ class InputPipeline(nn.Module):
         return len(self.shape) == 3
 
     def forward(self, x: Tensor) -> Tensor:
-        inputs: Tensor = self.transform(self.preparation(x))
+        inputs: Tensor = self.transform(self.preprocessor(x))
         return inputs
 
-    def checked(self, x: Tensor, where: str) -> Tensor:
-        """Raw examples ``(N, ...)`` that fit the network; grey images for a network of colour ones become RGB.
+    def check(self, x: Tensor, where: str) -> Tensor:
+        """Check that raw examples ``(N, ...)`` fit the network; grey images become RGB for a network of colour images.
 
         Args:
-            where: what ``x`` is, for messages.
+            where: the name of ``x`` in messages.
 
         Raises:
             BadInput: another shape or type, or missing values that nothing fills in.
@@ -64,24 +65,27 @@ class InputPipeline(nn.Module):
         fitting = (x.dtype == torch.uint8) == self.images
         if tuple(x.shape[1:]) != self.raw_shape or not fitting:
             wanted = f"{'uint8 images' if self.images else 'float32 examples'} of shape {self.raw_shape}"
-            raise BadInput(f"{where}: {kind(x)} of shape {tuple(x.shape[1:])}, but the run was trained on {wanted}")
-        self.preparation.check(x, where)
+            raise BadInput(
+                f"{where}: {describe_type(x)} of shape {tuple(x.shape[1:])}, but the run was trained on {wanted}: "
+                "convert them"
+            )
+        self.preprocessor.check(x, where)
         return x
 
 
-def kind(x: Tensor) -> str:
-    """The type of some examples, for messages."""
+def describe_type(x: Tensor) -> str:
+    """The type of examples, for messages."""
     return f"{str(x.dtype).removeprefix('torch.')} examples"
 
 
 def save_inputs(pair: Pair, transform: Transform, backbone: str | None, folder: Path) -> None:
-    """Write what the examples of a pair need into a run's folder; ``backbone`` is the checksum of a pretrained one."""
+    """Write the input pipeline of a pair into a run's folder; ``backbone`` is the checksum of a pretrained one."""
     state = {
         "shape": list(pair.input_shape),
         "scale": transform.scale.cpu(),
         "offset": transform.offset.cpu(),
         "backbone": backbone,
-        **pair.preparation.state(),
+        **pair.preprocessor.state(),
     }
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -89,13 +93,13 @@ def save_inputs(pair: Pair, transform: Transform, backbone: str | None, folder: 
 
 
 def read_inputs(folder: Path, options: TransformOptions) -> InputPipeline:
-    """What ``save_inputs`` wrote into a run's folder.
+    """Read the input pipeline that ``save_inputs`` wrote into a run's folder.
 
     Args:
         options: of the target's transform, from the run's configuration.
 
     Raises:
-        BadInput: it is not there or damaged, or was too large to be kept.
+        BadInput: it is missing or damaged, or was too large to be kept.
     """
     path = folder / INPUTS
     if not path.is_file():
@@ -103,9 +107,9 @@ def read_inputs(folder: Path, options: TransformOptions) -> InputPipeline:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         shape = tuple(state["shape"])
-        transform = Transform.restored(options, shape, state["scale"], state["offset"])
+        transform = Transform.restore(options, shape, state["scale"], state["offset"])
         return InputPipeline(
-            Preparation.restored(state), transform, shape, state.get("backbone", state.get("trunk"))
+            Preprocessor.restore(state), transform, shape, state.get("backbone", state.get("trunk"))
         )  # 0.1 wrote "trunk"
     except BadInput as error:
         raise BadInput(f"{folder}: {error}") from error

@@ -1,4 +1,4 @@
-"""Class labels of several domains in one order, and how often each occurs."""
+"""Class labels of several domains in one order, and their counts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,21 +10,21 @@ from dann.data.domain import UNLABELLED, Domain, Split
 from dann.errors import BadInput
 
 
-def counts(split: Split, classes: int) -> list[int]:
-    """The number of examples of each class; unlabelled ones are not counted."""
+def count_classes(split: Split, classes: int) -> list[int]:
+    """Count the examples of each class; unlabelled ones are not counted."""
     tallied: list[int] = torch.bincount(split.labelled.y, minlength=classes).tolist()
     return tallied
 
 
-def imbalance(tallied: Sequence[int]) -> float | None:
+def imbalance_ratio(counts: Sequence[int]) -> float | None:
     """The imbalance ratio: the largest class over the smallest; None if a class is empty."""
-    return round(max(tallied) / min(tallied), 4) if min(tallied) else None
+    return round(max(counts) / min(counts), 4) if min(counts) else None
 
 
-def aligned(
+def align_labels(
     sources: Sequence[Domain], target: Domain, *, partial: bool, target_classes: list[str] | None
 ) -> tuple[list[Domain], Domain]:
-    """The domains with their labels as indices into the classes of the first source.
+    """Convert the labels of the domains to indices into the classes of the first source.
 
     Args:
         partial: whether the target may have a part of the source's classes only (Cao et al. 2018).
@@ -41,36 +41,40 @@ def aligned(
         target = _cut_down(target, target_classes)
     for domain in (*sources[1:], target):
         extra = sorted(set(domain.classes) - set(classes))
-        lacking = sorted(set(classes) - set(domain.classes))
+        missing = sorted(set(classes) - set(domain.classes))
         if extra:
             remedy = "data.target_classes can leave them out" if domain is target else "leave that source out"
-            raise BadInput(f"data: {domain.name} has classes that {sources[0].name} has not ({_some(extra)}): {remedy}")
-        if lacking and not (domain is target and (partial or not domain.classes)):
+            raise BadInput(
+                f"data: {domain.name} has classes that {sources[0].name} has not ({_name_some(extra)}): {remedy}"
+            )
+        if missing and not (domain is target and (partial or not domain.classes)):
             remedy = "set data.partial: true to allow it" if domain is target else "leave that source out"
-            raise BadInput(f"data: {domain.name} lacks classes of {sources[0].name} ({_some(lacking)}): {remedy}")
-    return [_relabelled(domain, classes) for domain in sources], _relabelled(target, classes)
+            raise BadInput(f"data: {domain.name} lacks classes of {sources[0].name} ({_name_some(missing)}): {remedy}")
+    return [_relabel(domain, classes) for domain in sources], _relabel(target, classes)
 
 
-def check_counts(split: Split, classes: tuple[str, ...], what: str, remedy: str, exempt: Sequence[int] = ()) -> None:
-    """Refuse an empty class, but for those exempt.
+def check_classes_present(
+    split: Split, classes: tuple[str, ...], what: str, remedy: str, exempt: Sequence[int] = ()
+) -> None:
+    """Raise if a class that is not exempt has no examples.
 
     Raises:
         BadInput: names the classes without an example.
     """
-    tallied = enumerate(counts(split, len(classes)))
+    tallied = enumerate(count_classes(split, len(classes)))
     empty = [classes[k] for k, count in tallied if count == 0 and k not in exempt]
     if empty:
-        raise BadInput(f"data: {what} has no labelled example of {_some(empty)}: {remedy}")
+        raise BadInput(f"data: {what} has no labelled example of {_name_some(empty)}: {remedy}")
 
 
-def _some(names: list[str]) -> str:
+def _name_some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _check_known(target_classes: list[str], target: Domain) -> None:
     unknown = [name for name in target_classes if name not in target.classes]
     if unknown or not target_classes or len(set(target_classes)) < len(target_classes):
-        what = f"{target.name} has no class {_some(unknown)}" if unknown else "name each class once, at least one"
+        what = f"{target.name} has no class {_name_some(unknown)}" if unknown else "name each class once, at least one"
         raise BadInput(f"data.target_classes: {what} (known: {', '.join(target.classes)})")
 
 
@@ -83,19 +87,19 @@ def _cut_down(domain: Domain, classes: list[str]) -> Domain:
     train = cut(domain.train)
     assert train is not None
     kept = tuple(name for name in domain.classes if name in classes)
-    return _relabelled(replace(domain, train=train, test=cut(domain.test)), kept)
+    return _relabel(replace(domain, train=train, test=cut(domain.test)), kept)
 
 
-def _relabelled(domain: Domain, classes: tuple[str, ...]) -> Domain:
-    """``domain`` with its labels as indices into ``classes``."""
+def _relabel(domain: Domain, classes: tuple[str, ...]) -> Domain:
+    """Convert the labels of ``domain`` to indices into ``classes``."""
     if domain.classes == classes:
         return domain
     index = [classes.index(name) if name in classes else UNLABELLED for name in domain.classes]
     places = torch.tensor([*index, UNLABELLED])  # −1, no label, reads the last entry
 
-    def relabelled(y: Tensor) -> Tensor:
+    def convert(y: Tensor) -> Tensor:
         return places[y]
 
-    train = replace(domain.train, y=relabelled(domain.train.y))
-    test = None if domain.test is None else replace(domain.test, y=relabelled(domain.test.y))
+    train = replace(domain.train, y=convert(domain.train.y))
+    test = None if domain.test is None else replace(domain.test, y=convert(domain.test.y))
     return replace(domain, train=train, test=test, classes=classes)

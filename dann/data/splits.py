@@ -5,15 +5,16 @@ import torch
 from torch import Tensor
 
 from dann.data.domain import Split
+from dann.data.store import join_stores
 from dann.errors import BadInput
 
 
 def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
-    """``split`` cut into what stays and the part held out, ``share`` of it and of each class.
+    """Divide ``split`` into the examples kept and those held out, ``share`` of it and of each class.
 
-    At least one example of each class stays.
+    At least one example of each class is kept.
     """
-    order = _shuffled_by_class(split, seed)
+    order = _shuffle_by_class(split, seed)
     free = ~_first_of_class(split.y[order])
     # Every so-many-th example in the order of the classes: stratified, and share · N of them rounded down.
     rate = min(1.0, share * len(order) / max(int(free.sum()), 1))
@@ -22,8 +23,8 @@ def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
     return split.take(order[~held].sort().values), split.take(order[held].sort().values)
 
 
-def few_shot(split: Split, per_class: int, classes: tuple[str, ...], partial: bool = False) -> tuple[Split, Split]:
-    """``per_class`` labelled examples of each class, and the rest; for 0, none and all.
+def take_few_shot(split: Split, per_class: int, classes: tuple[str, ...], partial: bool = False) -> tuple[Split, Split]:
+    """Divide ``split`` into ``per_class`` labelled examples of each class and the rest; for 0, none and all.
 
     Args:
         partial: whether a class may be absent.
@@ -31,21 +32,33 @@ def few_shot(split: Split, per_class: int, classes: tuple[str, ...], partial: bo
     Raises:
         BadInput: a class has fewer.
     """
-    order = _shuffled_by_class(split, seed=0)
+    order = _shuffle_by_class(split, seed=0)
     y = split.y[order]
     chosen = torch.zeros(len(order), dtype=torch.bool)
     for label in range(len(classes)):
         places = (y == label).nonzero().flatten()
         if len(places) < per_class and not (partial and len(places) == 0):
             raise BadInput(
-                f"data.target_labelled: {per_class} of each class are asked for, but {classes[label]} has "
-                f"{len(places)} in the target's training examples: ask for fewer"
+                f"data.target_labelled: it is {per_class} of each class, but {classes[label]} has "
+                f"{len(places)} among the target's training examples: lower it"
             )
         chosen[places[:per_class]] = True
     return split.take(order[chosen]), split.take(order[~chosen].sort().values)
 
 
-def _shuffled_by_class(split: Split, seed: int) -> Tensor:
+def concatenate_splits(splits: list[Split]) -> Split:
+    """Join splits to one, in their order; no example is copied."""
+    if len(splits) == 1:
+        return splits[0]
+    rows, first = [], 0
+    for split in splits:
+        rows.append(split.rows + first)
+        first += len(split.store)
+    y, domain = (torch.cat([getattr(split, name) for split in splits]) for name in ("y", "domain"))
+    return Split(join_stores([split.store for split in splits]), torch.cat(rows), y, domain)
+
+
+def _shuffle_by_class(split: Split, seed: int) -> Tensor:
     # RandomState's streams are frozen by NumPy's policy, unlike Generator's: splits outlive NumPy releases.
     order = torch.from_numpy(np.random.RandomState(seed).permutation(len(split)))
     return order[split.y[order].argsort(stable=True)]

@@ -1,4 +1,4 @@
-"""Where raw examples lie: in memory, in a memory-mapped file, or in files that are decoded as they are read."""
+"""Stores of raw examples: in memory, in a memory-mapped file, or in files that are decoded as they are read."""
 
 import hashlib
 from collections.abc import Sequence
@@ -29,30 +29,30 @@ class Store(Protocol):
     def read(self, rows: Tensor) -> Tensor:
         """The examples at ``rows``, shape ``(len(rows), *shape)``."""
 
-    def to(self, device: torch.device, moved: "Moved") -> "Store":
-        """The store on ``device``; ``moved`` keeps what several stores share from being moved more than once."""
+    def to(self, device: torch.device, moved: "MovedStores") -> "Store":
+        """Move the store to ``device``; ``moved`` holds the parts that several stores share, so each is moved once."""
 
     def checksum(self) -> str:
         """The SHA-256 of the content, in hexadecimal digits."""
 
 
-Moved = dict[int, Store]  # stores on another device, by the identity of the ones they were
+MovedStores = dict[int, Store]  # stores on another device, by the identity of the ones they were made of
 
 
-def once(store: Store, device: torch.device, moved: Moved) -> Store:
-    """``store`` on ``device``, from ``moved`` if it is there."""
+def move_once(store: Store, device: torch.device, moved: MovedStores) -> Store:
+    """Move ``store`` to ``device``, unless ``moved`` has it there."""
     if id(store) not in moved:
         moved[id(store)] = store.to(device, moved)
     return moved[id(store)]
 
 
 @dataclass(frozen=True)
-class Held:
+class TensorStore:
     """Examples in one tensor, which may be a memory-mapped file.
 
     Args:
         x: uint8 or float32, shape ``(N, ...)``.
-        known: the checksum where it is known already, so that a large file need not be read for it.
+        known: the checksum, if it is known already, so that a large file need not be read for it.
     """
 
     x: Tensor
@@ -73,8 +73,8 @@ class Held:
             return self.x.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
         return self.x.index_select(0, rows)
 
-    def to(self, device: torch.device, moved: Moved) -> "Held":
-        return Held(self.x.to(device), self.known)
+    def to(self, device: torch.device, moved: MovedStores) -> "TensorStore":
+        return TensorStore(self.x.to(device), self.known)
 
     def checksum(self) -> str:
         if self.known is not None:
@@ -85,7 +85,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Joined:
+class JoinedStore:
     """Several stores as one, their rows counted on from one to the next; nothing is copied."""
 
     parts: tuple[Store, ...]
@@ -114,16 +114,16 @@ class Joined:
         order = torch.cat(places).argsort()
         return torch.cat(pieces).index_select(0, order.to(pieces[0].device))
 
-    def to(self, device: torch.device, moved: Moved) -> "Joined":
-        return Joined(tuple(once(part, device, moved) for part in self.parts))
+    def to(self, device: torch.device, moved: MovedStores) -> "JoinedStore":
+        return JoinedStore(tuple(move_once(part, device, moved) for part in self.parts))
 
     def checksum(self) -> str:
         return hashlib.sha256("".join(part.checksum() for part in self.parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
-class Coloured:
-    """Grey images of a store shown as RGB; the colours are made as they are read."""
+class RgbStore:
+    """Grey images of a store shown as RGB, converted as they are read."""
 
     grey: Store
 
@@ -141,13 +141,13 @@ class Coloured:
     def read(self, rows: Tensor) -> Tensor:
         return self.grey.read(rows).expand(-1, 3, -1, -1)
 
-    def to(self, device: torch.device, moved: Moved) -> "Coloured":
-        return Coloured(once(self.grey, device, moved))
+    def to(self, device: torch.device, moved: MovedStores) -> "RgbStore":
+        return RgbStore(move_once(self.grey, device, moved))
 
     def checksum(self) -> str:
         return self.grey.checksum()
 
 
-def joined(stores: Sequence[Store]) -> Store:
-    """One store of all ``stores``."""
-    return stores[0] if len(stores) == 1 else Joined(tuple(stores))
+def join_stores(stores: Sequence[Store]) -> Store:
+    """Join stores to one."""
+    return stores[0] if len(stores) == 1 else JoinedStore(tuple(stores))

@@ -50,7 +50,7 @@ def export(model: Model, format: str, folder: Path, out: Path | None = None) -> 
             written differs from the model on random examples. There is no file then.
     """
     suffix, convert = FORMATS[format]
-    if model.inputs.preparation.imputer is not None:
+    if model.inputs.preprocessor.imputer is not None:
         raise BadInput(f"{folder}: this run fills in missing values, which no exported file does; use dann predict")
     predictor = Predictor(model.inputs, model.method).eval()
     with torch.no_grad():

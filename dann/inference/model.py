@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dann.config.schema import Config, resolve
 from dann.data.input_pipeline import InputPipeline, read_inputs
-from dann.data.readers.arrays import examples
+from dann.data.readers.example_arrays import to_examples
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
@@ -56,7 +56,7 @@ class Model:
         Raises:
             BadInput: they are of another shape or type, or values are missing.
         """
-        x = self.inputs.checked(examples(inputs, where), where)
+        x = self.inputs.check(to_examples(inputs, where), where)
         found = compute_logits(self.method, x, self.inputs, self.dtype)
         probabilities: NDArray[np.float32] = found.softmax(dim=1).numpy()
         return probabilities

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dann.data.datasets.own_texts import read_texts
-from dann.data.loading.reader import chunk_size
+from dann.data.loading.read_ahead import chunk_size
 from dann.data.readers.array_files import read_arrays
-from dann.data.readers.arrays import as_array
-from dann.data.readers.image_files import SUFFIXES, Pixels, decoded, image_files
+from dann.data.readers.example_arrays import to_array
+from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_image_files
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
 from dann.inference.model import Ensemble, Model
@@ -73,7 +73,7 @@ def _read(path: Path, model: Model | Ensemble) -> Iterator[Named]:
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder")
     if path.is_dir():
-        if not (files := image_files(path)):
+        if not (files := list_image_files(path)):
             raise BadInput(f"{path}: no images in that folder")
         yield from _images(files, model)
     elif model.config.data.target.name == "texts":
@@ -81,7 +81,7 @@ def _read(path: Path, model: Model | Ensemble) -> Iterator[Named]:
     elif suffix in SUFFIXES:
         yield from _images([path], model)
     elif suffix in ARRAYS:
-        x = as_array(read_arrays(path)["x"], str(path))
+        x = to_array(read_arrays(path)["x"], str(path))
         yield _numbered(path, x if x.ndim else x[None])
     elif suffix in SPARSE:
         yield _numbered(path, _vectors(path, model))
@@ -105,7 +105,7 @@ def _images(files: Sequence[Path], model: Model | Ensemble) -> Iterator[Named]:
     many = chunk_size(shape)
     for first in range(0, len(files), many):
         part = files[first : first + many]
-        pixels = [decoded(file, size, fit) for file in part]
+        pixels = [decode_image(file, size, fit) for file in part]
         x = np.stack([_grey(image) for image in pixels] if channels == 1 else pixels)
         yield [str(file) for file in part], x.transpose(0, 3, 1, 2)
 
@@ -130,6 +130,6 @@ def _vectors(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
     if len(shape) != 1:
         raise BadInput(f"{path}: vectors, but the run was trained on examples of shape {shape}: give arrays")
     dense: NDArray[np.generic] = (
-        read_svmlight(path).dense(model.config.data.target.options().get("first", 1), *shape).numpy()
+        read_svmlight(path).to_dense(model.config.data.target.options().get("first", 1), *shape).numpy()
     )
     return dense

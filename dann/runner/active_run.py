@@ -66,7 +66,7 @@ def begin(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
     prepare_folder(folder, config, pair, trainer.initial_backbone)
     saved = folder / CHECKPOINT
     start = checkpoint.load(saved, trainer.method, trainer.optimizer) if saved.is_file() else 0
-    counts = pair.reported()["class_counts"]["train"]
+    counts = pair.describe()["class_counts"]["train"]
     run_log = RunLog(
         folder,
         start,

@@ -48,7 +48,7 @@ class Executor:
     def _load(self, data: DataSection, observer: Observer) -> Pair:
         if self.pair is None or data != self.data:
             self.pair, self.data = load_pair(data), data
-            observer.loaded(self.pair.reported())
+            observer.loaded(self.pair.describe())
         return self.pair
 
     def _make(self, unit: Unit, pair: Pair, like: Trainer | None, observer: Observer) -> None:

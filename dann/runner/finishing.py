@@ -47,7 +47,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> None:
         declared=run.declared,
         config=resolved,
         classes=list(pair.classes),
-        data=pair.reported(),
+        data=pair.describe(),
         evaluations=run_log.evaluations(),
         losses=run_log.losses(),
         shares=run_log.shares(),

@@ -53,7 +53,7 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
         BadInput: a checkpoint is there that was trained with other data or another backbone.
     """
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | mark()).encode())
-    checksums = {side: pair.described[side]["checksum"] for side in ("source", "target")}
+    checksums = {side: pair.description[side]["checksum"] for side in ("source", "target")}
     checksums |= {} if backbone is None else {"backbone": backbone}
     if not ((folder / CHECKPOINT).is_file() and (folder / DATA).is_file()):
         write_whole(folder / DATA, json.dumps(checksums).encode())

@@ -6,12 +6,13 @@ from dann.config.compatibility import check_data, check_method, check_parts
 from dann.config.schema import Config, DataSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain
-from dann.data.labels import counts
+from dann.data.labels import count_classes
 from dann.data.loading.stream import WEIGHTS, Stream, derive
 from dann.data.pair import Pair
-from dann.data.prepared_pair import prepared
+from dann.data.pair_builder import PairOptions, build_pair
+from dann.data.pair_preprocessing import preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
-from dann.data.zero_shot import zero_shot
+from dann.data.zero_shot import make_zero_shot
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
@@ -35,20 +36,21 @@ def load_pair(data: DataSection) -> Pair:
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in domains:
             domains[key] = component.build(DOMAINS)
-    pair = Pair.of(
-        [domains[source.model_dump_json()] for source in data.sources],
-        domains[data.target.model_dump_json()],
-        lacks=(data.source_degradation, data.target_degradation),
+    options = PairOptions(
         validation=data.validation,
         test=data.test,
         transductive=data.transductive,
         partial=data.partial,
         target_classes=data.target_classes,
         target_labelled=data.target_labelled,
+        source_degradation=data.source_degradation,
+        target_degradation=data.target_degradation,
     )
-    pair = zero_shot(pair, data.class_vectors, data.unseen)
+    sources = [domains[source.model_dump_json()] for source in data.sources]
+    pair = build_pair(sources, domains[data.target.model_dump_json()], options)
+    pair = make_zero_shot(pair, data.class_vectors, data.unseen)
     msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
-    return prepared(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
+    return preprocess_pair(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
 
 
 def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, like: Trainer | None = None) -> Trainer:
@@ -126,7 +128,7 @@ def _build_stream(
         target_batch_size=data.target_batch_size,
         seed=seed,
         resample=data.resample,
-        weights=class_weights(counts(pair.train, len(pair.classes)), data.class_weights, data.beta),
+        weights=class_weights(count_classes(pair.train, len(pair.classes)), data.class_weights, data.beta),
         view=inputs.view if second_view else None,
         device=device,
     )

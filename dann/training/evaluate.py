@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dann.data.domain import Split
-from dann.data.loading.reader import chunk_size, chunks
+from dann.data.loading.read_ahead import chunk_size, read_chunks
 from dann.methods.method import Method
 from dann.training.device import autocast
 from dann.training.trainer import Trainer
@@ -49,7 +49,7 @@ def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dt
     logits_of_chunks, as_target = [], []
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
-        for x in chunks(split):
+        for x in read_chunks(split):
             outputs = method.outputs(transform(x.to(device)))
             logits_of_chunks.append(outputs["logits"].float())
             if method.adversarial:
@@ -82,7 +82,7 @@ def compute_outputs(
     """
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
-        parts = [method.outputs(transform(x.to(device))) for x in chunks(split)]
+        parts = [method.outputs(transform(x.to(device))) for x in read_chunks(split)]
         return {name: torch.cat([part[name] for part in parts]).float().cpu() for name in parts[0]}
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from dann.data.domain import Split
-from dann.data.loading.reader import chunks
+from dann.data.loading.read_ahead import read_chunks
 from dann.data.storage.folders import cache_folder
-from dann.data.store import Held
-from dann.data.transforms.transform import Transform
-from dann.files import locked
+from dann.data.store import TensorStore
+from dann.data.transforms.input_transform import Transform
+from dann.files import hold_lock
 from dann.networks.backbone import Backbone
 from dann.training.device import autocast
 
@@ -30,11 +30,11 @@ def extract_features(
     and the version of torch.
     """
     path = cache_folder() / "features" / f"{_key(split, backbone, transform, device, dtype)}.npy"
-    with locked(path.with_suffix(".lock")):
+    with hold_lock(path.with_suffix(".lock")):
         if not path.is_file():
             _compute(path, split, backbone, transform, device, dtype)
     features = torch.from_numpy(np.load(path, mmap_mode="c")).to(device)
-    return replace(split, store=Held(features), rows=torch.arange(len(split)))
+    return replace(split, store=TensorStore(features), rows=torch.arange(len(split)))
 
 
 def _compute(
@@ -47,7 +47,7 @@ def _compute(
         with torch.inference_mode(), autocast(device, dtype):
             shape = (len(split), backbone(transform(split.spread(1).x.to(device))).shape[1])
             file = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float32, shape=shape)
-            for x in chunks(split, CHUNK):
+            for x in read_chunks(split, CHUNK):
                 file[row : row + len(x)] = backbone(transform(x.to(device))).float().cpu().numpy()
                 row += len(x)
         file.flush()

@@ -7,8 +7,9 @@ import torch
 from dann.config.schema import DataSection
 from dann.data.domain import Split
 from dann.data.pair import Pair
-from dann.data.store import Moved, once
-from dann.data.transforms.transform import Transform, TransformOptions
+from dann.data.store import MovedStores, move_once
+from dann.data.transforms.input_transform import Transform
+from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
 from dann.training.frozen_features import extract_features
@@ -46,8 +47,8 @@ class TrainingInputs:
 
 def prepare_inputs(data: DataSection, pair: Pair, device: torch.device) -> TrainingInputs:
     """The splits of a pair on ``device``, with the transforms of a configuration."""
-    moved: Moved = {}  # what several splits share is moved once
-    splits = {name: replace(split, store=once(split.store, device, moved)) for name, split in pair.splits.items()}
+    moved: MovedStores = {}  # what several splits share is moved once
+    splits = {name: replace(split, store=move_once(split.store, device, moved)) for name, split in pair.splits.items()}
     transforms, view = _transforms(data, pair, device)
     return TrainingInputs(splits, transforms, view, transforms[1])
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from dann.data.domain import Split
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import STEP, Batch, Stream, derive
-from dann.data.transforms.transform import Transform
+from dann.data.transforms.input_transform import Transform
 from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
 from dann.optim import Schedule

@@ -26,7 +26,7 @@ from torchvision import datasets, transforms
 
 from dann.config.schema import resolve
 from dann.data.loading.stream import Batch, Stream
-from dann.data.storage.folders import found
+from dann.data.storage.folders import find_dataset_folder
 from dann.networks.all_networks import NETWORKS
 from dann.runner.finishing import describe_environment
 from dann.training.building import build_trainer, load_pair
@@ -88,7 +88,7 @@ def pacs_folders() -> list[Dataset[Any]]:
         transforms.ToTensor(),
         transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
     ]
-    root = found("pacs")
+    root = find_dataset_folder("pacs")
     assert root is not None, "DANN_DATA holds no PACS"
     return [datasets.ImageFolder(str(root / name), transforms.Compose(steps)) for name in ("photo", "art_painting")]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dann.data.preprocessing.imputation import Imputer, check_complete, complete
+from dann.data.preprocessing.imputation import Imputer, check_complete, is_complete
 from dann.errors import BadInput
 
 NAN = float("nan")
@@ -53,7 +53,7 @@ def test_values_that_are_there_keep_their_bits(how: str) -> None:
     before = x.clone()
     filled = imputer.apply(x)
     assert same(x, before)
-    assert filled.dtype == torch.float32 and complete(filled).all()
+    assert filled.dtype == torch.float32 and is_complete(filled).all()
     assert same(filled[~x.isnan()], x[~x.isnan()]) and same(filled[0], x[0])
     assert same(imputer.apply(filled), filled)
     assert same(imputer.apply(x[7:9]), filled[7:9])  # whatever else is in the batch
@@ -84,7 +84,7 @@ def test_feature_without_any_value_is_refused_not_dropped(how: str) -> None:
     train, unlabelled = vectors(10, 0), vectors(10, 1)
     train[:, 2] = NAN
     whole = Imputer.fit(how, train, unlabelled).apply(train)  # type: ignore[arg-type]
-    assert whole.shape == (10, 4) and complete(whole).all()  # the target has it
+    assert whole.shape == (10, 4) and is_complete(whole).all()  # the target has it
     unlabelled[:, 2] = NAN
     with pytest.raises(BadInput, match=r"1 of 4 features \(first: 2\) are missing in all 20 training examples"):
         Imputer.fit(how, train, unlabelled)  # type: ignore[arg-type]
@@ -108,5 +108,5 @@ def test_error_counts_the_examples_and_names_the_options() -> None:
 def test_drop_is_a_mask_of_complete_examples() -> None:
     x = torch.ones(4, 2, 3)
     x[2, 1, 0] = NAN
-    assert complete(x).tolist() == [True, True, False, True]
-    assert complete(torch.zeros(2, 3, 4, 4, dtype=torch.uint8)).all()
+    assert is_complete(x).tolist() == [True, True, False, True]
+    assert is_complete(torch.zeros(2, 3, 4, 4, dtype=torch.uint8)).all()

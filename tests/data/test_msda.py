@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dann.data.preprocessing.msda import RIDGE, msda, msda_features
+from dann.data.preprocessing.msda import RIDGE, fit_msda, msda_features
 from dann.errors import BadInput
 
 
@@ -44,7 +44,7 @@ def restoring(x: np.ndarray, corruption: float, copies: int) -> np.ndarray:
 def test_mappings_are_the_papers_formulas() -> None:
     x = counts(9, 5)
     hidden = x
-    for mapping in msda(torch.from_numpy(x), layers=3, corruption=0.4):
+    for mapping in fit_msda(torch.from_numpy(x), layers=3, corruption=0.4):
         expected = naive_mapping(hidden, 0.4)
         np.testing.assert_allclose(mapping.numpy(), expected, atol=1e-9)
         hidden = np.tanh(np.c_[hidden, np.ones(9)] @ expected.T)
@@ -52,27 +52,27 @@ def test_mappings_are_the_papers_formulas() -> None:
 
 def test_mapping_is_the_limit_of_many_corrupted_copies() -> None:
     x = counts(8, 5, seed=2)[:, :4]
-    [mapping] = msda(torch.from_numpy(x), layers=1, corruption=0.5)
+    [mapping] = fit_msda(torch.from_numpy(x), layers=1, corruption=0.5)
     errors = [np.abs(restoring(x, 0.5, copies) - mapping.numpy()).max() for copies in (100, 100_000)]
     assert errors[1] < 0.01 and errors[1] < errors[0] / 5
 
 
 def test_bias_is_never_corrupted() -> None:
     x = torch.full((6, 2), 3.0)  # constant features are restored by the bias alone
-    [mapping] = msda(x, layers=1, corruption=0.5)
+    [mapping] = fit_msda(x, layers=1, corruption=0.5)
     torch.testing.assert_close(mapping[:, -1], torch.tensor([3.0, 3.0], dtype=torch.float64), atol=1e-5, rtol=0)
     assert mapping[:, :-1].abs().max() < 1e-5
 
 
 def test_without_corruption_the_input_is_restored() -> None:
     x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0)).double()
-    [mapping] = msda(x, layers=1, corruption=0.0)
+    [mapping] = fit_msda(x, layers=1, corruption=0.0)
     torch.testing.assert_close(torch.cat([x, x.new_ones(50, 1)], dim=1) @ mapping.T, x, atol=1e-5, rtol=0)
 
 
 def test_features_are_input_and_all_layers() -> None:
     x = torch.from_numpy(counts(30, 7)).float()
-    mappings = msda(x, layers=5, corruption=0.5)
+    mappings = fit_msda(x, layers=5, corruption=0.5)
     features = msda_features(x, mappings)
     assert features.shape == (30, 7 * 6) and features.dtype == torch.float32
     assert torch.equal(features[:, :7], x) and features[:, 7:].abs().max() <= 1
@@ -85,14 +85,14 @@ def test_features_are_input_and_all_layers() -> None:
 
 def test_each_example_is_mapped_alone() -> None:
     x = torch.from_numpy(counts(20, 6))
-    mappings = msda(x[:12], layers=2, corruption=0.3)
+    mappings = fit_msda(x[:12], layers=2, corruption=0.3)
     together = msda_features(x, mappings)
     torch.testing.assert_close(torch.cat([msda_features(part, mappings) for part in x.split(7)]), together)
 
 
 def test_more_features_than_examples() -> None:
     x = torch.from_numpy(counts(4, 30))
-    for mapping in msda(x, layers=2, corruption=0.5):
+    for mapping in fit_msda(x, layers=2, corruption=0.5):
         assert mapping.isfinite().all()
 
 
@@ -100,11 +100,11 @@ def test_wrong_input_is_refused() -> None:
     x = torch.ones(3, 2)
     for layers, corruption in ((0, 0.5), (1, 1.0), (1, -0.1), (1, float("nan"))):
         with pytest.raises(ValueError, match="layers"):
-            msda(x, layers=layers, corruption=corruption)
+            fit_msda(x, layers=layers, corruption=corruption)
     with pytest.raises(ValueError, match="examples"):
-        msda(torch.ones(0, 2), layers=1, corruption=0.5)
+        fit_msda(torch.ones(0, 2), layers=1, corruption=0.5)
     x[1, 1] = float("nan")
     with pytest.raises(BadInput, match="missing or infinite values"):
-        msda(x, layers=1, corruption=0.5)
+        fit_msda(x, layers=1, corruption=0.5)
     with pytest.raises(BadInput, match="singular"):
-        msda(torch.full((3, 2), 1e8), layers=1, corruption=0.0)
+        fit_msda(torch.full((3, 2), 1e8), layers=1, corruption=0.0)

@@ -1,4 +1,4 @@
-"""Classes told by vectors: read, scored against, left out of training and evaluated as unseen."""
+"""Zero-shot classification: class vectors are read and scored against; unseen classes are left out of training."""
 
 import itertools
 from pathlib import Path
@@ -32,7 +32,7 @@ VECTORS = "".join(f"{name},{x},{y},{z}\n" for name, (x, y, z) in zip(CLASSES, CO
 
 
 def corners(shift: float) -> Any:
-    """Eight classes at the corners of a cube, which three attributes tell."""
+    """Eight classes at the corners of a cube, which three attributes identify."""
     random = np.random.default_rng(0)
     y = np.arange(480) % 8
     x = (3 * CORNERS[y] + random.normal(0, 0.3, (480, 3)) + shift).astype(np.float32)
@@ -130,8 +130,8 @@ def test_unseen_classes_are_candidates_in_evaluation_alone_where_the_seen_ones_a
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"unseen": ["i"]}, "data.unseen: there is no class 'i'; there are a, b, c, d, e, f, g, h"),
-        ({"class_vectors": None}, "data.unseen: name a file of class_vectors"),
+        ({"unseen": ["i"]}, "data.unseen: there is no class 'i': choose among a, b, c, d, e, f, g, h"),
+        ({"class_vectors": None}, "data.unseen: these classes need vectors"),
         ({"class_weights": "inverse"}, "are not evened out"),
         ({"class_vectors": "nowhere.csv"}, "nowhere.csv is not there"),
         ({"unseen": [], "calibration": 1.0}, "data.calibration: it is for unseen classes"),

@@ -154,7 +154,7 @@ def test_exported_vectors_are_mapped_too(vectors: Path) -> None:
 
 
 def test_too_large_mappings_are_not_kept(vectors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dann.data.preprocessing.preparation.LARGEST", 100)
+    monkeypatch.setattr("dann.data.preprocessing.preprocessor.LARGEST", 100)
     folder = prepared(vectors, missing="drop", msda={"layers": 2})
     with pytest.raises(BadInput, match=r"seed-0: data\.missing and data\.msda fitted more than"):
         dann.load(folder)

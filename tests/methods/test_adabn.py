@@ -33,7 +33,7 @@ def test_adabn_trains_as_source_only_and_takes_the_targets_statistics() -> None:
 
 
 def test_adabn_means_over_chunks_count_every_example_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dann.data.loading.reader.CHUNK", 16)
+    monkeypatch.setattr("dann.data.loading.read_ahead.CHUNK", 16)
     method, target = AdaBN(mlp((6,), 5, hidden=4, batch_norm=True)), torch.randn(41, 6) + torch.arange(41.0)[:, None]
     method.eval().refresh(full_pass_of(batch_of((6,)), target), 1.0)
     seen, norm = method.network.features[0](target), method.network.features[1]

@@ -13,7 +13,7 @@ from stacked_runs import DIGITS, assert_same_state, in_both_ways
 from tiny import MOONS, config_of
 from torch import Tensor
 
-from dann.data.transforms.transform import Transform
+from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.bnm import Bnm
@@ -145,8 +145,8 @@ def test_all_but_vada_are_stacked() -> None:
 
 @pytest.mark.parametrize("name", STACKED)
 def test_a_stack_trains_as_separate_runs_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    augmented = Transform.augmented
-    monkeypatch.setattr(Transform, "augmented", lambda self, x, generator: augmented(self, x, generator).double())
+    augmented = Transform.augment
+    monkeypatch.setattr(Transform, "augment", lambda self, x, generator: augmented(self, x, generator).double())
     monkeypatch.setitem(METHODS, name, OURS[name])
     base = dict(DIGITS if name == "rotation" else MOONS)
     if name == "fixmatch":

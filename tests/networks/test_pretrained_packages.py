@@ -18,7 +18,8 @@ from dann.config.experiment import read_experiment
 from dann.config.schema import component, resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import UNLABELLED
-from dann.data.transforms.transform import Transform, TransformOptions
+from dann.data.transforms.input_transform import Transform
+from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.networks.all_networks import NETWORKS
 from dann.runner.planning import launch
@@ -137,7 +138,7 @@ def test_options_for_quantities_are_refused_for_texts() -> None:
 
 def test_models_that_are_no_encoders_are_refused(encoder: str, tmp_path: Path) -> None:
     (tmp_path / "texts.csv").write_text("text,label\ngood,0\nbad,1\n")
-    with pytest.raises(BadInput, match="cannot be had: name a Hugging Face model"):
+    with pytest.raises(BadInput, match="cannot be loaded: name a Hugging Face model"):
         texts(tmp_path / "texts.csv", str(tmp_path))
     with pytest.raises(BadInput, match="takes token ids"):
         NETWORKS["huggingface"]((3, 32, 32), 2, model=encoder)

@@ -103,7 +103,7 @@ def test_chunks_of_an_evaluation_do_not_matter(monkeypatch: pytest.MonkeyPatch) 
     split = trainer.splits["target_test"]
     scores = []
     for chunk in (1000, 7):
-        monkeypatch.setattr("dann.data.loading.reader.CHUNK", chunk)
+        monkeypatch.setattr("dann.data.loading.read_ahead.CHUNK", chunk)
         scores.append(evaluate(trainer.method, split, trainer.transform("target_test")))
     assert scores[0].accuracy == scores[1].accuracy
     assert scores[0].as_target is not None and scores[1].as_target is not None

@@ -13,7 +13,7 @@ from torch import nn
 
 from dann.config.experiment import Run, merged, read_experiment
 from dann.data.domain import Split
-from dann.data.store import Held
+from dann.data.store import TensorStore
 from dann.diagnostics.gradients import measure_next_step
 from dann.errors import BadInput
 from dann.functional.adversarial import reverse_gradient
@@ -265,7 +265,7 @@ def test_streamed_examples_are_not_stacked(replicas: Any, together: bool, monkey
     trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     assert should_stack([config] * 2, trainer)
     assert not should_stack([config], trainer)
-    monkeypatch.setattr(Held, "streamed", True)
+    monkeypatch.setattr(TensorStore, "streamed", True)
     assert should_stack([config] * 2, trainer) == together
 
 

@@ -1,57 +1,57 @@
-"""Domains by the name an experiment file gives them: each takes ``(*, options)`` and returns a ``Domain``."""
+"""Domains by their names in experiment files; each constructor takes ``(*, options)`` and returns a ``Domain``."""
 
 from collections.abc import Callable
 
-from dann.data.datasets import (
-    amazon,
-    cifar,
-    domainnet,
-    features,
-    har,
-    mnist,
-    moons,
-    photos,
-    rendered,
-    signs,
-    svhn,
-    usps,
-    visda,
-)
-from dann.data.datasets import own_arrays as tables
-from dann.data.datasets import own_images as own
-from dann.data.datasets import own_texts as texts
-from dann.data.datasets import uci_digits as digits
+from dann.data.datasets.amazon_reviews import amazon_reviews
+from dann.data.datasets.cifar import cifar9, cifar10, stl9, stl10
+from dann.data.datasets.domainnet import domainnet
+from dann.data.datasets.mnist import mnist
+from dann.data.datasets.mnist_m import mnist_m
+from dann.data.datasets.moons import moons, moons_rotated
+from dann.data.datasets.own_arrays import arrays, svmlight
+from dann.data.datasets.own_images import csv, folder
+from dann.data.datasets.own_texts import texts
+from dann.data.datasets.photos import office31, office_caltech10, office_home, pacs
+from dann.data.datasets.published_features import office_caltech10_features
+from dann.data.datasets.rendered_digits import rendered_digits
+from dann.data.datasets.svhn import svhn, syn_digits
+from dann.data.datasets.traffic_signs import gtsrb, syn_signs
+from dann.data.datasets.uci_digits import digits, digits_m
+from dann.data.datasets.uci_har import uci_har
+from dann.data.datasets.usps import usps
+from dann.data.datasets.visda2017 import visda2017
 from dann.data.domain import Domain
 
-DOMAINS: dict[str, Callable[..., Domain]] = {
-    "digits": digits.digits,
-    "digits_m": digits.digits_m,
-    "mnist": mnist.mnist,
-    "mnist_m": mnist.mnist_m,
-    "usps": usps.usps,
-    "svhn": svhn.svhn,
-    "syn_digits": svhn.syn_digits,
-    "rendered_digits": rendered.rendered_digits,
-    "gtsrb": signs.gtsrb,
-    "syn_signs": signs.syn_signs,
-    "cifar10": cifar.cifar10,
-    "cifar9": cifar.cifar9,
-    "stl10": cifar.stl10,
-    "stl9": cifar.stl9,
-    "office31": photos.office31,
-    "office_caltech10": photos.office_caltech10,
-    "office_caltech10_features": features.office_caltech10_features,
-    "office_home": photos.office_home,
-    "pacs": photos.pacs,
-    "visda2017": visda.visda2017,
-    "domainnet": domainnet.domainnet,
-    "amazon_reviews": amazon.amazon_reviews,
-    "uci_har": har.uci_har,
-    "moons": moons.moons,
-    "moons_rotated": moons.moons_rotated,
-    "folder": own.folder,
-    "csv": own.csv,
-    "arrays": tables.arrays,
-    "svmlight": tables.svmlight,
-    "texts": texts.texts,
-}
+CONSTRUCTORS: tuple[Callable[..., Domain], ...] = (
+    digits,
+    digits_m,
+    mnist,
+    mnist_m,
+    usps,
+    svhn,
+    syn_digits,
+    rendered_digits,
+    gtsrb,
+    syn_signs,
+    cifar10,
+    cifar9,
+    stl10,
+    stl9,
+    office31,
+    office_caltech10,
+    office_caltech10_features,
+    office_home,
+    pacs,
+    visda2017,
+    domainnet,
+    amazon_reviews,
+    uci_har,
+    moons,
+    moons_rotated,
+    folder,
+    csv,
+    arrays,
+    svmlight,
+    texts,
+)
+DOMAINS: dict[str, Callable[..., Domain]] = {constructor.__name__: constructor for constructor in CONSTRUCTORS}

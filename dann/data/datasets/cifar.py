@@ -1,4 +1,8 @@
-"""CIFAR-10 and STL-10, and the nine classes that they share."""
+"""CIFAR-10 and STL-10, and the nine classes that they share.
+
+torchvision reads neither without its own checksums, nor CIFAR-10 without running what a pickle names; so both are
+read here.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,12 +13,12 @@ from numpy.typing import NDArray
 
 from dann.data.datasets.mnist import Size
 from dann.data.domain import Domain, Split
-from dann.data.readers.class_indices import class_indices
-from dann.data.readers.safe_pickle import byte_array, plain
-from dann.data.storage.archives import fetched
+from dann.data.readers.label_arrays import to_class_indices
+from dann.data.readers.safe_pickle import decode_byte_array, read_plain_pickle
+from dann.data.storage.archives import fetch_archive
 from dann.data.storage.download import Remote
-from dann.data.storage.folders import data_folder, found
-from dann.data.storage.image_splits import resized
+from dann.data.storage.folders import data_folder, find_dataset_folder
+from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
 
 CIFAR = Remote(
@@ -47,7 +51,7 @@ def cifar10(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 32 if not given.
     """
-    return _domain("cifar10", _cifar(), CIFAR_CLASSES, CIFAR_CLASSES, size)
+    return _domain("cifar10", _read_cifar(), CIFAR_CLASSES, CIFAR_CLASSES, size)
 
 
 def cifar9(*, size: Size = None) -> Domain:
@@ -59,7 +63,7 @@ def cifar9(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 32 if not given.
     """
-    return _domain("cifar9", _cifar(), CIFAR_CLASSES, NINE, size)
+    return _domain("cifar9", _read_cifar(), CIFAR_CLASSES, NINE, size)
 
 
 def stl10(*, size: Size = None) -> Domain:
@@ -74,7 +78,7 @@ def stl10(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 96 if not given.
     """
-    return _domain("stl10", _stl(), STL_CLASSES, STL_CLASSES, size)
+    return _domain("stl10", _read_stl(), STL_CLASSES, STL_CLASSES, size)
 
 
 def stl9(*, size: Size = CIFAR_SIDE) -> Domain:
@@ -86,50 +90,52 @@ def stl9(*, size: Size = CIFAR_SIDE) -> Domain:
     Args:
         size: H and W; CIFAR-10's 32 by default, so that the two make a pair; null for STL-10's 96.
     """
-    return _domain("stl9", _stl(), tuple("automobile" if name == "car" else name for name in STL_CLASSES), NINE, size)
+    return _domain(
+        "stl9", _read_stl(), tuple("automobile" if name == "car" else name for name in STL_CLASSES), NINE, size
+    )
 
 
 def _domain(
     name: str, parts: Iterable[Part], stored: tuple[str, ...], classes: tuple[str, ...], size: int | None
 ) -> Domain:
-    """The examples of ``classes``; ``stored`` are those of the labels in ``parts``."""
+    """The domain of the examples of ``classes``; ``stored`` are the classes of the labels in ``parts``."""
     index = np.array([classes.index(each) if each in classes else -1 for each in stored])
     splits = []
     for images, labels in parts:
         y = index[labels]
         x = torch.from_numpy(np.ascontiguousarray(images[y >= 0]))
-        splits.append(Split.of(resized(x, size), torch.from_numpy(y[y >= 0])))
+        splits.append(Split.of(resize_images(x, size), torch.from_numpy(y[y >= 0])))
     return Domain(name, splits[0], splits[1], classes, "the python version" if "cifar" in name else "the binary files")
 
 
-def _cifar() -> Iterable[Part]:
+def _read_cifar() -> Iterable[Part]:
     names = [name for part in BATCHES.values() for name in part]
     otherwise = "put the folder cifar-10-batches-py there, or set DANN_DATA to a folder that has it"
-    folder = _folder("cifar10", "cifar-10-batches-py", names, CIFAR, otherwise)
+    folder = _find_folder("cifar10", "cifar-10-batches-py", names, CIFAR, otherwise)
     for part in BATCHES.values():
         read = [_read_batch(folder / name) for name in part]
         yield np.concatenate([images for images, _ in read]), np.concatenate([labels for _, labels in read])
 
 
 def _read_batch(path: Path) -> Part:
-    """A dictionary of ``data``, a row of 3072 bytes for each image (its planes, row by row), and ``labels``."""
-    content = plain(path)
-    rows = byte_array(content.get(b"data"), (COUNTS["batch"], 3 * CIFAR_SIDE**2))
+    """Read a dictionary of ``data``, a row of 3072 bytes for each image (its planes, row by row), and ``labels``."""
+    content = read_plain_pickle(path)
+    rows = decode_byte_array(content.get(b"data"), (COUNTS["batch"], 3 * CIFAR_SIDE**2))
     labels = content.get(b"labels")
     if rows is None or not isinstance(labels, list) or len(labels) != len(rows):
         raise BadInput(f"{path} does not hold {COUNTS['batch']} images and labels of CIFAR-10: download it again")
-    return rows.reshape(-1, 3, CIFAR_SIDE, CIFAR_SIDE), class_indices(labels, path, 0, len(CIFAR_CLASSES))
+    return rows.reshape(-1, 3, CIFAR_SIDE, CIFAR_SIDE), to_class_indices(labels, path, 0, len(CIFAR_CLASSES))
 
 
-def _stl() -> Iterable[Part]:
+def _read_stl() -> Iterable[Part]:
     names = [f"{part}_{kind}.bin" for part in ("train", "test") for kind in "Xy"]
     otherwise = "put the folder stl10_binary there, or set DANN_DATA to a folder that has it"
-    folder = _folder("stl10", "stl10_binary", names, STL, otherwise)
+    folder = _find_folder("stl10", "stl10_binary", names, STL, otherwise)
     for part in ("train", "test"):
         # A plane is stored column by column.
         columns = _read_bytes(folder / f"{part}_X.bin", (COUNTS[part], 3, STL_SIDE, STL_SIDE))
         labels = _read_bytes(folder / f"{part}_y.bin", (COUNTS[part],))
-        yield columns.swapaxes(2, 3), class_indices(labels, folder / f"{part}_y.bin", 1, len(STL_CLASSES)) - 1
+        yield columns.swapaxes(2, 3), to_class_indices(labels, folder / f"{part}_y.bin", 1, len(STL_CLASSES)) - 1
 
 
 def _read_bytes(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -142,10 +148,10 @@ def _read_bytes(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.fromfile(path, np.uint8).reshape(shape)
 
 
-def _folder(name: str, inner: str, files: list[str], remote: Remote, otherwise: str) -> Path:
-    """Where any of ``files`` is, in the data set's folder or that of its archive; else the archive is downloaded."""
-    own = found(name) or data_folder() / name
+def _find_folder(name: str, inner: str, files: list[str], remote: Remote, otherwise: str) -> Path:
+    """Find the folder with any of ``files``, the data set's or that of its archive; else download the archive."""
+    own = find_dataset_folder(name) or data_folder() / name
     for folder in (own, own / inner, data_folder() / inner):
         if any((folder / file).is_file() for file in files):
             return folder
-    return fetched(name, remote, own, otherwise) / inner
+    return fetch_archive(name, remote, own, otherwise) / inner

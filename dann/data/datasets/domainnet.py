@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
-from dann.data.datasets.class_folders import Size
+from dann.data.datasets.folder_dataset import Size
 from dann.data.domain import Domain, Split
 from dann.data.readers.image_files import Fit, OnBad
-from dann.data.readers.image_lists import Listed, present, read_list
-from dann.data.storage.download import Remote, download, unpack
-from dann.data.storage.folders import data_folder, found
-from dann.data.storage.image_splits import image_split
+from dann.data.readers.image_lists import ListedImage, keep_existing, read_list
+from dann.data.storage.archives import unpack
+from dann.data.storage.download import Remote, download
+from dann.data.storage.folders import data_folder, find_dataset_folder
+from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
 SOURCE = "http://csr.bu.edu/ftp/visda/2019/multi-source/"
@@ -99,32 +100,33 @@ def domainnet(
         fit: ``squash`` stretches an image to the square, ``crop`` cuts its middle out.
         on_bad: whether an unreadable or missing image is an error or is skipped.
     """
-    root = next((path for name in FOLDERS if (path := found(name)) is not None), data_folder() / "domainnet")
-    files = [_list(root, f"{domain}_{part}") for part in ("train", "test")]
-    base = _images(root, domain)
+    root = next(
+        (path for name in FOLDERS if (path := find_dataset_folder(name)) is not None), data_folder() / "domainnet"
+    )
+    files = [_find_list(root, f"{domain}_{part}") for part in ("train", "test")]
+    base = _find_images(root, domain)
     splits: list[Split] = []
     skipped: tuple[str, ...] = ()
     for file in files:
-        listed, missing = present(file, _checked(file, read_list(file, base, len(CLASSES))), on_bad)
+        listed, missing = keep_existing(file, _check_folders(file, read_list(file, base, len(CLASSES))), on_bad)
         paths, labels = [line.path for line in listed], [line.label for line in listed]
-        split, bad = image_split(paths, labels, root=base, size=size, fit=fit, on_bad=on_bad)
+        split, bad = load_image_split(paths, labels, root=base, size=size, fit=fit, on_bad=on_bad)
         splits.append(split)
         skipped += missing + bad
-    return Domain(f"domainnet/{domain}", splits[0], splits[1], CLASSES, _origin(root, domain, splits), skipped)
+    return Domain(f"domainnet/{domain}", splits[0], splits[1], CLASSES, _describe_origin(root, domain, splits), skipped)
 
 
-def _list(root: Path, name: str) -> Path:
-    """The file of one list, downloaded if there is none."""
+def _find_list(root: Path, name: str) -> Path:
+    """Find the file of one list; download it if there is none."""
     files = (root / place / f"{name}.txt" for place in PLACES)
-    there = next((file for file in files if file.is_file()), None)
-    if there is not None:
-        return there
+    if (file := next((file for file in files if file.is_file()), None)) is not None:
+        return file
     remote = Remote(f"{SOURCE}domainnet/txt/{name}.txt", f"md5:{LISTS[name]}")
     return download("domainnet", [remote], root, f"put {name}.txt of https://ai.bu.edu/M3SDA/ into domainnet/ there")[0]
 
 
-def _images(root: Path, domain: str) -> Path:
-    """The folder that the paths in the lists start from; the images are downloaded if there are none."""
+def _find_images(root: Path, domain: str) -> Path:
+    """Find the folder that the paths in the lists start from; download the images if there are none."""
     if not (root / domain).is_dir():
         otherwise = f"unpack {domain}.zip of https://ai.bu.edu/M3SDA/ into domainnet/ there"
         (archive,) = download("domainnet", [ARCHIVES[domain]], root, otherwise)
@@ -134,8 +136,8 @@ def _images(root: Path, domain: str) -> Path:
     return root / domain if (root / domain / domain).is_dir() else root
 
 
-def _checked(file: Path, listed: list[Listed]) -> list[Listed]:
-    """``listed``, if each image is in the folder of its class."""
+def _check_folders(file: Path, listed: list[ListedImage]) -> list[ListedImage]:
+    """Return ``listed``; raise if an image is not in the folder of its class."""
     for line in listed:
         name = line.path.parent.name
         if name.lower() != CLASSES[line.label].lower():
@@ -146,7 +148,7 @@ def _checked(file: Path, listed: list[Listed]) -> list[Listed]:
     return listed
 
 
-def _origin(root: Path, domain: str, splits: list[Split]) -> str:
+def _describe_origin(root: Path, domain: str, splits: list[Split]) -> str:
     counts = tuple(map(len, splits))
     official = f" (official: {OFFICIAL[domain][0]} + {OFFICIAL[domain][1]})" if counts != OFFICIAL[domain] else ""
     return f"folder {root.name}, {counts[0]} + {counts[1]} images{official}"

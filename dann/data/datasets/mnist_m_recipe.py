@@ -1,4 +1,4 @@
-"""The recipe of MNIST-M, for any grey digits and any photos."""
+"""Recipe of MNIST-M, for any grey digits and any photos."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ Pixels = NDArray[np.uint8]
 
 
 def blend(digits: Pixels, photos: list[Pixels], random: np.random.RandomState) -> Pixels:
-    """|photo patch − digit| for each digit, over a patch drawn at random from a photo drawn at random.
+    """Blend each digit, as |photo patch − digit|, with a patch drawn at random from a photo drawn at random.
 
     Ganin et al. 2016, section 5.2.4 ("MNIST → MNIST-M"): the difference is taken in each pixel and colour.
 

@@ -1,4 +1,4 @@
-"""The inter-twinning moons of the paper's first figure."""
+"""Inter-twinning moons of the paper's first figure."""
 
 import math
 from typing import Annotated
@@ -32,7 +32,7 @@ def moons_rotated(*, points: Points = 150, degrees: float = 35.0) -> Domain:
 
     Args:
         points: examples of each moon in each split.
-        degrees: of the turn.
+        degrees: angle of the turn.
     """
     return _moons("moons_rotated", points, degrees, first_seed=2)
 
@@ -43,7 +43,7 @@ def _moons(name: str, points: int, degrees: float, first_seed: int) -> Domain:
 
 
 def _draw(points: int, degrees: float, seed: int) -> Split:
-    """``2 · points`` examples; each draw is centred by the fixed centre of the noiseless moons, (0.5, 0.25)."""
+    """Draw ``2 · points`` examples, centred by the fixed centre of the noiseless moons, (0.5, 0.25)."""
     from sklearn.datasets import make_moons  # takes a second to import
 
     x, y = make_moons((points, points), noise=0.05, random_state=seed)

@@ -1,4 +1,4 @@
-"""The user's own arrays: NumPy and PyTorch files, arrays in memory, and svmlight files."""
+"""Arrays of the user's own: NumPy and PyTorch files, arrays in memory, and svmlight files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from pydantic import Field
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.readers.array_files import read_array, read_arrays
-from dann.data.readers.arrays import examples, indexed
-from dann.data.readers.svmlight import Sparse, read_svmlight
-from dann.data.storage.user_paths import given
+from dann.data.readers.example_arrays import to_examples
+from dann.data.readers.label_arrays import index_labels
+from dann.data.readers.svmlight import SparseVectors, read_svmlight
+from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
 
 
@@ -43,15 +44,15 @@ def arrays(*, path: str, labels: str | None = None, test: str | None = None, tes
         test: a file with the ``x`` of the test split, and ``y`` where it holds several arrays.
         test_labels: a file with its ``y`` alone.
     """
-    file = given(path)
+    file = resolve_user_path(path)
     content = read_arrays(file)
-    train = _part(file, {key: content[key] for key in ("x", "y") if key in content}, labels)
+    train = _select_part(file, {key: content[key] for key in ("x", "y") if key in content}, labels)
     parts = [train]
     if test is not None:
         if "x_test" in content or "y_test" in content:
             raise BadInput(f"{file} holds a test split: leave `test` out")
-        other = _other(file, test)
-        parts.append(_part(other, read_arrays(other), test_labels))
+        other = _resolve_test_file(file, test)
+        parts.append(_select_part(other, read_arrays(other), test_labels))
     elif test_labels is not None:
         raise BadInput("test_labels needs `test`: name the file of the test examples")
     elif "x_test" in content or "y_test" in content:
@@ -96,33 +97,33 @@ def svmlight(
     Raises:
         BadInput: a file is missing or damaged, or has an index below ``first``.
     """
-    file = given(path)
-    files = [read_svmlight(place) for place in ([file] if test is None else [file, _other(file, test)])]
-    if first == 1 and (zero := next((read for read in files if read.zero), None)):
+    file = resolve_user_path(path)
+    files = [read_svmlight(place) for place in ([file] if test is None else [file, _resolve_test_file(file, test)])]
+    if first == 1 and (zero := next((read for read in files if read.has_index_zero), None)):
         raise BadInput(f"{zero.path}: has a feature of index 0: set first: 0, for all domains alike")
     if features is None:
-        features = max(1, max(read.largest for read in files) - first + 1)
+        features = max(1, max(read.largest_index for read in files) - first + 1)
     known = np.unique(np.concatenate([read.labels[~np.isnan(read.labels)] for read in files]))
-    train, *rest = (_sparse_split(read, known, first, features) for read in files)
+    train, *rest = (_split_sparse(read, known, first, features) for read in files)
     names = tuple(f"{label:.0f}" for label in known)
     return Domain(file.stem, train, rest[0] if rest else None, names, f"svmlight in {path}")
 
 
-def _sparse_split(file: Sparse, known: Any, first: int, features: int) -> Split:
+def _split_sparse(file: SparseVectors, known: Any, first: int, features: int) -> Split:
     y = np.where(np.isnan(file.labels), UNLABELLED, np.searchsorted(known, file.labels))
-    return Split.of(file.dense(first, features), torch.from_numpy(y.astype(np.int64)))
+    return Split.of(file.to_dense(first, features), torch.from_numpy(y.astype(np.int64)))
 
 
-def _other(file: Path, test: str) -> Path:
-    """The file of the test examples."""
-    other = given(test)
+def _resolve_test_file(file: Path, test: str) -> Path:
+    """Find the file of the test examples, which must be another than ``file``."""
+    other = resolve_user_path(test)
     if other.samefile(file):
         raise BadInput(f"{file} is named for training and for test: name two files, or leave `test` out")
     return other
 
 
-def _part(file: Path, content: dict[str, Any], labels: str | None) -> _Part:
-    """The training or the test part in ``file``, its labels perhaps in another."""
+def _select_part(file: Path, content: dict[str, Any], labels: str | None) -> _Part:
+    """The training or the test part in ``file``, its labels in another if ``labels`` names one."""
     extra = [key for key in content if key not in ("x", "y")]
     if extra:
         raise BadInput(f"{file}: {', '.join(extra)} in the file of a test split: it may hold x and y")
@@ -130,7 +131,7 @@ def _part(file: Path, content: dict[str, Any], labels: str | None) -> _Part:
         return _Part(content["x"], content.get("y"), f"{file}: x", f"{file}: y")
     if "y" in content:
         raise BadInput(f"{file} holds y, and {labels} is named for it: leave one out")
-    other = given(labels)
+    other = resolve_user_path(labels)
     return _Part(content["x"], read_array(other), f"{file}: x", str(other))
 
 
@@ -138,15 +139,15 @@ def _domain(name: str, origin: str, parts: list[_Part], classes: Sequence[str] |
     for part in parts[1:]:
         if part.x is None or part.y is None:
             raise BadInput(f"{part.y_from if part.y is None else part.x_from} is missing: a test split needs x and y")
-    tensors = [examples(part.x, part.x_from) for part in parts]
+    tensors = [to_examples(part.x, part.x_from) for part in parts]
     for part, x in zip(parts, tensors, strict=True):
         if x.shape[1:] != tensors[0].shape[1:]:
             shapes = f"{tuple(x.shape[1:])}, those of training {tuple(tensors[0].shape[1:])}"
             raise BadInput(f"{part.x_from}: its examples have the shape {shapes}: make them alike")
     labels = [np.full(len(x), UNLABELLED) if part.y is None else part.y for part, x in zip(parts, tensors, strict=True)]
-    indices, names = indexed([(part.y_from, y) for part, y in zip(parts, labels, strict=True)], classes)
+    indices, names = index_labels([(part.y_from, y) for part, y in zip(parts, labels, strict=True)], classes)
     for part, x, y in zip(parts, tensors, indices, strict=True):
         if len(y) != len(x):
-            raise BadInput(f"{part.y_from}: {len(y)} labels for {len(x)} examples: they should be as many")
+            raise BadInput(f"{part.y_from}: {len(y)} labels for {len(x)} examples: give one for each")
     train, *test = (Split.of(x, y) for x, y in zip(tensors, indices, strict=True))
     return Domain(name, train, test[0] if test else None, names, origin)

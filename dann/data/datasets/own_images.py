@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from os.path import realpath
 from pathlib import Path
 
-from dann.data.datasets.class_folders import Size
+from dann.data.datasets.folder_dataset import Size
 from dann.data.domain import UNLABELLED, Domain, Split
-from dann.data.readers.image_files import Fit, OnBad, class_folders
-from dann.data.readers.image_lists import Listed, present
+from dann.data.readers.image_files import Fit, OnBad, list_class_folders
+from dann.data.readers.image_lists import ListedImage, keep_existing
 from dann.data.readers.labelled_csv import PARTS, PATHS, Row, read_rows
-from dann.data.storage.image_splits import image_split
-from dann.data.storage.user_paths import given
+from dann.data.storage.folders import resolve_user_path
+from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
 
@@ -28,10 +28,10 @@ def folder(
         fit: ``squash`` stretches an image to the square, ``crop`` cuts its middle out.
         on_bad: whether an unreadable image is an error or is skipped.
     """
-    roots = [given(name).absolute() for name in (path, test) if name is not None]
+    roots = [resolve_user_path(name).absolute() for name in (path, test) if name is not None]
     if len({root.resolve() for root in roots}) < len(roots):
         raise BadInput(f"folder: path and test are both {roots[0]}: a test image would be trained on; name two folders")
-    read = [class_folders(root) for root in roots]
+    read = [list_class_folders(root) for root in roots]
     classes = read[0][2]
     if read[-1][2] != classes:
         differing = ", ".join(sorted(set(classes) ^ set(read[-1][2])))
@@ -41,7 +41,7 @@ def folder(
     splits: list[Split] = []
     skipped: tuple[str, ...] = ()
     for root, (paths, labels, _) in zip(roots, read, strict=True):
-        split, bad = image_split(paths, labels, root=root, size=size, fit=fit, on_bad=on_bad)
+        split, bad = load_image_split(paths, labels, root=root, size=size, fit=fit, on_bad=on_bad)
         splits.append(split)
         skipped += bad
     origin = f"folder {' and '.join(root.name for root in roots)}, {' + '.join(str(len(s)) for s in splits)} images"
@@ -67,10 +67,10 @@ def csv(
         fit: ``squash`` stretches an image to the square, ``crop`` cuts its middle out.
         on_bad: whether an unreadable or missing image is an error or is skipped.
     """
-    file = given(path).absolute()
-    rows = parts_of(file, given(test).absolute() if test is not None else None)
-    classes = classes_of(rows)
-    parts = [(place, _listed(place, some, classes)) for place, some in rows]
+    file = resolve_user_path(path).absolute()
+    rows = read_parts(file, resolve_user_path(test).absolute() if test is not None else None)
+    classes = list_classes(rows)
+    parts = [(place, _list_images(place, some, classes)) for place, some in rows]
     _check_apart(parts)
     splits: list[Split] = []
     skipped: tuple[str, ...] = ()
@@ -82,18 +82,18 @@ def csv(
     return Domain(file.stem, splits[0], splits[1] if len(splits) > 1 else None, classes, origin, skipped)
 
 
-def parts_of(file: Path, test: Path | None, examples: tuple[str, ...] = PATHS) -> list[tuple[Path, list[Row]]]:
-    """The rows of the training split and, if there is one, of the test split, each with their file.
+def read_parts(file: Path, test: Path | None, examples: tuple[str, ...] = PATHS) -> list[tuple[Path, list[Row]]]:
+    """Read the rows of the training split and, if there is one, of the test split, each with their file.
 
     Args:
-        examples: what the column of the examples may be called.
+        examples: possible names of the column of the examples.
     """
     rows = read_rows(file, examples)
     split = {part: [row for row in rows if row.part == part] for part in PARTS}
     if test is not None:
         held = read_rows(test, examples)
         if any(row.part for row in (*rows, *held)):
-            raise BadInput(f"{file}: `test` is given and a column split too: remove one of the two")
+            raise BadInput(f"{file}: there are a `test` file and a column split: remove one of the two")
         return [(file, rows), (test, held)]
     if not rows[0].part:
         return [(file, rows)]
@@ -102,21 +102,21 @@ def parts_of(file: Path, test: Path | None, examples: tuple[str, ...] = PATHS) -
     return [(file, rows) for rows in split.values() if rows]
 
 
-def classes_of(parts: Sequence[tuple[Path, list[Row]]]) -> tuple[str, ...]:
-    """The labels in order; numbers by value if all of them are."""
+def list_classes(parts: Sequence[tuple[Path, list[Row]]]) -> tuple[str, ...]:
+    """List the labels in order; by value if all are numbers."""
     labels = {row.label for _, rows in parts for row in rows if row.label}
     if all(label.removeprefix("-").isdecimal() for label in labels):
         return tuple(sorted(labels, key=lambda label: (int(label), label)))
     return tuple(sorted(labels))
 
 
-def _listed(file: Path, rows: list[Row], classes: tuple[str, ...]) -> list[Listed]:
+def _list_images(file: Path, rows: list[Row], classes: tuple[str, ...]) -> list[ListedImage]:
     index = {name: label for label, name in enumerate(classes)} | {"": UNLABELLED}
-    return [Listed(row.number, row.name, file.parent / row.name, index[row.label]) for row in rows]
+    return [ListedImage(row.number, row.name, file.parent / row.name, index[row.label]) for row in rows]
 
 
-def _check_apart(parts: list[tuple[Path, list[Listed]]]) -> None:
-    """No image may be named twice: one of the two might be held out of the other's training."""
+def _check_apart(parts: list[tuple[Path, list[ListedImage]]]) -> None:
+    """Raise if an image is named twice: one of the two might be held out of the other's training."""
     seen: dict[str, str] = {}
     for file, listed in parts:
         for line in listed:
@@ -130,10 +130,10 @@ def _check_apart(parts: list[tuple[Path, list[Listed]]]) -> None:
             seen[image] = here
 
 
-def _split(file: Path, listed: list[Listed], size: int, fit: Fit, on_bad: OnBad) -> tuple[Split, tuple[str, ...]]:
-    there, missing = present(file, listed, on_bad)
+def _split(file: Path, listed: list[ListedImage], size: int, fit: Fit, on_bad: OnBad) -> tuple[Split, tuple[str, ...]]:
+    there, missing = keep_existing(file, listed, on_bad)
     paths = [line.path for line in there]
     inside = all(path.is_relative_to(file.parent) for path in paths)
     root = file.parent if inside else Path(file.anchor)  # absolute paths may lead anywhere
-    split, bad = image_split(paths, [line.label for line in there], root=root, size=size, fit=fit, on_bad=on_bad)
+    split, bad = load_image_split(paths, [line.label for line in there], root=root, size=size, fit=fit, on_bad=on_bad)
     return split, missing + bad

@@ -9,10 +9,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data.datasets.own_images import classes_of, parts_of
+from dann.data.datasets.own_images import list_classes, read_parts
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.readers.labelled_csv import Row, read_rows
-from dann.data.storage.user_paths import given
+from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
 
 TEXTS = ("text", "sentence", "review")
@@ -34,20 +34,20 @@ def texts(*, path: str, tokenizer: str, test: str | None = None, length: Annotat
         test: a second file, for the test split; without it and without ``split`` no test split is defined.
         length: tokens of a text; what is longer is cut.
     """
-    file = given(path)
-    held = None if test is None else given(test)
+    file = resolve_user_path(path)
+    held = None if test is None else resolve_user_path(test)
     if held is not None and held.resolve() == file.resolve():
         raise BadInput(f"texts: path and test are both {file}: a test text would be trained on; name two files")
-    parts = parts_of(file, held, TEXTS)
+    parts = read_parts(file, held, TEXTS)
     _check_apart(parts)
-    classes, tokenize = classes_of(parts), _tokenizer(tokenizer)
-    splits = [_split(rows, classes, tokenize, length) for _, rows in parts]
+    classes, tokenize = list_classes(parts), _load_tokenizer(tokenizer)
+    splits = [_to_split(rows, classes, tokenize, length) for _, rows in parts]
     origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} texts, tokens of {tokenizer}"
     return Domain(file.stem, splits[0], splits[1] if len(splits) > 1 else None, classes, origin)
 
 
 def _check_apart(parts: Sequence[tuple[Path, list[Row]]]) -> None:
-    """No text may be in training and in test."""
+    """Raise if a text is in training and in test."""
     seen = {row.name for row in parts[0][1]}
     for place, rows in parts[1:]:
         for row in rows:
@@ -57,7 +57,7 @@ def _check_apart(parts: Sequence[tuple[Path, list[Row]]]) -> None:
                 )
 
 
-def _tokenizer(name: str) -> Any:
+def _load_tokenizer(name: str) -> Any:
     try:
         from transformers import AutoTokenizer  # takes seconds to import
     except ImportError as error:
@@ -65,25 +65,25 @@ def _tokenizer(name: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
-        raise BadInput(f"data.tokenizer: {name} cannot be had: name a Hugging Face model or its folder") from error
+        raise BadInput(f"data.tokenizer: {name} cannot be loaded: name a Hugging Face model or its folder") from error
 
 
 def read_texts(path: Path, tokenizer: str, length: int) -> Tensor:
-    """The token ids of the texts in a CSV file, which needs no labels, shape ``(N, length)``."""
-    return _ids(read_rows(path, TEXTS, labelled=False), _tokenizer(tokenizer), length)
+    """Read the token ids of the texts in a CSV file, which needs no labels, shape ``(N, length)``."""
+    return _to_ids(read_rows(path, TEXTS, labelled=False), _load_tokenizer(tokenizer), length)
 
 
-def _split(rows: list[Row], classes: tuple[str, ...], tokenize: Any, length: int) -> Split:
+def _to_split(rows: list[Row], classes: tuple[str, ...], tokenize: Any, length: int) -> Split:
     index = {name: label for label, name in enumerate(classes)} | {"": UNLABELLED}
-    return Split.of(_ids(rows, tokenize, length), torch.tensor([index[row.label] for row in rows]))
+    return Split.of(_to_ids(rows, tokenize, length), torch.tensor([index[row.label] for row in rows]))
 
 
-def _ids(rows: list[Row], tokenize: Any, length: int) -> Tensor:
-    return _padded(tokenize([row.name for row in rows], truncation=True, max_length=length)["input_ids"], length)
+def _to_ids(rows: list[Row], tokenize: Any, length: int) -> Tensor:
+    return _pad(tokenize([row.name for row in rows], truncation=True, max_length=length)["input_ids"], length)
 
 
-def _padded(ids: list[list[int]], length: int) -> Tensor:
+def _pad(ids: list[list[int]], length: int) -> Tensor:
     padded = np.full((len(ids), length), PADDING, np.float32)
-    for row, of in zip(padded, ids, strict=True):
-        row[: len(of)] = of
+    for row, text in zip(padded, ids, strict=True):
+        row[: len(text)] = text
     return torch.from_numpy(padded)

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from dann.data.datasets.class_folders import Published, Size
+from dann.data.datasets.folder_dataset import FolderDataset, Size
 from dann.data.domain import Domain
 from dann.data.readers.image_files import Fit, OnBad
 
-OFFICE31 = Published(
+OFFICE31 = FolderDataset(
     "office31",
     folders=("office31", "office_31", "office-31", "Office31", "domain_adaptation_images"),
     domains={"amazon": (("amazon",), 2817), "dslr": (("dslr",), 498), "webcam": (("webcam",), 795)},
@@ -16,7 +16,7 @@ OFFICE31 = Published(
     otherwise="download domain_adaptation_images.tar.gz from https://faculty.cc.gatech.edu/~judy/domainadapt/ and "
     "unpack it into office31/ there, so that office31/amazon/images/back_pack/ holds images",
 )
-OFFICE_HOME = Published(
+OFFICE_HOME = FolderDataset(
     "office_home",
     folders=("office_home", "office-home", "OfficeHome", "officehome", "OfficeHomeDataset"),
     domains={
@@ -33,7 +33,7 @@ OFFICE_HOME = Published(
     otherwise="download OfficeHomeDataset_10072016.zip from https://www.hemanthdv.org/officeHomeDataset.html and "
     "unpack it into office_home/ there, so that office_home/Art/Alarm_Clock/ holds images",
 )
-PACS = Published(
+PACS = FolderDataset(
     "pacs",
     folders=("pacs", "PACS"),
     domains={
@@ -46,7 +46,7 @@ PACS = Published(
     otherwise="download it from https://dali-dl.github.io/project_iccv2017.html and unpack it into pacs/ there, so "
     "that pacs/photo/dog/ holds images",
 )
-OFFICE_CALTECH10 = Published(
+OFFICE_CALTECH10 = FolderDataset(
     "office_caltech10",
     folders=("office_caltech10", "office_caltech_10", "OfficeCaltech", "OfficeCaltechDomainAdaptation"),
     domains={

@@ -1,4 +1,7 @@
-"""SVHN and SYN DIGITS, which share a format."""
+"""SVHN and SYN DIGITS, which share a format.
+
+Read with SciPy, as torchvision reads SVHN; torchvision refuses re-packed files and SYN DIGITS by its checksums.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +12,10 @@ from numpy.typing import NDArray
 
 from dann.data.datasets.mnist import DIGITS, Size
 from dann.data.domain import Domain, Split
-from dann.data.readers.class_indices import class_indices
+from dann.data.readers.label_arrays import to_class_indices
 from dann.data.storage.download import Remote, download
-from dann.data.storage.folders import absent, data_folder, found
-from dann.data.storage.image_splits import resized
+from dann.data.storage.folders import data_folder, find_dataset_folder, missing_data_error
+from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
 
 STANFORD = "http://ufldl.stanford.edu/housenumbers/"
@@ -43,9 +46,9 @@ def svhn(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 32 if not given.
     """
-    folder = found("svhn") or data_folder() / "svhn"
+    folder = find_dataset_folder("svhn") or data_folder() / "svhn"
     otherwise = "put svhn/train_32x32.mat and svhn/test_32x32.mat there, or set DANN_DATA to a folder that has them"
-    train, test = (_split(path, size, zero=10) for path in download("svhn", REMOTES, folder, otherwise))
+    train, test = (_read_split(path, size, zero=10) for path in download("svhn", REMOTES, folder, otherwise))
     return Domain("svhn", train, test, DIGITS, "the cropped digits, without extra")
 
 
@@ -62,29 +65,29 @@ def syn_digits(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 32 if not given.
     """
-    folder = found("syn_digits") or data_folder() / "syn_digits"
+    folder = find_dataset_folder("syn_digits") or data_folder() / "syn_digits"
     paths = [folder / f"synth_{part}_32x32.mat" for part in ("train", "test")]
     if not all(path.is_file() for path in paths):
-        raise absent(
+        raise missing_data_error(
             "syn_digits",
             "put syn_digits/synth_train_32x32.mat and syn_digits/synth_test_32x32.mat (in SynthDigits.zip, linked from "
             "yaroslav.ganin.net) there, or use rendered_digits, which is made without a download",
         )
-    train, test = (_split(path, size, zero=None) for path in paths)
+    train, test = (_read_split(path, size, zero=None) for path in paths)
     return Domain("syn_digits", train, test, DIGITS, "the authors' release")
 
 
-def _split(path: Path, size: int | None, zero: int | None) -> Split:
-    """One file; ``zero`` is its label of the digit 0, None if that is to be seen from the labels."""
+def _read_split(path: Path, size: int | None, zero: int | None) -> Split:
+    """Read one file; ``zero`` is its label of the digit 0, None to infer it from the labels."""
     images, labels = _read_mat(path, COUNTS[path.name])
     if zero is None:
         zero = 10 if labels.size and labels.min() >= 1 else 0
-    digits = class_indices(labels, path, 1 if zero == 10 else 0, len(DIGITS)) % 10
-    return Split.of(resized(torch.from_numpy(_upright(images)), size), torch.from_numpy(digits))
+    digits = to_class_indices(labels, path, 1 if zero == 10 else 0, len(DIGITS)) % 10
+    return Split.of(resize_images(torch.from_numpy(_turn_upright(images)), size), torch.from_numpy(digits))
 
 
 def _read_mat(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    """``X``, shape ``(32, 32, 3, N)``, and ``y``, N numbers."""
+    """Read ``X``, shape ``(32, 32, 3, N)``, and ``y``, N numbers."""
     from scipy.io import loadmat
 
     try:
@@ -103,8 +106,8 @@ def _read_mat(path: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     return images, labels
 
 
-def _upright(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """``(H, W, C, N)`` as ``(N, C, H, W)``, in the memory it has: Matlab's order is that of ``(N, C, W, H)``."""
+def _turn_upright(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn ``(H, W, C, N)`` to ``(N, C, H, W)`` in place: Matlab's order in memory is that of ``(N, C, W, H)``."""
     turned = np.require(images.transpose(3, 2, 1, 0), requirements=["C", "W"])
     for first in range(0, len(turned), TURNED):
         part = turned[first : first + TURNED]

@@ -1,7 +1,5 @@
 """USPS."""
 
-import bz2
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,11 @@ from numpy.typing import NDArray
 
 from dann.data.datasets.mnist import DIGITS, Size
 from dann.data.domain import Domain, Split
-from dann.data.readers.class_indices import class_indices
+from dann.data.readers.label_arrays import to_class_indices
+from dann.data.readers.svmlight import read_svmlight
 from dann.data.storage.download import Remote, download
-from dann.data.storage.folders import data_folder, found
-from dann.data.storage.image_splits import resized
+from dann.data.storage.folders import data_folder, find_dataset_folder
+from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
 
 LIBSVM = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass/"
@@ -42,7 +41,7 @@ def usps(*, size: Size = None) -> Domain:
     Args:
         size: H and W; 16 if not given.
     """
-    folder = found("usps") or data_folder() / "usps"
+    folder = find_dataset_folder("usps") or data_folder() / "usps"
     if (folder / "usps.h5").is_file():
         parts, origin = _read_h5(folder / "usps.h5"), "usps.h5"
     else:
@@ -50,11 +49,12 @@ def usps(*, size: Size = None) -> Domain:
         paths = download("usps", REMOTES, folder, f"{otherwise}has them")
         parts = [_read_libsvm(path, count) for path, count in zip(paths, COUNTS.values(), strict=True)]
         origin = "LIBSVM's usps.bz2 and usps.t.bz2"
-    train, test = (Split.of(resized(torch.from_numpy(x), size), torch.from_numpy(y)) for x, y in parts)
+    train, test = (Split.of(resize_images(torch.from_numpy(x), size), torch.from_numpy(y)) for x, y in parts)
     return Domain("usps", train, test, DIGITS, origin)
 
 
 def _read_h5(path: Path) -> list[Part]:
+    """Read the training and the test part from an HDF5 file."""
     try:
         import h5py
     except ImportError as error:
@@ -65,31 +65,30 @@ def _read_h5(path: Path) -> list[Part]:
             with h5py.File(path, "r") as file:
                 data, target = np.asarray(file[part]["data"]), np.asarray(file[part]["target"])
         except Exception as error:  # h5py raises all sorts of exceptions on damaged files
-            raise _damaged(path, error) from error
+            raise _damaged_error(path, error) from error
         if data.shape != (count, PIXELS) or data.dtype.kind != "f" or target.shape != (count,):
             raise BadInput(
                 f"{path}: {part} has data {data.dtype} {data.shape} and target {target.shape}, not the {count} images "
                 f"of {PIXELS} numbers of USPS: restore the file"
             )
-        parts.append((_grey(data.astype(np.float64) * 2 - 1, path), class_indices(target, path, 0, len(DIGITS))))
+        parts.append((_to_grey(data.astype(np.float64) * 2 - 1, path), to_class_indices(target, path, 0, len(DIGITS))))
     return parts
 
 
 def _read_libsvm(path: Path, count: int) -> Part:
-    """A line for each image: its label and 256 times ``index:value``, the indices from 1."""
-    try:
-        text = bz2.decompress(path.read_bytes()).decode("ascii")
-        lines = len(text.splitlines())
-        table = np.loadtxt(StringIO(text.replace(":", " ")), ndmin=2) if lines else np.empty((0, 0))
-    except (OSError, ValueError, EOFError) as error:
-        raise _damaged(path, error) from error
-    if table.shape != (count, 1 + 2 * PIXELS) or not (table[:, 1::2] == np.arange(1, PIXELS + 1)).all():
+    """Read a line for each image: its label and 256 times ``index:value``, the indices from 1.
+
+    With scikit-learn, for torchvision's USPS truncates the values, and the images would not be those of ``usps.h5``.
+    """
+    content = read_svmlight(path)
+    if content.matrix.nnz != count * PIXELS or len(content.labels) != count:
         raise BadInput(f"{path} does not hold the {count} images of {PIXELS} values of USPS: download it again")
-    return _grey(table[:, 2::2], path), class_indices(table[:, 0], path, 1, len(DIGITS)) - 1
+    values = content.to_dense(1, PIXELS).numpy()
+    return _to_grey(values, path), to_class_indices(content.labels, path, 1, len(DIGITS)) - 1
 
 
-def _grey(values: NDArray[Any], path: Path) -> NDArray[np.uint8]:
-    """Values in [−1, 1], shape ``(N, 256)``, as images, shape ``(N, 1, 16, 16)``."""
+def _to_grey(values: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    """Convert values in [−1, 1], shape ``(N, 256)``, to images, shape ``(N, 1, 16, 16)``."""
     if not (np.abs(values) <= 1 + 1e-6).all():
         raise BadInput(f"{path}: values are out of range or not numbers: restore the file")
     # Every value of USPS is a multiple of 0.001. Rounding to these first makes both files give the same bytes.
@@ -98,5 +97,5 @@ def _grey(values: NDArray[Any], path: Path) -> NDArray[np.uint8]:
     return grey.reshape(-1, 1, SIDE, SIDE)
 
 
-def _damaged(path: Path, error: Exception) -> BadInput:
+def _damaged_error(path: Path, error: Exception) -> BadInput:
     return BadInput(f"{path} is damaged ({' '.join(str(error).split())}): restore it or download it again")

@@ -1,4 +1,4 @@
-"""Whole splits, as a method may read them between steps."""
+"""Passes over whole splits, as a method may read them between steps."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from dann.data.domain import Split
-from dann.data.loading.reader import chunks
-from dann.data.transforms.transform import Transform
+from dann.data.loading.read_ahead import read_chunks
+from dann.data.transforms.input_transform import Transform
 
 
 class FullPass:
-    """What a method may read between steps: whole splits as the network sees them, without augmentation.
+    """Whole splits as the network sees them, without augmentation, for a method to read between steps.
 
     They come in an order drawn once, so that a part is a sample of the whole where files are sorted by class. There is
     no way to the target's labels, and none to its test examples.
@@ -32,22 +32,22 @@ class FullPass:
         device: torch.device,
     ) -> None:
         self._splits: Mapping[str, tuple[Split, Transform]] = {
-            "source": (_mixed(source), transforms[0]),
-            "held_out": (_mixed(held_out), transforms[0]),
-            "target": (_mixed(target), transforms[1]),
+            "source": (_shuffle(source), transforms[0]),
+            "held_out": (_shuffle(held_out), transforms[0]),
+            "target": (_shuffle(target), transforms[1]),
         }
         self.device = device
 
     def source(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs ``(C, ...)`` and class indices ``(C,)`` of the labelled training examples, some C at a time."""
+        """Inputs ``(C, ...)`` and class indices ``(C,)`` of the labelled training examples, C at a time."""
         return self._labelled("source")
 
     def held_out(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The same of the labelled source examples that are held out."""
+        """Inputs and class indices of the labelled source examples that are held out."""
         return self._labelled("held_out")
 
     def target(self) -> Iterator[Tensor]:
-        """Inputs ``(C, ...)`` of the target's training examples, some C at a time."""
+        """Inputs ``(C, ...)`` of the target's training examples, C at a time."""
         return self._inputs("target")
 
     def class_shares(self, num_classes: int) -> Tensor:
@@ -63,8 +63,8 @@ class FullPass:
 
     def _inputs(self, name: str) -> Iterator[Tensor]:
         split, transform = self._splits[name]
-        return (transform(x.to(self.device)) for x in chunks(split))
+        return (transform(x.to(self.device)) for x in read_chunks(split))
 
 
-def _mixed(split: Split) -> Split:
+def _shuffle(split: Split) -> Split:
     return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(0)))

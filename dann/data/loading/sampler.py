@@ -1,4 +1,4 @@
-"""Against class imbalance: orders of an epoch that repeat or leave out examples, weights, and synthetic examples."""
+"""Orders of an epoch; against class imbalance they repeat or leave out examples."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -29,12 +29,12 @@ class Order:
             self.length, self.draw = len(y), lambda generator: torch.randperm(len(y), generator=generator)
         elif resample == "under":
             self.length = len(places) * smallest
-            self.draw = lambda generator: _shuffled(torch.cat(_drawn(places, smallest, generator)), generator)
+            self.draw = lambda generator: _shuffle(torch.cat(_draw(places, smallest, generator)), generator)
         else:
             self.length = len(places) * largest
-            self.draw = lambda generator: _shuffled(torch.cat(_drawn(places, largest, generator)), generator)
+            self.draw = lambda generator: _shuffle(torch.cat(_draw(places, largest, generator)), generator)
             if resample == "balanced":
-                self.draw = lambda generator: _in_rounds(torch.stack(_drawn(places, largest, generator)), generator)
+                self.draw = lambda generator: _in_rounds(torch.stack(_draw(places, largest, generator)), generator)
         self.epoch = lru_cache(maxsize=2)(self._epoch)  # a pure function: the cache spares drawing it at each batch
 
     def _epoch(self, seed: int) -> Tensor:
@@ -54,8 +54,8 @@ class Order:
         return torch.cat(shown)
 
 
-def _drawn(places: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
-    """``count`` of each class: all of its examples as often as they go in, and a random part of them for the rest."""
+def _draw(places: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:
+    """Draw ``count`` of each class: all of its examples as often as they go in, and a random part for the rest."""
     drawn = []
     for rows in places:
         orders = [torch.randperm(len(rows), generator=generator) for _ in range(-(-count // len(rows)))]
@@ -63,11 +63,11 @@ def _drawn(places: list[Tensor], count: int, generator: torch.Generator) -> list
     return drawn
 
 
-def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
+def _shuffle(rows: Tensor, generator: torch.Generator) -> Tensor:
     return rows[torch.randperm(len(rows), generator=generator)]
 
 
 def _in_rounds(rows: Tensor, generator: torch.Generator) -> Tensor:
-    """Rows of shape ``(K, M)`` as M rounds of one a class, the classes in a random order in each."""
+    """Arrange rows of shape ``(K, M)`` in M rounds of one a class, the classes in a random order in each."""
     order = torch.rand(rows.shape[1], rows.shape[0], generator=generator).argsort(dim=1)
     return rows.T.gather(1, order).flatten()

@@ -1,4 +1,4 @@
-"""The stateless stream of batches: batch i is a pure function of the domains, the seed and i."""
+"""Stateless stream of batches: batch i is a pure function of the domains, the seed and i."""
 
 from copy import copy
 from functools import lru_cache
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from dann.data.domain import Split
-from dann.data.loading.reader import ReadAhead
+from dann.data.loading.read_ahead import ReadAhead
 from dann.data.loading.sampler import Order, Resample
-from dann.data.transforms.transform import Transform
+from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
 
-SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE = range(7)  # what a derived seed is for
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE = range(7)  # purposes of derived seeds
 
 
 class Batch(NamedTuple):
@@ -26,7 +26,7 @@ class Batch(NamedTuple):
         source_x: float inputs, shape ``(B, ...)``.
         source_y: class indices, shape ``(B,)``.
         target_x: float inputs, shape ``(M, ...)``; M is B unless ``data.target_batch_size`` says otherwise.
-        source_domain: which source each labelled example is of, shape ``(B,)``: 0 to S − 1, and S for a labelled
+        source_domain: the source of each labelled example, shape ``(B,)``: 0 to S − 1, and S for a labelled
             example of the target.
         source_weight: of each labelled example in the label loss, shape ``(B,)``; None if all weigh the same.
         target_view: another, differently augmented view of the same target examples, shape ``(M, ...)``; None if there
@@ -55,7 +55,7 @@ class Stream:
         target_batch_size: those of the target; None for as many.
         resample: how the source's order treats class imbalance.
         weights: of each class in the label loss, shape ``(K,)``.
-        view: makes the second view of the target's examples, if one is wanted.
+        view: the transform of the second view of the target's examples; None for no second view.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Stream:
         self.device = torch.device("cpu") if device is None else device
         self.orders = Order(source.y, resample), Order(torch.zeros(len(target), dtype=torch.int64))
         self.weights, self.view = weights, view
-        self.reader = ReadAhead((source.store, target.store), self._stored)
+        self.reader = ReadAhead((source.store, target.store), self._store_rows)
 
     def __getitem__(self, step: int) -> Batch:
         source_x, target_x = self.reader[step]
@@ -95,9 +95,9 @@ class Stream:
         )
 
     def read_here(self) -> "Stream":
-        """The same stream without reading ahead, for a look at single batches while this one goes on."""
+        """The same stream without reading ahead, to read single batches while this one goes on."""
         other = copy(self)
-        other.reader = ReadAhead((self.source.store, self.target.store), self._stored, ahead=False)
+        other.reader = ReadAhead((self.source.store, self.target.store), self._store_rows, ahead=False)
         return other
 
     def rows(self, side: int, first: int, count: int) -> Tensor:
@@ -107,18 +107,18 @@ class Stream:
     def _batch(self, side: int, step: int) -> Tensor:
         return self.rows(side, step * self.sizes[side], self.sizes[side])
 
-    def _stored(self, step: int) -> tuple[Tensor, Tensor]:
-        """The same as rows of the two stores."""
+    def _store_rows(self, step: int) -> tuple[Tensor, Tensor]:
+        """The examples of a batch as rows of the two stores."""
         return self.source.rows[self._batch(SOURCE, step)], self.target.rows[self._batch(TARGET, step)]
 
     def _inputs(self, x: Tensor, transform: Transform, purpose: int, step: int) -> Tensor:
         generator = torch.Generator()
         if transform.random:
             generator.manual_seed(derive(self.seed, AUGMENTATION, purpose, step))
-        return transform.augmented(x.to(self.device), generator)
+        return transform.augment(x.to(self.device), generator)
 
 
-@lru_cache(maxsize=256)  # an epoch's seed is asked for at each of its batches
+@lru_cache(maxsize=256)  # an epoch's seed is needed at each of its batches
 def derive(seed: int, *purpose: int) -> int:
     """A well-mixed 63-bit seed for one purpose, the same for the same arguments on every machine."""
     return int(np.random.SeedSequence([seed, *purpose]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,4 +1,4 @@
-"""Domains that lack something: examples of some classes, or parts of every example."""
+"""Degraded domains: fewer examples of some classes, or parts of every example left out."""
 
 import hashlib
 import math
@@ -11,15 +11,15 @@ from pydantic import Field
 from torch import Tensor
 
 from dann.data.domain import Domain, Split
-from dann.data.store import Held, Moved, Store, once
+from dann.data.store import MovedStores, Store, TensorStore, move_once
 from dann.errors import BadInput
 from dann.options import Section
 
-SEED = 2  # of what is left out, the same in every run; splits held out use 0 and 1
+SEED = 2  # of the examples and parts left out, the same in every run; splits held out use 0 and 1
 
 
 class Degradation(Section):
-    """What a domain is made to lack, to see what that costs and what remedies it.
+    """What a domain is made to lack, to measure the cost of that and of its remedies.
 
     Args:
         classes: the share of the labelled training examples of a class that is left, by its name; one stays at least.
@@ -35,32 +35,34 @@ class Degradation(Section):
     values: float = Field(0.0, ge=0, lt=1)
 
 
-def lacking(domain: Domain, lacks: Degradation | None) -> Domain:
-    """``domain``, whose test split is cut already, without what it is to lack.
+def degrade(domain: Domain, options: Degradation | None) -> Domain:
+    """Leave out of a domain, whose test split is cut already, what it is to lack.
 
     Raises:
         BadInput: it has no such class.
     """
-    if lacks is None:
+    if options is None:
         return domain
-    if unknown := [name for name in lacks.classes if name not in domain.classes]:
-        raise BadInput(f"data: {domain.name} has no class {unknown[0]!r}; it has {', '.join(domain.classes)}")
-    shares = {domain.classes.index(name): share for name, share in lacks.classes.items()}
-    if lacks.examples < 1:
-        shares = {label: lacks.examples * shares.get(label, 1.0) for label in torch.unique(domain.train.y).tolist()}
-    domain = replace(domain, train=_fewer(domain.train, shares))
-    if lacks.values == 0:
+    if unknown := [name for name in options.classes if name not in domain.classes]:
+        raise BadInput(
+            f"data: {domain.name} has no class {unknown[0]!r}; it has {', '.join(domain.classes)}: choose one"
+        )
+    shares = {domain.classes.index(name): share for name, share in options.classes.items()}
+    if options.examples < 1:
+        shares = {label: options.examples * shares.get(label, 1.0) for label in torch.unique(domain.train.y).tolist()}
+    domain = replace(domain, train=_thin_classes(domain.train, shares))
+    if options.values == 0:
         return domain
-    blanked = _blanked(domain.train.store, lacks.values)
+    blanked = _blank_values(domain.train.store, options.values)
     test = domain.test
     if test is not None:
         same = test.store is domain.train.store
-        test = replace(test, store=blanked if same else _blanked(test.store, lacks.values))
+        test = replace(test, store=blanked if same else _blank_values(test.store, options.values))
     return replace(domain, train=replace(domain.train, store=blanked), test=test)
 
 
-def _fewer(split: Split, shares: dict[int, float]) -> Split:
-    """A split with that share of the examples of some classes."""
+def _thin_classes(split: Split, shares: dict[int, float]) -> Split:
+    """Keep that share of the examples of some classes."""
     kept = torch.ones(len(split), dtype=torch.bool)
     generator = torch.Generator().manual_seed(SEED)
     for label, share in shares.items():
@@ -70,17 +72,17 @@ def _fewer(split: Split, shares: dict[int, float]) -> Split:
     return split.take(kept)
 
 
-def _blanked(store: Store, share: float) -> Store:
+def _blank_values(store: Store, share: float) -> Store:
     if len(store.shape) == 3:
-        return Holed(store, share)
+        return BlankedImages(store, share)
     x = store.read(torch.arange(len(store)))
     generator = torch.Generator().manual_seed(SEED)
-    return Held(x.masked_fill(torch.rand(x.shape, generator=generator) < share, math.nan))
+    return TensorStore(x.masked_fill(torch.rand(x.shape, generator=generator) < share, math.nan))
 
 
 @dataclass(frozen=True)
-class Holed:
-    """Images of a store, each with a black square at a place of its own; it is cut as they are read.
+class BlankedImages:
+    """Images of a store, each with a black square at a place of its own, which is blanked as they are read.
 
     Args:
         whole: the images, shape ``(C, H, W)`` each.
@@ -96,11 +98,13 @@ class Holed:
     def __post_init__(self) -> None:
         height, width = self.shape[1:]
         if not 1 <= self.side <= min(height, width):
-            raise BadInput(f"data: no square covers {self.share} of {height} × {width} pixels: change lacks.values")
+            raise BadInput(
+                f"data: no square covers {self.share} of {height} × {width} pixels: change `values` of the degradation"
+            )
 
     @property
     def side(self) -> int:
-        """Of the square, in pixels."""
+        """Side of the square, in pixels."""
         height, width = self.shape[1:]
         return round(math.sqrt(self.share * height * width))
 
@@ -119,8 +123,8 @@ class Holed:
         x = self.whole.read(rows)
         return x.masked_fill(self._holes(rows).to(x.device), 0)
 
-    def to(self, device: torch.device, moved: Moved) -> "Holed":
-        return Holed(once(self.whole, device, moved), self.share)
+    def to(self, device: torch.device, moved: MovedStores) -> "BlankedImages":
+        return BlankedImages(move_once(self.whole, device, moved), self.share)
 
     def checksum(self) -> str:
         return hashlib.sha256(f"{self.whole.checksum()} {self.share}".encode()).hexdigest()
@@ -133,7 +137,7 @@ class Holed:
         return (drawn * torch.tensor([height - self.side + 1, width - self.side + 1])).long()
 
     def _holes(self, rows: Tensor) -> Tensor:
-        """Where the squares are, shape ``(N, 1, H, W)``."""
+        """A mask of the squares, shape ``(N, 1, H, W)``."""
         height, width = self.shape[1:]
         side = self.side
         top, left = self._corners[rows.cpu()].unbind(1)

@@ -1,4 +1,4 @@
-"""Vectors with missing values (NaN): refused, left out, or filled in."""
+"""Imputation: vectors with missing values (NaN) are refused, left out, or filled in."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,7 +21,7 @@ class Imputer:
     Args:
         how: ``knn`` takes the mean over the 5 nearest in the features that both have.
         fitted: scikit-learn's imputer.
-        rows: fitted on them, it is the same again: for ``knn`` all examples, else one of means or medians, ``(n, D)``.
+        rows: examples to fit it on again: for ``knn`` all of them, else one of means or medians, shape ``(n, D)``.
     """
 
     how: Filled
@@ -34,7 +34,7 @@ class Imputer:
 
     @classmethod
     def fit(cls, how: Filled, train: Tensor, unlabelled: Tensor) -> "Imputer":
-        """The imputer of the labelled training examples of the source and the unlabelled ones of the target.
+        """Fit on the labelled training examples of the source and the unlabelled ones of the target.
 
         Nothing that is held out, for validation or for a test, may be among them.
 
@@ -61,10 +61,10 @@ class Imputer:
         return cls(how, fitted, both if how == "knn" else torch.from_numpy(fitted.statistics_)[None])
 
     def apply(self, x: Tensor) -> Tensor:
-        """``x`` with its missing values filled in; all others keep their bits."""
+        """Fill in the missing values of ``x``; all others keep their bits."""
         if x.shape[1:] != (self.features,):
             raise ValueError(f"vectors of shape {tuple(x.shape)} for an imputer of {self.features} features")
-        gaps = ~complete(x)
+        gaps = ~is_complete(x)
         if not bool(gaps.any()):
             return x
         filled = torch.from_numpy(self.fitted.transform(x[gaps].double().cpu().numpy())).to(x)
@@ -73,21 +73,21 @@ class Imputer:
         return whole
 
 
-def complete(x: Tensor) -> Tensor:
-    """Which examples have no missing value: a mask, shape ``(N,)``."""
+def is_complete(x: Tensor) -> Tensor:
+    """Whether each example has no missing value, shape ``(N,)``."""
     return ~x.flatten(1).isnan().any(dim=1)
 
 
 def check_complete(x: Tensor, where: str, remedy: str = REMEDY) -> None:
-    """Refuse missing values.
+    """Raise if ``x`` has missing values.
 
     Args:
-        where: what ``x`` is, for the message.
-        remedy: ends it.
+        where: the name of ``x`` in the message.
+        remedy: the end of the message.
 
     Raises:
         BadInput: counts the examples that have some and names the options.
     """
-    affected = int((~complete(x)).sum())
+    affected = int((~is_complete(x)).sum())
     if affected:
         raise BadInput(f"{where}: {affected} of {len(x)} examples have missing values (NaN): {remedy}")

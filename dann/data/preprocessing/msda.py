@@ -8,8 +8,8 @@ from dann.errors import BadInput
 RIDGE = 1e-5  # of the paper's own code and of its translation by the authors of DANN; the bias has none
 
 
-def msda(x: Tensor, *, layers: int, corruption: float) -> list[Tensor]:
-    """The layers' mappings W, each of which best restores its input from copies of which a part is set to zero.
+def fit_msda(x: Tensor, *, layers: int, corruption: float) -> list[Tensor]:
+    """Fit the layers' mappings W, each of which best restores its input from copies of which a part is set to zero.
 
     Per layer, with inputs x̄ = [x, 1], scatter S = Σ x̄ x̄ᵀ, and q the probability that an entry survives (1 for the
     bias), W = E[P] (E[Q] + ridge)⁻¹ with E[P]ᵢⱼ = Sᵢⱼ qⱼ, E[Q]ᵢⱼ = Sᵢⱼ qᵢ qⱼ for i ≠ j and E[Q]ᵢᵢ = Sᵢᵢ qᵢ; the next

@@ -1,4 +1,4 @@
-"""Against class imbalance: weights of the classes, and synthetic examples."""
+"""Remedies against class imbalance: weights of the classes, and synthetic examples."""
 
 from typing import Literal
 
@@ -12,24 +12,24 @@ from dann.errors import BadInput
 ClassWeights = Literal["none", "inverse", "effective"]
 
 
-def class_weights(tallied: list[int], how: ClassWeights, beta: float) -> Tensor | None:
+def class_weights(counts: list[int], how: ClassWeights, beta: float) -> Tensor | None:
     """The weight of each class in the label loss, their mean over the examples being 1; None without weights.
 
     Args:
-        tallied: the number of examples of each class, none 0.
+        counts: the number of examples of each class, none 0.
         how: ``inverse``: 1 / n; ``effective``: (1 − β) / (1 − βⁿ), one over the effective number of examples
             (Cui et al. 2019, equation 2).
         beta: β, in [0, 1).
     """
     if how == "none":
         return None
-    n = torch.tensor(tallied, dtype=torch.float64)
+    n = torch.tensor(counts, dtype=torch.float64)
     weights = 1 / n if how == "inverse" else (1 - beta) / (1 - beta**n)
     return (weights * n.sum() / (weights * n).sum()).float()
 
 
-def smote(split: Split) -> Split:
-    """``split`` with synthetic vectors, so that each class has as many examples as the largest (Chawla et al. 2002).
+def apply_smote(split: Split) -> Split:
+    """Add synthetic vectors until each class has as many examples as the largest (SMOTE; Chawla et al. 2002).
 
     Raises:
         BadInput: the examples are no vectors, a class is too small, or imbalanced-learn is not installed.
@@ -43,9 +43,9 @@ def smote(split: Split) -> Split:
     smallest = int(torch.bincount(split.y)[torch.unique(split.y)].min())
     if smallest < 2:
         raise BadInput("data.resample: smote needs two examples of each class: choose over or balanced")
-    made = SMOTE(random_state=0, k_neighbors=min(5, smallest - 1))
-    x, y = made.fit_resample(split.x.numpy(), split.y.numpy())
-    # SMOTE keeps the given examples first; a synthetic one is counted to the first domain.
+    sampler = SMOTE(random_state=0, k_neighbors=min(5, smallest - 1))
+    x, y = sampler.fit_resample(split.x.numpy(), split.y.numpy())
+    # SMOTE puts the synthetic examples last; they are counted to the first domain.
     more = torch.zeros(len(y) - len(split), dtype=torch.int64)
     full = Split.of(torch.from_numpy(np.asarray(x, np.float32)), torch.from_numpy(np.asarray(y, np.int64)))
     return Split(full.store, full.rows, full.y, torch.cat([split.domain, more]))

@@ -15,7 +15,7 @@ KEYS = ("x", "y", "x_test", "y_test", "classes")
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
-    """The arrays of a file by their keys; one that holds a single array without a name gives it as ``x``.
+    """Read the arrays of a file by their keys; a single array without a name has the key ``x``.
 
     Raises:
         BadInput: the file is damaged, of another kind or holds Python objects, or a key is unknown or ``x`` missing.
@@ -36,7 +36,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
 
 
 def read_array(path: Path) -> Any:
-    """The one array of a .npy, .pt or .pth file."""
+    """Read the one array of a .npy, .pt or .pth file."""
     content = read_arrays(path)
     if len(content) > 1 or path.suffix == ".npz":
         raise BadInput(f"{path}: give labels as one array without a key, such as a .npy file")
@@ -49,22 +49,22 @@ def _read_numpy(path: Path) -> Any:
             loaded = np.load(file, allow_pickle=False)
             return {key: loaded[key] for key in loaded.files} if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
     except (OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable_error(path, error) from error
     except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable_error(path, error) from error
 
 
 def _read_torch(path: Path) -> Any:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises what its bytes happen to mean
-        raise _unreadable(path, error) from error
+        raise _unreadable_error(path, error) from error
     if not isinstance(content, dict | torch.Tensor):
         raise BadInput(f"{path} holds a {type(content).__name__}: save a tensor, or a dict of {', '.join(KEYS)}")
     return content
 
 
-def _unreadable(path: Path, error: Exception) -> BadInput:
+def _unreadable_error(path: Path, error: Exception) -> BadInput:
     reason = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, pickle.UnpicklingError) or "pickle" in reason:
         return BadInput(f"{path}: holds Python objects, which could run code, or is damaged: save plain arrays")

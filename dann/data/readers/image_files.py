@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from dann.data.store import Moved
+from dann.data.store import MovedStores
 from dann.errors import BadInput
 
 Pixels = NDArray[np.uint8]
@@ -20,7 +20,7 @@ Fit = Literal["squash", "crop"]
 OnBad = Literal["error", "skip"]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".tif", ".tiff"}
 Box = tuple[int, int, int, int]
-ABSENT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}  # of a file itself
+FILE_ERRORS = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}  # of a file itself
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ImageFiles:
 
     def pixels(self, row: int) -> Pixels:
         """One image, shape ``(size, size, 3)``."""
-        return decoded(self.paths[row], self.size, self.fit, self.boxes[row] if self.boxes else None)
+        return decode_image(self.paths[row], self.size, self.fit, self.boxes[row] if self.boxes else None)
 
     def read(self, rows: Tensor) -> Tensor:
         images = np.empty((len(rows), self.size, self.size, 3), np.uint8)
@@ -59,15 +59,15 @@ class ImageFiles:
             images[place] = self.pixels(row)
         return torch.from_numpy(images).permute(0, 3, 1, 2)
 
-    def to(self, device: torch.device, moved: Moved) -> "ImageFiles":
+    def to(self, device: torch.device, moved: MovedStores) -> "ImageFiles":
         return self
 
     def checksum(self) -> str:
         return self.known
 
 
-def decoded(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pixels:
-    """An image file as RGB, shape ``(size, size, 3)``, resized bilinearly with antialiasing.
+def decode_image(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pixels:
+    """Decode an image file as RGB, shape ``(size, size, 3)``, resized bilinearly with antialiasing.
 
     Raises:
         BadInput: the file is missing, damaged, or no image.
@@ -81,40 +81,40 @@ def decoded(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pixels:
             colour = image.convert("RGB")
             area = box or (0, 0, *colour.size)
             if fit == "crop":
-                area = _middle(area)
+                area = _centre_square(area)
             return np.asarray(colour.resize((size, size), Image.Resampling.BILINEAR, area))
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise all sorts of exceptions on damaged files
-        if isinstance(error, OSError) and error.errno is not None and error.errno not in ABSENT:
-            raise  # too many open files, a failing disk: no fault of the file's
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in FILE_ERRORS:
+            raise  # too many open files, a failing disk: not the file's fault
         raise BadInput(
             f"{path}: not a readable image ({' '.join(str(error).split())}): restore or remove it"
         ) from error
 
 
-def _middle(area: Box) -> Box:
+def _centre_square(area: Box) -> Box:
     left, top, right, bottom = area
     side = min(right - left, bottom - top)
     left, top = left + (right - left - side) // 2, top + (bottom - top - side) // 2
     return left, top, left + side, top + side
 
 
-def class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
-    """The images under ``root/<class>/``, their labels, and the classes in the order of their names.
+def list_class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
+    """List the images under ``root/<class>/``, their labels, and the classes in the order of their names.
 
     Raises:
         BadInput: there are no class folders, or one holds no image.
     """
     if not root.is_dir():
-        raise BadInput(f"{root}: no such folder")
+        raise BadInput(f"{root}: no such folder: correct the path")
     classes = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not classes:
-        raise BadInput(f"{root}: no class folders there; it should hold one folder of images for each class")
+        raise BadInput(f"{root}: no class folders there: put one folder of images for each class into it")
     paths: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        images = image_files(root / name)
+        images = list_image_files(root / name)
         if not images:
             raise BadInput(f"{root / name}: a class folder without images: fill or remove it")
         paths += images
@@ -122,8 +122,8 @@ def class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
     return paths, labels, tuple(classes)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The image files anywhere under ``folder``, by suffix, in the order of their names; nothing hidden.
+def list_image_files(folder: Path) -> list[Path]:
+    """List the image files anywhere under ``folder``, by suffix, in the order of their names; nothing hidden.
 
     Raises:
         BadInput: a folder in it cannot be read.
@@ -132,9 +132,9 @@ def image_files(folder: Path) -> list[Path]:
     def unreadable(error: OSError) -> None:
         raise BadInput(f"{error.filename}: cannot be read ({error.strerror}): make it readable or remove it") from error
 
-    found: list[Path] = []
+    paths: list[Path] = []
     for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         visible = [Path(place, name) for name in files if not name.startswith(".")]
-        found += [path for path in visible if path.suffix.lower() in SUFFIXES]
-    return sorted(found)
+        paths += [path for path in visible if path.suffix.lower() in SUFFIXES]
+    return sorted(paths)

@@ -1,4 +1,4 @@
-"""Lists of image files: a path and a label on each line, as VisDA-2017 and DomainNet are published with."""
+"""Reader of lists of image files, a path and a label on each line, as of VisDA-2017 and DomainNet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedImage:
     """One line of a list: its number, the path as written, the file, and the label."""
 
     number: int
@@ -21,7 +21,7 @@ class Listed:
 
 
 def read_text(file: Path) -> str:
-    """The text of a UTF-8 file, with or without a byte order mark.
+    """Read a UTF-8 file, with or without a byte order mark.
 
     Raises:
         BadInput: it cannot be read or is not UTF-8.
@@ -39,8 +39,8 @@ def read_text(file: Path) -> str:
     return text
 
 
-def read_list(file: Path, base: Path, classes: int) -> list[Listed]:
-    """The lines ``path label`` of ``file``; paths from ``base``, labels 0 to ``classes`` − 1.
+def read_list(file: Path, base: Path, classes: int) -> list[ListedImage]:
+    """Read the lines ``path label`` of ``file``; paths from ``base``, labels 0 to ``classes`` − 1.
 
     Raises:
         BadInput: a line is malformed or its label out of range, or there is none; names file and line.
@@ -56,14 +56,16 @@ def read_list(file: Path, base: Path, classes: int) -> list[Listed]:
             raise BadInput(
                 f"{file}, line {number}: label {label[0]} is not one of 0 to {classes - 1}: restore the file"
             )
-        listed.append(Listed(number, name, base / name, int(label[0])))
+        listed.append(ListedImage(number, name, base / name, int(label[0])))
     if not listed:
         raise BadInput(f"{file}: names no images: restore the file")
     return listed
 
 
-def present(file: Path, listed: Sequence[Listed], on_bad: OnBad) -> tuple[list[Listed], tuple[str, ...]]:
-    """The lines whose files are there, and the names on the others.
+def keep_existing(
+    file: Path, listed: Sequence[ListedImage], on_bad: OnBad
+) -> tuple[list[ListedImage], tuple[str, ...]]:
+    """Divide lines into those whose files exist and the names on the others.
 
     Raises:
         BadInput: a file is not there and ``on_bad`` is ``error``; names the lines.

@@ -1,4 +1,4 @@
-"""CSV files of examples and their labels, as spreadsheets and scripts write them."""
+"""Reader of CSV files of examples and their labels, as spreadsheets and scripts write them."""
 
 import math
 from csv import Error as CsvError
@@ -26,10 +26,10 @@ class Row:
 
 
 def read_rows(file: Path, examples: tuple[str, ...] = PATHS, labelled: bool = True) -> list[Row]:
-    """The rows of a CSV file.
+    """Read the rows of a CSV file.
 
     Args:
-        examples: what the column of the examples may be called.
+        examples: possible names of the column of the examples.
         labelled: whether there must be a column of labels.
 
     Raises:
@@ -85,7 +85,7 @@ def _row(file: Path, number: int, fields: list[str], columns: list[str], example
 
 
 def _is_missing(label: str) -> bool:
-    """Whether a label says that there is none: empty, −1 in any spelling, or what tables write for a gap."""
+    """Whether a label means that there is none: empty, −1 in any spelling, or a table's mark of a gap."""
     try:
         return float(label) == -1 or math.isnan(float(label))
     except ValueError:

@@ -1,4 +1,4 @@
-"""svmlight files, the sparse text of ``label index:value …`` lines."""
+"""Reader of svmlight files, the sparse text of ``label index:value …`` lines, plain or compressed."""
 
 import os
 import zlib
@@ -15,7 +15,7 @@ from dann.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Sparse:
+class SparseVectors:
     """The content of an svmlight file.
 
     Args:
@@ -28,23 +28,23 @@ class Sparse:
     labels: NDArray[np.float64]
 
     @property
-    def zero(self) -> bool:
+    def has_index_zero(self) -> bool:
         """Whether the index 0 occurs, so that the features are counted from 0."""
         return bool((self.matrix.indices == 0).any())
 
     @property
-    def largest(self) -> int:
+    def largest_index(self) -> int:
         """The largest index, −1 if there is none."""
         return int(self.matrix.indices.max(initial=-1))
 
-    def dense(self, first: int, features: int) -> Tensor:
-        """float32 vectors, shape ``(N, features)``, whose first column has the index ``first`` in the file.
+    def to_dense(self, first: int, features: int) -> Tensor:
+        """Convert to float32 vectors, shape ``(N, features)``, whose first column has the index ``first`` in the file.
 
         Raises:
             BadInput: an index lies outside, the vectors would fill the machine's memory, or a value is infinite.
         """
-        if (self.zero and first == 1) or self.largest >= first + features:
-            wrong = 0 if self.zero and first == 1 else self.largest
+        if (self.has_index_zero and first == 1) or self.largest_index >= first + features:
+            wrong = 0 if self.has_index_zero and first == 1 else self.largest_index
             raise BadInput(
                 f"{self.path}: feature {wrong} is not one of {first} to {first + features - 1}: correct the file"
             )
@@ -62,8 +62,8 @@ class Sparse:
         return torch.from_numpy(matrix.toarray())
 
 
-def read_svmlight(path: Path) -> Sparse:
-    """The content of an svmlight file.
+def read_svmlight(path: Path) -> SparseVectors:
+    """Read an svmlight file with scikit-learn.
 
     Raises:
         BadInput: it is missing, empty or damaged, or a label is neither an integer nor NaN.
@@ -80,4 +80,4 @@ def read_svmlight(path: Path) -> Sparse:
     wrong = ~np.isnan(labels) & ((labels != np.floor(labels)) | np.isinf(labels))
     if wrong.any():
         raise BadInput(f"{path}: the label {labels[wrong][0]:g} is not an integer: correct the file")
-    return Sparse(path, matrix, labels)
+    return SparseVectors(path, matrix, labels)

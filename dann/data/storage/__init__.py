@@ -1,1 +1,1 @@
-"""Where data lie on disk: folders, downloads, archives, the cache of decoded images."""
+"""Storage on disk: folders, downloads, archives, the cache of decoded images."""

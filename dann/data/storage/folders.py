@@ -1,4 +1,4 @@
-"""Where data sets and what is made of them lie on disk."""
+"""Folders of data sets and of the cache, and paths that users give."""
 
 import os
 import re
@@ -17,7 +17,7 @@ def data_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """The folder that ``DANN_CACHE`` names, else ``~/.cache/dann/made``: what can be made again at any time."""
+    """The folder of files that can be made again: ``DANN_CACHE`` names it, else ``~/.cache/dann/made``."""
     named = os.environ.get("DANN_CACHE")
     return Path(named).expanduser() if named else Path.home() / ".cache" / "dann" / "made"
 
@@ -34,8 +34,8 @@ def memory_budget() -> int:
     return int(min(budget, 2**30) * 2**30)
 
 
-def found(name: str) -> Path | None:
-    """The folder of a data set: ``name``, else the first called so with a number, as ``pacs128`` for ``pacs``."""
+def find_dataset_folder(name: str) -> Path | None:
+    """Find the folder of a data set: ``name``, else the first called so with a number, as ``pacs128`` for ``pacs``."""
     folder = data_folder()
     if (folder / name).is_dir():
         return folder / name
@@ -45,6 +45,23 @@ def found(name: str) -> Path | None:
     )
 
 
-def absent(name: str, otherwise: str) -> BadInput:
-    """The error that a data set without a scriptable public source is not there; ``otherwise`` says how to get it."""
+def missing_data_error(name: str, otherwise: str) -> BadInput:
+    """The error for a data set without a scriptable public source; ``otherwise`` is how to get it."""
     return BadInput(f"data set {name} is not in {data_folder()}: {otherwise}")
+
+
+def resolve_user_path(path: str) -> Path:
+    """Find the file or folder that ``path`` names: from the working directory, else from the data folder.
+
+    Raises:
+        BadInput: it is in neither, or empty; names both places.
+    """
+    if not path.strip():
+        raise BadInput("path is empty: name a file or folder")
+    wanted = Path(path).expanduser()
+    places = [Path.cwd() / wanted]
+    if not places[0].exists() and not wanted.is_absolute():
+        places.append(data_folder() / wanted)
+    if places[-1].exists():
+        return places[-1]
+    raise BadInput(f"{path} is not there: looked for {' and '.join(map(str, places))}: correct the path")

@@ -1,4 +1,4 @@
-"""The cache of decoded images: one memory-mapped uint8 file per content and size.
+"""Cache of decoded images: one memory-mapped uint8 file per content and size.
 
 An index file, named by the paths, sizes and times of the image files, leads to the decoded file, named by their
 content. So a second start only looks at the files, files that were moved or touched are read but not decoded again,
@@ -12,60 +12,63 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dann.data.readers.image_files import ABSENT, ImageFiles
+from dann.data.readers.image_files import FILE_ERRORS, ImageFiles
 from dann.data.storage.folders import cache_folder, memory_budget
-from dann.data.store import Held, Store
+from dann.data.store import Store, TensorStore
 from dann.errors import BadInput
-from dann.files import locked, write_whole
+from dann.files import hold_lock, write_whole
 
 VERSION = 1  # of decoding: to be raised when the same files give other pixels
 READ_AHEAD = 256  # images that are decoded while one is written
 
 
-def examined(files: ImageFiles) -> tuple[Store, dict[int, str]]:
-    """The readable images of ``files``, and what is wrong with the others by their row.
+def load_images(files: ImageFiles) -> tuple[Store, dict[int, str]]:
+    """Load the readable images of ``files``, and the faults of the others by their row.
 
     They are decoded into the cache once or, if that would be larger than the memory budget, only tried once.
     """
     folder = cache_folder() / "images"
     folder.mkdir(parents=True, exist_ok=True)
     streamed = len(files) * 3 * files.size**2 > memory_budget()
-    index = folder / f"{_look(files)}{'-streamed' if streamed else ''}.json"
-    with locked(index.with_suffix(".lock")):
+    index = folder / f"{_name_of_state(files)}{'-streamed' if streamed else ''}.json"
+    with hold_lock(index.with_suffix(".lock")):
         entry = _read_index(index)
         if entry is None or not (streamed or _is_whole(folder / entry["file"], entry["count"], files.size)):
             entry = _build(files, folder, streamed)
             write_whole(index, json.dumps(entry).encode())
-    bad = {int(row): f"{files.paths[int(row)]}{what}" for row, what in entry["bad"].items()}
+    bad = {int(row): f"{files.paths[int(row)]}{fault}" for row, fault in entry["bad"].items()}
     if streamed:
-        good = [row for row in range(len(files)) if row not in bad]
-        boxes = tuple(files.boxes[row] for row in good) if files.boxes else None
-        kept = replace(files, paths=tuple(files.paths[row] for row in good), boxes=boxes, known=entry["content"])
-        return kept, bad
-    images = np.load(folder / entry["file"], mmap_mode="c") if entry["count"] else _blank(files)
-    return Held(torch.from_numpy(images).permute(0, 3, 1, 2), entry["content"]), bad
+        return _leave_out(files, set(bad), entry["content"]), bad
+    images = np.load(folder / entry["file"], mmap_mode="c")
+    return TensorStore(torch.from_numpy(images).permute(0, 3, 1, 2), entry["content"]), bad
 
 
-def _look(files: ImageFiles) -> str:
-    """A name for the files as they look from outside: their paths, sizes in bytes and times of change."""
+def _leave_out(files: ImageFiles, bad: set[int], content: str) -> ImageFiles:
+    good = [row for row in range(len(files)) if row not in bad]
+    boxes = tuple(files.boxes[row] for row in good) if files.boxes else None
+    return replace(files, paths=tuple(files.paths[row] for row in good), boxes=boxes, known=content)
+
+
+def _name_of_state(files: ImageFiles) -> str:
+    """A name for the state of the files: their paths, sizes in bytes and times of change."""
     digest = hashlib.sha256(f"{VERSION} {files.size} {files.fit} {files.boxes}".encode())
     for path in files.paths:
         try:
             state = os.stat(path)
             digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns}".encode())
-        except OSError as error:  # to be told of when it is decoded
+        except OSError as error:  # reported when it is decoded
             digest.update(f"\n{path} {error.errno}".encode())
     return digest.hexdigest()[:32]
 
 
 def _build(files: ImageFiles, folder: Path, streamed: bool) -> dict[str, Any]:
-    """Read all files; decode them unless the same content has been; the index entry."""
+    """Read all files, decode them unless the same content has been, and return the index entry."""
     content = hashlib.sha256(f"{VERSION} {files.size} {files.fit} {files.boxes}".encode())
     with ThreadPoolExecutor() as pool:
         for digest in pool.map(_digest, files.paths):
@@ -84,20 +87,20 @@ def _digest(path: Path) -> bytes:
     try:
         return hashlib.sha256(path.read_bytes()).digest()
     except OSError as error:
-        if error.errno not in ABSENT:
+        if error.errno not in FILE_ERRORS:
             raise
         return str(error.errno).encode()
 
 
 def _decode(files: ImageFiles, path: Path, streamed: bool) -> dict[str, Any]:
-    """Decode all files into ``path``, which appears when it is whole; what is wrong with those that cannot be."""
+    """Decode all files into ``path``, which appears when it is whole; return their count and the others' faults."""
     bad: dict[str, str] = {}
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     count = 0
     try:
         with unfinished.open("wb") as out:
             _write_header(out, len(files), files.size)
-            for row, image in enumerate(_decoded_in_order(files)):
+            for row, image in enumerate(_decode_in_order(files)):
                 if isinstance(image, BadInput):
                     bad[str(row)] = str(image).removeprefix(str(files.paths[row]))
                     continue
@@ -114,7 +117,7 @@ def _decode(files: ImageFiles, path: Path, streamed: bool) -> dict[str, Any]:
     return {"count": count, "bad": bad}
 
 
-def _decoded_in_order(files: ImageFiles) -> Iterator[NDArray[np.uint8] | BadInput]:
+def _decode_in_order(files: ImageFiles) -> Iterator[NDArray[np.uint8] | BadInput]:
     def attempt(row: int) -> NDArray[np.uint8] | BadInput:
         try:
             return np.ascontiguousarray(files.pixels(row))
@@ -126,16 +129,19 @@ def _decoded_in_order(files: ImageFiles) -> Iterator[NDArray[np.uint8] | BadInpu
             yield from pool.map(attempt, range(first, min(first + READ_AHEAD, len(files))))
 
 
-def _write_header(out: Any, count: int, size: int) -> None:
-    """The head of an .npy file of uint8, shape ``(count, size, size, 3)``; its length does not depend on count."""
-    shape = f"({count}, {size}, {size}, 3)"
-    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+def _write_header(out: BinaryIO, count: int, size: int) -> None:
+    """Write the head of an .npy file of uint8, shape ``(count, size, size, 3)``; NumPy leaves room for any count."""
     out.seek(0)
-    out.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode())
+    head = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+    np.lib.format.write_array_header_1_0(out, head)
 
 
 def _is_whole(path: Path, count: int, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == 128 + count * size * size * 3
+    try:
+        shape: tuple[int, ...] = np.load(path, mmap_mode="r").shape  # fails on a file that is too short
+    except (OSError, ValueError):
+        return False
+    return shape == (count, size, size, 3)
 
 
 def _read_index(path: Path) -> dict[str, Any] | None:
@@ -144,7 +150,3 @@ def _read_index(path: Path) -> dict[str, Any] | None:
         return entry if {"content", "file", "count", "bad"} <= set(entry) else None
     except (OSError, ValueError):
         return None
-
-
-def _blank(files: ImageFiles) -> NDArray[np.uint8]:
-    return np.empty((0, files.size, files.size, 3), np.uint8)

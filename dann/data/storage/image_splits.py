@@ -1,4 +1,4 @@
-"""Image files → splits, decoded once into the cache or, where that would be too large, as they are read."""
+"""Splits of image files, decoded once into the cache or, where that would be too large, as they are read."""
 
 import os
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from dann.data.domain import Split
 from dann.data.readers.image_files import Box, Fit, ImageFiles, OnBad
-from dann.data.storage.image_cache import examined
+from dann.data.storage.image_cache import load_images
 from dann.errors import BadInput
 
 
-def image_split(
+def load_image_split(
     paths: Sequence[Path],
     labels: Sequence[int],
     *,
@@ -24,15 +24,15 @@ def image_split(
     on_bad: OnBad = "error",
     boxes: Sequence[Box] | None = None,
 ) -> tuple[Split, tuple[str, ...]]:
-    """The images in ``paths`` with their labels, and the names, relative to ``root``, of those that were skipped.
+    """Load the images in ``paths`` with their labels, and list those skipped by their names relative to ``root``.
 
     Raises:
         BadInput: a file is unreadable and ``on_bad`` is ``error``; there are no files, or none is readable.
     """
     if not paths:
-        raise BadInput(f"{root}: no images there")
+        raise BadInput(f"{root}: no images there: add some")
     files = ImageFiles(tuple(paths), size, fit, tuple(boxes) if boxes is not None else None)
-    store, bad = examined(files)
+    store, bad = load_images(files)
     if bad and on_bad == "error":
         more = f" and {len(bad) - 1} more files" if len(bad) > 1 else ""
         raise BadInput(f"{bad[min(bad)]}{more}, or set on_bad: skip")
@@ -43,8 +43,8 @@ def image_split(
     return split, tuple(os.path.relpath(paths[row], root) for row in sorted(bad))
 
 
-def resized(x: Tensor, size: int | None) -> Tensor:
-    """uint8 images ``(N, C, H, W)`` as ``(N, C, size, size)``, bilinear with antialiasing; as they are for None."""
+def resize_images(x: Tensor, size: int | None) -> Tensor:
+    """Resize uint8 images ``(N, C, H, W)`` to ``(N, C, size, size)``, bilinear with antialiasing; not for None."""
     if size is None or tuple(x.shape[2:]) == (size, size):
         return x
     parts = [F.interpolate(part, size=(size, size), mode="bilinear", antialias=True) for part in torch.split(x, 10_000)]

@@ -1,4 +1,7 @@
-"""Crops, flips and shifts of whole batches of images on their device; each example has its own draw."""
+"""Crops, flips and shifts of whole batches of images on their device; each example has its own draw.
+
+torchvision draws one box, flip or shift for a whole batch, from the global generator; so they are drawn here.
+"""
 
 import math
 from collections.abc import Iterator
@@ -6,7 +9,6 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dann.errors import BadInput
 
@@ -14,8 +16,8 @@ TRIES = 10  # boxes drawn for an example before its fallback, as in torchvision
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """No threads within an operation: on one image they gain nothing, and wait for long where other work runs."""
+def use_one_thread() -> Iterator[None]:
+    """Run operations on one thread: on one image more gain nothing, and they wait for long where other work runs."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -24,7 +26,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def cropped(
+def crop_random(
     x: Tensor,
     side: int,
     generator: torch.Generator,
@@ -32,7 +34,7 @@ def cropped(
     scale: tuple[float, float] | None,
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Tensor:
-    """The random training crop of each image of a batch, ``side`` × ``side``.
+    """Cut a random square of ``side`` pixels out of each image of a batch.
 
     With ``scale`` it is the random resized crop of Szegedy et al. 2015 as torchvision draws it: a box whose share of
     the image's area is uniform and whose ratio is log-uniform, resized with antialiased bilinear weights.
@@ -51,15 +53,15 @@ def cropped(
     if scale is None:
         _check_fits(side, height, width)
         sides = torch.full((count,), side)
-        boxes = _placed(sides, sides, height, width, generator)
+        boxes = _place_boxes(sides, sides, height, width, generator)
     else:
-        boxes, found = drawn_boxes(count, height, width, generator, share=scale, ratio=ratio)
-        boxes = torch.where(found[:, None], boxes, torch.tensor(_centre_box(height, width, ratio)))
-    return _cut(x, boxes, side) if scale is None or x.device.type == "cpu" else _resampled(x, boxes, side)
+        boxes, fits = draw_boxes(count, height, width, generator, share=scale, ratio=ratio)
+        boxes = torch.where(fits[:, None], boxes, torch.tensor(_centre_box(height, width, ratio)))
+    return _cut(x, boxes, side)
 
 
-def centre_cropped(x: Tensor, side: int) -> Tensor:
-    """The middle ``side`` × ``side`` of each image, as torchvision's CenterCrop places it; a view.
+def crop_centre(x: Tensor, side: int) -> Tensor:
+    """Cut out the middle ``side`` × ``side`` of each image, as torchvision's CenterCrop places it; a view.
 
     Args:
         x: images, shape ``(N, C, H, W)``, any type.
@@ -73,8 +75,8 @@ def centre_cropped(x: Tensor, side: int) -> Tensor:
     return x[:, :, top : top + side, left : left + side]
 
 
-def flipped(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Each image of a batch mirrored left to right with ``probability``.
+def flip_random(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Mirror each image of a batch left to right with ``probability``.
 
     Args:
         x: images, shape ``(N, C, H, W)``, any type.
@@ -86,8 +88,8 @@ def flipped(x: Tensor, probability: float, generator: torch.Generator) -> Tensor
     return result
 
 
-def shifted(x: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
-    """Each image of a batch moved by its own offset of up to ``pixels`` down and across, its edge repeated.
+def shift_random(x: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
+    """Move each image of a batch by its own offset of up to ``pixels`` down and across, and repeat its edge.
 
     Args:
         x: images, shape ``(N, C, H, W)``, any type.
@@ -101,7 +103,7 @@ def shifted(x: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
     return x[examples, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def drawn_boxes(
+def draw_boxes(
     count: int,
     height: int,
     width: int,
@@ -110,7 +112,7 @@ def drawn_boxes(
     share: tuple[float, float],
     ratio: tuple[float, float],
 ) -> tuple[Tensor, Tensor]:
-    """A random box in each of ``count`` images: the first of ten that fits, its place uniform.
+    """Draw a box in each of ``count`` images: the first of ten that fits, its place uniform.
 
     Args:
         share: least and greatest share of the image's area, drawn uniformly.
@@ -125,19 +127,19 @@ def drawn_boxes(
     wide, high = (areas * ratios).sqrt().round().long(), (areas / ratios).sqrt().round().long()
     fits = (wide > 0) & (wide <= width) & (high > 0) & (high <= height)
     first = fits.int().argmax(dim=1, keepdim=True)
-    found = fits.any(dim=1)
-    high, wide = (sizes.gather(1, first)[:, 0].where(found, torch.tensor(1)) for sizes in (high, wide))
-    return _placed(high, wide, height, width, generator), found
+    any_fits = fits.any(dim=1)
+    high, wide = (sizes.gather(1, first)[:, 0].where(any_fits, torch.tensor(1)) for sizes in (high, wide))
+    return _place_boxes(high, wide, height, width, generator), any_fits
 
 
-def _placed(high: Tensor, wide: Tensor, height: int, width: int, generator: torch.Generator) -> Tensor:
+def _place_boxes(high: Tensor, wide: Tensor, height: int, width: int, generator: torch.Generator) -> Tensor:
     places = torch.rand(2, len(high), dtype=torch.float64, generator=generator)
     tops, lefts = (places[0] * (height - high + 1)).long(), (places[1] * (width - wide + 1)).long()
     return torch.stack([tops, lefts, high, wide], dim=1)
 
 
 def _centre_box(height: int, width: int, ratio: tuple[float, float]) -> list[int]:
-    """The whole image, or its middle as far as ``ratio`` allows."""
+    """The box that stands in where none of ten fits: the whole image, or its middle as far as ``ratio`` allows."""
     high, wide = height, width
     if width / height < ratio[0]:
         high = round(width / ratio[0])
@@ -146,36 +148,22 @@ def _centre_box(height: int, width: int, ratio: tuple[float, float]) -> list[int
     return [(height - high) // 2, (width - wide) // 2, high, wide]
 
 
-@one_thread()
+@use_one_thread()
 def _cut(x: Tensor, boxes: Tensor, side: int) -> Tensor:
-    """The boxes, resized one by one: the processor's own uint8 resize beats all that resize the batch at once."""
+    """Cut the boxes out one by one and resize them; torchvision cuts the same box out of all images of a batch."""
     shape = (len(x), x.shape[1], side, side)
     result = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_memory_format(x))
     for i, (top, left, high, wide) in enumerate(boxes.tolist()):
         box = x[i : i + 1, :, top : top + high, left : left + wide]
-        if (high, wide) != (side, side):
-            box = F.interpolate(box, size=(side, side), mode="bilinear", antialias=True)
-        result[i : i + 1] = box
+        result[i : i + 1] = box if (high, wide) == (side, side) else _resize(box, side)
     return result
 
 
-def _resampled(x: Tensor, boxes: Tensor, side: int) -> Tensor:
-    """What ``_cut`` makes of the boxes, within rounding, as two products with matrices of the whole batch."""
-    tops, lefts, high, wide = boxes.to(x.device, torch.float32).T
-    rows = _weights(tops, high, side, x.shape[2])[:, None]
-    columns = _weights(lefts, wide, side, x.shape[3])[:, None]
-    resampled = rows @ (x.float() @ columns.mT)
-    return resampled.round_().to(x.dtype).contiguous(memory_format=_memory_format(x))
+def _resize(box: Tensor, side: int) -> Tensor:
+    from torchvision.transforms.v2.functional import resize  # takes a second to import
 
-
-def _weights(starts: Tensor, lengths: Tensor, side: int, full: int) -> Tensor:
-    """The antialiased bilinear weights, shape ``(N, side, full)``, of ``full`` pixels of which a box spans some."""
-    step = (lengths / side)[:, None, None]
-    centres = (torch.arange(side, device=starts.device)[:, None] + 0.5) * step
-    pixels = torch.arange(full, device=starts.device) + 0.5 - starts[:, None, None]
-    weights = (1 - (pixels - centres).abs() / step.clamp(min=1)).clamp_(min=0)
-    weights *= (pixels > 0) & (pixels < lengths[:, None, None])
-    return weights / weights.sum(dim=2, keepdim=True)
+    resized: Tensor = resize(box, [side, side], antialias=True)
+    return resized
 
 
 def _memory_format(x: Tensor) -> torch.memory_format:
@@ -185,4 +173,4 @@ def _memory_format(x: Tensor) -> torch.memory_format:
 
 def _check_fits(side: int, height: int, width: int) -> None:
     if side > min(height, width):
-        raise BadInput(f"crop: {side} pixels are more than the images of {height} × {width} have; choose fewer")
+        raise BadInput(f"crop: {side} pixels are more than the images of {height} × {width} have: choose fewer")

@@ -1,4 +1,8 @@
-"""RandAugment of whole batches on their device; each example has its own draw."""
+"""RandAugment of whole batches on their device; each example has its own draw.
+
+torchvision's RandAugment draws one operation for a whole batch; here images with the same draw go through its
+operations together.
+"""
 
 from collections.abc import Callable
 from math import atan, degrees
@@ -8,21 +12,21 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
-from dann.data.transforms.colour import check_channels
-from dann.data.transforms.geometry import one_thread
+from dann.data.transforms.geometry import use_one_thread
+from dann.data.transforms.jitter import check_channels
 
 BINS = 31  # magnitudes are 0 to 30
 
 
-@one_thread()
-def randaugmented(x: Tensor, generator: torch.Generator, *, ops: int = 2, magnitude: int = 9) -> Tensor:
-    """RandAugment (Cubuk et al. 2020): each image of a batch through ``ops`` random ones of torchvision's 14 ops.
+@use_one_thread()
+def randaugment(x: Tensor, generator: torch.Generator, *, ops: int = 2, magnitude: int = 9) -> Tensor:
+    """RandAugment (Cubuk et al. 2020): apply ``ops`` random ones of torchvision's 14 operations to each image.
 
     Args:
         x: images, uint8, shape ``(N, C, H, W)``, C = 3 or 1.
         generator: on the CPU, so that all devices see the same ops.
-        ops: rounds, each with a new draw of op and sign; an op may come twice.
-        magnitude: of all ops, 0 to 30.
+        ops: rounds, each with a new draw of operation and sign; an operation may come twice.
+        magnitude: of all operations, 0 to 30.
 
     Returns:
         uint8, shape of ``x``, contiguous.
@@ -32,12 +36,12 @@ def randaugmented(x: Tensor, generator: torch.Generator, *, ops: int = 2, magnit
     """
     check_channels(x, "RandAugment")
     result, names = x.contiguous(), list(OPS)
-    for places, negative in _drawn(len(x), generator, ops):
+    for places, negative in _draw_ops(len(x), generator, ops):
         codes = 2 * places + negative
         groups = {code: (codes == code).nonzero()[:, 0] for code in set(codes.tolist())}
         # Selecting whole images copies them several times as fast as indexing and assigning by index do.
         parts = [
-            applied(result.index_select(0, rows.to(x.device)), names[code // 2], magnitude, negative=bool(code % 2))
+            apply_op(result.index_select(0, rows.to(x.device)), names[code // 2], magnitude, negative=bool(code % 2))
             for code, rows in groups.items()
         ]
         back = torch.cat(list(groups.values())).argsort()
@@ -45,21 +49,21 @@ def randaugmented(x: Tensor, generator: torch.Generator, *, ops: int = 2, magnit
     return result
 
 
-def applied(x: Tensor, name: str, magnitude: int, *, negative: bool = False) -> Tensor:
-    """One op on all images of a batch, which may be returned as they are.
+def apply_op(x: Tensor, name: str, magnitude: int, *, negative: bool = False) -> Tensor:
+    """Apply one operation to all images of a batch, which may be returned as they are.
 
     Args:
         x: images, uint8, shape ``(N, C, H, W)``, C = 3 or 1.
-        name: an op of ``OPS``.
-        negative: turns round the sign of the op's amount.
+        name: a key of ``OPS``.
+        negative: whether the sign of the operation's amount is reversed.
     """
     op = OPS[name]
     amount = float(torch.linspace(op.first, op.last, BINS)[magnitude])  # torchvision's own rounding, in float32
     return op.apply(x, -amount if negative else amount)
 
 
-def _drawn(count: int, generator: torch.Generator, ops: int) -> list[tuple[Tensor, Tensor]]:
-    """For each round the places in ``OPS``, shape ``(count,)``, and 1 for those of a negative sign, else 0."""
+def _draw_ops(count: int, generator: torch.Generator, ops: int) -> list[tuple[Tensor, Tensor]]:
+    """Draw for each round the places in ``OPS``, shape ``(count,)``, and 1 for a negative sign, else 0."""
     places = torch.randint(len(OPS), (ops, count), generator=generator)
     signs = torch.randint(2, (ops, count), generator=generator)
     signed = torch.tensor([op.signed for op in OPS.values()])
@@ -79,10 +83,7 @@ def _sharpness(x: Tensor, factor: float) -> Tensor:
 
 
 class Op(NamedTuple):
-    """What changes a batch by an amount, and the amounts of the least and of the greatest magnitude.
-
-    All are torchvision's, which treat each image of a batch by itself.
-    """
+    """An operation of torchvision's on a batch, and its amounts at the least and at the greatest magnitude."""
 
     apply: Callable[[Tensor, float], Tensor]
     first: float = 0.0

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dann.data.domain import Split
-from dann.data.transforms.transform import Transform
+from dann.data.transforms.input_transform import Transform
 from dann.training.trainer import Trainer
 
 SPARSE = 0.1  # the largest share of values that are not zero

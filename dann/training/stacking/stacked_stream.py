@@ -51,7 +51,7 @@ class StackedStream:
     def _read(self, number: int, rows: Tensor) -> Tensor:
         split, transform = (self.first.source, self.first.target)[number], self.first.transforms[number]
         x = split.store.read(split.rows[rows].flatten()).to(self.first.device)
-        x = transform.augmented(x, torch.Generator())  # draws nothing here
+        x = transform.augment(x, torch.Generator())  # draws nothing here
         return x.reshape(*rows.shape, *x.shape[1:])
 
 

@@ -1,0 +1,113 @@
+"""Readers of examples: ahead of their use, in worker processes, where they lie in files."""
+
+import itertools
+import math
+import multiprocessing
+import os
+from collections.abc import Callable, Generator, Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dann.data.domain import Split
+from dann.data.store import Store
+from dann.errors import BadInput
+
+WORKERS = min(8, os.cpu_count() or 1)
+CHUNK = 1000  # examples at once
+VALUES = 2**24  # of the examples at once, so that photos take no gigabytes
+Rows = tuple[Tensor, ...]
+
+
+class _Reader(Dataset[Rows | BadInput]):
+    """Reads rows from each store; all that a worker process gets."""
+
+    def __init__(self, stores: tuple[Store, ...]) -> None:
+        self.stores = stores
+
+    def __getitem__(self, rows: Rows) -> Rows | BadInput:
+        try:
+            return tuple(store.read(part) for store, part in zip(self.stores, rows, strict=True))
+        except BadInput as error:  # raised in a worker, it would have the worker's trace in its message
+            return error
+
+
+def _read(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows]:
+    """Read the examples at each of ``places``, ahead in worker processes where a store is slow."""
+    for examples in _read_or_error(stores, places):
+        if isinstance(examples, BadInput):
+            raise examples
+        yield examples
+
+
+def _read_or_error(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterator[Rows | BadInput]:
+    reader = _Reader(stores)
+    if not any(store.streamed for store in stores):
+        return map(reader.__getitem__, places)
+    # Forking a process whose threads hold locks may hang it; a server that has only imported this forks at once.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    loader = DataLoader(
+        reader, sampler=_Once(places), batch_size=None, num_workers=WORKERS, multiprocessing_context=context
+    )
+    return iter(loader)
+
+
+class _Once(torch.utils.data.Sampler[Rows]):
+    def __init__(self, places: Iterator[Rows]) -> None:
+        self.places = places
+
+    def __iter__(self) -> Iterator[Rows]:
+        return self.places
+
+
+class ReadAhead:
+    """``reader[i]`` is the examples at ``places(i)`` of each store; reading ahead lasts while i counts up by one.
+
+    Args:
+        stores: S of them; workers read those that are streamed, the others are read here.
+        places: maps i to S tensors of rows.
+        ahead: False for no workers at all.
+    """
+
+    def __init__(self, stores: tuple[Store, ...], places: Callable[[int], Rows], ahead: bool = True) -> None:
+        self.stores, self.places = stores, places
+        self.slow = [number for number, store in enumerate(stores) if store.streamed and ahead]
+        self.coming: Iterator[Rows] = iter(())
+        self.next = -1
+
+    def __getitem__(self, index: int) -> Rows:
+        rows = self.places(index)
+        ahead: dict[int, Tensor] = {}
+        if self.slow:
+            if index != self.next:
+                self.close()
+                places = map(self._slow_places, itertools.count(index))
+                self.coming = _read(tuple(self.stores[number] for number in self.slow), places)
+            self.next = index + 1
+            ahead = dict(zip(self.slow, next(self.coming), strict=True))
+        return tuple(
+            ahead[number] if number in ahead else store.read(rows[number]) for number, store in enumerate(self.stores)
+        )
+
+    def _slow_places(self, index: int) -> Rows:
+        rows = self.places(index)
+        return tuple(rows[number] for number in self.slow)
+
+    def close(self) -> None:
+        """End the workers now: left to the garbage collector, each would delay the program by seconds."""
+        if isinstance(self.coming, Generator):
+            self.coming.close()
+        self.coming, self.next = iter(()), -1
+
+
+def chunk_size(shape: tuple[int, ...]) -> int:
+    """The number of examples of ``shape`` that are forwarded at once where nothing depends on it."""
+    return max(1, min(CHUNK, VALUES // math.prod(shape)))
+
+
+def read_chunks(split: Split, size: int | None = None) -> Iterator[Tensor]:
+    """Read the raw examples of a split in order, ``size`` at a time, by default ``chunk_size`` of them."""
+    places = ((rows,) for rows in torch.split(split.rows, size or chunk_size(split.store.shape)))
+    return (x for (x,) in _read((split.store,), places))

@@ -1,0 +1,88 @@
+"""Preprocessing of a pair's vectors, once before training: imputation, computed features, synthetic examples."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dann.data.domain import Split
+from dann.data.pair import Pair
+from dann.data.preprocessing.imputation import Imputer, Missing, check_complete, is_complete
+from dann.data.preprocessing.msda import fit_msda, msda_features
+from dann.data.preprocessing.preprocessor import Preprocessor
+from dann.data.preprocessing.resampling import apply_smote
+from dann.data.store import TensorStore
+from dann.errors import BadInput
+
+Splits = dict[str, Split]
+
+
+def preprocess_pair(pair: Pair, *, missing: Missing, msda: tuple[int, float] | None, smote: bool) -> Pair:
+    """Turn the vectors or series of a pair into those that the network gets; images are left as they are.
+
+    All is fitted on the training splits of the source and the target, never on an example held out.
+
+    Args:
+        missing: the treatment of NaN.
+        msda: layers and corruption of a stacked denoising autoencoder whose features replace the vectors.
+        smote: whether synthetic examples balance the classes of the labelled side.
+
+    Raises:
+        BadInput: values are missing and ``missing`` is ``error``; an option does not suit the examples.
+    """
+    pair, imputer = _impute(pair, missing)
+    mappings: list[Tensor] = []
+    if msda is not None:
+        pair, mappings = _replace_by_msda_features(pair, layers=msda[0], corruption=msda[1])
+    if smote:
+        pair = _add_synthetic_examples(pair)
+    return replace(pair, preprocessor=Preprocessor.of(imputer, mappings))
+
+
+def _impute(pair: Pair, missing: Missing) -> tuple[Pair, Imputer | None]:
+    if len(pair.input_shape) != 3:
+        return _fill_gaps(pair, missing)
+    if missing != "error":
+        raise BadInput(f"data.missing: {missing} is for vectors, but the examples are images: leave it out")
+    return pair, None
+
+
+def _replace_by_msda_features(pair: Pair, layers: int, corruption: float) -> tuple[Pair, list[Tensor]]:
+    if len(pair.input_shape) != 1:
+        raise BadInput("data.msda computes features of vectors, but the examples are none: leave it out")
+    fitted = torch.cat([pair.train.x, pair.unlabelled.x])
+    mappings = fit_msda(fitted, layers=layers, corruption=corruption)
+    return pair.with_splits(_map_splits(pair.splits, lambda x: msda_features(x, mappings))), mappings
+
+
+def _add_synthetic_examples(pair: Pair) -> Pair:
+    train = apply_smote(pair.train)
+    synthetic = {"examples": len(train) - len(pair.train), "imbalance_without": pair.describe()["imbalance"]}
+    return pair.with_splits({**pair.splits, "train": train}, synthetic=synthetic)
+
+
+def _fill_gaps(pair: Pair, missing: Missing) -> tuple[Pair, Imputer | None]:
+    """``pair`` without missing values, and the imputer that filled them in, if one did."""
+    gaps = {name: ~is_complete(split.x) for name, split in pair.splits.items()}
+    affected: dict[str, Any] = {name: int(mask.sum()) for name, mask in gaps.items() if mask.any()}
+    if not affected:
+        return pair, None
+    if missing == "error":
+        for name, split in pair.splits.items():
+            check_complete(split.x, f"data: {name.replace('_', ' ')} split")
+        raise AssertionError("a gap was there and is gone")
+    imputer = None if missing == "drop" else Imputer.fit(missing, pair.train.x, pair.unlabelled.x)
+    if imputer is None:
+        splits = {name: split.take(~gaps[name]) for name, split in pair.splits.items()}
+    else:
+        splits = _map_splits(pair.splits, imputer.apply)
+    return pair.with_splits(splits, missing={"how": missing, "examples": affected}), imputer
+
+
+def _map_splits(splits: Splits, function: Callable[[Tensor], Tensor]) -> Splits:
+    return {
+        name: replace(split, store=TensorStore(function(split.x)), rows=torch.arange(len(split)))
+        for name, split in splits.items()
+    }

@@ -1,0 +1,71 @@
+"""Preprocessing fitted on the vectors of a pair, applied to later examples."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dann.data.preprocessing.imputation import Imputer, check_complete
+from dann.data.preprocessing.msda import msda_features
+from dann.errors import BadInput
+
+LARGEST = 2**26  # bytes that are kept: each run keeps its own, and mappings of 5000 features would take 500 MB
+
+
+@dataclass(frozen=True)
+class Preprocessor:
+    """Turns raw vectors or series into those that the transform takes: gaps filled in, features computed.
+
+    Args:
+        imputer: None where nothing was filled in.
+        mappings: of the denoising autoencoder, float32, shape ``(D, D + 1)`` each; none where it is not used.
+        dropped: whether the imputer and the mappings were too large to be kept.
+    """
+
+    imputer: Imputer | None = None
+    mappings: tuple[Tensor, ...] = ()
+    dropped: bool = False
+
+    @classmethod
+    def of(cls, imputer: Imputer | None, mappings: list[Tensor]) -> "Preprocessor":
+        """The preprocessor of an imputer and mappings, if they are small enough to be kept."""
+        size = sum(4 * mapping.numel() for mapping in mappings) + (0 if imputer is None else imputer.rows.nbytes)
+        return cls(dropped=True) if size > LARGEST else cls(imputer, tuple(mapping.float() for mapping in mappings))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = x if self.imputer is None else self.imputer.apply(x)
+        return msda_features(x, list(self.mappings)) if self.mappings else x
+
+    def check(self, x: Tensor, where: str) -> None:
+        """Raise for missing values that nothing fills in; ``where`` names ``x`` in the message."""
+        if self.imputer is None and x.is_floating_point():
+            check_complete(x, where, "this run fills none in: complete or remove them")
+
+    def raw_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a raw example, from that of a preprocessed one."""
+        return (len(self.mappings[0]),) if self.mappings else shape
+
+    def state(self) -> dict[str, Any]:
+        """The preprocessor as tensors and plain values."""
+        imputer = None if self.imputer is None else {"how": self.imputer.how, "rows": self.imputer.rows}
+        return {"imputer": imputer, "mappings": list(self.mappings), "dropped": self.dropped}
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> "Preprocessor":
+        """The preprocessor that had this ``state``.
+
+        Raises:
+            BadInput: it was too large to be kept.
+        """
+        if state["dropped"]:
+            raise BadInput(
+                f"data.missing and data.msda fitted more than the {LARGEST >> 20} MiB that a run keeps: use fewer"
+            )
+        imputer = state["imputer"]
+        if imputer is not None:
+            imputer = Imputer.fit(imputer["how"], imputer["rows"], torch.empty(0, imputer["rows"].shape[1]))
+        return cls(imputer, tuple(state["mappings"]))
+
+
+NO_PREPROCESSING = Preprocessor()  # raw examples as they are

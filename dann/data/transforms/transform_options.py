@@ -1,0 +1,88 @@
+"""Options of the transform of a domain, as experiment files write them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dann.errors import BadInput
+from dann.options import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Normalisation = Literal["mean", "standard", "domain", "imagenet", "half", "none"]
+RANDOM = ("crop", "flip", "shift", "randaugment", "jitter", "erase", "mask")  # options with a random draw in training
+IMAGES_ONLY = ("crop", "scale", "flip", "shift", "jitter", "randaugment", "erase")
+
+
+class Jitter(Section):
+    """Colour jitter: factors are drawn from [1 − value, 1 + value], the turn of the hue from [−hue, hue]."""
+
+    brightness: float = Field(0.0, ge=0)
+    contrast: float = Field(0.0, ge=0)
+    saturation: float = Field(0.0, ge=0)
+    hue: float = Field(0.0, ge=0, le=0.5)
+
+
+class RandAugment(Section):
+    """RandAugment (Cubuk et al. 2020): ``ops`` operations an image, each of strength ``magnitude`` of 30."""
+
+    ops: int = Field(2, ge=1)
+    magnitude: int = Field(9, ge=0, le=30)
+
+
+class TransformOptions(Section):
+    """Changes to the raw examples of a domain; all but the crop's side and ``normalise`` in training only.
+
+    Args:
+        crop: side of the square that is cut out: at random in training, from the middle in evaluation.
+        scale: smallest and largest share of the area that a random crop covers before it is resized to ``crop``,
+            such as [0.08, 1]; without it a crop is not resized.
+        flip: probability of a mirror image.
+        shift: pixels by which an image is moved at random, down and across.
+        jitter: of colours.
+        randaugment: its two numbers.
+        normalise: images to [0, 1], then ``mean``: less the source's mean colour, the paper's only preprocessing
+            (Ganin et al. 2016, section 5.2.2), which leaves vectors alone; ``standard``: less the source's mean, by
+            its standard deviation, of each colour, channel or feature; ``domain``: the same by the training
+            examples of its own side; ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
+        erase: probability that a rectangle of an image is set to 0 (Zhong et al. 2020).
+        mask: share of the features of a vector, cells of an image or stretches of a series that are set to 0.
+    """
+
+    crop: int | None = Field(None, ge=1)
+    scale: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] | None = Field(
+        None, strict=False
+    )
+    flip: Share = 0.0
+    shift: int = Field(0, ge=0)
+    jitter: Jitter | None = None
+    randaugment: RandAugment | None = None
+    normalise: Normalisation = "mean"
+    erase: Share = 0.0
+    mask: Share = 0.0
+
+    @property
+    def random(self) -> bool:
+        """Whether anything is drawn in training."""
+        return any(getattr(self, name) for name in RANDOM)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Check that the options suit raw examples of ``shape``.
+
+        Raises:
+            BadInput: an option is for images and the examples are none, or the crop is larger than they are.
+        """
+        if len(shape) != 3:
+            self._check_not_for_images(shape)
+        elif self.crop is not None and self.crop > min(shape[1:]):
+            raise BadInput(f"data.transform.crop: {self.crop} is more than the images' {shape[1]} × {shape[2]} pixels: "
+                           "choose fewer")  # fmt: skip
+        elif self.normalise == "imagenet" and shape[0] != 3:
+            raise BadInput("data.transform.normalise: imagenet is for colour images, but these are grey: choose mean")
+        if self.scale is not None and (self.crop is None or self.scale[0] > self.scale[1]):
+            raise BadInput("data.transform.scale: give the smallest and the largest share, and the side as crop")
+
+    def _check_not_for_images(self, shape: tuple[int, ...]) -> None:
+        wrong = [name for name in IMAGES_ONLY if getattr(self, name)]
+        wrong += [f"normalise: {self.normalise}"] if self.normalise in {"imagenet", "half"} else []
+        if wrong:
+            raise BadInput(f"data.transform.{wrong[0]} is for images, but an example has shape {shape}: leave it out")

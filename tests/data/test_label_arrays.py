@@ -1,0 +1,33 @@
+"""A user's labels as class indices."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from array_fixtures import X
+
+from dann.data.datasets.own_arrays import from_arrays
+
+
+@pytest.mark.parametrize(
+    ("y", "expected", "classes"),
+    [
+        ([2, 0, -1, 7], [1, 0, -1, 2], ("0", "2", "7")),
+        ([2.0, 0.0, np.nan, 7.0], [1, 0, -1, 2], ("0", "2", "7")),
+        (np.array([2, 0, 255, 7], np.uint8), [1, 0, 3, 2], ("0", "2", "7", "255")),
+        ([True, False, False, True], [1, 0, 0, 1], ("0", "1")),
+        (["dog", "cat", "", "-1"], [1, 0, -1, -1], ("cat", "dog")),
+        (["10", "9", "", "b"], [1, 0, -1, 2], ("9", "10", "b")),
+        (np.array([b"dog", b"cat", b"", b"dog"]), [1, 0, -1, 1], ("cat", "dog")),
+        (np.array(["dog", None, np.nan, "cat"], object), [1, -1, -1, 0], ("cat", "dog")),
+        (np.array([3, None, np.nan, 1], object), [1, -1, -1, 0], ("1", "3")),
+        ([-1, -1, -1, -1], [-1, -1, -1, -1], ()),
+        (["", "", "", ""], [-1, -1, -1, -1], ()),
+        (None, [-1, -1, -1, -1], ()),
+    ],
+)
+def test_labels_of_each_kind(y: Any, expected: list[int], classes: tuple[str, ...]) -> None:
+    domain = from_arrays("mine", X[:4], y)
+    assert domain.train.y.tolist() == expected and domain.train.y.dtype == torch.int64
+    assert domain.classes == classes

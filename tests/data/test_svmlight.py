@@ -1,0 +1,70 @@
+"""svmlight files of the user's own."""
+
+from pathlib import Path
+
+import pytest
+
+from dann.data.datasets.own_arrays import svmlight
+from dann.data.domain import Domain
+from dann.errors import BadInput
+
+
+def write_svmlight(folder: Path, *lines: str, name: str = "a.svm") -> str:
+    (folder / name).write_text("\n".join(lines) + "\n")
+    return str(folder / name)
+
+
+def rows(domain: Domain) -> list[list[float]]:
+    listed: list[list[float]] = domain.train.x.tolist()
+    return listed
+
+
+def test_svmlight_counts_from_one_by_default(tmp_path: Path) -> None:
+    one = write_svmlight(tmp_path, "3 1:0.5 3:2", "-1 2:nan  # a comment", "10 ", name="one.txt")
+    domain = svmlight(path=one)
+    assert domain.classes == ("-1", "3", "10") and domain.train.y.tolist() == [1, 0, 2]
+    assert str(rows(domain)) == "[[0.5, 0.0, 2.0], [0.0, nan, 0.0], [0.0, 0.0, 0.0]]"
+    zero = write_svmlight(tmp_path, "1 0:1", "2 3:1", name="zero.txt")
+    assert rows(svmlight(path=zero, first=0)) == [[1, 0, 0, 0], [0, 0, 0, 1]]
+    lacking = write_svmlight(tmp_path, "1 1:1", "2 3:1", name="lacking.txt")
+    assert rows(svmlight(path=lacking, first=0, features=5)) == [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]]
+    assert rows(svmlight(path=lacking, features=5)) == [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]]
+
+
+def test_svmlight_parts_share_features_and_classes(tmp_path: Path) -> None:
+    train = write_svmlight(tmp_path, "1 1:1", "4 2:1", "nan 1:1")
+    test = write_svmlight(tmp_path, "4 0:1 5:1", "2 1:1", name="b.svm")
+    with pytest.raises(BadInput, match=r"b.svm: has a feature of index 0: set first: 0"):
+        svmlight(path=train, test=test)
+    domain = svmlight(path=train, test=test, first=0)
+    assert domain.test is not None
+    assert domain.classes == ("1", "2", "4") and domain.train.y.tolist() == [0, 2, -1]
+    assert domain.train.x.shape == (3, 6) and domain.test.x.shape == (2, 6)
+    assert domain.train.x[0].tolist() == [0, 1, 0, 0, 0, 0] and domain.test.y.tolist() == [2, 1]
+    with pytest.raises(BadInput, match="named for training and for test"):
+        svmlight(path=train, test=train)
+
+
+def test_wrong_svmlight_is_named(tmp_path: Path) -> None:
+    for number, (lines, options, says) in enumerate(
+        (
+            (["1 1:1", "2 6:1"], {"features": 5}, "feature 6 is not one of 1 to 5"),
+            (["1 0:1", "2 5:1"], {"features": 5, "first": 0}, "feature 5 is not one of 0 to 4"),
+            (["1 0:1", "2 5:1"], {}, "has a feature of index 0: set first: 0"),
+            (["1 1:1", "2 1,5:1"], {}, "not a readable svmlight file"),
+            (["1,2 1:1", "2 1:1"], {}, "not a readable svmlight file"),
+            (["1.5 1:1"], {}, "label 1.5 is not an integer"),
+            (["1 2:1 1:1"], {}, "not a readable svmlight file"),
+            (["1 1:inf"], {}, "infinite values"),
+            (["1 2147483000:1"] * 1000, {}, "GiB, too much for this machine"),
+            ([""], {}, "no examples there"),
+        )
+    ):
+        path = write_svmlight(tmp_path, *lines, name=f"{number}.svm")
+        with pytest.raises(BadInput, match=says) as caught:
+            svmlight(path=path, **options)  # type: ignore[arg-type]
+        assert path in str(caught.value)
+    (tmp_path / "cut.svm.gz").write_bytes(b"\x1f\x8b\x08\0 cut")
+    for path in (tmp_path, tmp_path / "cut.svm.gz"):
+        with pytest.raises(BadInput, match="not a readable svmlight file"):
+            svmlight(path=str(path))
