@@ -422,7 +422,7 @@ def test_upper_bounds_are_marked(tmp_path: Path) -> None:
     upper = {head.text.strip() for head in page.heads(name) if "upper" in head.attributes.get("class", "")}
     assert upper == {"average, oracle (upper bound)"}
     marked = {row[0].text for row, mark in zip(page.tables[name], page.classes[name], strict=True) if "upper" in mark}
-    assert marked == {"train on target"} and "an upper bound: it needs the target's labels" in page.text
+    assert marked == {"train on target"} and "an upper bound: it needs target labels" in page.text
 
 
 def test_rows_of_other_classes_have_tables_of_their_own(tmp_path: Path) -> None:

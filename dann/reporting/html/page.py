@@ -25,9 +25,9 @@ TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
 CAPTIONS = {
     "bars": "The first table as bars: mean, standard deviation and each run; a dashed line is a published number",
     "curves": "Losses and accuracies over the steps: mean and range over seeds; the target solid, the source dotted",
-    "diagnosis": "What the adversary is doing, over the steps: mean and range over seeds",
+    "diagnosis": "Diagnostics of the adversary over the steps: mean and range over seeds",
     "confusion": "Confusion matrices after the last step, summed over seeds, as shares of the true class",
-    "reliability": "Accuracy over confidence after the last step: under the diagonal predictions are too confident",
+    "reliability": "Accuracy over confidence after the last step: below the diagonal predictions are overconfident",
     "tsne": "t-SNE of the features of source (blue) and target (red) after the last step, of one seed",
 }
 
