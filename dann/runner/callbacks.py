@@ -10,7 +10,7 @@ class Observer(Protocol):
     """The receiver of progress: the command line's progress bar, or a test."""
 
     def loaded(self, data: dict[str, Any]) -> None:
-        """The data of the next runs are loaded; ``data`` is ``Pair.reported()``."""
+        """The data of the next runs are loaded; ``data`` is ``Pair.describe()``."""
 
     def started(self, run: Run, done: int, steps: int) -> None:
         """A run begins, or goes on after ``done`` of its ``steps``."""
