@@ -1,12 +1,14 @@
 # make demo      run the quickstart experiment, in a virtual environment of its own
 # make test      lint, types and tests
 # make publish FILE=experiments/quickstart.yaml     copy finished runs to results/, with page and figures
+# make bench     measure speed into results/speed: PARTS="steps start" for some parts, DEVICE=cuda for a GPU
 # make pages     write the pages of results/ and all tables between markers from the committed records
 # make check     fail if one of these differs from the records
 PYTHON ?= python3
+DEVICE ?= cpu
 BIN := .venv/bin
 
-.PHONY: demo test publish pages check
+.PHONY: demo test publish pages check bench
 
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
@@ -27,6 +29,9 @@ pages: .venv/installed
 
 check: .venv/installed
 	$(BIN)/python results/pages.py --check
+
+bench: .venv/installed
+	$(BIN)/python experiments/speed/bench.py $(PARTS) --device $(DEVICE)
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

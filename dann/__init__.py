@@ -1,6 +1,6 @@
 """Domain-adversarial training of neural networks and its baselines, compared on equal terms.
 
-The package imports nothing by itself, so that ``dann --help`` and ``dann table`` never wait for torch.
+The package itself imports nothing, so that ``dann --help`` and ``dann table`` do not wait for torch.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ __version__ = "0.2.0"
 
 
 def load(run: "str | PathLike[str]", device: str = "auto") -> "Model":
-    """The trained model of a finished run's folder: see ``dann.inference.model.load``."""
-    from dann.inference.model import load as loaded
+    """The trained model in the folder of a finished run: see ``dann.inference.model.load``."""
+    from dann.inference.model import load as load_model
 
-    return loaded(run, device)
+    return load_model(run, device)
 
 
 def ensemble(runs: "Sequence[str | PathLike[str]]", device: str = "auto") -> "Ensemble":

@@ -1,5 +1,5 @@
-"""The one exception for what a user can put right."""
+"""The exception for errors that the user can correct."""
 
 
 class BadInput(Exception):
-    """Names the place and the remedy in one line; the command line prints it and exits with status 2."""
+    """One line with the place, the cause and the remedy; the command line prints it and exits with status 2."""

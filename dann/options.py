@@ -1,4 +1,4 @@
-"""Options: models whose unknown keys and wrong types are errors, reported in one line."""
+"""Validation of options against models; an error is one line with the place and the nearest known name."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -17,15 +17,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def validated(model: type[Model], content: Any, where: str, at: str = "") -> Model:
-    """``content`` as ``model``.
+def validate(model: type[Model], content: Any, where: str, at: str = "") -> Model:
+    """``content`` as an instance of ``model``.
 
     Args:
-        where: names the file in messages.
-        at: the dotted path of ``content`` in it.
+        where: the file, for messages.
+        at: the dotted path of ``content`` in the file.
 
     Raises:
-        BadInput: the first thing that does not fit, with its path and the nearest known key.
+        BadInput: for the first value that does not fit, with its path; for an unknown key, with the nearest known one.
     """
     try:
         return model.model_validate(content)
@@ -37,7 +37,7 @@ def _explain(model: type[BaseModel], error: Mapping[str, Any], at: str) -> str:
     place = [str(part) for part in error["loc"]]
     path = ".".join([at, *place] if at else place)
     if error["type"] == "extra_forbidden":
-        return f"unknown key {path}{suggestion(place[-1], _known_keys(model, place[:-1]))}"
+        return f"unknown key {path}{suggest(place[-1], _known_keys(model, place[:-1]))}"
     if error["type"] == "missing":
         return f"{path} is missing"
     message = (
@@ -60,16 +60,24 @@ def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
-def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """The end of a message about a wrong name: the nearest known one, if any is near, and all of them."""
+def suggest(wrong: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest known name, if any is near, and all known names."""
     names = {name.lower(): name for name in known}
     near = difflib.get_close_matches(wrong.lower(), names, n=1)
     meant = f"; did you mean {names[near[0]]}?" if near else ""
     return f"{meant} (known: {', '.join(names.values())})" if names else meant
 
 
-def one_of(registry: Mapping[str, Any], name: Any, what: str, where: str) -> Any:
-    """The entry of ``registry`` called ``name``; ``what`` says what it is in the message if there is none."""
+def look_up(registry: Mapping[str, Any], name: Any, what: str, where: str) -> Any:
+    """The entry of ``registry`` called ``name``.
+
+    Args:
+        what: the kind of entry, for messages.
+        where: the place of the name, for messages.
+
+    Raises:
+        BadInput: there is no such entry.
+    """
     if not isinstance(name, str) or name not in registry:
-        raise BadInput(f"{where}: unknown {what} {name!r}{suggestion(str(name), registry)}")
+        raise BadInput(f"{where}: unknown {what} {name!r}{suggest(str(name), registry)}")
     return registry[name]

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from dann.config.experiment import Experiment, read_experiment
-from dann.config.migration import mark
+from dann.config.migration import version_mark
 from dann.reporting.locations import EXPERIMENTS, RESULTS, relative
 from dann.reporting.table import Table
 from dann.reporting.tables import make_tables
@@ -58,7 +58,7 @@ def read_result(file: Path) -> Result:
 
 def experiment_copy(file: Path) -> bytes:
     """An experiment file as results/ keeps it, marked with the version of its names."""
-    return file.read_bytes() + yaml.safe_dump(mark()).encode()
+    return file.read_bytes() + yaml.safe_dump(version_mark()).encode()
 
 
 def published_files() -> list[Path]:

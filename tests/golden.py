@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from tiny import TINY, Silent
 
-from dann.config.experiment import Experiment, merged
+from dann.config.experiment import Experiment
+from dann.config.merging import merge
 from dann.methods.all_methods import METHODS
 from dann.runner.planning import launch
 
@@ -60,7 +61,7 @@ def experiments() -> dict[str, tuple[Experiment, int]]:
 
 
 def _experiment(base: dict[str, Any], variants: dict[str, Any], seeds: list[int]) -> Experiment:
-    content = TINY | {"base": merged(merged(TINY["base"], TRAIN), base), "variants": variants, "seeds": seeds}
+    content = TINY | {"base": merge(merge(TINY["base"], TRAIN), base), "variants": variants, "seeds": seeds}
     return Experiment(**content | {"published": {}})
 
 

@@ -15,8 +15,11 @@ import torch
 import yaml
 from tiny import TINY, Silent
 
-from dann.config.experiment import merged, read_experiment
-from dann.config.schema import DataSection, component, resolve
+from dann.config.components import read_component
+from dann.config.experiment import read_experiment
+from dann.config.merging import merge
+from dann.config.schema import resolve
+from dann.config.sections import DataSection
 from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.photos import OFFICE_CALTECH10
@@ -39,8 +42,8 @@ DATA = ("store", "domain", "labels", "splits", "readers", "storage", "preprocess
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "evaluation.rules",
               "evaluation.selection", "evaluation.statistics", "config.comparison", "config.experiment",
-              "config.migration", "config.search", "config.yaml_files", "diagnostics.alarms", "runner.records",
-              "reporting")  # fmt: skip
+              "config.experiment_fields", "config.merging", "config.migration", "config.naming", "config.search",
+              "config.yaml_files", "diagnostics.alarms", "runner.records", "reporting")  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:
@@ -145,7 +148,7 @@ def test_examples_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "search.yaml").write_text(yaml.safe_dump(TINY | parse_yaml(search, "README")))
     assert len(list(read_experiment(tmp_path / "search.yaml").runs(only="DANN", seeds=[0]))) == 6
     for line in own_data.splitlines():
-        component(parse_yaml(line, "README")["source"], "data.source", DOMAINS, "data set", "README")
+        read_component(parse_yaml(line, "README")["source"], "data.source", DOMAINS, "data set", "README")
     experiment = TINY | {"base": TINY["base"] | parse_yaml(options, "README")}
     (tmp_path / "options.yaml").write_text(yaml.safe_dump(experiment))
     for run in read_experiment(tmp_path / "options.yaml").runs():
@@ -177,7 +180,7 @@ def _run_own_method(method: type[Method], folder: Path, monkeypatch: pytest.Monk
     assert record.config["method"] == {"name": "mean_matching", "weight": 0.5}
     assert set(record.losses) == {"step", "label", "distance"} and record.losses["distance"][-1] < 1
     with pytest.raises(BadInput, match="heft"):
-        resolve(merged(runs[0].declared, {"method": {"heft": 1}}), "own")
+        resolve(merge(runs[0].declared, {"method": {"heft": 1}}), "own")
 
 
 def tiny_domain(name: str, channels: int) -> Callable[..., Domain]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from dann.config.experiment import Run, merged
+from dann.config.experiment import Run
+from dann.config.merging import merge
 from dann.config.schema import Config, resolve
 from dann.runner.records import Record
 
@@ -36,12 +37,12 @@ DIAGNOSED: dict[str, Any] = {"diagnose": {"examples": 20}}  # to be laid over it
 def write_tiny(path: Path, **changes: Any) -> Path:
     """The experiment, with ``changes`` laid over it, as a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(merged(TINY, changes), sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(merge(TINY, changes), sort_keys=False), encoding="utf-8")
     return path
 
 
 def config_of(base: dict[str, Any], **changes: Any) -> Config:
-    return resolve(merged(base, changes), "test")
+    return resolve(merge(base, changes), "test")
 
 
 class Silent:

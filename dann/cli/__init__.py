@@ -1,1 +1,1 @@
-"""The command line: what it parses, runs and shows."""
+"""The command line: arguments, commands, and what the terminal shows."""

@@ -1,9 +1,9 @@
-"""The arguments of the command line. Imports nothing that takes time, so that help is there at once."""
+"""The arguments of the command line. Imports nothing that takes time: ``dann --help`` waits for no torch."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dann import __version__
 from dann.errors import BadInput
@@ -11,6 +11,24 @@ from dann.evaluation.rules import RULES
 
 FORMATS = ("md", "latex", "json")
 EXPORTS = ("onnx", "torch_export")
+KINDS = ("method", "network", "dataset", "optimiser", "transform", "rule", "metric")
+EPILOGUE = """\
+An experiment file and its table:
+  dann run experiments/quickstart.yaml
+Your own data:
+  dann init --source photos/real --target photos/sketch --out mine.yaml
+  dann run mine.yaml
+What there is:
+  dann list
+  dann describe method dann
+
+Completion in bash, for this shell (for every one, write the line into ~/.bashrc):
+  eval "$(register-python-argcomplete dann)"
+In zsh the same, after: autoload -U bashcompinit && bashcompinit
+In fish: register-python-argcomplete --shell fish dann | source
+"""
+Completer = Callable[..., list[str]]
+Command = Callable[[str, str], argparse.ArgumentParser]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -19,8 +37,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Of all commands; what it parses has the name of one as ``command``."""
-    result = _Parser(prog="dann", description="Domain-adversarial training and its baselines, on equal terms.")
+    """The parser of all commands; a parsed command line has the command's name as ``command``."""
+    result = _Parser(
+        prog="dann",
+        description="Domain-adversarial training and its baselines, on equal terms.",
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     result.add_argument("--version", action="version", version=f"dann {__version__}")
     commands = result.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
@@ -30,33 +53,47 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     _add_experiments(command)
-    _add_using(command)
-    _add_others(command)
+    _add_results(command)
+    _add_models(command)
+    _add_catalogue(command)
     return result
 
 
-Command = Callable[[str, str], argparse.ArgumentParser]
-
-
 def _add_experiments(command: Command) -> None:
-    """The commands on experiment files and their runs."""
-    run = command("run", "Make the runs of an experiment file that are not there yet, then its table and figures.")
+    """The commands that make runs."""
+    run = command("run", "Make the runs of an experiment file that are missing, then its table and figures.")
     run.add_argument("file", type=Path, metavar="FILE", help="an experiment file, such as experiments/quickstart.yaml")
-    run.add_argument("--only", metavar="VARIANT", help="make the runs of one row alone")
-    run.add_argument("--seeds", type=_seeds, metavar="0,1", help="seeds in place of the file's")
+    _completed(run.add_argument("--only", metavar="VARIANT", help="make the runs of one row only"), "complete_variants")
+    run.add_argument("--seeds", type=_seeds, metavar="0,1", help="seeds to use instead of the file's")
     run.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every run")
-    run.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
+    _add_device(run)
     run.add_argument(
         "--jobs", type=_count, metavar="N", help="processes, one thread each (default: one per core, or one on a GPU)"
     )
     run.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+    run.add_argument(
+        "--dry-run", action="store_true", help="print the resolved configuration and the runs, and write nothing"
+    )
 
+    init = command("init", "Write a commented experiment file for a source and a target of your own.")
+    data = "a folder of class folders, .csv of paths or texts, .npz, .npy, .pt or .svm"
+    init.add_argument("--source", required=True, metavar="PATH", help=f"labelled: {data}")
+    init.add_argument("--target", required=True, metavar="PATH", help="adapted to; its labels serve only to test")
+    for side in ("source", "target"):
+        init.add_argument(f"--{side}-labels", metavar="FILE", help=f"labels of the {side}, if it is a .npy or .pt file")
+    init.add_argument(
+        "--out", type=Path, default=Path("experiment.yaml"), metavar="FILE", help="default: experiment.yaml"
+    )
+
+
+def _add_results(command: Command) -> None:
+    """The commands that show what finished runs give."""
     table = command("table", "Print the tables of experiment files or of folders of runs.")
     table.add_argument("path", type=Path, metavar="FILE_OR_DIR")
     _add_selection(table)
     table.add_argument("--format", choices=FORMATS, default="md")
 
-    report = command("report", "Write experiments as one HTML page: tables, figures, each number's runs.")
+    report = command("report", "Write experiments as one HTML page: tables, figures, the runs behind each number.")
     report.add_argument("paths", type=Path, nargs="+", metavar="FILE_OR_DIR")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of report.html")
     _add_selection(report)
@@ -65,52 +102,72 @@ def _add_experiments(command: Command) -> None:
     plot.add_argument("path", type=Path, metavar="FILE_OR_DIR")
 
 
-def _add_selection(parser: argparse.ArgumentParser) -> None:
-    """How tables and reports choose."""
-    parser.add_argument(
-        "--selection",
-        choices=RULES,
-        default="last",
-        help="the rule that chooses the reported step (default: last)",
-    )
-
-
-def _add_using(command: Command) -> None:
-    """The commands on the trained network of a run."""
+def _add_models(command: Command) -> None:
+    """The commands that use the trained network of a run."""
+    folder = "folder of a finished run, such as runs/…/dann/seed-0"
     predict = command("predict", "Predict the classes of your files with the network of a finished run.")
-    predict.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/…/dann/seed-0")
+    predict.add_argument("run", type=Path, metavar="RUN", help=folder)
     predict.add_argument(
         "inputs", type=Path, nargs="+", metavar="INPUT",
         help="images, folders of images, .npy, .npz, .pt or .svm files, .csv of texts",
     )  # fmt: skip
     predict.add_argument(
         "--with", type=Path, action="append", default=[], metavar="RUN", dest="others",
-        help="another run, whose probabilities are averaged with the first one's",
+        help="another run; the probabilities of all runs are averaged",
     )  # fmt: skip
     predict.add_argument("--out", type=Path, metavar="FILE", help="a CSV file (default: a table on the terminal)")
-    predict.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
+    _add_device(predict)
 
     export = command("export", "Write the network of a finished run for use without dann.")
-    export.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/…/dann/seed-0")
+    export.add_argument("run", type=Path, metavar="RUN", help=folder)
     export.add_argument("--format", choices=EXPORTS, required=True)
     export.add_argument("--out", type=Path, metavar="FILE", help="default: model.onnx or model.pt2 in the run's folder")
 
 
-def _add_others(command: Command) -> None:
-    """The commands on data sets, on what there is, and on speed."""
-    command("list", "List data sets, networks, methods and optimisers.")
+def _add_catalogue(command: Command) -> None:
+    """The commands that show what an experiment file may name."""
+    kinds = ", ".join(KINDS)
+    listed = command("list", "List methods, networks, data sets and all else that an experiment file may name.")
+    listed.add_argument("kind", type=_kind, nargs="?", choices=KINDS, metavar="KIND", help=f"of one kind only: {kinds}")
 
-    data = command("data", "List data sets, show what is in them, or download and decode them.")
+    describe = command("describe", "Describe one entry: what it does, its options and their defaults, its source.")
+    describe.add_argument("kind", type=_kind, choices=KINDS, metavar="KIND", help=kinds)
+    name = describe.add_argument("name", nargs="?", metavar="NAME", help="such as dann; without one, all are listed")
+    _completed(name, "complete_names")
+
+    data = command("data", "List data sets, show their examples, or download and decode them.")
     data.add_argument("action", choices=("list", "show", "prepare"))
-    data.add_argument("names", nargs="*", metavar="NAME", help="mnist, pacs, pacs/photo, or an experiment file")
+    names = data.add_argument("names", nargs="*", metavar="NAME", help="mnist, pacs, pacs/photo, or an experiment file")
+    _completed(names, "complete_data_sets")
     data.add_argument("--set", action="append", default=[], metavar="a=b", help="an option of it, such as size=64")
     data.add_argument("--out", type=Path, default=Path("runs/data"), metavar="DIR", help="folder of the PNG grid")
 
-    bench = command("bench", "Measure what dann costs and write results/speed; in a clone of the repository.")
-    bench.add_argument("parts", nargs="*", metavar="PART", help="steps roofline growth start replicas jobs data")
-    bench.add_argument("--device", default="cpu", help="cpu, cuda, … (default: cpu)")
-    bench.add_argument("--out", default="results/speed", metavar="DIR", help="default: results/speed")
-    bench.add_argument("--peers", metavar="PYTHON", help="a Python with the peer libraries (default: installs them)")
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--selection", choices=RULES, default="last", help="the rule that selects the reported step (default: last)"
+    )
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
+
+
+def _completed(action: argparse.Action, completer: str) -> None:
+    """Give an argument its completer, a function of ``dann.cli.completion``, which is imported when it is called."""
+
+    def complete(**arguments: Any) -> list[str]:
+        from dann.cli import completion
+
+        names: list[str] = getattr(completion, completer)(**arguments)
+        return names
+
+    action.completer = complete  # type: ignore[attr-defined]
+
+
+def _kind(text: str) -> str:
+    """A kind as a user may write it: ``optimizer`` and plurals are understood."""
+    return text.lower().replace("optimizer", "optimiser").removesuffix("s")
 
 
 def _seeds(text: str) -> list[int]:

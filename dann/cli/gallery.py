@@ -10,20 +10,20 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dann.config.experiment import slug
+from dann.config.naming import slug
 from dann.data.domain import Domain
 
 GRID_ROWS, GRID_COLUMNS = 3, 12
-SCATTERED = 1000  # vectors of a domain that are drawn
+SCATTERED = 1000  # vectors drawn of a domain
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Some examples to be drawn.
+    """Examples to draw under one title.
 
     Args:
         x: images, uint8 or float of any range, shape ``(N, C, H, W)``, or vectors or series.
-        labels: of each example its class name, or nothing where it has none.
+        labels: the class name of each example, empty for an unlabelled one.
     """
 
     title: str
@@ -31,8 +31,8 @@ class Panel:
     labels: list[str]
 
 
-def panel(domain: Domain) -> Panel:
-    """Training examples spread evenly over a domain."""
+def select_panel(domain: Domain) -> Panel:
+    """Training examples of a domain, spread evenly over its rows."""
     count = GRID_ROWS * GRID_COLUMNS if len(domain.input_shape) == 3 else SCATTERED
     shown = domain.train.spread(count)
     names = [domain.classes[y] if y >= 0 else "" for y in shown.y.tolist()]
@@ -40,24 +40,24 @@ def panel(domain: Domain) -> Panel:
 
 
 def draw(panels: list[Panel], name: str, folder: Path) -> Path:
-    """Draw the panels one below the other into a PNG file in ``folder``."""
+    """Draw the panels below one another in a PNG file called after ``name`` in ``folder``; returns its path."""
     figure = matplotlib.figure.Figure(figsize=(12, 3.6 * len(panels)), layout="constrained")
     for number, shown in enumerate(panels):
         axes = figure.add_subplot(len(panels), 1, number + 1)
         axes.set_title(shown.title, fontsize=10)
         if shown.x.ndim == 4:
-            axes.imshow(tiled(visible(shown.x[: GRID_ROWS * GRID_COLUMNS])), cmap="gray", vmin=0, vmax=255)
+            axes.imshow(tile(to_pixels(shown.x[: GRID_ROWS * GRID_COLUMNS])), cmap="gray", vmin=0, vmax=255)
             axes.set_axis_off()
         else:
-            _scatter(axes, shown)
+            _draw_scatter(axes, shown)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{slug(name)[:80]}.png"
     figure.savefig(path, dpi=110)
     return path
 
 
-def visible(x: Tensor) -> NDArray[np.uint8]:
-    """Images as uint8; float ones are stretched from their least to their greatest value."""
+def to_pixels(x: Tensor) -> NDArray[np.uint8]:
+    """Images as uint8; float images are stretched from their smallest to their largest value."""
     if x.is_floating_point():
         lowest, highest = x.min(), x.max()
         x = ((x - lowest) / (highest - lowest).clamp(min=1e-12) * 255).round().to(torch.uint8)
@@ -65,8 +65,8 @@ def visible(x: Tensor) -> NDArray[np.uint8]:
     return pixels
 
 
-def tiled(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images ``(N, C, H, W)`` as one image of rows of ``GRID_COLUMNS``, ``(…, …, 3)`` or, of grey ones, ``(…, …)``."""
+def tile(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images ``(N, C, H, W)`` as one image, ``GRID_COLUMNS`` a row: ``(…, …, 3)``, or ``(…, …)`` if grey."""
     count, channels, height, width = x.shape
     rows = -(-count // GRID_COLUMNS)
     sheet = np.zeros((rows * GRID_COLUMNS, channels, height, width), np.uint8)
@@ -76,7 +76,7 @@ def tiled(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image[:, :, 0] if channels == 1 else image
 
 
-def _scatter(axes: Axes, shown: Panel) -> None:
+def _draw_scatter(axes: Axes, shown: Panel) -> None:
     x = shown.x.flatten(1).double().nan_to_num(0.0)
     left, spread, _ = torch.linalg.svd(x - x.mean(dim=0), full_matrices=False)
     plane = (left * spread)[:, :2].numpy() if x.shape[1] > 2 else x.numpy()

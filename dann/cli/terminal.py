@@ -1,4 +1,4 @@
-"""What ``dann run`` and ``dann predict`` show on the terminal."""
+"""Terminal output of ``dann run`` and ``dann predict``."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -19,23 +19,23 @@ from dann.reporting.table import Table
 from dann.reporting.tables import make_tables
 from dann.runner.records import Record, checked_records, source_accuracy
 
-SHOWN, WIDTH = 8, 24  # how many bars at most, and how wide
-NAMES = 28  # how wide the names of rows are at most; longer ones are broken
-ROWS, CLASSES = 20, 6  # of predictions, how many are shown; of more classes only the predicted one
+SHOWN, WIDTH = 8, 24  # largest number of bars, and their width
+NAMES = 28  # largest width of the names of rows; longer names are wrapped
+ROWS, CLASSES = 20, 6  # predictions shown; with more classes than CLASSES only the predicted one is
 
 
 class Progress:
-    """A bar over the steps of each run under way, and a line for each finished one.
+    """Progress of runs: a bar for each run under way, and a line for each finished one.
 
     Args:
-        runs: how many there are.
-        console: where to; standard output unless given.
+        runs: their number.
+        console: by default standard output.
     """
 
     def __init__(self, runs: int, console: Console | None = None) -> None:
         self.bars = _Bars(runs, console or Console())
         self.tasks: dict[str, progress.TaskID] = {}
-        self.said: set[str] = set()
+        self.printed: set[str] = set()
 
     def __enter__(self) -> "Progress":
         self.bars.start()
@@ -48,9 +48,9 @@ class Progress:
 
     def loaded(self, data: dict[str, Any]) -> None:
         line = data_line(data)
-        if line not in self.said:  # each worker process loads its own
-            self.said.add(line)
-            self._say(line)
+        if line not in self.printed:  # each worker process loads the data and reports them
+            self.printed.add(line)
+            self._print(line)
 
     def started(self, run: Run, done: int, steps: int) -> None:
         self.tasks[run.name] = self.bars.begin(run.name, done, steps)
@@ -60,23 +60,23 @@ class Progress:
         self.bars.update(self.tasks[run.name], completed=done, losses=losses)
 
     def warned(self, run: Run, step: int, text: str) -> None:
-        self._say(f"{run.name}, step {step}: {text}")
+        self._print(f"{run.name}, step {step}: {text}")
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
         self.bars.end(self.tasks.pop(run.name, None))
         last = record.evaluations[-1]
         time = f"{record.seconds:.0f} s" if new else "already there"
-        self._say(
+        self._print(
             f"[{self.bars.ended}/{self.bars.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
             f"source {100 * source_accuracy(last):.1f} %, {time}"
         )
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 class _Bars(progress.Progress):
-    """A line for each of the first runs under way, and one for all runs unless a single one is under way."""
+    """A bar for each of the first runs under way, and one for all runs unless a single run is under way."""
 
     def __init__(self, runs: int, console: Console) -> None:
         columns = (
@@ -85,28 +85,28 @@ class _Bars(progress.Progress):
             progress.TaskProgressColumn(),
             progress.TimeRemainingColumn(elapsed_when_finished=True),
             progress.TextColumn("{task.fields[losses]}", table_column=Column(ratio=1, no_wrap=True)),
-        )  # where it is narrow, the losses make way first, then the bar
+        )  # on a narrow terminal the losses shrink first, then the bar
         self.runs, self.ended = runs, 0
         self.since: float | None = None
-        self.given = 0.0  # what was there before, in runs: it says nothing of the speed
-        super().__init__(*columns, console=console, transient=True, expand=True)  # draws already
+        self.skipped = 0.0  # work that was done before, in runs, which the estimate of the speed leaves out
+        super().__init__(*columns, console=console, transient=True, expand=True)  # begins to draw
 
     def begin(self, name: str, done: int, steps: int) -> progress.TaskID:
         self.since = self.since or self.get_time()
-        self.given += done / steps
+        self.skipped += done / steps
         return self.add_task(name, total=steps, completed=done, name=name, losses="")
 
     def end(self, task: progress.TaskID | None) -> None:
-        """Count a run as finished, one that was there before if it has no task."""
+        """Count a run as finished; a run without a task was finished before."""
         if task is None:
-            self.given += 1
+            self.skipped += 1
         else:
             self.remove_task(task)
         self.ended += 1
 
     def get_renderables(self) -> Iterator[RenderableType]:
-        tasks = self.tasks  # a copy: a thread of its own draws
-        number = f"[{self.ended + 1}/{self.runs}] " if len(tasks) == 1 else ""  # several are counted on a line below
+        tasks = self.tasks  # a copy, because another thread draws
+        number = f"[{self.ended + 1}/{self.runs}] " if len(tasks) == 1 else ""  # several: on the line of all runs
         for task in tasks:
             task.description = number + str(task.fields["name"])
         table = self.make_tasks_table(tasks[:SHOWN])
@@ -117,9 +117,9 @@ class _Bars(progress.Progress):
         yield table
 
     def _all(self, tasks: list[progress.Task]) -> list[RenderableType]:
-        """The cells of the line for all runs, each of which counts alike, whatever its steps."""
+        """The cells of the line for all runs; runs have equal weight, whatever their steps."""
         done = self.ended + sum(task.percentage for task in tasks) / 100
-        made, left = done - self.given, "-:--:--"
+        made, left = done - self.skipped, "-:--:--"
         if self.since is not None and made > 1e-9:  # less is a rounding error
             left = str(timedelta(seconds=int((self.get_time() - self.since) * (self.runs - done) / made)))
         loading = not tasks and not self.ended
@@ -132,7 +132,7 @@ class _Bars(progress.Progress):
 
 
 def data_line(data: Mapping[str, Any]) -> str:
-    """What is said of a pair's data: its domains, sizes, protocol and class imbalance."""
+    """One line about a pair's data: domains, sizes, protocol and class imbalance."""
     source, target, tallied = data["source"], data["target"], data["class_counts"]["train"]
     ratio = f"imbalance ratio {data['imbalance']:.2f}" if data["imbalance"] else "a class is empty"
     spread = (

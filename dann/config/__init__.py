@@ -1,1 +1,1 @@
-"""From an experiment file to validated runs."""
+"""Experiment files and their validated configurations."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dann.config.experiment import flattened
+from dann.config.merging import flatten
 
 EXECUTION = {"train.replicas"}  # keys that say how runs execute, not what they compute
 _ABSENT = object()
@@ -12,7 +12,7 @@ _ABSENT = object()
 
 def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
     """The first key in which two configurations differ, with both values, or None; how they execute does not count."""
-    old, new = flattened(one), flattened(other)
+    old, new = flatten(one), flatten(other)
     for key in [*old, *new]:
         if key not in EXECUTION and old.get(key, _ABSENT) != new.get(key, _ABSENT):
             return f"{key}: {_shown(old, key)} there, {_shown(new, key)} now"
@@ -29,7 +29,7 @@ def declared_difference(made: Mapping[str, Any], resolved: Mapping[str, Any], no
     """
     if made == now:  # as most are: the rest takes most of the time of a table of many
         return None
-    defaults, declared = flattened(resolved), flattened(now)
+    defaults, declared = flatten(resolved), flatten(now)
     written_out = {key: value for key, value in declared.items() if defaults.get(key, _ABSENT) == value}
     return difference({**made, **written_out}, now)
 

@@ -1,6 +1,7 @@
-"""Parts of a configuration that do not go together, refused before anything is trained."""
+"""Checks that the parts of a configuration are compatible, before anything is trained."""
 
-from dann.config.schema import Config, DataSection
+from dann.config.schema import Config
+from dann.config.sections import DataSection
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
@@ -8,62 +9,62 @@ from dann.networks.backbone import NORMS
 
 
 def check_data(data: DataSection) -> None:
-    """Refuse options of the data that do not go together."""
+    """Raise if options of ``data`` contradict one another."""
     if data.target_labelled and "domain" in (data.transform.normalise, data.target_transform.normalise):
         raise BadInput("data.transform.normalise: domain does not suit labelled target examples: choose another")
     if data.resample != "none" and data.class_weights != "none":
-        raise BadInput("data: resample evens the classes out already: leave class_weights out")
+        raise BadInput("data.class_weights: resample balances the classes already: leave class_weights out")
     if data.calibration and not data.unseen:
-        raise BadInput("data.calibration: it is for unseen classes: name some in data.unseen, or leave it out")
+        raise BadInput("data.calibration: applies to unseen classes only: name some in data.unseen, or leave it out")
     if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
-        raise BadInput("data.unseen: classes without examples are not evened out: leave resample, class_weights out")
+        raise BadInput("data.unseen: classes without examples cannot be balanced: leave resample and class_weights out")
     if any(component.name == "texts" for component in (*data.sources, data.target)):
         _check_texts(data)
 
 
 def check_parts(config: Config) -> None:
-    """Refuse a method, network, data and fine-tuning that do not go together."""
+    """Raise if method, network, data and fine-tuning are incompatible."""
     data, name, method = config.data, config.network.name, METHODS[config.method.name]
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
-        raise BadInput(f"finetune.backbone: {config.method.name} is for a backbone that is trained: set it above 0")
+        raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
     texts = [component for component in (*data.sources, data.target) if component.name == "texts"]
     if bool(texts) != (name == "huggingface"):
-        raise BadInput("network: texts are numbers of words, for huggingface alone: choose both of them, or neither")
+        raise BadInput("network: data of texts and network huggingface need each other: choose both, or neither")
     vocabularies = {config.network.options().get("model"), *(component.options()["tokenizer"] for component in texts)}
     if texts and len(vocabularies) > 1:
         names = " and ".join(sorted(map(str, vocabularies)))
-        raise BadInput(f"data: {names} may number words differently: give tokenizers and network.model one name")
+        raise BadInput(f"data: {names} may have different token ids: give tokenizers and network.model one name")
     if texts and config.diagnose.mixval:
-        raise BadInput("diagnose.mixval: mixes inputs, which numbers of words cannot be: leave it out")
+        raise BadInput("diagnose.mixval: mixes inputs, which token ids do not allow: leave it out")
     if texts and config.method.name == "vada":
-        raise BadInput("method: vada changes its inputs a little, which numbers of words cannot be: choose another")
+        raise BadInput("method: vada perturbs its inputs, which token ids do not allow: choose another")
 
 
 def check_method(method: Method, config: Config) -> None:
-    """Refuse data without what the method needs."""
+    """Raise if the data lack what the method needs."""
     normalised = any(isinstance(part, NORMS) and part.training for part in method.train().modules())
     sizes = {"batch_size": config.data.batch_size, "target_batch_size": config.data.target_batch_size}
     for name, size in sizes.items():
         if size == 1 and normalised:
-            raise BadInput(f"data.{name}: BatchNorm compares the examples of a batch: set it to 2 or more")
+            raise BadInput(f"data.{name}: BatchNorm normalises over the batch: set it to 2 or more")
         if size is not None and size < (least := method.smallest_batch):
             raise BadInput(f"data.{name}: {config.method.name} compares examples of a batch: set it to {least} or more")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
     if method.needs_pretrained and config.network.options().get("weights") == "none":
-        raise BadInput(f"network.weights: {config.method.name} needs pretrained ones: write default, or a file")
+        raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
     if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
         raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
-    if method.sources not in (None, given := len(config.data.sources)):
-        raise BadInput(f"method.sources: {method.sources}, but data.source names {given} domain(s): set it to {given}")
+    if method.sources not in (None, count := len(config.data.sources)):
+        raise BadInput(f"method.sources: {method.sources}, but data.source names {count} domain(s): set it to {count}")
 
 
 def _check_texts(data: DataSection) -> None:
-    """Refuse what would take the numbers of words for quantities."""
+    """Raise if an option treats token ids as quantities."""
     numeric = [f"transform.normalise: {options.normalise}" for options in (data.transform, data.target_transform)
                if options.normalise not in ("mean", "none")]  # fmt: skip
     numeric += ["transform.mask"] if data.transform.mask or data.target_transform.mask else []
@@ -72,4 +73,4 @@ def _check_texts(data: DataSection) -> None:
     degraded = {"source": data.source_degradation, "target": data.target_degradation}
     numeric += [f"{side}_degradation.values" for side, options in degraded.items() if options and options.values]
     if numeric:
-        raise BadInput(f"data.{numeric[0]} is for quantities, but texts are numbers of words: leave it out")
+        raise BadInput(f"data.{numeric[0]} is for quantities, but texts are token ids: leave it out")

@@ -1,7 +1,7 @@
-"""Configurations that version 0.1 wrote, in the names of this version. Imports no torch.
+"""Migration of configurations that version 0.1 wrote. Imports no torch.
 
-Since 0.2 ``adam`` is Adam; what 0.1 called so is ``adamw``. A pretrained part of a network is a ``backbone``, 0.1's
-``trunk``, and what a domain is made to lack is its ``degradation``, 0.1's ``lacks``.
+Version 0.2 renamed options: ``adam`` of 0.1 is ``adamw``, ``trunk`` is ``backbone``, ``source_lacks`` and
+``target_lacks`` are ``source_degradation`` and ``target_degradation``.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 from dann import __version__
 
-WRITTEN_BY = "written_by"  # the key of an experiment's copy that says which version wrote it
+WRITTEN_BY = "written_by"  # the key of the version in an experiment's copy
 OLD = "0.1."
 KEYS = {
     "data.source_lacks": "data.source_degradation",
@@ -19,12 +19,12 @@ KEYS = {
 
 
 def is_old(version: str | None) -> bool:
-    """Whether a version of dann used the old names; None is a version that did not write its number."""
+    """Whether a version of dann used the old names; None is a version before numbers were written."""
     return version is None or version.startswith(OLD)
 
 
-def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration, declared or resolved, of version 0.1; sections that it does not have are left out."""
+def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration of version 0.1, declared or resolved, under the new names; it need not be complete."""
     result = dict(config)
     for old, new in KEYS.items():
         section, key = old.split(".")
@@ -37,27 +37,27 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def upgraded_setting(setting: Mapping[str, Any]) -> dict[str, Any]:
-    """A setting of searched hyper-parameters: dotted keys and values."""
+def upgrade_setting(setting: Mapping[str, Any]) -> dict[str, Any]:
+    """A setting of searched hyper-parameters, dotted keys and values, under the new names."""
     return {KEYS.get(key, key): "adamw" if (key, value) == ("optimizer.name", "adam") else value
             for key, value in setting.items()}  # fmt: skip
 
 
-def upgraded_experiment(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The copy of an experiment file in a folder of runs; one of this version is returned without its mark."""
+def upgrade_experiment(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of an experiment's copy in a folder of runs, under the new names and without its version mark."""
     result = dict(content)
     if not is_old(result.pop(WRITTEN_BY, None)):
         return result
     for part in ("base", "overrides"):
         if isinstance(result.get(part), Mapping):
-            result[part] = upgraded(result[part])
+            result[part] = upgrade(result[part])
     for part in ("variants", "tasks"):
         if isinstance(result.get(part), Mapping):
             entries = result[part].items()
-            result[part] = {name: upgraded(own) if isinstance(own, Mapping) else own for name, own in entries}
+            result[part] = {name: upgrade(own) if isinstance(own, Mapping) else own for name, own in entries}
     return result
 
 
-def mark() -> dict[str, str]:
-    """What an experiment's copy says of the version that wrote it."""
+def version_mark() -> dict[str, str]:
+    """The entry of an experiment's copy that names the version that wrote it."""
     return {WRITTEN_BY: __version__}

@@ -1,4 +1,4 @@
-"""Hyper-parameter search: the settings that every row of an experiment tries, as many for each. Imports no torch."""
+"""Hyper-parameter search: the settings that each row of an experiment tries, equally many per row. Imports no torch."""
 
 import itertools
 import math
@@ -9,50 +9,51 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from dann.config.naming import name_setting
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
-from dann.options import one_of
+from dann.options import look_up
 
 Setting = dict[str, Any]  # dotted keys of a configuration and their values
-SHOWN = 4  # significant digits of a drawn number, so that folders have short names
+DIGITS = 4  # significant digits of a drawn number, so that folders have short names
 
 
-def _checked(values: Any) -> Any:
-    """A list of values, or an interval that random search draws from, evenly or evenly in the logarithm."""
+def _check_values(values: Any) -> Any:
+    """A list of values, or an interval that random search draws from uniformly or log-uniformly."""
     if isinstance(values, list) and values:
         return values
     if not isinstance(values, dict) or len(values) != 1 or set(values) - {"uniform", "log"}:
         raise ValueError("should be a list of values, or {uniform: [low, high]}, or {log: [low, high]}")
     ((scale, ends),) = values.items()
-    given = ends if isinstance(ends, list) and len(ends) == 2 else []
-    numbers = [end for end in given if isinstance(end, int | float) and math.isfinite(end)]
+    pair = ends if isinstance(ends, list) and len(ends) == 2 else []
+    numbers = [end for end in pair if isinstance(end, int | float) and math.isfinite(end)]
     if len(numbers) != 2 or not numbers[0] < numbers[1] or (scale == "log" and numbers[0] <= 0):
         raise ValueError("should have a low end under its high one, both finite, of log above 0")
     return values
 
 
-Values = Annotated[Any, AfterValidator(_checked)]
+Values = Annotated[Any, AfterValidator(_check_values)]
 
 
-def _drawn_from(values: Any, share: float) -> Any:
-    """What lies at a share in [0, 1) of the way through a list or an interval."""
+def _pick(values: Any, share: float) -> Any:
+    """The value at a share in [0, 1) of the way through a list or an interval."""
     if isinstance(values, list):
         return values[int(share * len(values))]
     ((scale, (low, high)),) = values.items()
     number = low * (high / low) ** share if scale == "log" else low + share * (high - low)
-    return float(f"{number:.{SHOWN}g}")
+    return float(f"{number:.{DIGITS}g}")
 
 
 class Search(BaseModel):
-    """What is searched; the runs of all settings are made, and a rule chooses when a table is.
+    """A search of hyper-parameters. The runs of all settings are made; a rule chooses among them when a table is made.
 
     Args:
-        kind: all combinations of the values, or ``budget`` draws.
-        budget: settings of each row, baselines included; a grid that has more or fewer in a row is refused.
-        keys: dotted keys and what is tried of each, for every row.
-        rows: more keys of some rows, or other values.
-        rule: chooses among a row's settings, of each task apart, by the mean over seeds of its score.
-        seed: of the draws; a key that several rows share is drawn the same values in all.
+        kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws.
+        budget: settings per row, baselines included; a grid with more or fewer settings in a row is an error.
+        keys: dotted keys, each with the values or the interval to try, for every row.
+        rows: for some rows, further keys, or other values for the same keys.
+        rule: the selection rule, by the mean of its score over seeds, for each row and task separately.
+        seed: of the random draws; rows that share a key try the same values of it.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -65,29 +66,29 @@ class Search(BaseModel):
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
-    def _known_rule(self) -> "Search":
+    def _check_rule(self) -> "Search":
         known = [rule.name for rule in RULES.values() if rule.reads and not rule.needs_target_labels]
         if self.rule not in known:
             raise ValueError(f"search.rule should be one of {', '.join(known)}, not {self.rule!r}")
         return self
 
     def check(self, variants: Iterable[str], where: str) -> None:
-        """Refuse a search in which rows try unlike numbers of settings, or the same one twice.
+        """Check that rows try equally many settings, all different.
 
         Args:
-            where: names the file in messages.
+            where: the file, for messages.
 
         Raises:
             BadInput: with the row and the remedy.
         """
         for variant in self.rows:
-            one_of(dict.fromkeys(variants), variant, "variant under search.rows:", where)
+            look_up(dict.fromkeys(variants), variant, "variant under search.rows:", where)
         for variant in variants:
             try:
-                found = self.settings(variant)
+                settings = self.settings(variant)
             except ValueError as error:
                 raise BadInput(f"{where}: search: {error}") from error
-            different = len(set(map(named, found)))
+            different = len(set(map(name_setting, settings)))
             if different != self.budget:
                 raise BadInput(
                     f"{where}: search: {variant} has {different} settings, the budget is {self.budget} for each row, "
@@ -97,15 +98,16 @@ class Search(BaseModel):
     def settings(self, variant: str) -> list[Setting]:
         """The settings that a row tries."""
         keys = self.keys | self.rows.get(variant, {})
-        return list(self._drawn(keys) if self.kind == "random" else _grid(keys))
+        return list(self._draw(keys) if self.kind == "random" else _grid(keys))
 
-    def _drawn(self, keys: dict[str, Values]) -> Iterator[Setting]:
-        columns = {key: self._column(key, values) for key, values in keys.items()}
+    def _draw(self, keys: dict[str, Values]) -> Iterator[Setting]:
+        columns = {key: self._draw_values(key, values) for key, values in keys.items()}
         return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
-    def _column(self, key: str, values: Values) -> list[Any]:
+    def _draw_values(self, key: str, values: Values) -> list[Any]:
+        # The stream depends on the key alone, so that rows that share it draw the same values.
         shares = np.random.default_rng([self.seed, zlib.crc32(key.encode())]).random(self.budget)
-        return [_drawn_from(values, share) for share in shares]
+        return [_pick(values, share) for share in shares]
 
 
 def _grid(keys: dict[str, Values]) -> Iterator[Setting]:
@@ -113,8 +115,3 @@ def _grid(keys: dict[str, Values]) -> Iterator[Setting]:
         if not isinstance(values, list):
             raise ValueError(f"{key}: a grid needs a list of values: give one, or set kind: random")
     return (dict(zip(keys, row, strict=True)) for row in itertools.product(*keys.values()))
-
-
-def named(setting: Setting) -> str:
-    """A setting in words, as in ``optimizer.lr = 0.01, method.weight = 1``."""
-    return ", ".join(f"{key} = {value}" for key, value in setting.items())

@@ -11,7 +11,7 @@ from dann.errors import BadInput
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which 1e-3 is a number, as in YAML 1.2, and a key given twice is an error instead of a lost value."""
+    """YAML in which 1e-3 is a number, as in YAML 1.2, and a duplicate key is an error instead of a lost value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -32,12 +32,12 @@ def read_yaml(path: Path) -> Any:
     """The content of a YAML file.
 
     Raises:
-        BadInput: it is missing or unreadable; says where.
+        BadInput: it is missing, unreadable or not valid YAML.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read ({_reason(error)})") from error
+        raise BadInput(f"{path}: cannot be read ({_reason(error)}): check the path and the file") from error
     return parse_yaml(text, str(path))
 
 

@@ -1,1 +1,1 @@
-"""Using the model of a finished run: load, predict, export."""
+"""Use of a finished run: loading its model, prediction, export."""

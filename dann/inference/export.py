@@ -1,4 +1,4 @@
-"""The network of a run as a file that is used without dann, and proof that it computes the same."""
+"""Export of a run's network to a file that works without dann, checked against the network."""
 
 import io
 import logging
@@ -18,13 +18,13 @@ from dann.inference.model import Model
 from dann.methods.method import Method
 
 ONNX = ("onnx", "onnxscript", "onnxruntime")
-TOLERANCE = 1e-4  # of a logit, or of its size if that is larger than 1
+TOLERANCE = 1e-4  # absolute and relative, of a logit
 CHECKED = (1, 5)  # batch sizes
-Restored = tuple[bytes, Callable[[Tensor], Tensor]]  # a file's content, and what it computes once read again
+Exported = tuple[bytes, Callable[[Tensor], Tensor]]  # the content of a file, and the function read back from it
 
 
 class Predictor(nn.Module):
-    """Raw examples as the data set has them → logits ``(N, K)``, the transform included.
+    """The transform and the network as one module: raw examples of the data set → logits ``(N, K)``.
 
     Takes uint8 images ``(N, C, H, W)``, or vectors ``(N, D)`` or series ``(N, C, L)`` as float32.
     """
@@ -38,60 +38,63 @@ class Predictor(nn.Module):
 
 
 def export(model: Model, format: str, folder: Path, out: Path | None = None) -> Path:
-    """Write what ``model`` computes, in float32 and with a dynamic batch size, and return where.
+    """Write a model in float32 with a dynamic batch size.
 
     Args:
         model: on the CPU.
         format: one of ``FORMATS``.
-        folder: of the run, for the file if ``out`` is None.
+        folder: of the run; the file goes there unless ``out`` names another place.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        BadInput: the format cannot hold what the model does, or needs packages that are not there; or what was
-            written differs from the model on random examples. There is no file then.
+        BadInput: the format cannot express the model, needs packages that are not installed, or gives other logits
+            than the model on random examples. No file is written then.
     """
     suffix, convert = FORMATS[format]
     if model.inputs.preprocessor.imputer is not None:
-        raise BadInput(f"{folder}: this run fills in missing values, which no exported file does; use dann predict")
+        raise BadInput(f"{folder}: this run fills in missing values, which no exported file does: use dann predict")
     predictor = Predictor(model.inputs, model.method).eval()
     with torch.no_grad():
-        # With channels last, in which the loop trains, torch cannot tell whether a weight is all of its memory.
+        # torch.export rejects the channels-last weights of training: it cannot prove that they are dense in memory.
         plain = deepcopy(predictor).to(memory_format=torch.contiguous_format)
         batch = {0: Dim("batch", min=1)}
         program = torch.export.export(plain, (_random(model.inputs, 2),), dynamic_shapes=(batch,), strict=False)
         content, restored = convert(program)
         for count in CHECKED:
-            _compare(predictor, restored, _random(model.inputs, count), format)
+            _check_equal(predictor, restored, _random(model.inputs, count), format)
     path = folder / f"model{suffix}" if out is None else out
     write_whole(path, content)
     return path
 
 
 def _random(inputs: InputPipeline, count: int) -> Tensor:
-    """Raw examples that differ from call to call in number only."""
+    """Raw examples drawn from a fixed seed for each count."""
     generator, shape = torch.Generator().manual_seed(count), (count, *inputs.raw_shape)
     if inputs.images:
         return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     return torch.randn(shape, generator=generator)
 
 
-def _compare(predictor: nn.Module, restored: Callable[[Tensor], Tensor], x: Tensor, format: str) -> None:
-    expected, found = predictor(x), restored(x)
-    if expected.shape != found.shape or not torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
-        raise BadInput(f"--format {format}: what it computes differs from the trained network: choose another format")
+def _check_equal(predictor: nn.Module, restored: Callable[[Tensor], Tensor], x: Tensor, format: str) -> None:
+    expected, logits = predictor(x), restored(x)
+    if expected.shape != logits.shape or not torch.allclose(logits, expected, rtol=TOLERANCE, atol=TOLERANCE):
+        raise BadInput(f"--format {format}: the file differs from the trained network: choose another format")
 
 
-def _torch_export(program: ExportedProgram) -> Restored:
+def _torch_export(program: ExportedProgram) -> Exported:
     file = io.BytesIO()
     torch.export.save(program, file)
     return file.getvalue(), torch.export.load(io.BytesIO(file.getvalue())).module()
 
 
-def _onnx(program: ExportedProgram) -> Restored:
+def _onnx(program: ExportedProgram) -> Exported:
     if absent := [name for name in ONNX if find_spec(name) is None]:
         raise BadInput(f'--format onnx needs {", ".join(absent)}: run pip install "dann[export]"')
     import onnxruntime  # takes a second to import
 
-    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns of every constant that it cannot fold
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns about every constant that it cannot fold
     converted = torch.onnx.export(
         program, input_names=["examples"], output_names=["logits"], dynamo=True, verbose=False
     )

@@ -1,4 +1,4 @@
-"""A finished run → a model that predicts."""
+"""Loading of trained models, alone or as an ensemble."""
 
 import re
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ from dann.training.frozen_features import checksum
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network with all that it takes to predict raw examples of its target.
+    """A trained network with its input pipeline; predicts raw examples of its target domain.
 
     Args:
         classes: the K names.
-        method: as after the last step, in evaluation mode.
-        inputs: maps raw examples to the network's inputs, as in the run's evaluation.
-        dtype: the network computes in, as in the run: float32, or bfloat16 where it pays.
-        config: the run's.
+        method: the state after the last step, in evaluation mode.
+        inputs: maps raw examples to the network's inputs, as in the run's evaluations.
+        dtype: of the network's computations, as in the run: float32 or bfloat16.
+        config: the resolved configuration of the run.
     """
 
     classes: tuple[str, ...]
@@ -51,14 +51,14 @@ class Model:
         Args:
             inputs: N raw examples of the run's shape, an array or a tensor: uint8 images with their channels first or
                 last, or without channels; or vectors ``(N, D)`` or series ``(N, C, L)``.
-            where: what they are, for messages.
+            where: the place of the inputs, for messages.
 
         Raises:
-            BadInput: they are of another shape or type, or values are missing.
+            BadInput: the inputs have another shape or type, or values are missing.
         """
         x = self.inputs.check(to_examples(inputs, where), where)
-        found = compute_logits(self.method, x, self.inputs, self.dtype)
-        probabilities: NDArray[np.float32] = found.softmax(dim=1).numpy()
+        logits = compute_logits(self.method, x, self.inputs, self.dtype)
+        probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
         return probabilities
 
 
@@ -67,24 +67,25 @@ class Ensemble:
     """Several models whose probabilities are averaged, such as the seeds of a variant (Lakshminarayanan et al. 2017).
 
     Args:
-        models: of the same classes and raw examples; the first one's data set tells how files are decoded.
+        models: for the same classes and shape of raw examples; files are decoded as for the first model.
 
     Raises:
-        BadInput: their classes or the shapes of their examples differ.
+        BadInput: classes or shapes of examples differ, or there is no model.
     """
 
     models: Sequence[Model]
 
     def __post_init__(self) -> None:
         if not self.models:
-            raise BadInput("an ensemble needs at least one run")
+            raise BadInput("an ensemble needs at least one run: name one")
         first, *others = self.models
         for model in others:
             if model.classes != first.classes:
-                raise BadInput(f"an ensemble needs runs of the same classes, not {model.classes} and {first.classes}")
+                classes = f"{first.classes} and {model.classes}"
+                raise BadInput(f"an ensemble needs runs of the same classes, not {classes}: drop one")
             if model.inputs.raw_shape != first.inputs.raw_shape:
                 shapes = f"{model.inputs.raw_shape} and {first.inputs.raw_shape}"
-                raise BadInput(f"an ensemble needs runs of examples of one shape, not {shapes}")
+                raise BadInput(f"an ensemble needs runs of examples of one shape, not {shapes}: drop one")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -99,42 +100,42 @@ class Ensemble:
         return self.models[0].config
 
     def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
-        """The mean of the models' probabilities, shape ``(N, K)``; as ``Model.predict`` else."""
+        """The mean of the models' probabilities, shape ``(N, K)``; arguments as of ``Model.predict``."""
         probabilities: NDArray[np.float32] = np.mean([model.predict(inputs, where) for model in self.models], axis=0)
         return probabilities
 
 
 def load(run: str | PathLike[str], device: str = "auto") -> Model:
-    """The model of a finished run; reads nothing but the run's folder and, of a frozen backbone, its weights.
+    """The model of a finished run; reads the run's folder only, and the pretrained weights of a frozen backbone.
 
     Args:
         run: the folder, such as ``runs/quickstart/rotated-moons/dann/seed-0``.
         device: ``cpu``, ``cuda``, …; ``auto`` is a GPU if there is one.
 
     Raises:
-        BadInput: it is no folder of a finished run, or was made before runs kept what predictions need.
+        BadInput: the folder is not that of a finished run, or the run is older than the files that predictions need.
     """
-    folder, place = finished(Path(run)), choose_device(device)
+    folder, place = check_finished(Path(run)), choose_device(device)
     record = read_record(folder)
     config = resolve(record.config, str(folder / RECORD))
     inputs = read_inputs(folder, config.data.target_transform)
-    method = _trained(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)
+    method = _restore(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)
     method.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     dtype = torch.bfloat16 if record.environment["precision"] == "bf16" else torch.float32
     return Model(tuple(record.classes), method.eval(), inputs.to(place), dtype, config)
 
 
-def _trained(config: Config, inputs: InputPipeline, num_classes: int, saved: Path) -> Method:
-    """The method as it was saved, a backbone that never changed and so was not saved put back in its place."""
+def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Path) -> Method:
+    """The method of a checkpoint; a backbone that stayed frozen is not in it and is built from its weights."""
     section, shapes = config.network, checkpoint.read_shapes(saved)
     saved_backbone = any(".backbone." in name for name in shapes)
     if saved_backbone:
-        section = section.model_copy(update={"weights": "none"})  # they are in the checkpoint
-    with torch.random.fork_rng(devices=[]):  # the weights that are drawn here are replaced
+        section = section.model_copy(update={"weights": "none"})  # the checkpoint has them
+    with torch.random.fork_rng(devices=[]):  # weights drawn here are overwritten
         network = section.build(NETWORKS, inputs.input_shape, num_classes)
         backbone = prepare_backbone(network, config.finetune, section.name)
         if backbone is not None and not saved_backbone and checksum(backbone) != inputs.backbone:
-            raise BadInput(f"{saved.parent}: network.weights are not those of training any more: restore them")
+            raise BadInput(f"{saved.parent}: network.weights differ from those of training: restore the file")
         if vectors := [of for name, of in shapes.items() if re.fullmatch(r"network\.classifier\..*\bvectors", name)]:
             network.classifier = give_class_vectors(
                 network.classifier, torch.zeros(vectors[0]), calibration=config.data.calibration
@@ -146,15 +147,15 @@ def _trained(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
     return method
 
 
-def finished(folder: Path) -> Path:
-    """``folder``, if it is that of a finished run.
+def check_finished(folder: Path) -> Path:
+    """``folder``, checked to be that of a finished run.
 
     Raises:
-        BadInput: it is not; says what it is instead.
+        BadInput: the folder is missing, or its run is unfinished.
     """
     there = (folder / RECORD).is_file()
     if folder.name.endswith(UNFINISHED) or (not there and Path(f"{folder.absolute()}{UNFINISHED}").is_dir()):
-        raise BadInput(f"{folder}: this run is unfinished: the dann run that began it continues it")
+        raise BadInput(f"{folder}: this run is unfinished: continue it with the dann run that began it")
     if not there:
         raise BadInput(f"{folder}: no finished run there: name the folder of one, which holds {RECORD}")
     return folder

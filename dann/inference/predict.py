@@ -1,4 +1,4 @@
-"""Files as a user has them → predictions."""
+"""Predictions for a user's files."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,15 @@ from dann.errors import BadInput
 from dann.inference.model import Ensemble, Model
 
 ARRAYS, SPARSE = (".npy", ".npz", ".pt", ".pth"), (".svm", ".svmlight", ".libsvm")
-Named = tuple[list[str], NDArray[np.generic]]  # raw examples and their names
+Named = tuple[list[str], NDArray[np.generic]]  # names of raw examples, and the examples
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of N inputs.
+    """The class probabilities of N inputs.
 
     Args:
-        names: the paths, with the row in brackets for files of several examples.
+        names: paths, with the row in brackets for files of several examples.
         classes: the K names.
         probabilities: shape ``(N, K)``.
     """
@@ -38,43 +38,43 @@ class Predictions:
     probabilities: NDArray[np.float32]
 
     def csv(self) -> bytes:
-        """A line for each input: its name, the likeliest class, the probability of that, and those of all classes."""
+        """CSV, one line per input: name, most probable class, its probability, the probabilities of all classes."""
         text = StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["input", "class", "probability", *self.classes])
         for name, row in zip(self.names, self.probabilities, strict=True):
             best = int(row.argmax())
             writer.writerow([name, self.classes[best], *(f"{value:.6g}" for value in (row[best], *row))])
-        return text.getvalue().encode("utf-8", "surrogateescape")  # as file names that are not UTF-8 come
+        return text.getvalue().encode("utf-8", "surrogateescape")  # file names that are not UTF-8 are kept as they are
 
 
 def predict(model: Model | Ensemble, paths: Sequence[Path]) -> Predictions:
     """The predictions of all examples in files and folders, in order.
 
     Args:
-        paths: image files, folders of images, files of arrays (``x`` in .npz) and svmlight files; of a run on texts
+        paths: image files, folders of images, files of arrays (``x`` in .npz) and svmlight files; for a run on texts,
             CSV files with a column ``text``.
 
     Raises:
-        BadInput: one is missing, unreadable, empty or of a shape that the run was not trained on.
+        BadInput: a path is missing, unreadable or empty, or its examples have another shape than those of training.
     """
     names: list[str] = []
     probabilities = []
     for path in paths:
-        for found, x in _read(path, model):
-            names += found
+        for part, x in _read(path, model):
+            names += part
             probabilities.append(model.predict(x, str(path)))
     return Predictions(names, model.classes, np.concatenate(probabilities))
 
 
 def _read(path: Path, model: Model | Ensemble) -> Iterator[Named]:
-    """The raw examples of one input, some at a time."""
+    """The raw examples of one path, in chunks that fit into memory."""
     suffix = path.suffix.lower()
     if not path.exists():
-        raise BadInput(f"{path}: no such file or folder")
+        raise BadInput(f"{path}: no such file or folder: check the path")
     if path.is_dir():
         if not (files := list_image_files(path)):
-            raise BadInput(f"{path}: no images in that folder")
+            raise BadInput(f"{path}: no images in that folder: name another")
         yield from _images(files, model)
     elif model.config.data.target.name == "texts":
         yield _numbered(path, _texts(path, model))
@@ -94,13 +94,13 @@ def _numbered(path: Path, x: NDArray[np.generic]) -> Named:
 
 
 def _images(files: Sequence[Path], model: Model | Ensemble) -> Iterator[Named]:
-    """Image files, decoded as the target's were for training."""
+    """Image files, decoded as the target's images for training, in chunks."""
     shape = model.inputs.raw_shape
     if not model.inputs.images:
         raise BadInput(f"{files[0]}: an image, but the run was trained on examples of shape {shape}: give arrays")
     channels, size, width = shape
     if size != width:
-        raise BadInput(f"{files[0]}: files are decoded as squares, but the run's are {size} × {width}: give arrays")
+        raise BadInput(f"{files[0]}: files are decoded as squares, but the run has {size} × {width}: give arrays")
     fit = model.config.data.target.options().get("fit", "squash")
     many = chunk_size(shape)
     for first in range(0, len(files), many):
@@ -125,7 +125,7 @@ def _texts(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
 
 
 def _vectors(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
-    """The vectors of an svmlight file, whose labels are not looked at."""
+    """The vectors of an svmlight file; its labels are ignored."""
     shape = model.inputs.raw_shape
     if len(shape) != 1:
         raise BadInput(f"{path}: vectors, but the run was trained on examples of shape {shape}: give arrays")

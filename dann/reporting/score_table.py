@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from statistics import fmean
 
-from dann.config.search import named
+from dann.config.naming import name_setting
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.reporting.alarm_column import alarm_cells
@@ -121,5 +121,7 @@ def _gap_cell(scores: Scores, value: float | None) -> Cell:
 def _setting_cell(ours: Outcomes, variant: str) -> Cell:
     """The chosen setting of the hyper-parameters, for each task."""
     settings = {record.task: record.setting for record in ours.records if record.variant == variant}
-    words = [f"{task}: {named(setting)}" if task else named(setting) for task, setting in settings.items()]
+    words = [
+        f"{task}: {name_setting(setting)}" if task else name_setting(setting) for task, setting in settings.items()
+    ]
     return Cell("; ".join(words) or NONE, [{"task": task, "setting": each} for task, each in settings.items()])

@@ -7,7 +7,7 @@ from functools import cached_property
 from statistics import fmean
 
 from dann.config.experiment import Experiment
-from dann.config.search import named
+from dann.config.naming import name_setting
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, Evaluation
@@ -147,7 +147,7 @@ def _settings_by_row(
     """For each task and row the settings with the most seeds, each with the mean over seeds of what it scores."""
     rows: dict[Row, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        rows[record.task, record.variant][named(record.setting)].append(record)
+        rows[record.task, record.variant][name_setting(record.setting)].append(record)
     result = {}
     for row, settings in rows.items():
         most = max(map(len, settings.values()))

@@ -2,7 +2,7 @@
 
 import torch
 
-from dann.config.schema import DataSection
+from dann.config.sections import DataSection
 from dann.data.pair import Pair
 from dann.runner.active_run import ActiveRun, begin
 from dann.runner.callbacks import Observer

@@ -36,7 +36,7 @@ def launch(
         BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds a
             run of the same variant and seed with another configuration.
     """
-    planned = _plan(experiment, runs, folder, file)
+    planned = plan(experiment, runs, folder, file)
     executor = Executor(device)
     folder.mkdir(parents=True, exist_ok=True)
     write_experiment(experiment, folder / EXPERIMENT)
@@ -54,8 +54,12 @@ def launch(
             executor.execute(unit, observer)
 
 
-def _plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> list[Planned]:
-    """The runs with their configurations and folders, checked against what the folder of the experiment holds."""
+def plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> list[Planned]:
+    """The runs with their resolved configurations and folders, checked against the experiment's folder; writes nothing.
+
+    Raises:
+        BadInput: a configuration is not valid, or ``folder`` holds a run of the same variant and seed with another.
+    """
     planned = [
         Planned(run, resolve(run.declared, f"{file}, variant {run.variant}"), folder / run.folder) for run in runs
     ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from dann.config.comparison import declared_difference
 from dann.config.experiment import Experiment, Run
-from dann.config.migration import is_old, upgraded, upgraded_setting
+from dann.config.migration import is_old, upgrade, upgrade_setting
 from dann.config.search import Setting
 from dann.errors import BadInput
 from dann.evaluation.rules import Evaluation
@@ -118,9 +118,9 @@ def _record(content: dict[str, Any]) -> Record:
         return record
     return replace(
         record,
-        declared=upgraded(record.declared),
-        config=upgraded(record.config),
-        setting=upgraded_setting(record.setting),
+        declared=upgrade(record.declared),
+        config=upgrade(record.config),
+        setting=upgrade_setting(record.setting),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dann.config.comparison import difference
-from dann.config.migration import WRITTEN_BY, is_old, mark, upgraded
+from dann.config.migration import WRITTEN_BY, is_old, upgrade, version_mark
 from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.errors import BadInput
@@ -52,7 +52,7 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
     Raises:
         BadInput: a checkpoint is there that was trained with other data or another backbone.
     """
-    write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | mark()).encode())
+    write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
     checksums = {side: pair.description[side]["checksum"] for side in ("source", "target")}
     checksums |= {} if backbone is None else {"backbone": backbone}
     if not ((folder / CHECKPOINT).is_file() and (folder / DATA).is_file()):
@@ -66,7 +66,7 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
 def _begun_with(path: Path) -> dict[str, Any]:
     """The configuration of an unfinished run, in the names of this version."""
     recorded = _read_json(path)
-    return upgraded(recorded) if is_old(recorded.pop(WRITTEN_BY, None)) else recorded
+    return upgrade(recorded) if is_old(recorded.pop(WRITTEN_BY, None)) else recorded
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from dann.config.experiment import flattened
+from dann.config.merging import flatten
 from dann.data.pair import Pair
 from dann.evaluation.rules import Evaluation
 
@@ -103,7 +103,7 @@ class Board:
         """Add the resolved configuration and the last evaluation to the hyper-parameters tab."""
         options = {
             key: value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
-            for key, value in flattened(config).items()
+            for key, value in flatten(config).items()
         }
         metrics = {f"last/{name}": value for name, value in values.items() if name != "step"}
         self.writer.add_hparams(options, metrics, run_name=".", global_step=int(values["step"]))

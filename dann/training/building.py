@@ -3,7 +3,8 @@
 import torch
 
 from dann.config.compatibility import check_data, check_method, check_parts
-from dann.config.schema import Config, DataSection
+from dann.config.schema import Config
+from dann.config.sections import DataSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain
 from dann.data.labels import count_classes

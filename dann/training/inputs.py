@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from dann.config.schema import DataSection
+from dann.config.sections import DataSection
 from dann.data.domain import Split
 from dann.data.pair import Pair
 from dann.data.store import MovedStores, move_once

@@ -1,9 +1,9 @@
-"""What dann costs; `dann bench` calls this.
+"""Benchmark of the cost of training with dann; `make bench PARTS=… DEVICE=…` runs this.
 
     python experiments/speed/bench.py [PART…] [--device cpu] [--out DIR] [--peers PYTHON] [--threads N] [--tiny]
 
-PART is steps, roofline, growth, start, replicas, jobs or data (README.md beside this says what each measures); without
-any, all. Each writes DIR/PART.json and DIR/PART.md.
+PART is steps, roofline, growth, start, replicas, jobs or data (README.md beside this says what each measures); the
+default is all. Each writes DIR/PART.json and DIR/PART.md.
 """
 
 import argparse
@@ -26,7 +26,7 @@ DATA = "data"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="dann bench", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="bench.py", description=__doc__.partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{' '.join(PARTS)} {DATA} (default: all)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, … (default: cpu)")
     parser.add_argument("--out", type=Path, default=Path("results/speed"), metavar="DIR")
@@ -43,7 +43,7 @@ def measure(parts: Sequence[str], plan: Plan) -> None:
     """Measure and write the parts, or all without any."""
     for part in parts:
         if part not in (*PARTS, DATA):
-            raise BadInput(f"bench: no part {part}: choose among {', '.join((*PARTS, DATA))}")
+            raise BadInput(f"{part}: no part of that name: choose from {', '.join((*PARTS, DATA))}")
     for part in parts or (*PARTS, DATA):
         began = time.perf_counter()
         if part == DATA:
@@ -57,7 +57,7 @@ def data(plan: Plan) -> None:
     """data.py writes its page itself."""
     command = [sys.executable, str(Path(__file__).with_name("data.py")), str(plan.out)]
     if subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": str(plan.threads)}).returncode:
-        raise BadInput("bench: data.py stopped; why is above")
+        raise BadInput("data: data.py stopped, see above: run it alone to find the cause")
 
 
 if __name__ == "__main__":
@@ -66,3 +66,6 @@ if __name__ == "__main__":
     except BadInput as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("bench: stopped; the parts that finished are written", file=sys.stderr)
+        sys.exit(130)

@@ -233,7 +233,7 @@ def report(figures: dict[str, Any]) -> str:
     lines = [
         "# What data costs",
         "",
-        "`dann bench data` makes this page: the same DANN update, fed in either way.",
+        "`make bench PARTS=data` makes this page: the same DANN update, fed in either way.",
         "",
         "| task | way | wait for data, ms | update, ms | step, ms (mean) | waiting |",
         "| --- | --- | ---: | ---: | ---: | ---: |",

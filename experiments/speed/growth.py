@@ -12,7 +12,7 @@ from report import Plan, Result, number, table
 from tasks import MLP, MNIST, TASKS, task
 from timed_launch import experiment, seconds
 
-from dann.config.experiment import merged
+from dann.config.merging import merge
 from dann.errors import BadInput
 
 OURS = Path(__file__).with_name("dann_contestant.py")
@@ -54,7 +54,7 @@ def configs(axis: str, plan: Plan, folder: Path) -> Configs:
     """The configuration at each point of an axis."""
     base = TASKS[digits(plan)]
     if axis == "batch size":
-        return {size: merged(base, {"data": {"batch_size": size}}) for size in plan.pick(BATCHES, (4,))}
+        return {size: merge(base, {"data": {"batch_size": size}}) for size in plan.pick(BATCHES, (4,))}
     if axis == "steps":
         return dict.fromkeys(plan.pick(PLACES, (2,)), base)
     if axis == "classes":
@@ -113,7 +113,7 @@ def evaluations(plan: Plan, count: int) -> dict[str, Any]:
 def seeds(plan: Plan) -> dict[str, Any]:
     """Total seconds of 1, 2 and 4 small runs, one after the other and two at a time."""
     steps = plan.pick(200, 2)
-    base = merged(TASKS[plan.pick("small digits", "tiny digits")], {"train": {"steps": steps, "evaluate_every": steps}})
+    base = merge(TASKS[plan.pick("small digits", "tiny digits")], {"train": {"steps": steps, "evaluate_every": steps}})
     found: dict[str, Any] = {}
     for count in plan.pick(SEEDS, (1,)):
         for jobs in plan.pick((1, 2), (1,)):

@@ -7,7 +7,7 @@ from report import Plan, Result, goal, goals, number, table
 from tasks import TASKS
 from timed_launch import experiment, seconds
 
-from dann.config.experiment import merged
+from dann.config.merging import merge
 from dann.errors import BadInput
 
 SEEDS = 4
@@ -37,7 +37,7 @@ def measure(plan: Plan) -> Result:
 
 def timed(name: str, plan: Plan, count: int, jobs: tuple[int, ...]) -> dict[str, Any]:
     """Times of one task in interleaved rounds, and throughput relative to one job with all threads."""
-    base = merged(TASKS[name], {"train": {"steps": STEPS[name], "evaluate_every": STEPS[name]}})
+    base = merge(TASKS[name], {"train": {"steps": STEPS[name], "evaluate_every": STEPS[name]}})
     content = experiment("Parallel jobs", base, plan.pick(SEEDS, 2))
     took: dict[str, list[dict[str, float]]] = {ONE: [], BARE: [], TWO: []}
     try:

@@ -11,7 +11,7 @@ from report import Plan, Result, goal, goals, no_gpu, number, table
 from tasks import TASKS
 from timed_launch import experiment, seconds
 
-from dann.config.experiment import merged
+from dann.config.merging import merge
 from dann.errors import BadInput
 
 STACKS = Path(__file__).with_name("stack_contestant.py")
@@ -44,7 +44,7 @@ class Case:
     separate: int
 
     def configs(self) -> list[dict[str, Any]]:
-        return [merged(self.base, {"method": {"weight": weight}}) for weight in self.weights]
+        return [merge(self.base, {"method": {"weight": weight}}) for weight in self.weights]
 
     @property
     def replicas(self) -> int:
@@ -52,16 +52,16 @@ class Case:
 
 
 def batch(task: str, size: int, **changes: Any) -> dict[str, Any]:
-    return merged(TASKS[task], {"data": {"batch_size": size}, **changes})
+    return merge(TASKS[task], {"data": {"batch_size": size}, **changes})
 
 
 CASES = [
     Case("Amazon's MLP, 1 + 1", batch("amazon", 1, **PLAIN), 10, LAMBDAS, 7, 40, 600),
     Case("Amazon's MLP, 64 + 64", batch("amazon", 64, **PLAIN), 10, LAMBDAS, 7, 5, 150),
-    Case("moons' MLP, 64 + 64", merged(TASKS["moons"], ADAM), 8, (1.0,), 7, 100, 200),
+    Case("moons' MLP, 64 + 64", merge(TASKS["moons"], ADAM), 8, (1.0,), 7, 100, 200),
     Case("digits' network, 64 + 64", TASKS["digits"], 8, (1.0,), 3, 2, 10),
 ]
-TINY = [Case("moons' MLP, 64 + 64", merged(TASKS["moons"], ADAM), 2, (1.0,), 1, 1, 1)]
+TINY = [Case("moons' MLP, 64 + 64", merge(TASKS["moons"], ADAM), 2, (1.0,), 1, 1, 1)]
 GPU = "digits' network, 64 + 64"
 
 
@@ -118,7 +118,7 @@ def share(figures: dict[str, Any]) -> float | None:
 def end_to_end(plan: Plan, steps: int) -> dict[str, Any]:
     """Seconds of `dann run` for 60 runs: stacked in two processes, and one by one in one process, scaled from 6."""
     train = {"train": {"steps": steps, "evaluate_every": steps, "replicas": "auto"}}
-    base = merged(plan.pick(CASES, TINY)[0].base, train)
+    base = merge(plan.pick(CASES, TINY)[0].base, train)
     variants = {f"λ = {weight}": {"method": {"weight": weight}} for weight in LAMBDAS}
     seeds = plan.pick(10, 2)
     content = experiment("Stacked replicas", base, seeds, variants)

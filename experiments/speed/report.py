@@ -108,7 +108,7 @@ def write(part: str, plan: Plan, result: Result) -> None:
     page = [
         f"# {result.title}",
         "",
-        f"`dann bench {part}` makes this page.",
+        f"`make bench PARTS={part}` makes this page.",
         "",
         *result.lines,
         f"{made['device']}, {made['threads']} threads unless it says otherwise, {made['precision']}, "

@@ -15,7 +15,8 @@ from contest import PAUSE, Ended, spread, timed
 from report import Plan, Result, goal, goals, number, table
 from tasks import TASKS
 
-from dann.config.experiment import EXPERIMENT, Experiment, merged, read_experiment, write_experiment
+from dann.config.experiment import EXPERIMENT, Experiment, read_experiment, write_experiment
+from dann.config.merging import merge
 from dann.errors import BadInput
 from dann.runner.records import RECORD, read_records
 
@@ -91,7 +92,7 @@ def first_step(base: dict[str, Any], folder: Path, plan: Plan) -> float:
     """Seconds from the start of `dann run` to the first line of the run's log, written after its first step."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         place = Path(name)
-        base = merged(base, {"train": {"steps": 10**6, "evaluate_every": 10**6, "log_every": 1}})
+        base = merge(base, {"train": {"steps": 10**6, "evaluate_every": 10**6, "log_every": 1}})
         content = {"title": "First step", "seeds": [0], "base": base, "variants": {"DANN": {}}}
         (place / "one.yaml").write_text(json.dumps(content), encoding="utf-8")
         line = [*command(), "run", str(place / "one.yaml"), "--out", str(place / "runs"), "--device", plan.device]
@@ -126,7 +127,7 @@ def write_records(folder: Path, count: int) -> None:
         own = {"task": None, "variant": run.variant, "seed": run.seed, "declared": run.declared}
         place = folder / run.folder
         place.mkdir(parents=True)
-        content = record | own | {"config": merged(record["config"], rate)}
+        content = record | own | {"config": merge(record["config"], rate)}
         (place / RECORD).write_text(json.dumps(content), encoding="utf-8")
     write_experiment(experiment, folder / EXPERIMENT)
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from tiny import TINY, write_tiny
 
-from dann.config.experiment import Experiment, flattened, merged, read_experiment, slug, write_experiment
+from dann.config.experiment import Experiment, read_experiment, write_experiment
+from dann.config.merging import flatten, merge
+from dann.config.naming import slug
 from dann.errors import BadInput
 
 
@@ -35,18 +37,18 @@ def test_the_baseline_is_the_first_that_trains_on_the_source_only(tmp_path: Path
 
 def test_merging_replaces_a_component_that_changes_its_name() -> None:
     base = {"method": {"name": "dann", "weight": 2.0}, "train": {"steps": 5, "log_every": 1}}
-    assert merged(base, {"method": {"schedule": "constant"}})["method"] == {
+    assert merge(base, {"method": {"schedule": "constant"}})["method"] == {
         "name": "dann", "weight": 2.0, "schedule": "constant",
     }  # fmt: skip
-    assert merged(base, {"method": {"name": "dann", "weight": 1.0}})["method"] == {"name": "dann", "weight": 1.0}
-    assert merged(base, {"method": {"name": "source_only"}})["method"] == {"name": "source_only"}
-    assert merged(base, {"train": {"steps": 6}})["train"] == {"steps": 6, "log_every": 1}
+    assert merge(base, {"method": {"name": "dann", "weight": 1.0}})["method"] == {"name": "dann", "weight": 1.0}
+    assert merge(base, {"method": {"name": "source_only"}})["method"] == {"name": "source_only"}
+    assert merge(base, {"train": {"steps": 6}})["train"] == {"steps": 6, "log_every": 1}
     assert base["method"] == {"name": "dann", "weight": 2.0}
 
 
 def test_slug_and_flattened() -> None:
     assert slug("DANN, λ = 1") == "dann-λ-1" and slug("a → b") == "a-to-b" and slug("../..") == "unnamed"
-    assert flattened({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "d": [1]}
+    assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "d": [1]}
 
 
 def test_source_target_is_the_tasks_own_target() -> None:

@@ -14,8 +14,9 @@ from tiny import DIAGNOSED, TINY, Silent, write_tiny
 
 from dann.cli.main import main
 from dann.config.experiment import Experiment, Run, read_experiment, write_experiment
+from dann.config.naming import name_setting
 from dann.config.schema import resolve
-from dann.config.search import Search, named
+from dann.config.search import Search
 from dann.errors import BadInput
 from dann.reporting.scores import select_settings
 from dann.runner.planning import launch
@@ -172,5 +173,5 @@ def test_a_search_runs_publishes_and_is_told(tmp_path: Path, monkeypatch: pytest
 
 
 def test_named() -> None:
-    assert named({LR: 0.1, "method.weight": 1}) == f"{LR} = 0.1, method.weight = 1" and named({}) == ""
+    assert name_setting({LR: 0.1, "method.weight": 1}) == f"{LR} = 0.1, method.weight = 1" and name_setting({}) == ""
     assert Run(None, "a", 0, {}).row == (None, "a", "")

@@ -6,14 +6,14 @@ from made_domains import config_of_images
 from streams import CPU, equal
 from tiny import TINY
 
-from dann.config.experiment import merged
+from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.errors import BadInput
 from dann.training.building import build_trainer, load_pair
 
 
 def digits(**transform: object) -> dict[str, object]:
-    return merged(
+    return merge(
         TINY["base"],
         {
             "data": {"source": {"name": "digits", "size": 20}, "target": {"name": "digits_m", "size": 20}, **transform},

@@ -5,7 +5,7 @@ import torch
 from streams import CPU
 from tiny import TINY
 
-from dann.config.experiment import merged
+from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.data.domain import Split
 from dann.data.transforms.input_transform import Transform
@@ -56,7 +56,7 @@ def test_fixed_normalisations() -> None:
 
 def test_domain_normalises_each_domain_by_its_own_training_examples() -> None:
     data = {"transform": {"normalise": "domain"}, "target": {"degrees": 80.0}}
-    config = resolve(merged(TINY["base"], {"data": data}), "test")
+    config = resolve(merge(TINY["base"], {"data": data}), "test")
     trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     source, target = trainer.stream.transforms
     assert not torch.equal(source.offset, target.offset)

@@ -7,8 +7,9 @@ import torch
 from made_domains import values, vectors, with_labels
 from tiny import TINY
 
-from dann.config.experiment import merged
-from dann.config.schema import DataSection, resolve
+from dann.config.merging import merge
+from dann.config.schema import resolve
+from dann.config.sections import DataSection
 from dann.data.domain import Domain, Split
 from dann.data.pair_builder import PairOptions, build_pair
 from dann.errors import BadInput
@@ -145,7 +146,7 @@ def test_several_sources_keep_their_domain_index() -> None:
     assert set(pair.validation.domain.tolist()) == {0, 1}
     assert pair.description["source"]["name"] == "one + two"
     data = {"source": [{"name": "moons", "points": 20}, {"name": "moons_rotated", "points": 20, "degrees": 10.0}]}
-    config = resolve(merged(TINY["base"], {"data": data}), "test")
+    config = resolve(merge(TINY["base"], {"data": data}), "test")
     batch = build_trainer(config, load_pair(config.data), 0, torch.device("cpu")).stream[0]
     assert set(batch.source_domain.tolist()) == {0, 1} and len(batch.source_domain) == 64
 

@@ -9,7 +9,7 @@ from made_domains import config_of, own_vectors
 from streams import CPU
 from tiny import TINY
 
-from dann.config.experiment import merged
+from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.data.domain import Split
 from dann.data.preprocessing.resampling import apply_smote, class_weights
@@ -34,7 +34,7 @@ def test_class_weights_are_the_formulas() -> None:
 
 
 def test_resampling_and_weights_together_are_refused() -> None:
-    config = resolve(merged(TINY["base"], {"data": {"class_weights": "inverse", "resample": "over"}}), "test")
+    config = resolve(merge(TINY["base"], {"data": {"class_weights": "inverse", "resample": "over"}}), "test")
     with pytest.raises(BadInput, match="leave class_weights out"):
         load_pair(config.data)
 

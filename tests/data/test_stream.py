@@ -6,7 +6,7 @@ from made_domains import config_of_images
 from streams import CPU, equal, plain
 from tiny import TINY
 
-from dann.config.experiment import merged
+from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.data.domain import Split
 from dann.data.loading.stream import Batch, Stream
@@ -55,7 +55,7 @@ def test_the_target_may_have_a_batch_size_of_its_own(size: int) -> None:
     assert all(torch.equal(stream[i].source_y, stream_of()[i].source_y) for i in range(8))
     shown = torch.cat([stream[i].target_x for i in range(-(-14 // size))])[:14].reshape(2, 7)
     assert all(sorted(epoch.tolist()) == list(range(100, 107)) for epoch in shown)
-    config = resolve(merged(TINY["base"], {"data": {"batch_size": 4, "target_batch_size": size}}), "test")
+    config = resolve(merge(TINY["base"], {"data": {"batch_size": 4, "target_batch_size": size}}), "test")
     batch = build_trainer(config, load_pair(config.data), 0, CPU).stream[0]
     assert (len(batch.source_x), len(batch.target_x)) == (4, size)
 
@@ -69,7 +69,7 @@ Y = torch.tensor([0] * 12 + [1] * 5 + [2] * 3)
 
 
 def test_class_weights_reach_the_batch() -> None:
-    config = resolve(merged(TINY["base"], {"data": {"class_weights": "inverse"}}), "test")
+    config = resolve(merge(TINY["base"], {"data": {"class_weights": "inverse"}}), "test")
     batch = build_trainer(config, load_pair(config.data), 0, CPU).stream[0]
     assert batch.source_weight is not None and torch.allclose(batch.source_weight, torch.ones(64))  # moons are balanced
     labelled = Split.of(torch.arange(20.0)[:, None], Y)

@@ -132,9 +132,9 @@ def test_unseen_classes_are_candidates_in_evaluation_alone_where_the_seen_ones_a
     [
         ({"unseen": ["i"]}, "data.unseen: there is no class 'i': choose among a, b, c, d, e, f, g, h"),
         ({"class_vectors": None}, "data.unseen: these classes need vectors"),
-        ({"class_weights": "inverse"}, "are not evened out"),
+        ({"class_weights": "inverse"}, "cannot be balanced"),
         ({"class_vectors": "nowhere.csv"}, "nowhere.csv is not there"),
-        ({"unseen": [], "calibration": 1.0}, "data.calibration: it is for unseen classes"),
+        ({"unseen": [], "calibration": 1.0}, "data.calibration: applies to unseen classes"),
         ({"unseen": list(CLASSES)}, "data.unseen: these are all classes"),
     ],
 )

@@ -12,7 +12,8 @@ import pytest
 import torch
 from tiny import DIAGNOSED, Silent, write_tiny
 
-from dann.config.experiment import merged, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.merging import merge
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.own_arrays import from_arrays
 from dann.data.domain import Domain
@@ -207,11 +208,11 @@ def assert_reported(folder: Path, record: Record, observer: Silent) -> None:
 
 @pytest.mark.parametrize("method", ["source_only", "dann"])
 @pytest.mark.parametrize(
-    "base", [MOONS, DIGITS, merged(DIGITS, {"data": {"target": {"name": "digits"}}})],
+    "base", [MOONS, DIGITS, merge(DIGITS, {"data": {"target": {"name": "digits"}}})],
     ids=["moons", "digits over photos", "digits as they are"],
 )  # fmt: skip
 def test_healthy_runs_raise_no_alarm(base: Entry, method: str, tmp_path: Path) -> None:
-    record = run_of(tmp_path, merged(base, DIAGNOSED | {"method": {"name": method}}), observer := Silent())
+    record = run_of(tmp_path, merge(base, DIAGNOSED | {"method": {"name": method}}), observer := Silent())
     assert record.alarms == [] and observer.warnings == [] and logged_alarms(tmp_path) == []
     assert record.evaluations[-1]["source_test"] > 0.8  # it did learn
 
@@ -235,7 +236,7 @@ PLANTED: dict[str, tuple[Entry, set[str]]] = {
 @pytest.mark.parametrize("case", PLANTED)
 def test_a_run_that_goes_wrong_raises_its_alarm(case: str, tmp_path: Path) -> None:
     base, expected = PLANTED[case]
-    record = run_of(tmp_path, merged(MOONS, base), observer := Silent())
+    record = run_of(tmp_path, merge(MOONS, base), observer := Silent())
     assert_reported(tmp_path, record, observer)
     assert {alarm["alarm"] for alarm in record.alarms} == expected and len(record.alarms) == len(expected)
     if case == "infinite weights":
@@ -244,13 +245,13 @@ def test_a_run_that_goes_wrong_raises_its_alarm(case: str, tmp_path: Path) -> No
 
 def test_a_target_with_half_the_classes_raises_label_shift(tmp_path: Path) -> None:
     data = {"target_classes": ["0", "1", "2", "3", "4"], "partial": True}
-    record = run_of(tmp_path, merged(DIGITS, {"data": data, "method": {"name": "source_only"}}), observer := Silent())
+    record = run_of(tmp_path, merge(DIGITS, {"data": data, "method": {"name": "source_only"}}), observer := Silent())
     assert_reported(tmp_path, record, observer)
     assert [alarm["alarm"] for alarm in record.alarms] == ["label shift"]
     assert share_distance(record.shares[-1], [0.2] * 5 + [0.0] * 5) < share_distance(record.shares[-1], [0.1] * 10)
 
 
-DEAD = merged(MOONS, {"network": {"discriminator": [8]}})
+DEAD = merge(MOONS, {"network": {"discriminator": [8]}})
 
 
 def test_a_discriminator_that_does_not_learn_raises_its_alarm(zeros: None, tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_a_discriminator_that_does_not_learn_raises_its_alarm(zeros: None, tmp_p
 
 
 def test_each_run_of_a_stack_raises_its_own(zeros: None, tmp_path: Path) -> None:
-    file = write_tiny(tmp_path / "tiny.yaml", base=merged(DEAD, {"train": {"replicas": 2}}))
+    file = write_tiny(tmp_path / "tiny.yaml", base=merge(DEAD, {"train": {"replicas": 2}}))
     experiment = read_experiment(file)
     launch(experiment, list(experiment.runs()), tmp_path, torch.device("cpu"), observer := Silent(), file)
     records = [read_record(path.parent) for path in sorted(tmp_path.rglob("record.json"))]

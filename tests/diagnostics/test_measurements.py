@@ -15,7 +15,8 @@ from method_cases import OF_BACKBONES, OPTIONS, method_config
 from tiny import DIAGNOSED, TINY, Silent, write_tiny
 from torch import Tensor
 
-from dann.config.experiment import merged, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.merging import merge
 from dann.config.schema import Config, resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
@@ -41,7 +42,7 @@ DIGITS: dict[str, Any] = {
 
 
 def configured(**changes: Any) -> Config:
-    return resolve(merged(TINY["base"] | DIAGNOSED, changes), "test")
+    return resolve(merge(TINY["base"] | DIAGNOSED, changes), "test")
 
 
 def made(config: Config, seed: int = 0) -> Trainer:
@@ -151,7 +152,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "SGD with momentum": {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "schedule": "inverse"}},
     "Adam": {},
     "BatchNorm and dropout": DIGITS,
-    "random shifts": merged(DIGITS, {"data": {"transform": {"shift": 2}}}),
+    "random shifts": merge(DIGITS, {"data": {"transform": {"shift": 2}}}),
     "adaptive λ": {"method": {"schedule": "adaptive"}},
     "two classifiers in turn": {"method": {"name": "mcd"}},
 }
@@ -192,7 +193,7 @@ def test_an_evaluation_looks_at_the_step_that_follows(done: int, step: int, prog
 @pytest.mark.parametrize("run", RUNS)
 def test_a_run_that_is_diagnosed_goes_on_as_one_that_is_not(run: str) -> None:
     diagnosing = {"examples": 50, "mixval": True, "reverse_steps": 2}
-    config = configured(**merged(RUNS[run], {"diagnose": diagnosing}))
+    config = configured(**merge(RUNS[run], {"diagnose": diagnosing}))
     looked_at, other = made(config), made(config)
     for step in range(3):
         trained(looked_at, step, step + 1)

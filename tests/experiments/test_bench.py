@@ -5,6 +5,7 @@ import math
 import multiprocessing
 import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
@@ -14,12 +15,12 @@ from typing import IO, Any
 
 import pytest
 
-from dann.cli.main import main
 from dann.runner import workers as jobs
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SPEED = ROOT / "experiments" / "speed"
+PARTS = ("steps", "roofline", "growth", "start", "replicas", "jobs", "data")
 PEER = """#!{python}
 import json, sys
 peer = sys.argv[2]
@@ -175,13 +176,13 @@ def test_the_peers_to_install_are_those_of_peers_py(speed: None) -> None:
     assert {"pytorch-adapt", "dalib", "skada", "setuptools<81"} <= set(requirements())
 
 
-def test_bench_outside_a_clone_or_of_an_unknown_part_is_bad_input(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["bench"]) == 2
-    assert "run it in a clone of the repository" in capsys.readouterr().err
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    assert main(["bench", "speed"]) == 2
-    assert "no part speed: choose among steps" in capsys.readouterr().err
+def test_an_unknown_part_is_bad_input() -> None:
+    finished = subprocess.run([sys.executable, SPEED / "bench.py", "speed"], capture_output=True, text=True)
+    assert finished.returncode == 2
+    assert finished.stderr == "bench: speed: no part of that name: choose from " + ", ".join(PARTS) + "\n"
+
+
+def test_make_bench_runs_the_script_on_parts_and_a_device() -> None:
+    command = ["make", "--dry-run", "--assume-old=.venv/installed", "bench", "PARTS=steps start", "DEVICE=cuda"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown == ".venv/bin/python experiments/speed/bench.py steps start --device cuda\n"

@@ -19,7 +19,8 @@ from tiny import TINY, Silent, write_tiny
 
 import dann
 from dann.cli.main import main
-from dann.config.experiment import merged, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.errors import BadInput
 from dann.inference import export
@@ -85,7 +86,7 @@ TRANSFORMS: list[dict[str, Any]] = [
 def test_predictions_are_those_of_the_record(base: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
     folder = run(tmp_path, base)
     test = load_pair(resolve(read_record(folder).config, "test").data).target_test
-    monkeypatch.setattr("dann.config.schema.Component.build", _without_data(monkeypatch))
+    monkeypatch.setattr("dann.config.components.Component.build", _without_data(monkeypatch))
     before = torch.random.get_rng_state()
     model = dann.load(folder, device="cpu")
     assert torch.equal(torch.random.get_rng_state(), before) and not model.method.training
@@ -95,7 +96,7 @@ def test_predictions_are_those_of_the_record(base: dict[str, Any], tmp_path: Pat
 
 def _without_data(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The way components are built, for networks and methods alone."""
-    from dann.config.schema import Component
+    from dann.config.components import Component
     from dann.data.datasets.all_datasets import DOMAINS
 
     build = Component.build
@@ -170,7 +171,7 @@ def test_every_method_loads_and_can_be_exported(network: str, tmp_path: Path) ->
     both = ("digits", "digits_m") if network == "mnist" else ("moons", "moons_rotated")
     method["mdan"]["data"] = {"source": [{"name": name} for name in both]}
     own = DIGITS if network == "mnist" else {"network": {"batch_norm": True}}
-    base = merged(merged(TINY["base"], own), {"train": {"steps": 2}, "data": {"batch_size": 8}})
+    base = merge(merge(TINY["base"], own), {"train": {"steps": 2}, "data": {"batch_size": 8}})
     file = tmp_path / "all.yaml"
     file.write_text(yaml.safe_dump({"title": "All", "seeds": [0], "base": base, "variants": method}))
     experiment = read_experiment(file)

@@ -90,7 +90,7 @@ def test_methods_of_a_backbone_refuse_a_network_without(name: str, weights: str,
         setup_of(weights, None, method={"name": name}, network={"name": "mnist"})
     for norm in ("frozen", "train"):
         with pytest.raises(
-            BadInput, match=rf"finetune\.backbone: {name} is for a backbone that is trained: set it above 0"
+            BadInput, match=rf"finetune\.backbone: {name} needs a backbone that is trained: set it above 0"
         ):
             setup_of(weights, {"backbone": 0, "norm": norm}, method={"name": name})
 
@@ -110,7 +110,7 @@ def test_co_tuning_refuses_a_head_that_cuts_the_pretrained_layer_off() -> None:
 
 @pytest.mark.parametrize("name", ["l2_sp", "delta", "co_tuning"])
 def test_methods_of_pretrained_weights_refuse_fresh_ones(name: str, domains: None) -> None:
-    with pytest.raises(BadInput, match=f"{name} needs pretrained ones: write default, or a file"):
+    with pytest.raises(BadInput, match=f"{name} needs pretrained weights: write default, or a file"):
         setup_of("none", None, method={"name": name})
 
 

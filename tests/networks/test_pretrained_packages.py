@@ -14,8 +14,9 @@ from tiny import MOONS, Silent, config_of
 import dann
 from dann.cli.main import main
 from dann.config.compatibility import check_parts
+from dann.config.components import read_component
 from dann.config.experiment import read_experiment
-from dann.config.schema import component, resolve
+from dann.config.schema import resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import UNLABELLED
 from dann.data.transforms.input_transform import Transform
@@ -87,7 +88,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def texts(path: Path, encoder: str, **options: Any) -> Any:
-    return component({"name": "texts", "path": str(path), "tokenizer": encoder, **options}, "data.source", DOMAINS,
+    return read_component({"name": "texts", "path": str(path), "tokenizer": encoder, **options}, "data.source", DOMAINS,
                      "data set", "test").build(DOMAINS)  # fmt: skip
 
 
@@ -189,11 +190,11 @@ def test_texts_and_their_encoder_go_together(encoder: str, tmp_path: Path) -> No
     base = of_texts(encoder, tmp_path)
     other = texts_of(tmp_path / "two.csv", "other")
     for changes, message in (
-        ({"network": {"name": "mlp"}}, "for huggingface alone"),
-        ({"data": {"source": {"name": "moons"}, "target": {"name": "moons_rotated"}}}, "for huggingface alone"),
-        ({"data": base["data"] | {"target": other}}, "may number words differently"),
-        ({"network": {"name": "huggingface", "model": "other"}}, "may number words differently"),
-        ({"method": {"name": "vada"}}, "vada changes its inputs"),
+        ({"network": {"name": "mlp"}}, "need each other"),
+        ({"data": {"source": {"name": "moons"}, "target": {"name": "moons_rotated"}}}, "need each other"),
+        ({"data": base["data"] | {"target": other}}, "may have different token ids"),
+        ({"network": {"name": "huggingface", "model": "other"}}, "may have different token ids"),
+        ({"method": {"name": "vada"}}, "vada perturbs its inputs"),
     ):
         with pytest.raises(BadInput, match=message):
             check_parts(resolve(base | changes, "test"))

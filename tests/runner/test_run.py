@@ -11,7 +11,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny import DIAGNOSED, TINY, Silent, write_tiny
 
 from dann.cli.main import main
-from dann.config.experiment import merged, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.merging import merge
 from dann.config.schema import Config, resolve
 from dann.runner import executor as execute
 from dann.runner import planning as launch
@@ -29,7 +30,7 @@ def launched(file: Path, folder: Path, observer: Silent, **selection: Any) -> Si
 
 
 def configured(**changes: Any) -> Config:
-    return resolve(merged(TINY["base"], changes), "test")
+    return resolve(merge(TINY["base"], changes), "test")
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -80,8 +81,8 @@ def test_same_seed_same_weights_whatever_ran_before(tmp_path: Path) -> None:
 
 
 def test_evaluating_and_logging_more_often_changes_nothing(tmp_path: Path) -> None:
-    often = {"base": merged(DIGITS, {"train": {"evaluate_every": 1, "log_every": 1}})}
-    seldom = {"base": merged(DIGITS, {"train": {"evaluate_every": 99, "log_every": 99}})}
+    often = {"base": merge(DIGITS, {"train": {"evaluate_every": 1, "log_every": 1}})}
+    seldom = {"base": merge(DIGITS, {"train": {"evaluate_every": 99, "log_every": 99}})}
     for name, changes in (("often", often), ("seldom", seldom)):
         launched(write_tiny(tmp_path / f"{name}.yaml", **changes), tmp_path / name, Silent(), only="DANN", seeds=[0])
     one, other = (weights(tmp_path / name / "dann/seed-0") for name in ("often", "seldom"))
@@ -168,7 +169,7 @@ def test_the_record_is_complete(tmp_path: Path) -> None:
 
 
 def test_tensorboard_shows_what_it_should(tmp_path: Path) -> None:
-    base = merged(DIGITS, {"optimizer": {"schedule": "inverse"}})
+    base = merge(DIGITS, {"optimizer": {"schedule": "inverse"}})
     launched(write_tiny(tmp_path / "tiny.yaml", base=base), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
     folder = tmp_path / "runs/dann/seed-0"
     events = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0}).Reload()
@@ -206,7 +207,7 @@ def test_diverged_run_is_recorded_and_said(tmp_path: Path, capsys: Any) -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_both_precisions_train(precision: str, tmp_path: Path) -> None:
-    base = merged(DIGITS, {"train": {"precision": precision}})
+    base = merge(DIGITS, {"train": {"precision": precision}})
     launched(write_tiny(tmp_path / "tiny.yaml", base=base), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
     record = read_record(tmp_path / "runs/dann/seed-0")
     assert record.environment["precision"] == precision

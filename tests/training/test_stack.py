@@ -11,7 +11,8 @@ from stacked_runs import CPU, DIGITS, InTurn, assert_same_state, in_both_ways, p
 from tiny import MOONS, Silent, config_of, write_tiny
 from torch import nn
 
-from dann.config.experiment import Run, merged, read_experiment
+from dann.config.experiment import Run, read_experiment
+from dann.config.merging import merge
 from dann.data.domain import Split
 from dann.data.store import TensorStore
 from dann.diagnostics.gradients import measure_next_step
@@ -127,7 +128,7 @@ def bags(tmp_path: Path, rows: int = 40, words: int = 60) -> dict[str, Any]:
 @pytest.mark.parametrize("method", ["dann", "source_only"])
 def test_sparse_inputs_change_nothing(sizes: Any, method: str, tmp_path: Path, in_double: None) -> None:
     data = bags(tmp_path) | dict(zip(("batch_size", "target_batch_size"), sizes, strict=True))
-    base = merged(MOONS, SGD) | {"data": data, "method": {"name": method}}
+    base = merge(MOONS, SGD) | {"data": data, "method": {"name": method}}
     rates = [{"optimizer": {"lr": 0.1}}, {"optimizer": {"lr": 0.1}}, {"optimizer": {"lr": 0.7, "schedule": "inverse"}}]
     configs = [config_of(base, **change) for change in rates]
     stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=6)
@@ -138,7 +139,7 @@ def test_sparse_inputs_change_nothing(sizes: Any, method: str, tmp_path: Path, i
 def test_sparse_inputs_are_used_where_nothing_but_their_weights_changes(tmp_path: Path) -> None:
     data = bags(tmp_path)
     pair = load_pair(config_of(MOONS, data=data).data)
-    plain = merged(MOONS, SGD) | {"data": data}
+    plain = merge(MOONS, SGD) | {"data": data}
     for expected, change in [
         (True, {}),
         (False, {"optimizer": {"momentum": 0.9}}),
@@ -168,7 +169,7 @@ def test_a_layer_that_no_phase_steps_is_not_made_sparse(
     tmp_path: Path, in_double: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(METHODS, "probe", Probe)
-    config = config_of(merged(MOONS, SGD) | {"data": bags(tmp_path)}, method={"name": "probe"})
+    config = config_of(merge(MOONS, SGD) | {"data": bags(tmp_path)}, method={"name": "probe"})
     stack, separate = in_both_ways([config] * 2, load_pair(config.data), steps=3)
     assert stack.sparse is None
     assert_same_state(stack, separate)
@@ -252,7 +253,7 @@ def test_sparse_inputs_cost_a_stack_no_arithmetic(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(
         "dann.training.stacking.stackable.LIGHT", 10_000
     )  # 60 inputs × 8 units × 4 examples × 6 are more
-    config = config_of(merged(MOONS, SGD) | {"data": bags(tmp_path)})
+    config = config_of(merge(MOONS, SGD) | {"data": bags(tmp_path)})
     adam = config_of(MOONS | {"data": bags(tmp_path)})
     trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     assert is_faster([config, config], trainer)

@@ -45,6 +45,9 @@ def amazon_reviews(*, domain: Literal["books", "dvd", "electronics", "kitchen"])
     Vectors float32, ``(N, 5000)``, whole numbers from 0; the training and test examples of Table 1.
     Reads ``amazon_reviews/<domain>_{train,test}.svmlight``, indices 0 to 4999 and labels −1 and 1, else downloads them.
     Ganin et al., Domain-Adversarial Training of Neural Networks, JMLR 17 (2016), section 5.1.2.
+
+    Args:
+        domain: which of the four kinds of products.
     """
     folder = find_dataset_folder("amazon_reviews") or data_folder() / "amazon_reviews"
     names = [f"{domain}_{part}" for part in ("train", "test")]

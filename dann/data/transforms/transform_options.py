@@ -14,7 +14,14 @@ IMAGES_ONLY = ("crop", "scale", "flip", "shift", "jitter", "randaugment", "erase
 
 
 class Jitter(Section):
-    """Colour jitter: factors are drawn from [1 − value, 1 + value], the turn of the hue from [−hue, hue]."""
+    """Colour jitter: factors are drawn from [1 − value, 1 + value], the turn of the hue from [−hue, hue].
+
+    Args:
+        brightness: largest change of the factor of all values.
+        contrast: largest change of the factor of the distance from the mean grey.
+        saturation: largest change of the factor of the distance from grey.
+        hue: largest turn of the hue, as a share of the colour circle.
+    """
 
     brightness: float = Field(0.0, ge=0)
     contrast: float = Field(0.0, ge=0)
@@ -23,7 +30,12 @@ class Jitter(Section):
 
 
 class RandAugment(Section):
-    """RandAugment (Cubuk et al. 2020): ``ops`` operations an image, each of strength ``magnitude`` of 30."""
+    """RandAugment (Cubuk et al. 2020): ``ops`` operations an image, each of strength ``magnitude`` of 30.
+
+    Args:
+        ops: operations per image, drawn at random.
+        magnitude: strength of each operation, from 0 to 30.
+    """
 
     ops: int = Field(2, ge=1)
     magnitude: int = Field(9, ge=0, le=30)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.manifold import TSNE
 
-from dann.config.experiment import Experiment, slug
+from dann.config.experiment import Experiment
+from dann.config.naming import slug
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
 from dann.reporting.scores import select_settings

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
-from dann.config.experiment import slug
+from dann.config.naming import slug
 from dann.reporting.html.grids import Entry, Grid, Head, Line
 from dann.reporting.html.provenance import Runs
 from dann.runner.records import Record

@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from dann.config.experiment import slug
-from dann.config.search import named
+from dann.config.naming import name_setting, slug
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.reporting.alarm_column import alarm_words
@@ -162,7 +161,7 @@ def alarm_grid(runs: Runs) -> Grid:
         where = {"task": "on average" if task is None else task, "setting": ""}
         lines.append(line(variant, NEGATIVE, where, Entry(), Entry(), text))
     for number, record in enumerate(runs.records):
-        where = {"task": record.task or "", "setting": named(record.setting)}
+        where = {"task": record.task or "", "setting": name_setting(record.setting)}
         seed = Entry(str(record.seed), record.seed, link=runs.link("", [number]))
         for alarm in record.alarms:
             if alarm["alarm"] != NEGATIVE:  # a record's flag may be outdated, or of another rule

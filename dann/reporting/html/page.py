@@ -8,7 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from dann.config.experiment import EXPERIMENT, Experiment, slug
+from dann.config.experiment import EXPERIMENT, Experiment
+from dann.config.naming import slug
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.files import write_whole

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dann.config.experiment import Experiment
-from dann.config.search import named
+from dann.config.naming import name_setting
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.evaluation.selection import choose
@@ -79,7 +79,7 @@ class Runs:
         """Columns of what each run is, its scores under the rule of the report and under the oracle, and its record."""
         columns: list[Column] = [(Head("seed"), lambda record: Entry(str(record.seed), record.seed))]
         if self.experiment.search is not None:
-            columns.insert(0, (Head("setting", words=True), lambda record: text_entry(named(record.setting))))
+            columns.insert(0, (Head("setting", words=True), lambda record: text_entry(name_setting(record.setting))))
         if self.experiment.tasks:
             columns.insert(0, (Head("task", words=True), lambda record: text_entry(record.task or "")))
         columns += self._scores(self.ours.rule)

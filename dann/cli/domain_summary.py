@@ -1,4 +1,4 @@
-"""What ``dann data`` says of data sets: which there are, what is in them, and what an experiment makes of them."""
+"""Summaries for ``dann data``: the data sets, what is in a domain, and the data of an experiment."""
 
 import inspect
 import math
@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from dann.cli.gallery import Panel
+from dann.config.components import read_component
 from dann.config.experiment import read_experiment
-from dann.config.schema import Config, component, resolve
+from dann.config.schema import Config, resolve
 from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
@@ -21,10 +22,11 @@ from dann.data.loading.read_ahead import read_chunks
 from dann.data.pair import Pair
 from dann.data.storage.folders import find_dataset_folder
 from dann.errors import BadInput
-from dann.options import one_of
+from dann.options import look_up
 from dann.training.building import build_trainer, load_pair
 
 CHUNK = 1000
+NO_SPLIT = "none defined: a share is held out, or the protocol is transductive"
 FOLDERS = {"cifar9": "cifar10", "stl9": "stl10", "office_caltech10_features": "office_caltech10"}
 MADE = {"digits", "digits_m", "moons", "moons_rotated", "rendered_digits"}
 OWN = {"folder", "csv", "arrays", "svmlight", "texts"}
@@ -32,7 +34,7 @@ OWN = {"folder", "csv", "arrays", "svmlight", "texts"}
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of ``dann data list``."""
+    """One line of ``dann data list``; ``state`` is whether the data set is on disk, made here or the user's."""
 
     name: str
     summary: str
@@ -40,11 +42,11 @@ class Entry:
     state: str
 
 
-def entries() -> Iterator[Entry]:
-    """All data sets, with whether their folder is there."""
+def summarise_data_sets() -> Iterator[Entry]:
+    """All data sets, each with whether its files are on disk."""
     for name, function in DOMAINS.items():
         summary = (function.__doc__ or "").strip().splitlines()[0]
-        yield Entry(name, summary, tuple(map(str, choices(function))), _state(name))
+        yield Entry(name, summary, tuple(map(str, domain_choices(function))), _state(name))
 
 
 def _state(name: str) -> str:
@@ -53,11 +55,11 @@ def _state(name: str) -> str:
     if name in OWN:
         return "your files"
     folder = find_dataset_folder(FOLDERS.get(name, name))
-    return "there" if folder is not None and any(folder.iterdir()) else "not there"
+    return "on disk" if folder is not None and any(folder.iterdir()) else "absent"
 
 
-def choices(function: Callable[..., Domain]) -> list[Any]:
-    """The values that a data set's option ``domain`` takes; none where it has no such option."""
+def domain_choices(function: Callable[..., Domain]) -> list[Any]:
+    """The values of a data set's option ``domain``; empty if it has no such option."""
     if "domain" not in inspect.signature(function).parameters:
         return []
     hint = typing.get_type_hints(function, include_extras=True)["domain"]
@@ -72,31 +74,31 @@ def choices(function: Callable[..., Domain]) -> list[Any]:
     return list(range(bounds["ge"], bounds["le"] + 1))
 
 
-def requested(word: str, sets: list[str]) -> Iterator[Domain]:
+def load_domains(word: str, sets: list[str]) -> Iterator[Domain]:
     """The domains that ``pacs``, ``pacs/photo`` or ``mnist`` names, loaded one by one.
 
     Args:
         sets: options as ``size=64``.
     """
     name, _, chosen = word.partition("/")
-    domains = choices(one_of(DOMAINS, name, "data set", "dann data"))
+    domains = domain_choices(look_up(DOMAINS, name, "data set", "dann data"))
     options: dict[str, Any] = {"name": name}
     for assignment in sets:
         key, equals, value = assignment.partition("=")
         if not equals:
-            raise BadInput(f"--set {assignment}: write a=b, for example --set size=64")
+            raise BadInput(f"--set {assignment}: is no assignment: write a=b, such as --set size=64")
         options[key] = parse_yaml(value, f"--set {assignment}")
     known = {str(domain): domain for domain in domains}
     for domain in [chosen] if chosen else (list(known) or [""]):
-        own = {"domain": one_of(known, domain, "domain", f"dann data {name}")} if domain else {}
-        yield component({**options, **own}, word, DOMAINS, "data set", "dann data").build(DOMAINS)
+        own = {"domain": look_up(known, domain, "domain", f"dann data {name}")} if domain else {}
+        yield read_component({**options, **own}, word, DOMAINS, "data set", "dann data").build(DOMAINS)
 
 
-def described(domain: Domain) -> dict[str, str]:
-    """What is in a domain, line by line."""
+def summarise_domain(domain: Domain) -> dict[str, str]:
+    """Origin, classes, shape and splits of a domain, one line each."""
     lines = {"origin": domain.origin, "classes": _classes(domain), "shape": _shape(domain)}
     for name, split in (("train", domain.train), ("test", domain.test)):
-        lines[name] = "none defined: one is held out, or transductive" if split is None else _contents(split, domain)
+        lines[name] = NO_SPLIT if split is None else _contents(split, domain)
     if domain.skipped:
         lines["skipped"] = f"{len(domain.skipped)} unreadable files: {', '.join(domain.skipped[:5])}"
     return lines
@@ -125,14 +127,14 @@ def _contents(split: Split, domain: Domain) -> str:
     ratio = imbalance_ratio(tallied) if tallied else None
     each = ", ".join(map(str, tallied[:12])) + (", …" if len(tallied) > 12 else "")
     return (
-        f"{len(split)} examples; a class: {each or 'no labels'}"
+        f"{len(split)} examples; per class: {each or 'no labels'}"
         + (f"; imbalance ratio {ratio:.2f}" if ratio else "; a class is empty" if tallied else "")
         + (f"; {unlabelled} without label" if unlabelled else "")
     )
 
 
-def pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
-    """The pairs of domains of an experiment file, each once, with the task and variant that asks for it first."""
+def load_pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
+    """The different pairs of domains of an experiment file, each with the first task and variant that uses it."""
     seen: list[Any] = []
     for run in read_experiment(file).runs(seeds=[0]):
         config = resolve(run.declared, f"{file}, variant {run.variant}")
@@ -141,12 +143,12 @@ def pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
             yield run.name.removesuffix(", seed 0"), config, load_pair(config.data)
 
 
-def fed(config: Config, pair: Pair) -> list[Panel]:
-    """What the network sees in the first training batch: the transformed examples of both sides."""
+def first_batch(config: Config, pair: Pair) -> list[Panel]:
+    """The transformed examples of both sides in the first training batch."""
     batch = build_trainer(config, pair, 0, torch.device("cpu")).stream[0]
     source, target = (pair.description[side]["name"] for side in ("source", "target"))
     names = [pair.classes[y] for y in batch.source_y.tolist()]
     return [
         Panel(f"{source}, labelled, as the network sees it in training", batch.source_x, names),
-        Panel(f"{target}, unlabelled, likewise", batch.target_x, [""] * len(batch.target_x)),
+        Panel(f"{target}, unlabelled, as the network sees it in training", batch.target_x, [""] * len(batch.target_x)),
     ]

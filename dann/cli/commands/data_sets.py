@@ -1,0 +1,65 @@
+"""``dann data``: the data sets there are, what is in them, and what a network sees of them."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dann.errors import BadInput
+
+if TYPE_CHECKING:
+    from dann.cli.gallery import Panel
+    from dann.data.domain import Domain
+
+
+def data(options: argparse.Namespace) -> int:
+    files = [word for word in options.names if word.endswith((".yaml", ".yml"))]
+    if options.set and (files or options.action == "list"):
+        raise BadInput("--set is for data sets: an experiment file and the list take no options: leave it out")
+    if options.action == "list":
+        _print_data_sets()
+        return 0
+    if not options.names:
+        raise BadInput(f"dann data {options.action}: no data set is named: choose from dann data list")
+
+    from dann.cli.gallery import draw, select_panel
+
+    panels: list[Panel] = []
+    for word in options.names:
+        panels += _experiment(Path(word)) if word in files else map(select_panel, _domains(word, options.set))
+    if options.action == "show":
+        print(f"figure: {draw(panels, ' '.join(Path(word).stem for word in options.names), options.out)}")
+    return 0
+
+
+def _print_data_sets() -> None:
+    from dann.cli.domain_summary import summarise_data_sets
+
+    for entry in summarise_data_sets():
+        domains = f" [{_abbreviate(entry.domains)}]" if entry.domains else ""
+        print(f"{entry.name:26} {entry.state:10} {entry.summary}{domains}")
+
+
+def _experiment(file: Path) -> "list[Panel]":
+    """Describe the data of an experiment file and return what its networks see of them."""
+    from dann.cli.domain_summary import first_batch, load_pairs
+    from dann.cli.terminal import data_line
+
+    panels = []
+    for name, config, pair in load_pairs(file):
+        print(f"{name}\n  {data_line(pair.describe())}")
+        panels += first_batch(config, pair)
+    return panels
+
+
+def _domains(word: str, sets: list[str]) -> "Iterator[Domain]":
+    """Describe the domains that a word names, one by one."""
+    from dann.cli.domain_summary import load_domains, summarise_domain
+
+    for domain in load_domains(word, sets):
+        print(domain.name, *(f"  {name:8} {text}" for name, text in summarise_domain(domain).items()), sep="\n")
+        yield domain
+
+
+def _abbreviate(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f", … {names[-1]}" if len(names) > 6 else "")

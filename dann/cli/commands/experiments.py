@@ -1,0 +1,43 @@
+"""``dann run`` and ``dann init``: experiments made and begun."""
+
+import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    from dann.config.experiment import read_experiment
+    from dann.reporting.locations import relative
+
+    experiment = read_experiment(options.file, options.set)
+    runs = list(experiment.runs(options.only, options.seeds))
+    folder = options.out / relative(options.file)
+    if options.dry_run:
+        from dann.cli.dry_run import describe_plan
+
+        print(describe_plan(experiment, runs, folder, options.file), end="")
+        return 0
+
+    from dann.cli.terminal import Progress, show_table
+    from dann.reporting.figures.draw import draw_all
+    from dann.reporting.negative_transfer import flag_negative_transfer
+    from dann.runner.planning import default_workers, launch
+    from dann.training.device import choose_device
+
+    device = choose_device(options.device)
+    with Progress(len(runs)) as progress:
+        launch(experiment, runs, folder, device, progress, options.file, options.jobs or default_workers(device))
+        for record, alarm in flag_negative_transfer(experiment, folder):
+            progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
+    show_table(experiment, folder)
+    figures = draw_all(experiment, folder)
+    print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
+    print(f"TensorBoard:  tensorboard --logdir {folder}")
+    print(f"Report:       dann report {folder} --out {folder}")
+    return 0
+
+
+def init(options: argparse.Namespace) -> int:
+    from dann.cli.first_experiment import write_first_experiment
+
+    sides = (options.source, options.source_labels), (options.target, options.target_labels)
+    print(write_first_experiment(*sides, options.out))
+    return 0

@@ -1,0 +1,37 @@
+"""``dann predict`` and ``dann export``: the use of a trained network."""
+
+import argparse
+from pathlib import Path
+
+from dann.errors import BadInput
+from dann.files import write_whole
+
+
+def predict(options: argparse.Namespace) -> int:
+    from dann.cli.terminal import show_predictions
+    from dann.inference.model import Ensemble, load
+    from dann.inference.predict import predict
+
+    _check_file(options.out)
+    models = [load(run, options.device) for run in (options.run, *options.others)]
+    predicted = predict(Ensemble(models), options.inputs)
+    if options.out is None:
+        show_predictions(predicted.names, predicted.classes, predicted.probabilities.tolist())
+    else:
+        write_whole(options.out, predicted.csv())
+        print(f"{options.out}: {len(predicted.names)} predictions")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    from dann.inference.export import export
+    from dann.inference.model import load
+
+    _check_file(options.out)
+    print(export(load(options.run, "cpu"), options.format, options.run, options.out))
+    return 0
+
+
+def _check_file(path: Path | None) -> None:
+    if path is not None and path.is_dir():
+        raise BadInput(f"--out {path}: is a folder: name a file in it")

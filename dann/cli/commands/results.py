@@ -1,0 +1,35 @@
+"""``dann table``, ``dann report`` and ``dann plot``: what the records of finished runs show."""
+
+import argparse
+
+
+def table(options: argparse.Namespace) -> int:
+    from dann.reporting.locations import located
+    from dann.reporting.table import FORMATS as WRITERS
+    from dann.reporting.tables import make_tables
+    from dann.runner.records import checked_records
+
+    texts = []
+    for experiment, folder in located(options.path):
+        heading = [f"{experiment.title} ({folder})\n"] if options.format == "md" else []
+        tables = make_tables(experiment, checked_records(experiment, folder), options.selection)
+        texts += heading + [WRITERS[options.format](table) for table in tables]
+    print("[" + ",\n".join(texts) + "]" if options.format == "json" else "\n".join(texts))
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    from dann.reporting.html.page import write_report
+
+    print(write_report(options.paths, options.out, options.selection))
+    return 0
+
+
+def plot(options: argparse.Namespace) -> int:
+    from dann.reporting.figures.draw import draw_all
+    from dann.reporting.locations import located
+
+    for experiment, folder in located(options.path):
+        for path in draw_all(experiment, folder):
+            print(path)
+    return 0

@@ -1,0 +1,87 @@
+"""Shell completion of commands, options, rules, variants and names.
+
+The shell starts ``dann`` at every press of Tab, so that this imports no torch: names of registries are read from their
+source files.
+"""
+
+import argparse
+import ast
+from pathlib import Path
+from typing import Any
+
+import argcomplete
+import yaml
+from argcomplete.completers import FilesCompleter
+
+import dann
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES
+
+REGISTRIES = {  # the registry of each kind, and the file that defines it
+    "method": ("METHODS", "methods/all_methods.py"),
+    "network": ("NETWORKS", "networks/all_networks.py"),
+    "dataset": ("CONSTRUCTORS", "data/datasets/all_datasets.py"),
+    "optimiser": ("OPTIMIZERS", "optim.py"),
+}
+TRANSFORM = ("TransformOptions", "data/transforms/transform_options.py")
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Print the completions of the command line that the shell has in its environment, and end the process."""
+    argcomplete.autocomplete(parser)
+
+
+def complete_names(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """The names that ``dann describe KIND`` takes."""
+    return names_of(parsed_args.kind)
+
+
+def complete_data_sets(prefix: str, **_: Any) -> list[str]:
+    """The names of data sets and the experiment files that ``dann data`` takes."""
+    files = FilesCompleter(("yaml", "yml"))(prefix)
+    return [*names_of("dataset"), *files]
+
+
+def complete_variants(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """The variants of the experiment file that the command line names; none while it cannot be read."""
+    try:
+        content = yaml.safe_load(parsed_args.file.read_text(encoding="utf-8"))
+        return list(map(str, content["variants"]))
+    except (AttributeError, KeyError, OSError, TypeError, UnicodeDecodeError, yaml.YAMLError):
+        return []
+
+
+def names_of(kind: str) -> list[str]:
+    """The names of the entries of a kind."""
+    if kind == "rule":
+        return list(RULES)
+    if kind == "metric":
+        return list(METRICS)
+    if kind == "transform":
+        return _fields(*TRANSFORM)
+    return _registered(*REGISTRIES[kind])
+
+
+def _registered(name: str, file: str) -> list[str]:
+    """The keys of a dict literal, or the functions of a tuple, in a source file."""
+    for node in _body(file):
+        if isinstance(node, ast.AnnAssign) and _target(node) == name:
+            if isinstance(node.value, ast.Dict):
+                return [str(ast.literal_eval(key)) for key in node.value.keys if key is not None]
+            if isinstance(node.value, ast.Tuple):
+                return [each.id for each in node.value.elts if isinstance(each, ast.Name)]
+    raise LookupError(f"{file} has no dict or tuple {name}")
+
+
+def _fields(name: str, file: str) -> list[str]:
+    """The annotated attributes of a class in a source file."""
+    (found,) = [node for node in _body(file) if isinstance(node, ast.ClassDef) and node.name == name]
+    return [_target(node) for node in found.body if isinstance(node, ast.AnnAssign)]
+
+
+def _body(file: str) -> list[ast.stmt]:
+    return ast.parse((Path(dann.__file__).parent / file).read_text(encoding="utf-8")).body
+
+
+def _target(node: ast.AnnAssign) -> str:
+    return node.target.id if isinstance(node.target, ast.Name) else ""

@@ -1,0 +1,109 @@
+"""``dann run --dry-run``: an experiment as it would be run, as YAML; nothing is written."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dann.cli.option_types import format_value
+from dann.config.experiment import Experiment, Run
+from dann.config.schema import resolve
+from dann.errors import BadInput
+from dann.runner.planning import plan
+from dann.runner.run_folder import is_finished, unfinished_folder
+from dann.training.stacking.grouping import Planned
+
+Resolved = dict[str, Any]
+Row = tuple[str | None, str]  # task and variant
+FINISHED, BEGUN, MISSING = "finished", "unfinished", "to make"
+BASE = "base"
+
+
+def describe_plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> str:
+    """The resolved configuration of an experiment and its runs.
+
+    Args:
+        runs: a selection of the experiment's, in its ``folder``.
+
+    Raises:
+        BadInput: as from the run itself, for an invalid configuration or for a run of another configuration in
+            ``folder``.
+    """
+    planned = plan(experiment, runs, folder, file)
+    states = _states(planned)
+    rows = {(run.task, run.variant): _resolved(experiment, run.variant, run.task, file) for run in runs}
+    tasks = dict.fromkeys(run.task for run in runs)
+    bases = {task: _base(experiment, rows, task) for task in tasks}
+    first, *others = bases
+    parts = [
+        f"# {experiment.title}",
+        f"# {_count(states)}, in {folder}",
+        "",
+        f"# With every default filled in{'' if first is None else f', for the task {first}'}:",
+        _yaml({"base": bases[first]}),
+    ]
+    if others:
+        changed = {task: changes(bases[first], bases[task]) for task in others}
+        parts += ["# What the other tasks change in it:", _yaml({"tasks": changed})]
+    parts += ["# What each variant changes:", _yaml({"variants": _variants(rows, bases)})]
+    lines = [f"  {format_value(row)}: {format_value(seeds)}" for row, seeds in states.items()]
+    return "\n".join([*parts, "# Seeds of the runs:", "runs:", *lines]) + "\n"
+
+
+def _resolved(experiment: Experiment, variant: str, task: str | None, file: Path) -> Resolved:
+    """The configuration of a row, apart from what is searched."""
+    return resolve(experiment.declared(variant, task), f"{file}, variant {variant}").model_dump(mode="json")
+
+
+def _base(experiment: Experiment, rows: Mapping[Row, Resolved], task: str | None) -> Resolved:
+    """The configuration without any variant; where that is incomplete, of the task's first variant."""
+    bare = experiment.model_copy(update={"variants": {BASE: {}}})
+    try:
+        return _resolved(bare, BASE, task, Path(BASE))
+    except BadInput:
+        return next(config for (own, _), config in rows.items() if own == task)
+
+
+def _variants(rows: Mapping[Row, Resolved], bases: Mapping[str | None, Resolved]) -> Resolved:
+    """What each variant changes in its task's base; task by task if it is not the same for all."""
+    shown: Resolved = {}
+    for variant in dict.fromkeys(variant for _, variant in rows):
+        own = {task: changes(bases[task], rows[task, variant]) for task in bases if (task, variant) in rows}
+        first = next(iter(own.values()))
+        same = all(each == first for each in own.values())
+        shown |= {variant: first} if same else {f"{variant}, {task}": each for task, each in own.items()}
+    return shown
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Resolved:
+    """The values of ``new`` that differ from ``old``; a component of another name is shown whole."""
+    result: Resolved = {}
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, dict) and isinstance(before, dict) and value.get("name") == before.get("name"):
+            if inner := changes(before, value):
+                result[key] = inner
+        elif value != before or key not in old:
+            result[key] = value
+    return result
+
+
+def _states(planned: Sequence[Planned]) -> dict[str, dict[str, list[int]]]:
+    """The seeds of each row by what there is of their runs."""
+    states: dict[str, dict[str, list[int]]] = {}
+    for run, _, place in planned:
+        state = FINISHED if is_finished(place) else BEGUN if unfinished_folder(place).is_dir() else MISSING
+        row = run.name.removesuffix(f", seed {run.seed}")
+        states.setdefault(row, {}).setdefault(state, []).append(run.seed)
+    return states
+
+
+def _count(states: Mapping[str, Mapping[str, list[int]]]) -> str:
+    counts = {state: sum(len(row.get(state, [])) for row in states.values()) for state in (FINISHED, BEGUN, MISSING)}
+    each = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return f"{sum(counts.values())} runs: {each}"
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)

@@ -1,0 +1,153 @@
+"""The entries of each kind that an experiment file may name, read from signatures and docstrings."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from dann.cli.docstrings import Docstring, parse_docstring
+from dann.cli.option_types import describe_type, format_value
+from dann.config.components import Component, OptimizerSection, options_model
+from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.transforms.transform_options import TransformOptions
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES
+from dann.methods.all_methods import METHODS
+from dann.networks.all_networks import NETWORKS
+from dann.optim import OPTIMIZERS
+
+REQUIRED = "required"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of an entry.
+
+    Args:
+        type: in words, with its bounds or choices.
+        default: as YAML writes it, or ``required``.
+        meaning: from the docstring.
+    """
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a kind: what ``dann list`` and ``dann describe`` show.
+
+    Args:
+        usage: how an experiment file or the command line names it.
+        module: where it is defined.
+        facts: what else is worth a line, by its label.
+    """
+
+    name: str
+    doc: Docstring
+    options: tuple[Option, ...]
+    usage: str
+    module: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def entries(kind: str) -> dict[str, Entry]:
+    """All entries of a kind, by name, in the order of their registry."""
+    return {entry.name: entry for entry in KINDS[kind]()}
+
+
+def _methods() -> Iterable[Entry]:
+    return _components(METHODS, Component, "method: {}")
+
+
+def _networks() -> Iterable[Entry]:
+    return _components(NETWORKS, Component, "network: {}")
+
+
+def _data_sets() -> Iterable[Entry]:
+    return _components(DOMAINS, Component, "data: {{source: {}}}")
+
+
+def _optimisers() -> Iterable[Entry]:
+    return _components(OPTIMIZERS, OptimizerSection, "optimizer: {}")
+
+
+def _components(registry: Mapping[str, Callable[..., Any]], base: type[Component], usage: str) -> Iterable[Entry]:
+    """The entries of a registry; ``base`` has the options that they share."""
+    shared = parse_docstring(base.__doc__).meanings
+    for name, component in registry.items():
+        doc = parse_docstring(component.__doc__)
+        options = _options(options_model(name, component, base), shared | doc.meanings)
+        if not doc.papers:  # the paper of a whole module stands in its own docstring
+            doc = Docstring(doc.summary, doc.text, doc.meanings, _module_papers(component.__module__))
+        needed = "".join(f", {option.name}: …" for option in options if option.default == REQUIRED)
+        yield Entry(name, doc, options, usage.format(f"{{name: {name}{needed}}}"), component.__module__)
+
+
+def _module_papers(module: str) -> tuple[str, ...]:
+    return parse_docstring(sys.modules[module].__doc__).papers
+
+
+def _options(model: type[BaseModel], meanings: Mapping[str, str]) -> tuple[Option, ...]:
+    fields = {name: info for name, info in model.model_fields.items() if name != "name"}
+    return tuple(_option(name, info, meanings.get(name, "")) for name, info in fields.items())
+
+
+def _option(name: str, info: FieldInfo, meaning: str) -> Option:
+    default = REQUIRED if info.is_required() else format_value(info.get_default(call_default_factory=True))
+    return Option(name, describe_type(info.annotation, info.metadata), default, meaning)
+
+
+def _transforms() -> Iterable[Entry]:
+    """The options of ``data.transform``; one that is a mapping has options of its own."""
+    meanings = parse_docstring(TransformOptions.__doc__).meanings
+    for name, info in TransformOptions.model_fields.items():
+        section = _section(info)
+        doc = parse_docstring(section.__doc__ if section else meanings[name])
+        own = (_option(name, info, meanings[name]),)
+        options = _options(section, doc.meanings) if section else own
+        usage = f"data: {{transform: {{{name}: {'{…}' if section else '…'}}}}}"
+        yield Entry(name, doc, options, usage, TransformOptions.__module__)
+
+
+def _section(info: FieldInfo) -> type[BaseModel] | None:
+    """The model of an option that is a mapping, as in ``Jitter | None``."""
+    kinds = [info.annotation, *getattr(info.annotation, "__args__", ())]
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _rules() -> Iterable[Entry]:
+    for name, rule in RULES.items():
+        facts = {
+            "Reads": ", ".join(rule.reads) or "nothing",
+            "Needs": ", ".join(f"diagnose.{option}" for option in rule.diagnose),
+            "Labels": "needs target labels" if rule.needs_target_labels else "needs no target labels",
+        }
+        yield Entry(name, parse_docstring(rule.sentence), (), f"--selection {name}", "dann.evaluation.rules", facts)
+
+
+def _metrics() -> Iterable[Entry]:
+    for name, metric in METRICS.items():
+        facts = {
+            "Better": "higher" if metric.higher_is_better else "lower",
+            "Needs": "data.unseen" if metric.for_unseen_classes else "",
+            "Labels": "needs target labels" if metric.needs_target_labels else "needs no target labels",
+        }
+        doc = parse_docstring(metric.sentence)
+        yield Entry(name, doc, (), f"metrics: [{name}]", "dann.evaluation.metric_definitions", facts)
+
+
+KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
+    "method": _methods,
+    "network": _networks,
+    "dataset": _data_sets,
+    "optimiser": _optimisers,
+    "transform": _transforms,
+    "rule": _rules,
+    "metric": _metrics,
+}

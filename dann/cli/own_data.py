@@ -1,0 +1,147 @@
+"""Inspection of a user's own data: which data set of ``dann`` reads it, its shape and its labels."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from PIL import Image
+
+from dann.config.components import read_component
+from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.datasets.own_images import read_parts
+from dann.data.datasets.own_texts import TEXTS
+from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.readers.image_files import SUFFIXES, list_class_folders
+from dann.data.readers.image_lists import read_text
+from dann.data.readers.labelled_csv import PATHS, Row
+from dann.data.readers.svmlight import read_svmlight
+from dann.data.storage.folders import resolve_user_path
+from dann.errors import BadInput
+
+Form = Literal["images", "vectors", "series", "texts"]
+SAMPLED = 50  # image files whose sizes are looked at
+FORMATS = "a folder of class folders, or a .csv, .npz, .npy, .pt or .svm file"
+
+
+@dataclass(frozen=True)
+class Side:
+    """The source or the target.
+
+    Args:
+        entry: the data set and its options, as in an experiment file.
+        shape: of one example as it is stored; of image files the median height and width; empty for texts.
+        labels: the class of each training example, empty where it has none.
+        test_labels: likewise of its own test split; None without one.
+        missing: whether values are missing.
+    """
+
+    entry: dict[str, Any]
+    form: Form
+    shape: tuple[int, ...]
+    labels: list[str]
+    test_labels: list[str] | None = None
+    missing: bool = False
+
+    @property
+    def from_files(self) -> bool:
+        """Whether the examples are image files, which are resized as they are read."""
+        return self.form == "images" and self.entry["name"] != "arrays"
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The labelled examples of each class, all splits together."""
+        return Counter(label for label in (*self.labels, *(self.test_labels or ())) if label)
+
+
+def inspect_side(path: str, labels: str | None = None) -> Side:
+    """The data at a path.
+
+    Args:
+        labels: a file with the labels alone, for a file of arrays.
+
+    Raises:
+        BadInput: the path is missing, or of no known form; or the content is damaged.
+    """
+    place = resolve_user_path(path)
+    inspect = _inspect_folder if place.is_dir() else INSPECTORS.get(place.suffix.lower())
+    if inspect is None:
+        raise BadInput(f"{path}: its ending is not known: give {FORMATS}")
+    if labels is not None and inspect is not _inspect_arrays:
+        raise BadInput(f"{labels}: labels of their own are for files of arrays, but {path} is none: leave them out")
+    return inspect(place, {"path": path, **({"labels": labels} if labels else {})})
+
+
+def _inspect_folder(place: Path, options: dict[str, Any]) -> Side:
+    folders = [each for each in place.iterdir() if each.is_dir() and not each.name.startswith(".")]
+    flat = sum(each.suffix.lower() in SUFFIXES for each in place.iterdir())
+    if flat and not folders:
+        raise BadInput(
+            f"{place}: {flat} images without labels: sort them into one folder per class, or list them in a CSV file "
+            "with the columns path and label"
+        )
+    paths, labels, classes = list_class_folders(place)
+    return Side({"name": "folder", **options}, "images", _image_shape(paths), [classes[y] for y in labels])
+
+
+def _image_shape(paths: Sequence[Path]) -> tuple[int, ...]:
+    """The median height and width of some image files, spread over all."""
+    sizes = []
+    for path in paths[:: max(1, len(paths) // SAMPLED)]:
+        try:
+            with Image.open(path) as image:
+                sizes.append(image.size)
+        except Exception as error:  # Pillow's plugins raise all sorts of exceptions on damaged files
+            raise BadInput(f"{path}: not a readable image: restore or remove it") from error
+    width, height = (int(median(each)) for each in zip(*sizes, strict=True))
+    return 3, height, width
+
+
+def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
+    header = next(iter(read_text(place).splitlines()), "").lower()
+    columns = {name.strip(" \"'") for delimiter in ",;\t" for name in header.split(delimiter)}
+    if not columns & {*PATHS, *TEXTS}:
+        raise BadInput(
+            f"{place}: no column path or text in its first line, {header[:60]!r}: name it so, beside a column label; "
+            "save a table of numbers as .npz with x and y"
+        )
+    of_images = bool(columns & set(PATHS))
+    parts: list[list[Row]] = [rows for _, rows in read_parts(place, None, PATHS if of_images else TEXTS)]
+    labels = [[row.label for row in rows] for rows in parts]
+    shape = _image_shape([place.parent / row.name for row in parts[0]]) if of_images else ()
+    entry = {"name": "csv" if of_images else "texts", **options}
+    return Side(entry, "images" if of_images else "texts", shape, labels[0], labels[1] if len(labels) > 1 else None)
+
+
+def _inspect_arrays(place: Path, options: dict[str, Any]) -> Side:
+    entry = {"name": "arrays", **options}
+    return _from_domain(entry, _load(entry, place))
+
+
+def _inspect_svmlight(place: Path, options: dict[str, Any]) -> Side:
+    content = read_svmlight(place)
+    entry = {"name": "svmlight", **options} | ({"first": 0} if content.has_index_zero else {})
+    return _from_domain(entry, _load(entry, place))
+
+
+def _load(entry: dict[str, Any], place: Path) -> Domain:
+    return read_component(entry, "data", DOMAINS, "data set", str(place)).build(DOMAINS)
+
+
+def _from_domain(entry: dict[str, Any], domain: Domain) -> Side:
+    def names(split: Split) -> list[str]:
+        return ["" if y == UNLABELLED else domain.classes[y] for y in split.y.tolist()]
+
+    forms: dict[int, Form] = {1: "vectors", 2: "series", 3: "images"}
+    missing = len(domain.input_shape) < 3 and bool(domain.train.x.isnan().any())
+    test = None if domain.test is None else names(domain.test)
+    return Side(entry, forms[len(domain.input_shape)], domain.input_shape, names(domain.train), test, missing)
+
+
+INSPECTORS: dict[str, Callable[[Path, dict[str, Any]], Side]] = {
+    ".csv": _inspect_csv,
+    **dict.fromkeys((".npz", ".npy", ".pt", ".pth"), _inspect_arrays),
+    **dict.fromkeys((".svm", ".svmlight", ".libsvm"), _inspect_svmlight),
+}

@@ -1,0 +1,94 @@
+"""Components: named entries of a registry with the options of an experiment file.
+
+The keyword-only arguments of a component (a data set, network, optimiser or method) are the schema of its YAML.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Literal, TypeVar
+
+from pydantic import create_model
+
+from dann.errors import BadInput
+from dann.options import Section, look_up, validate
+
+Built = TypeVar("Built")
+Registry = Mapping[str, Callable[..., Any]]
+
+
+class Component(Section):
+    """A named entry of a registry with its options."""
+
+    name: str
+
+    def build(self, registry: Mapping[str, Callable[..., Built]], *arguments: Any) -> Built:
+        """Call the entry of ``registry`` on ``arguments`` with the options.
+
+        Raises:
+            BadInput: the entry rejects an argument or an option.
+        """
+        try:
+            return registry[self.name](*arguments, **self.options())
+        except (ValueError, RuntimeError) as error:
+            raise BadInput(f"{self.name}: {' '.join(str(error).split())} (options: {self.options()})") from error
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of the entry."""
+        return self.model_dump(exclude={"name"})
+
+
+class OptimizerSection(Component):
+    """An optimiser and the schedule of its learning rate.
+
+    Args:
+        schedule: of the learning rate over progress p: ``constant``, or ``inverse``, which multiplies it by
+            1 / (1 + 10p)^0.75 (Ganin et al. 2016, section 5.2.2).
+    """
+
+    schedule: Literal["constant", "inverse"] = "constant"
+
+    def options(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"name", "schedule"})
+
+
+def read_component(
+    entry: Any, path: str, registry: Registry, what: str, where: str, base: type[Component] = Component
+) -> Component:
+    """Validate a mapping of a name and options as a component.
+
+    Args:
+        path: the dotted path of ``entry``, for messages.
+        what: the kind of component, for messages.
+        where: the file, for messages.
+        base: the model with the options that all components of the registry share.
+
+    Raises:
+        BadInput: the name is unknown, or an option is unknown or invalid.
+    """
+    name = check_mapping(entry, path, where).get("name")
+    model = options_model(str(name), look_up(registry, name, what, f"{where}: {path}.name"), base)
+    return validate(model, entry, where, path)
+
+
+def check_mapping(value: Any, path: str, where: str) -> Mapping[str, Any]:
+    """``value`` if it is a mapping, which components and transforms must be."""
+    if not isinstance(value, Mapping):
+        raise BadInput(
+            f"{where}: {path} should be a mapping{'' if 'transform' in path else ' with a name'}, not {value!r}"
+        )
+    return value
+
+
+@cache  # so that sections of the same content are equal, and the runs that share data load them once
+def options_model(name: str, component: Callable[..., Any], base: type[Component]) -> type[Component]:
+    """``base`` with a field for each keyword-only argument of ``component``: the schema of its options."""
+    fields: dict[str, Any] = {
+        parameter.name: (
+            parameter.annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+        for parameter in inspect.signature(component).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    return create_model(name, __base__=base, **fields)

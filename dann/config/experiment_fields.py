@@ -1,0 +1,39 @@
+"""Types of the smaller fields of an experiment file."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from dann.evaluation.metric_definitions import METRICS
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Shown(BaseModel):
+    """The rows and columns of curves, confusion matrices and t-SNE; an empty list stands for all."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    variants: list[str] = Field([], min_length=1)
+    tasks: list[str] = Field([], min_length=1)
+
+
+def _check_baseline(baseline: Any) -> str | dict[str, str]:
+    """A variant, or the baselines of some variants; of a plain union, pydantic would report the wrong alternative."""
+    names = [*baseline, *baseline.values()] if isinstance(baseline, dict) else [baseline]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"should name a variant, or variants' own as in {{DANN: source only}}, not {baseline!r}")
+    checked: str | dict[str, str] = baseline
+    return checked
+
+
+Baseline = Annotated[Any, AfterValidator(_check_baseline)]
+
+
+def _check_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"should be one of {', '.join(METRICS)}")
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_check_metric)]

@@ -1,0 +1,128 @@
+"""The sections of a configuration: data, training loop and diagnosis."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, SerializeAsAny
+
+from dann.config.components import Component
+from dann.data.loading.sampler import Resample
+from dann.data.preprocessing.degradation import Degradation
+from dann.data.preprocessing.imputation import Missing
+from dann.data.preprocessing.resampling import ClassWeights
+from dann.data.transforms.transform_options import TransformOptions
+from dann.options import Section
+
+
+class Msda(Section):
+    """Features of a marginalised stacked denoising autoencoder (mSDA, Chen et al. 2012), which replace vectors.
+
+    Args:
+        layers: number of layers.
+        corruption: probability that a feature is set to 0 before it is reconstructed.
+    """
+
+    layers: int = Field(5, ge=1)
+    corruption: float = Field(0.5, gt=0, lt=1)
+
+
+class DataSection(Section):
+    """The domains, their splits, and the treatment of their examples.
+
+    Args:
+        source: one domain, or a list of several.
+        batch_size: examples of each side in a step; the paper's batches of 128 are 64 + 64.
+        target_batch_size: examples of the target in a step; by default as many as of the source.
+        validation: share of the source's training examples, stratified by class, held out for validation.
+        test: share held out for testing where a data set defines no test split.
+        transductive: train on the target's test examples, without their labels: the convention of Office and PACS.
+        partial: allow a target that lacks some of the source's classes.
+        target_classes: restrict the target to these classes.
+        target_labelled: labelled target examples per class that join the labelled side: few-shot adaptation.
+        missing: treatment of NaN in vectors: an error, dropped rows, or imputation fitted on both training splits.
+        msda: replace vectors by features of a marginalised stacked denoising autoencoder.
+        resample: order of the labelled examples against class imbalance, or ``smote``.
+        class_weights: weights in the label loss by ``inverse`` class frequency or ``effective`` number of examples.
+        beta: β of the effective number.
+        source_degradation: remove examples of a class, or parts of every example, from each source.
+        target_degradation: the same for the target.
+        class_vectors: a CSV file of class names and numbers; the classifier scores features against these vectors.
+        unseen: classes without labelled training examples, for zero-shot classification.
+        calibration: subtracted from the logits of seen classes at evaluation; otherwise seen classes dominate.
+        transform: the transform of both domains' examples.
+        target_transform: options that differ from ``transform`` for the target.
+        target_view: options that differ from ``target_transform`` for a second view of each target example.
+    """
+
+    source: SerializeAsAny[Component] | list[SerializeAsAny[Component]]
+    target: SerializeAsAny[Component]
+    batch_size: int = Field(64, ge=1)
+    target_batch_size: int | None = Field(None, ge=1)
+    validation: float = Field(0.1, gt=0, lt=1)
+    test: float = Field(0.2, gt=0, lt=1)
+    transductive: bool = False
+    partial: bool = False
+    target_classes: list[str] | None = None
+    target_labelled: int = Field(0, ge=0)
+    missing: Missing = "error"
+    msda: Msda | None = None
+    resample: Resample = "none"
+    class_weights: ClassWeights = "none"
+    beta: float = Field(0.999, ge=0, lt=1)
+    source_degradation: Degradation | None = None
+    target_degradation: Degradation | None = None
+    class_vectors: str | None = None
+    unseen: list[str] = Field([])
+    calibration: float = Field(0.0, ge=0)
+    transform: TransformOptions = TransformOptions()
+    target_transform: TransformOptions = TransformOptions()
+    target_view: TransformOptions | None = None
+
+    @property
+    def sources(self) -> list[Component]:
+        return self.source if isinstance(self.source, list) else [self.source]
+
+
+def _auto_or_count(value: Any) -> Any:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ValueError("should be auto or a whole number from 1 on")
+    return value
+
+
+class TrainSection(Section):
+    """The training loop.
+
+    Args:
+        steps: number of updates; progress is the share of them done.
+        evaluate_every: steps between evaluations, each followed by a checkpoint; the last step is always evaluated.
+        log_every: steps between readings of the losses.
+        precision: ``bf16`` autocast, ``fp32``, or ``auto``: bf16 where the device has matrix units for it.
+        replicas: largest number of runs that train together as one stacked model: seeds of a variant, and variants
+            that differ only in numbers of the method or in the optimiser. ``auto``: all, where that is faster.
+    """
+
+    steps: int = Field(ge=1)
+    evaluate_every: int = Field(1000, ge=1)
+    log_every: int = Field(50, ge=1)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    replicas: Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)] = 1
+
+
+def _none_or_enough(examples: int) -> int:
+    if examples != 0 and examples < 10:
+        raise ValueError("should be 0, for no diagnosis, or from 10 on")
+    return examples
+
+
+class DiagnoseSection(Section):
+    """Measurements of each evaluation without target labels: scores for selection rules, and the discriminator's state.
+
+    Args:
+        examples: number of training, validation and unlabelled target examples each whose features are measured, at
+            least 10; 0 for no diagnosis.
+        mixval: compute MixVal's score as well, which forwards mixed target examples.
+        reverse_steps: steps of the reverse training of reverse validation; 0 for none.
+    """
+
+    examples: Annotated[int, AfterValidator(_none_or_enough)] = 500
+    mixval: bool = False
+    reverse_steps: int = Field(0, ge=0)
