@@ -4,11 +4,12 @@
 # make bench     measure speed into results/speed: PARTS="steps start" for some parts, DEVICE=cuda for a GPU
 # make pages     write the pages of results/ and all tables between markers from the committed records
 # make check     fail if one of these differs from the records
+# make docs      the API reference, in build/docs
 PYTHON ?= python3
 DEVICE ?= cpu
 BIN := .venv/bin
 
-.PHONY: demo test publish pages check bench
+.PHONY: demo test publish pages check bench docs
 
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
@@ -33,6 +34,10 @@ check: .venv/installed
 bench: .venv/installed
 	$(BIN)/python experiments/speed/bench.py $(PARTS) --device $(DEVICE)
 
+docs: .venv/developing
+	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs dann
+	@echo "Open:         build/docs/index.html"
+
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable .
@@ -40,4 +45,8 @@ bench: .venv/installed
 
 .venv/tested: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+.venv/developing: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@

@@ -2,31 +2,22 @@
 
 import ast
 import inspect
-import re
 import subprocess
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-import yaml
-from tiny import TINY, Silent
+from tiny import Silent
 
-from dann.config.components import read_component
 from dann.config.experiment import read_experiment
-from dann.config.merging import merge
 from dann.config.schema import resolve
-from dann.config.sections import DataSection
-from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.photos import OFFICE_CALTECH10
 from dann.data.domain import Domain, Split
-from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
-from dann.methods.method import Method
 from dann.runner.planning import launch
 from dann.runner.records import read_records
 
@@ -127,60 +118,6 @@ def test_top_level_is_the_fixed_one() -> None:
     always = {"setup.cfg", "pyproject.toml", "README.md", "LICENSE", "Makefile",
               "dann", "experiments", "tests", "results"}  # fmt: skip
     assert always <= visible <= always | {"CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "constraints.txt"}
-
-
-@pytest.mark.parametrize("page", ["README.md", "Makefile"])
-def test_experiments_that_are_named_exist(page: str) -> None:
-    named = set(re.findall(r"experiments/[\w/.]+\.yaml", (ROOT / page).read_text()))
-    assert named and all((ROOT / path).is_file() for path in named)
-
-
-def test_examples_of_the_readme_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (ROOT / "README.md").read_text()
-    compared, search, example, own_data, options, pretrained = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
-    (tmp_path / "example.yaml").write_text(example)
-    for run in read_experiment(tmp_path / "example.yaml").runs():
-        assert resolve(run.declared, run.name).train.steps == 20_000
-    shifted = {"DANN": {}, "source only": {}, "source only, shift": {}, "DANN, shift": {}}
-    content = TINY | parse_yaml(compared, "README") | {"variants": shifted, "published": {}}
-    (tmp_path / "compared.yaml").write_text(yaml.safe_dump(content))
-    assert read_experiment(tmp_path / "compared.yaml").compared_with("DANN, shift") == "source only, shift"
-    (tmp_path / "search.yaml").write_text(yaml.safe_dump(TINY | parse_yaml(search, "README")))
-    assert len(list(read_experiment(tmp_path / "search.yaml").runs(only="DANN", seeds=[0]))) == 6
-    for line in own_data.splitlines():
-        read_component(parse_yaml(line, "README")["source"], "data.source", DOMAINS, "data set", "README")
-    experiment = TINY | {"base": TINY["base"] | parse_yaml(options, "README")}
-    (tmp_path / "options.yaml").write_text(yaml.safe_dump(experiment))
-    for run in read_experiment(tmp_path / "options.yaml").runs():
-        data = resolve(run.declared, "README").data
-        assert [source.name for source in data.sources] == ["pacs", "pacs"] and data.target.domain == "sketch"
-        given = {"source": data.source, "target": data.target}  # all else is as the default
-        assert data == DataSection.model_validate(given)
-    declared = TINY["base"] | parse_yaml(pretrained, "README")
-    assert resolve(declared, "README").finetune is not None
-    own_method, _, program = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(program, names)
-    assert names["loss"].isfinite() and names["source"].grad.abs().sum() > 0
-    exec(own_method, names)
-    _run_own_method(names["MeanMatching"], tmp_path, monkeypatch)
-
-
-def _run_own_method(method: type[Method], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of the README's method as its text says: listed in METHODS, with its option, from a file to a record."""
-    monkeypatch.setitem(METHODS, "mean_matching", method)
-    base = TINY["base"] | {"method": {"name": "mean_matching", "weight": 0.5}}
-    variants = {"source only": {"method": {"name": "source_only"}}, "mean matching": {}}
-    file = folder / "own.yaml"
-    file.write_text(yaml.safe_dump(TINY | {"base": base, "variants": variants, "published": {}}))
-    experiment = read_experiment(file)
-    runs = list(experiment.runs("mean matching", [0]))
-    launch(experiment, runs, folder / "own", torch.device("cpu"), Silent(), file)
-    (record,) = read_records(experiment, folder / "own").values()
-    assert record.config["method"] == {"name": "mean_matching", "weight": 0.5}
-    assert set(record.losses) == {"step", "label", "distance"} and record.losses["distance"][-1] < 1
-    with pytest.raises(BadInput, match="heft"):
-        resolve(merge(runs[0].declared, {"method": {"heft": 1}}), "own")
 
 
 def tiny_domain(name: str, channels: int) -> Callable[..., Domain]:

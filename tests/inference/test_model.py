@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -30,7 +29,6 @@ from dann.runner import planning as launch
 from dann.runner.records import read_record
 from dann.training.building import load_pair
 
-ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 DIGITS = {
     "data": {"source": {"name": "digits"}, "target": {"name": "digits_m"}, "batch_size": 16},
@@ -363,30 +361,6 @@ def test_bad_runs(moons: Path, tmp_path: Path, capsys: Any) -> None:
     for folder in (copy, tmp_path / "seed-0.unfinished"):
         assert "this run is unfinished" in complaint(capsys, "export", folder, *arguments)
     assert not list(tmp_path.rglob("model*"))
-
-
-def test_the_quickstart_can_be_used(tmp_path: Path, capsys: Any) -> None:
-    file = ROOT / "experiments/quickstart.yaml"
-    experiment = read_experiment(file, ["train.steps=2"])
-    runs = list(experiment.runs("DANN", [0]))
-    launch.launch(experiment, runs, tmp_path, CPU, Silent(), file)
-    np.save(tmp_path / "rotated moons.npy", np.zeros((2, 2), np.float32))
-    np.save(tmp_path / "digits over photos.npy", np.zeros((2, 20, 20, 3), np.uint8))
-    for each in runs:
-        assert main(["predict", str(tmp_path / each.folder), str(tmp_path / f"{each.task}.npy")]) == 0
-        assert main(["export", str(tmp_path / each.folder), "--format", "torch_export"]) == 0
-        assert capsys.readouterr().out.endswith("seed-0/model.pt2\n")
-
-
-def test_the_example_of_the_readme_works(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    (program,) = [block for block in blocks if "dann.load" in block]
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(digits, re.findall(r'dann.load\("(.*?)"\)', program)[0])
-    np.save("images.npy", np.zeros((2, 16, 16, 3), np.uint8))
-    names: dict[str, Any] = {}
-    exec(program, names)
-    assert names["probabilities"].shape == (2, 10)
 
 
 def test_an_ensemble_averages_probabilities(tmp_path: Path, digits: Path, capsys: Any) -> None:
