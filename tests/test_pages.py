@@ -8,6 +8,8 @@ import ast
 import gzip
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -321,3 +323,12 @@ def test_hooks_are_the_checks_of_make_test() -> None:
     recipe = read("Makefile").partition("\ntest:")[2].partition("\n\n")[0]
     for hook in local["hooks"]:
         assert hook["entry"].partition(" --")[0] in recipe
+
+
+@pytest.mark.slow
+def test_the_reference_is_made_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("pdoc", reason="make docs needs the extra [dev]")
+    recipe = re.findall(r"^\t\$\(BIN\)/python (-W error -m pdoc .*)$", read("Makefile"), flags=re.MULTILINE)[0]
+    arguments = recipe.replace("build/docs", str(tmp_path)).split()
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
+    assert (tmp_path / "dann" / "methods" / "dann.html").is_file()
