@@ -1,4 +1,4 @@
-"""Pages: their examples run, their links lead somewhere, their tables and counts are those of the project.
+"""Pages: their examples run, their links lead somewhere, their counts and names are those of the project.
 
 A block of code names its language, and one that is not whole also its kind: ``yaml part`` is laid over a tiny
 experiment, ``yaml base`` over its base, ``yaml data`` over its data; ``yaml sources`` has one data set in each line.
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,19 +27,19 @@ from dann.cli.arguments import parser
 from dann.cli.data_sets import MADE, OWN
 from dann.cli.main import main
 from dann.config.compatibility import check_data, check_parts
-from dann.config.experiment import Experiment, Metric, merged, read_experiment
+from dann.config.experiment import Experiment, merged, read_experiment
 from dann.config.schema import Config, DataSection, DiagnoseSection, TrainSection, component, resolve
 from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
-from dann.data.transforms.transform import TransformOptions
+from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
-from dann.evaluation.selection import RULES
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import FineTuning
 from dann.optim import OPTIMIZERS
-from dann.reporting.pages import with_tables
 from dann.runner.planning import launch
 from dann.runner.records import read_records
 
@@ -224,12 +224,6 @@ def test_the_readme_is_short() -> None:
     assert (ROOT / "README.md").stat().st_size <= 10_240
 
 
-@pytest.mark.parametrize("page", ["README.md", "results/README.md"])
-def test_tables_are_those_of_the_records(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert with_tables(read(page), Path(page)) == read(page)
-
-
 def _alarms() -> set[str]:
     sources = "".join(path.read_text() for path in (PACKAGE / "diagnostics").glob("*.py"))
     return {*re.findall(r'Alarm\(\s*"([a-z ]+)"', sources), "negative transfer"}
@@ -250,7 +244,7 @@ def test_counts_of_the_readme_are_right() -> None:
         "readers": len(OWN),
         "optimisers": len(OPTIMIZERS),
         "selection rules": len(RULES),
-        "metrics": len(get_args(Metric)),
+        "metrics": len(METRICS),
         "alarms": len(_alarms()),
         "experiments": len(EXPERIMENTS),
         "of them": published,
@@ -273,7 +267,7 @@ def test_catalogues_are_complete() -> None:
     assert first_column(read("dann/data/README.md")) >= {*DOMAINS, *TransformOptions.model_fields}
     schema = read("experiments/README.md")
     names = {*Experiment.model_fields, *Config.model_fields, *OPTIMIZERS, *TrainSection.model_fields, *RULES,
-             *get_args(Metric)}  # fmt: skip
+             *METRICS}  # fmt: skip
     assert first_column(schema) >= names
     assert {*DiagnoseSection.model_fields} <= set(re.findall(r"^  (\w+):", schema, flags=re.MULTILINE))
     assert {*FineTuning.model_fields} <= set(re.findall(r"[{ ](\w+): ", read("dann/networks/README.md")))
