@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from dann.cli.data_sets import MADE, OWN
 from PIL import Image
 from test_tree import DATA, EXPERIMENTS, PACKAGE, PACKAGES, ROOT
 from tiny import TINY, Silent
 
 import dann
 from dann.cli.arguments import parser
-from dann.cli.data_sets import MADE, OWN
 from dann.cli.main import main
 from dann.config.compatibility import check_data, check_parts
 from dann.config.experiment import Experiment, merged, read_experiment
