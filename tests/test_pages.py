@@ -18,17 +18,20 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from dann.cli.data_sets import MADE, OWN
 from PIL import Image
 from test_tree import DATA, EXPERIMENTS, PACKAGE, PACKAGES, ROOT
 from tiny import TINY, Silent
 
 import dann
 from dann.cli.arguments import parser
+from dann.cli.domain_summary import MADE, OWN
 from dann.cli.main import main
 from dann.config.compatibility import check_data, check_parts
-from dann.config.experiment import Experiment, merged, read_experiment
-from dann.config.schema import Config, DataSection, DiagnoseSection, TrainSection, component, resolve
+from dann.config.components import read_component
+from dann.config.experiment import Experiment, read_experiment
+from dann.config.merging import merge
+from dann.config.schema import Config, resolve
+from dann.config.sections import DataSection, DiagnoseSection, TrainSection
 from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.transforms.transform_options import TransformOptions
@@ -97,14 +100,14 @@ def test_blocks_are_found_and_have_a_language() -> None:
 def test_a_yaml_example_is_valid(block: Block, tmp_path: Path) -> None:
     if block.kind == "sources":
         for line in block.text.splitlines():
-            component(parse_yaml(line, block.page)["source"], "data.source", DOMAINS, "data set", block.page)
+            read_component(parse_yaml(line, block.page)["source"], "data.source", DOMAINS, "data set", block.page)
         return
     content = parse_yaml(block.text, block.page)
     whole = {
         "": content,
-        "part": merged(TINY, content),
-        "base": merged(TINY, {"base": content}),
-        "data": merged(TINY, {"base": {**TINY["base"], "data": content}}),
+        "part": merge(TINY, content),
+        "base": merge(TINY, {"base": content}),
+        "data": merge(TINY, {"base": {**TINY["base"], "data": content}}),
     }[block.kind]
     if block.kind == "data":
         whole["base"]["data"] = content
@@ -143,7 +146,7 @@ def _run_own_method(method: type[Method], folder: Path, monkeypatch: pytest.Monk
     assert record.config["method"] == {"name": "mean_matching", "weight": 0.5}
     assert set(record.losses) == {"step", "label", "distance"} and record.losses["distance"][-1] < 1
     with pytest.raises(BadInput, match="heft"):
-        resolve(merged(runs[0].declared, {"method": {"heft": 1}}), "own")
+        resolve(merge(runs[0].declared, {"method": {"heft": 1}}), "own")
 
 
 @blocks("sh")
