@@ -59,17 +59,17 @@ def publish(file: Path, runs: Path) -> Path:
 
 
 def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path) -> None:
-    """Put records, features and figures in place of the old; features of the first seed alone, where they are shown."""
+    """Put records, features and figures in place of the old; features of the first seed alone, where t-SNE is shown."""
     folder = RESULTS / relative(file)
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     pack_records(records, new)
-    for run in (record.run for record in select_settings(experiment, records)):
+    for run in (record.run for record in select_settings(experiment, records) if "tsne" in experiment.shown.figures):
         if experiment.shows(run.variant, run.task) and run.seed == experiment.seeds[0]:
             (new / run.folder).mkdir(parents=True)
             write_whole(new / run.folder / FEATURES, _coarse(runs / run.folder / FEATURES))
     write_whole(new / EXPERIMENT, experiment_copy(file))
-    draw_all(experiment, new)
+    draw_all(experiment, new, experiment.shown.figures)
     shutil.rmtree(folder, ignore_errors=True)  # only now that its successor is complete
     new.rename(folder)
 

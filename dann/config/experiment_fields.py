@@ -1,6 +1,6 @@
 """Types of the smaller fields of an experiment file."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -9,13 +9,23 @@ from dann.evaluation.metric_definitions import METRICS
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+FigureKind = Literal["bars", "curves", "diagnosis", "confusion", "reliability", "tsne"]
+
+
 class Shown(BaseModel):
-    """The rows and columns of curves, confusion matrices and t-SNE; an empty list stands for all."""
+    """What figures show: some variants and tasks, where all would be too many; an empty list stands for all.
+
+    Args:
+        variants: rows of curves, diagnosis, confusion matrices, reliability plots and t-SNE.
+        tasks: columns of the same.
+        figures: kinds that the page in results/ keeps; ``dann run`` and ``dann plot`` draw all.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     variants: list[str] = Field([], min_length=1)
     tasks: list[str] = Field([], min_length=1)
+    figures: list[FigureKind] = Field(["bars", "curves", "diagnosis"], min_length=1)
 
 
 def _check_baseline(baseline: Any) -> str | dict[str, str]:

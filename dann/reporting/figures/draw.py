@@ -1,7 +1,9 @@
 """The figures of an experiment, drawn from its records. Imports no torch."""
 
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,6 +12,7 @@ from PIL import Image
 from sklearn.manifold import TSNE
 
 from dann.config.experiment import Experiment
+from dann.config.experiment_fields import FigureKind
 from dann.config.naming import slug
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
@@ -21,35 +24,42 @@ SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_va
 Runs = dict[Path, Record]
 
 
-def draw_all(experiment: Experiment, folder: Path) -> list[Path]:
+def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] = get_args(FigureKind)) -> list[Path]:
     """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
 
     The bars show all runs, the other figures those that the experiment names under ``shown``.
+
+    Args:
+        kinds: of figures that are drawn.
     """
     records = read_records(experiment, folder)
     if not records:
         return []
     every = list(records.values())
-    kept = {id(record) for record in select_settings(experiment, every)}
-    records = {place: record for place, record in records.items() if id(record) in kept}
-    figures = {"bars": bars(experiment, every)}
-    shown = {place: record for place, record in records.items() if experiment.shows(record.variant, record.task)}
+    selected = {id(record) for record in select_settings(experiment, every)}
+    shown = {place: record for place, record in records.items()
+             if id(record) in selected and experiment.shows(record.variant, record.task)}  # fmt: skip
+    figures = {"bars": bars(experiment, every)} if "bars" in kinds else {}
     for task in experiment.tasks or [None]:
         runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""
-        if runs:
-            figures[f"curves{end}"] = curves(experiment, list(runs.values()))
-            if any("distance_svm" in record.evaluations[-1] for record in runs.values()):
-                figures[f"diagnosis{end}"] = diagnosis(experiment, list(runs.values()))
-            figures[f"confusion{end}"] = confusion(experiment, runs)
-            if any(record.reliability for record in runs.values()):
-                figures[f"reliability{end}"] = reliability(experiment, runs)
-            figures[f"tsne{end}"] = tsne(experiment, runs)
-    paths = [folder / f"{name}.png" for name in figures]
-    for path, figure in zip(paths, figures.values(), strict=True):
-        figure.savefig(path, dpi=110)
-        Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)  # a third of the size: git keeps them
-    return paths
+        for kind in kinds if runs else ():
+            if kind != "bars" and _is_drawable(kind, runs):
+                figures[f"{kind}{end}"] = DRAW[kind](experiment, runs)
+    return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def _is_drawable(kind: FigureKind, runs: Runs) -> bool:
+    """Whether some run has what a figure shows: older records have neither diagnostics nor reliability."""
+    if kind == "diagnosis":
+        return any("distance_svm" in record.evaluations[-1] for record in runs.values())
+    return kind != "reliability" or any(record.reliability for record in runs.values())
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    figure.savefig(path, dpi=110)
+    Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)  # a third of the size: git keeps them
+    return path
 
 
 def confusion(experiment: Experiment, runs: Runs) -> Figure:
@@ -139,3 +149,12 @@ def _plane(features: NDArray[np.float32]) -> NDArray[np.float32]:
 def _present(experiment: Experiment, runs: Runs) -> list[str]:
     there = {record.variant for record in runs.values()}
     return [variant for variant in experiment.variants if variant in there]
+
+
+DRAW: dict[FigureKind, Callable[[Experiment, Runs], Figure]] = {
+    "curves": lambda experiment, runs: curves(experiment, list(runs.values())),
+    "diagnosis": lambda experiment, runs: diagnosis(experiment, list(runs.values())),
+    "confusion": confusion,
+    "reliability": reliability,
+    "tsne": tsne,
+}
