@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from dann.data.labels import count_classes
 from dann.data.pair import Pair
 from dann.diagnostics.measurements import diagnose
 from dann.runner.callbacks import Observer
@@ -66,7 +67,7 @@ def begin(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
     prepare_folder(folder, config, pair, trainer.initial_backbone)
     saved = folder / CHECKPOINT
     start = checkpoint.load(saved, trainer.method, trainer.optimizer) if saved.is_file() else 0
-    counts = pair.describe()["class_counts"]["train"]
+    counts = count_classes(pair.train, len(pair.classes))
     run_log = RunLog(
         folder,
         start,

@@ -7,7 +7,6 @@ from dann.data.pair import Pair
 from dann.runner.active_run import ActiveRun, begin
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit
-from dann.runner.records import read_record
 from dann.runner.run_folder import unfinished_folder
 from dann.training import checkpoint
 from dann.training.building import build_trainer, load_pair
@@ -60,9 +59,9 @@ class Executor:
             try:
                 _train(runs, observer)
                 for active in runs:
-                    finish(active, pair, {"commit": self.commit, "replicas": len(group)})
+                    record = finish(active, pair, {"commit": self.commit, "replicas": len(group)})
                     active.folder.rename(active.planned.place)
-                    observer.finished(active.planned.run, read_record(active.planned.place), True)
+                    observer.finished(active.planned.run, record, True)
             finally:
                 for active in runs:
                     active.trainer.stream.reader.close()

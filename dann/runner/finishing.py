@@ -29,8 +29,8 @@ LARGEST = 1e3  # the magnitude at which features are cut; float16, in which they
 COMPONENTS = 50  # principal components that are saved, the usual start of t-SNE (van der Maaten and Hinton 2008)
 
 
-def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> None:
-    """Write the record, the features and the input pipeline of a run into its folder and close its TensorBoard.
+def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
+    """Write the record, features and input pipeline of a run into its folder, and close its TensorBoard.
 
     Args:
         execution: facts for the record that this process does not know: the commit when the command began, and the
@@ -62,6 +62,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> None:
     run_log.board.close()
     save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
     write_record(record, active.folder)
+    return record
 
 
 def _reliability(scores: Scores) -> dict[str, list[float]]:
