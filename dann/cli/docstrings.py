@@ -10,7 +10,7 @@ NAME = r"(?:(?:de|des|van|von|der) )?[A-Z][a-z’'-][\w’'-]*"
 YEAR = r"\(?(?:19|20)\d\d\b\)?"
 CITATION = re.compile(  # Ganin et al. 2016, section 4.2
     rf"(?P<paper>{NAME}(?: et al\.| and {NAME}) {YEAR}|{NAME} {YEAR}(?! [a-z]))"
-    r"(?P<place>, (?:sections?|equations?|Figures?|Tables?|Algorithms?) [A-Z]?\d+(?:\.\d+)*[a-z]?)?"
+    r"(?P<place>, (?:sections?|equations?|Figures?|Tables?|Algorithms?) (?:\(\d+\)|[A-Z]?\d+(?:\.\d+)*[a-z]?))?"
 )
 REFERENCE = re.compile(rf"(?:[A-Z]\.[- ]?)+{NAME}[^*:]*\*[^*]+\*, {YEAR}")  # K. Saenko, …, *Title*, 2010
 

@@ -108,11 +108,15 @@ def _transforms() -> Iterable[Entry]:
     meanings = parse_docstring(TransformOptions.__doc__).meanings
     for name, info in TransformOptions.model_fields.items():
         section = _section(info)
-        doc = parse_docstring(section.__doc__ if section else meanings[name])
+        doc = parse_docstring(section.__doc__ if section else _sentence(meanings[name]))
         own = (_option(name, info, meanings[name]),)
         options = _options(section, doc.meanings) if section else own
         usage = f"data: {{transform: {{{name}: {'{…}' if section else '…'}}}}}"
         yield Entry(name, doc, options, usage, TransformOptions.__module__)
+
+
+def _sentence(meaning: str) -> str:
+    return meaning[:1].upper() + meaning[1:]
 
 
 def _section(info: FieldInfo) -> type[BaseModel] | None:

@@ -95,7 +95,8 @@ def test_docstrings_are_parsed() -> None:
     assert doc.summary == "One: two (Ganin et al. 2016, section 4.2)." and len(doc.text) == 1
     assert doc.meanings == {"a": "first, on two lines: yes.", "b_c": "second."}
     assert doc.papers == (
-        "Ganin et al. 2016, section 4.2", "Sun and Saenko 2016", "Hull 1994", "A. Author, B.-C. Other, A Title, 2010",
+        "Ganin et al. 2016, section 4.2", "Sun and Saenko 2016, equation (3)", "Hull 1994",
+        "A. Author, B.-C. Other, A Title, 2010",
     )  # fmt: skip
     assert parse_docstring(None).summary == ""
 
