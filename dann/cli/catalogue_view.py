@@ -1,4 +1,4 @@
-"""What ``dann list`` and ``dann describe`` print."""
+"""Output of ``dann list`` and ``dann describe``."""
 
 import textwrap
 from collections.abc import Iterator

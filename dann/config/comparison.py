@@ -1,4 +1,4 @@
-"""Comparison of configurations: whether a run that is there was made with what an experiment file now says."""
+"""Differences between configurations: of an existing run, and of what the experiment file now says."""
 
 import json
 from collections.abc import Mapping

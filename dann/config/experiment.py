@@ -1,4 +1,4 @@
-"""An experiment file: one table, and the runs that it takes. Imports no torch, so that tables are made at once."""
+"""An experiment file: one table, and the runs behind it. Imports no torch, so that tables appear at once."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the command line does without torch."""
+"""Start-up of the command line without torch."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a finished run is good for: loaded, predicted with, exported."""
+"""Use of a finished run: its model is loaded, predicts and is exported."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""``dann run`` and ``dann init``: experiments made and begun."""
+"""``dann run`` and ``dann init``: the runs of an experiment, and a first experiment file."""
 
 import argparse
 
