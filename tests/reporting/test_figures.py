@@ -45,6 +45,15 @@ def test_many_bars_lie_and_many_tasks_are_averaged(variants: int, tasks: int, ly
     assert len([*figure.legends, axes.get_legend()]) - (axes.get_legend() is None) == (columns > 1)
 
 
+def test_the_legend_names_every_colour_where_the_first_variant_has_no_runs() -> None:
+    from dann.reporting.figures.bars import bars
+
+    experiment, records = tasked([0, 1], 2, 2)
+    some = [record for record in records if record.variant != next(iter(experiment.variants))]
+    (legend,) = bars(experiment, some).legends
+    assert len(legend.get_texts()) == 3  # two tasks and their average
+
+
 def test_a_published_number_is_a_line_across_its_bar() -> None:
     from dann.reporting.figures.bars import bars
 

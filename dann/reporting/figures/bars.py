@@ -39,9 +39,10 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
     figure, (axes,) = new_axes(1, *((8, 1.2 + 0.24 * long) if lying else (2.5 + long, 3.6)))
     width = 0.8 / len(columns)
     for offset, column in enumerate(columns):
+        named = next((variant for variant in rows if column.scores[variant]), None)  # the first with runs
         for position, variant in enumerate(rows):
             at = position + (offset - (len(columns) - 1) / 2) * width
-            name = column.name if position == 0 else ""
+            name = column.name if variant == named else ""
             _bar(axes, at, 0.9 * width, list(column.scores[variant].values()), f"C{offset}", name, lying)
             published = column.published[variant]
             if published is not None:
