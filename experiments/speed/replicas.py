@@ -165,7 +165,7 @@ def page(figures: dict[str, Any], wholes: list[dict[str, Any]], entries: list[di
         "is faster. Each way is a process that sleeps while another is timed; medians over rounds that time each way "
         "once, and of the ratios within rounds, after one round that warms up.",
         "",
-        *table(["task", "dann/replicas.py stacks", "measured, 1 thread each", "rule agrees"], rules),
+        *table(["task", "the rule stacks", "measured, 1 thread each", "rule agrees"], rules),
         *(line for whole in wholes for line in describe_whole(whole)),
     ]
 
