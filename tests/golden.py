@@ -3,7 +3,7 @@
 A change that is meant to leave every number as it is (a move, a renaming, a simplification) is held to that:
 
     python tests/golden.py record before.json      # at the commit before, in a clean tree
-    python tests/golden.py compare before.json     # after the change: names each run that differs, exit status 1
+    python tests/golden.py compare before.json     # after the change: names runs and parts that differ, exit status 1
 
 Runs of 20 steps in float32 with one thread: every method on moons, stacked runs, runs in worker processes, a network
 with convolutions, BatchNorm and dropout under augmentation, and one run resumed after ten steps. The values depend on
@@ -102,9 +102,14 @@ def main(command: str, file: Path) -> int:
         file.write_text(json.dumps(execute()))
         return 0
     before, after = json.loads(file.read_text()), execute()
-    differing = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    print("\n".join(differing) if differing else f"{len(after)} runs are equal to the last bit")
-    return 1 if differing else 0
+    differing = {name: _differing(before.get(name, {}), after.get(name, {})) for name in {**before, **after}}
+    lines = [f"{name}: {', '.join(parts)}" for name, parts in differing.items() if parts]
+    print("\n".join(lines) if lines else f"{len(after)} runs are equal to the last bit")
+    return 1 if lines else 0
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return [part for part in {**one, **other} if one.get(part) != other.get(part)]
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def test_every_method_trains_predicts_checkpoints_and_resumes(
     name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if (name, network) in UNSUITED:
-        with pytest.raises(BadInput, match=f"{name}: .*(give it|choose|needs)"):
+        with pytest.raises(BadInput, match=f"{name}: .*(set|choose|needs)"):
             setup_of(name, options, network, monkeypatch)
         return
     unbroken, resumed = (setup_of(name, options, network, monkeypatch) for _ in range(2))
@@ -197,7 +197,7 @@ def test_relu_after_pooling_is_relu_before_it() -> None:
         ({"method": {"name": "fixmatch"}}, "set data.target_view"),
         ({"method": {"name": "deep_coral"}, "data": {"batch_size": 1}}, "data.batch_size: .* 2 or more"),
         ({"method": {"name": "deep_coral"}, "data": {"target_batch_size": 1}}, "data.target_batch_size: .* 2 or more"),
-        ({"network": {"batch_norm": True}, "data": {"target_batch_size": 1}}, "target_batch_size: BatchNorm compares"),
+        ({"network": {"batch_norm": True}, "data": {"target_batch_size": 1}}, "target_batch_size: BatchNorm normalises"),
         ({"method": {"name": "adabn"}}, "batch_norm: true"),
     ],
 )
