@@ -12,7 +12,7 @@ from dann.config.migration import version_mark
 from dann.reporting.locations import EXPERIMENTS, RESULTS, relative
 from dann.reporting.table import Table
 from dann.reporting.tables import make_tables
-from dann.runner.records import Record, checked_records
+from dann.runner.records import Record, read_checked_records
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ Reader = Callable[[Path], Result]
 def read_result(file: Path) -> Result:
     """The committed result of an experiment file."""
     experiment = read_experiment(file)
-    return Result(file, experiment, checked_records(experiment, RESULTS / relative(file)))
+    return Result(file, experiment, read_checked_records(experiment, RESULTS / relative(file)))
 
 
 def experiment_copy(file: Path) -> bytes:

@@ -4,7 +4,7 @@ A marker begins a line of its own and names pages from the top of the repository
 
     <!-- table results/x.md -->                     the first table of a page
     <!-- averages results/x.md results/y.md -->     the averages over tasks of several pages, side by side
-    <!-- rules results/x.md results/y.md -->        how well each selection rule chooses there
+    <!-- rules results/x.md results/y.md -->        the quality of the rules' choices there
 
 and ``<!-- end -->`` ends each table.
 """
@@ -21,11 +21,12 @@ from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 from dann.reporting.captions import scored_examples
 from dann.reporting.locations import EXPERIMENTS, RESULTS
-from dann.reporting.rule_comparison import rule_table
+from dann.reporting.rule_comparison import MEASURES, rule_table
 from dann.reporting.scores import Outcomes, apply_rule
-from dann.reporting.table import Cell, Column, Columns, Table, score_cell
+from dann.reporting.table import Cell, Column, Columns, Kind, Table, score_cell
 
 MARKER = r"^<!-- (?P<kind>table|averages|rules) (?P<pages>\S+(?: \S+)*) -->\n.*?<!-- end -->"
+SHOWN: tuple[Kind, ...] = ("correlation", "regret", "worst")  # of each experiment in a table of rules
 FOLDERS = ("dann", "experiments", "results", "tests")  # in which pages may lie, beside the top level
 
 
@@ -104,14 +105,13 @@ def rules(results: Sequence[Result], links: dict[Path, str]) -> Table:
     columns: Columns = {}
     for result in results:
         table = rule_table(result.experiment, result.records)
-        for key in ("both:correlation", "both:regret", "both:worst"):
-            column = next(column for column in table.columns if column.key == key)
-            title = f"{_short(result)}: {column.title.removeprefix('both: ')}"
-            columns[Column(f"{key}:{result.page}", title, column.kind)] = table.column(key)
+        for measure in SHOWN:
+            column = Column(f"{measure}:{result.page}", f"{_name(result)}: {MEASURES[measure]}", measure)
+            columns[column] = table.column(f"both:{measure}")
     names = dict.fromkeys(row for cells in columns.values() for row in cells)
     rows = [row for row in names if any(cells.get(row, Cell()).facts is not None for cells in columns.values())]
     columns = {column: {row: cells.get(row, Cell()) for row in rows} for column, cells in columns.items()}
-    linked = ", ".join(f"[{_short(result)}]({links[result.page]})" for result in results)
+    linked = ", ".join(f"[{_name(result)}]({links[result.page]})" for result in results)
     notes = [
         "Among all steps of all rows of a task and seed: Spearman's rank correlation of a rule's score with the",
         "target test accuracy; regret, the accuracy of the oracle's choice minus that of the rule's, in points, mean",
@@ -121,6 +121,6 @@ def rules(results: Sequence[Result], links: dict[Path, str]) -> Table:
     return Table.of_columns("Rules", rows, columns, notes, "rule")
 
 
-def _short(result: Result) -> str:
-    """The part of a title after "on", up to a comma."""
-    return result.experiment.title.split(" on ")[-1].split(",")[0]
+def _name(result: Result) -> str:
+    """The name of a page in headings."""
+    return result.page.stem.replace("_", " ")

@@ -21,7 +21,7 @@ from dann.reporting.figures.draw import draw_all
 from dann.reporting.locations import EXPERIMENTS, RESULTS, RUNS, relative
 from dann.reporting.negative_transfer import flag_negative_transfer
 from dann.reporting.scores import select_settings
-from dann.runner.records import FEATURES, Record, checked_records, pack_records
+from dann.runner.records import FEATURES, Record, pack_records, read_checked_records
 
 
 def publish(file: Path, runs: Path) -> Path:
@@ -39,7 +39,7 @@ def publish(file: Path, runs: Path) -> Path:
         BadInput: a planned run is missing, or was made with another configuration.
     """
     experiment = read_experiment(file)
-    finished = {(record.run.row, record.seed) for record in checked_records(experiment, runs)}
+    finished = {(record.run.row, record.seed) for record in read_checked_records(experiment, runs)}
     planned = {(run.row, run.seed): run.name for run in experiment.runs()}
     missing = [name for key, name in planned.items() if key not in finished]
     if missing:
@@ -47,7 +47,7 @@ def publish(file: Path, runs: Path) -> Path:
     if (EXPERIMENTS / relative(file)).is_dir():
         raise BadInput(f"{file}: has the name of a folder of experiments, whose results lie there: rename one")
     list(flag_negative_transfer(experiment, runs))
-    records = {(record.run.row, record.seed): record for record in checked_records(experiment, runs)}
+    records = {(record.run.row, record.seed): record for record in read_checked_records(experiment, runs)}
     _copy(file, experiment, [records[key] for key in planned], runs)
     result = read_result(file)
     write_whole(result.page, result.render().encode())

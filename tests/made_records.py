@@ -26,7 +26,9 @@ def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = N
         variant=variant,
         seed=seed,
         fingerprint="f",
-        declared=Experiment(**TINY).declared(variant, None) if task is None and variant in TINY["variants"] else {},
+        declared=Experiment(**TINY).merge_configuration(variant, None)
+        if task is None and variant in TINY["variants"]
+        else {},
         config={},
         classes=["a", "b"],
         data={

@@ -63,7 +63,9 @@ def _add_experiments(command: Command) -> None:
     """The commands that make runs."""
     run = command("run", "Make the runs of an experiment file that are missing, then its table and figures.")
     run.add_argument("file", type=Path, metavar="FILE", help="an experiment file, such as experiments/quickstart.yaml")
-    _completed(run.add_argument("--only", metavar="VARIANT", help="make the runs of one row only"), "complete_variants")
+    _set_completer(
+        run.add_argument("--only", metavar="VARIANT", help="make the runs of one row only"), "complete_variants"
+    )
     run.add_argument("--seeds", type=_seeds, metavar="0,1", help="seeds to use instead of the file's")
     run.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every run")
     _add_device(run)
@@ -133,12 +135,12 @@ def _add_catalogue(command: Command) -> None:
     describe = command("describe", "Describe one entry: what it does, its options and their defaults, its source.")
     describe.add_argument("kind", type=_kind, choices=KINDS, metavar="KIND", help=kinds)
     name = describe.add_argument("name", nargs="?", metavar="NAME", help="such as dann; without one, all are listed")
-    _completed(name, "complete_names")
+    _set_completer(name, "complete_names")
 
     data = command("data", "List data sets, show their examples, or download and decode them.")
     data.add_argument("action", choices=("list", "show", "prepare"))
     names = data.add_argument("names", nargs="*", metavar="NAME", help="mnist, pacs, pacs/photo, or an experiment file")
-    _completed(names, "complete_data_sets")
+    _set_completer(names, "complete_data_sets")
     data.add_argument("--set", action="append", default=[], metavar="a=b", help="an option of it, such as size=64")
     data.add_argument("--out", type=Path, default=Path("runs/data"), metavar="DIR", help="folder of the PNG grid")
 
@@ -153,7 +155,7 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
 
 
-def _completed(action: argparse.Action, completer: str) -> None:
+def _set_completer(action: argparse.Action, completer: str) -> None:
     """Give an argument its completer, a function of ``dann.cli.completion``, which is imported when it is called."""
 
     def complete(**arguments: Any) -> list[str]:

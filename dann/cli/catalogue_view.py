@@ -1,4 +1,4 @@
-"""Output of ``dann list`` and ``dann describe``."""
+"""Terminal output of ``dann list`` and ``dann describe``."""
 
 import textwrap
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def print_all(console: Console) -> None:
     for kind, known in catalogue.items():
         console.print()
         _print_heading(console, kind, len(known))
-        for entry, name in _named(known):
+        for entry, name in _pad_names(known):
             room = max(20, console.width - len(name))
             _print(console, name + textwrap.shorten(entry.doc.summary, room, placeholder=" …"))
 
@@ -37,7 +37,7 @@ def print_kind(console: Console, kind: str) -> None:
     """The entries of one kind with their summaries in full."""
     known = entries(kind)
     _print_heading(console, kind, len(known))
-    for entry, name in _named(known):
+    for entry, name in _pad_names(known):
         _print(console, _wrap(entry.doc.summary, console.width, name))
 
 
@@ -47,7 +47,7 @@ def _print_heading(console: Console, kind: str, count: int) -> None:
     console.print(Text.assemble((title, "bold"), gap, (hint, "dim")))
 
 
-def _named(known: dict[str, Entry]) -> Iterator[tuple[Entry, str]]:
+def _pad_names(known: dict[str, Entry]) -> Iterator[tuple[Entry, str]]:
     """The entries, each with its name padded to one width."""
     width = max(map(len, known))
     return ((entry, f"  {name:{width}}  ") for name, entry in known.items())

@@ -59,10 +59,10 @@ def names_of(kind: str) -> list[str]:
         return list(METRICS)
     if kind == "transform":
         return _fields(*TRANSFORM)
-    return _registered(*REGISTRIES[kind])
+    return _read_names(*REGISTRIES[kind])
 
 
-def _registered(name: str, file: str) -> list[str]:
+def _read_names(name: str, file: str) -> list[str]:
     """The keys of a dict literal, or the functions of a tuple, in a source file."""
     for node in _body(file):
         if isinstance(node, ast.AnnAssign) and _target(node) == name:

@@ -140,7 +140,7 @@ def load_pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
         config = resolve(run.declared, f"{file}, variant {run.variant}")
         if config.data.model_dump() not in seen:
             seen.append(config.data.model_dump())
-            yield run.name.removesuffix(", seed 0"), config, load_pair(config.data)
+            yield run.row_name, config, load_pair(config.data)
 
 
 def first_batch(config: Config, pair: Pair) -> list[Panel]:

@@ -32,7 +32,7 @@ def describe_plan(experiment: Experiment, runs: list[Run], folder: Path, file: P
     """
     planned = plan(experiment, runs, folder, file)
     states = _states(planned)
-    rows = {(run.task, run.variant): _resolved(experiment, run.variant, run.task, file) for run in runs}
+    rows = {(run.task, run.variant): _resolve_row(experiment, run.variant, run.task, file) for run in runs}
     tasks = dict.fromkeys(run.task for run in runs)
     bases = {task: _base(experiment, rows, task) for task in tasks}
     first, *others = bases
@@ -51,16 +51,16 @@ def describe_plan(experiment: Experiment, runs: list[Run], folder: Path, file: P
     return "\n".join([*parts, "# Seeds of the runs:", "runs:", *lines]) + "\n"
 
 
-def _resolved(experiment: Experiment, variant: str, task: str | None, file: Path) -> Resolved:
+def _resolve_row(experiment: Experiment, variant: str, task: str | None, file: Path) -> Resolved:
     """The configuration of a row, apart from what is searched."""
-    return resolve(experiment.declared(variant, task), f"{file}, variant {variant}").model_dump(mode="json")
+    return resolve(experiment.merge_configuration(variant, task), f"{file}, variant {variant}").model_dump(mode="json")
 
 
 def _base(experiment: Experiment, rows: Mapping[Row, Resolved], task: str | None) -> Resolved:
     """The configuration without any variant; where that is incomplete, of the task's first variant."""
     bare = experiment.model_copy(update={"variants": {BASE: {}}})
     try:
-        return _resolved(bare, BASE, task, Path(BASE))
+        return _resolve_row(bare, BASE, task, Path(BASE))
     except BadInput:
         return next(config for (own, _), config in rows.items() if own == task)
 
@@ -94,8 +94,7 @@ def _states(planned: Sequence[Planned]) -> dict[str, dict[str, list[int]]]:
     states: dict[str, dict[str, list[int]]] = {}
     for run, _, place in planned:
         state = FINISHED if is_finished(place) else BEGUN if unfinished_folder(place).is_dir() else MISSING
-        row = run.name.removesuffix(f", seed {run.seed}")
-        states.setdefault(row, {}).setdefault(state, []).append(run.seed)
+        states.setdefault(run.row_name, {}).setdefault(state, []).append(run.seed)
     return states
 
 

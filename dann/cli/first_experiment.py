@@ -19,10 +19,10 @@ from dann.files import write_whole
 from dann.options import validate
 
 TEST_SHARES, VALIDATION_SHARES = (0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3)
-Given = tuple[str, str | None]  # a path, and a file of labels
+OwnFiles = tuple[str, str | None]  # a path, and a file of labels
 
 
-def write_first_experiment(source: Given, target: Given, out: Path) -> str:
+def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path) -> str:
     """Write the experiment file and return a summary for the terminal.
 
     Raises:
@@ -34,7 +34,7 @@ def write_first_experiment(source: Given, target: Given, out: Path) -> str:
         raise BadInput(f"--out {out}: is no name of an experiment file: let it end in .yaml")
     if source[0] == target[0]:
         raise BadInput(f"--target {target[0]}: is the source too: name two paths")
-    sides = _matched(inspect_side(*source), inspect_side(*target))
+    sides = _match_sides(inspect_side(*source), inspect_side(*target))
     classes = _shared_classes(*sides)
     text = compose(*sides, _data_options(*sides, classes), out)
     experiment = validate(Experiment, parse_yaml(text, str(out)), str(out))
@@ -48,7 +48,7 @@ def write_first_experiment(source: Given, target: Given, out: Path) -> str:
     )
 
 
-def _matched(source: Side, target: Side) -> tuple[Side, Side]:
+def _match_sides(source: Side, target: Side) -> tuple[Side, Side]:
     """The two sides with the options that they must have in common."""
     if source.form != target.form:
         raise BadInput(f"--target: {target.form}, but the source has {source.form}: give data of one form")
@@ -112,7 +112,7 @@ def _data_options(source: Side, target: Side, shared: list[str]) -> dict[str, An
     if source.test_labels is None or target.test_labels is None:
         options["test"] = _smallest_share(TEST_SHARES, target.labels, shared)
         if source.test_labels is None:
-            labels = _kept(labels, options["test"])
+            labels = _drop_held_out(labels, options["test"])
     labels = [label for label in labels if label]
     options["validation"] = _smallest_share(VALIDATION_SHARES, labels, labels)
     if source.missing or target.missing:
@@ -122,14 +122,14 @@ def _data_options(source: Side, target: Side, shared: list[str]) -> dict[str, An
 
 def _smallest_share(shares: tuple[float, ...], labels: list[str], wanted: Sequence[str]) -> float:
     """The smallest share that holds out an example of each wanted class; the largest if none does."""
-    return next((share for share in shares if _held(labels, share) >= set(wanted)), shares[-1])
+    return next((share for share in shares if _list_held_out(labels, share) >= set(wanted)), shares[-1])
 
 
-def _held(labels: list[str], share: float) -> set[str]:
+def _list_held_out(labels: list[str], share: float) -> set[str]:
     return {labels[i] for i in hold_out(_split(labels), share)[1].rows.tolist()}
 
 
-def _kept(labels: list[str], share: float) -> list[str]:
+def _drop_held_out(labels: list[str], share: float) -> list[str]:
     return [labels[i] for i in hold_out(_split(labels), share)[0].rows.tolist()]
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from dann.config.experiment import Experiment, Run
 from dann.reporting.table import Table
 from dann.reporting.tables import make_tables
-from dann.runner.records import Record, checked_records, source_accuracy
+from dann.runner.records import Record, read_checked_records, source_accuracy
 
 SHOWN, WIDTH = 8, 24  # largest number of bars, and their width
 NAMES = 28  # largest width of the names of rows; longer names are wrapped
@@ -149,7 +149,7 @@ def data_line(data: Mapping[str, Any]) -> str:
 def show_table(experiment: Experiment, folder: Path) -> None:
     """Print the experiment's tables from the records in ``folder``, in parts where the terminal is too narrow."""
     console = Console()
-    for table in make_tables(experiment, checked_records(experiment, folder)):
+    for table in make_tables(experiment, read_checked_records(experiment, folder)):
         title = escape(table.title)
         for places in _parts(table, console.width):
             console.print(_part(table, places, title))

@@ -59,7 +59,7 @@ class Experiment(BaseModel):
     finding: str = ""
     overrides: Nested = {}
 
-    def declared(self, variant: str, task: str | None, setting: Setting | None = None) -> Nested:
+    def merge_configuration(self, variant: str, task: str | None, setting: Setting | None = None) -> Nested:
         """The merged, unresolved configuration of one variant, task and setting of the searched hyper-parameters."""
         result = merge(self.base, self.tasks[task]) if task is not None else self.base
         result = merge(merge(result, self.variants[variant]), nest(setting or {}))
@@ -70,26 +70,26 @@ class Experiment(BaseModel):
         wanted = not self.shown.variants or variant in self.shown.variants
         return wanted and (task is None or not self.shown.tasks or task in self.shown.tasks)
 
-    def compared_with(self, variant: str) -> str | None:
+    def find_baseline(self, variant: str) -> str | None:
         """The baseline of a variant: the one that ``baseline`` names, else the first on the source only; not itself."""
         baseline = self.baseline.get(variant) if isinstance(self.baseline, dict) else self.baseline
-        baseline = baseline or self.source_only()
+        baseline = baseline or self.find_source_only()
         return None if baseline == variant else baseline
 
-    def source_only(self) -> str | None:
+    def find_source_only(self) -> str | None:
         """The first variant that trains on the source only, or None."""
-        return next((variant for variant in self.variants if self.on_source_only(variant)), None)
+        return next((variant for variant in self.variants if self.is_source_only(variant)), None)
 
-    def source_only_beside(self, variant: str) -> str | None:
+    def find_source_only_baseline(self, variant: str) -> str | None:
         """The source-only row for negative transfer: the variant's baseline if that is source only, else the first."""
-        baseline = self.compared_with(variant)
-        if self.on_source_only(variant):
+        baseline = self.find_baseline(variant)
+        if self.is_source_only(variant):
             return None
-        return baseline if baseline is not None and self.on_source_only(baseline) else self.source_only()
+        return baseline if baseline is not None and self.is_source_only(baseline) else self.find_source_only()
 
-    def on_source_only(self, variant: str) -> bool:
+    def is_source_only(self, variant: str) -> bool:
         """Whether a variant is the method ``source_only`` on a source that is not the target."""
-        declared = self.declared(variant, next(iter(self.tasks), None))
+        declared = self.merge_configuration(variant, next(iter(self.tasks), None))
         method, data = declared.get("method"), declared.get("data")
         plain = isinstance(method, dict) and method.get("name") == "source_only"
         return plain and isinstance(data, dict) and data.get("source") != data.get("target")
@@ -106,7 +106,7 @@ class Experiment(BaseModel):
         for task in self.tasks or [None]:
             for variant in self.variants if only is None else [only]:
                 for setting in self.settings(variant):
-                    config = self.declared(variant, task, setting)
+                    config = self.merge_configuration(variant, task, setting)
                     for seed in self.seeds if seeds is None else seeds:
                         yield Run(task, variant, seed, config, setting)
 
@@ -127,9 +127,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        return ", ".join(
-            part for part in (self.task, self.variant, name_setting(self.setting), f"seed {self.seed}") if part
-        )
+        return f"{self.row_name}, seed {self.seed}"
+
+    @property
+    def row_name(self) -> str:
+        """Task, variant and setting in words."""
+        return ", ".join(filter(None, self.row))
 
     @property
     def row(self) -> tuple[str | None, str, str]:

@@ -36,14 +36,14 @@ def make_zero_shot(pair: Pair, vectors: str | None, unseen: Sequence[str]) -> Pa
     indices = tuple(pair.classes.index(name) for name in unseen)
     return replace(
         pair,
-        train=_without_classes(pair.train, indices),
-        validation=_without_classes(pair.validation, indices),
+        train=_drop_classes(pair.train, indices),
+        validation=_drop_classes(pair.validation, indices),
         unseen=indices,
         class_vectors=read_vectors(resolve_user_path(vectors), pair.classes),
     )
 
 
-def _without_classes(split: Split, classes: Sequence[int]) -> Split:
+def _drop_classes(split: Split, classes: Sequence[int]) -> Split:
     return split.take(~torch.isin(split.y, torch.tensor(classes, dtype=split.y.dtype)))
 
 

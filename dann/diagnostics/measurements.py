@@ -36,7 +36,7 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     sides = {"train": trainer.stream.source, "validation": trainer.splits["source_validation"],
              "target": trainer.stream.target}  # fmt: skip
     splits = {name: split.spread(options.examples) for name, split in sides.items()}
-    seen = {name: _seen(trainer, split, int(name == "target")) for name, split in splits.items()}
+    seen = {name: _forward(trainer, split, int(name == "target")) for name, split in splits.items()}
     measured = measure_next_step(trainer, min(step, config.train.steps - 1), min(step / config.train.steps, 1 - 1e-9))
     if all(np.isfinite(each.features).all() for each in seen.values()):
         scored = score_model(seen["train"], seen["validation"], splits["validation"].y.numpy(), seen["target"])
@@ -52,7 +52,7 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     return {name: float(f"{value:.{DIGITS}g}") for name, value in measured.items() if math.isfinite(value)}
 
 
-def _seen(trainer: Trainer, split: Split, side: int) -> Sample:
+def _forward(trainer: Trainer, split: Split, side: int) -> Sample:
     outputs = compute_outputs(trainer.method, split, trainer.stream.transforms[side], trainer.dtype)
     return Sample(outputs["features"].numpy(), outputs["logits"].numpy())
 

@@ -23,7 +23,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     """
     method = deepcopy(trainer.method)
     optimizer = build_optimizer(config, method)
-    labelled = _self_labelled(trainer)
+    labelled = _label_target(trainer)
     unlabelled = replace(trainer.stream.source, y=torch.full_like(trainer.stream.source.y, UNLABELLED))
     source, target = trainer.stream.transforms
     stream = Stream(
@@ -45,7 +45,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     return evaluate(method, trainer.splits["source_validation"], source, trainer.dtype).accuracy
 
 
-def _self_labelled(trainer: Trainer) -> Split:
+def _label_target(trainer: Trainer) -> Split:
     """The target's training examples, labelled with the predicted classes."""
     target = trainer.stream.target
     logits = compute_outputs(trainer.method, target, trainer.stream.transforms[1], trainer.dtype)["logits"]

@@ -77,19 +77,19 @@ def _read(path: Path, model: Model | Ensemble) -> Iterator[Named]:
             raise BadInput(f"{path}: no images in that folder: name another")
         yield from _images(files, model)
     elif model.config.data.target.name == "texts":
-        yield _numbered(path, _texts(path, model))
+        yield _name_rows(path, _texts(path, model))
     elif suffix in SUFFIXES:
         yield from _images([path], model)
     elif suffix in ARRAYS:
         x = to_array(read_arrays(path)["x"], str(path))
-        yield _numbered(path, x if x.ndim else x[None])
+        yield _name_rows(path, x if x.ndim else x[None])
     elif suffix in SPARSE:
-        yield _numbered(path, _vectors(path, model))
+        yield _name_rows(path, _vectors(path, model))
     else:
         raise BadInput(f"{path}: give images, folders of them, or files in {', '.join(ARRAYS + SPARSE)}")
 
 
-def _numbered(path: Path, x: NDArray[np.generic]) -> Named:
+def _name_rows(path: Path, x: NDArray[np.generic]) -> Named:
     return [f"{path}[{row}]" for row in range(len(x))], x
 
 

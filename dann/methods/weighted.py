@@ -97,8 +97,8 @@ class WeightedDann(Method):
             # The classifier has been trained on the source as weighted so far: its predictions assume those shares.
             shown = prior * self.class_weight / (prior * self.class_weight).sum()
             return mlls(probabilities, shown) * shown / prior
-        held_out = [(self.predict(x).argmax(1), y) for x, y in full_pass.held_out()]
-        predicted, labels = (torch.cat(parts) for parts in zip(*held_out, strict=True))
+        validated = [(self.predict(x).argmax(1), y) for x, y in full_pass.validation()]
+        predicted, labels = (torch.cat(parts) for parts in zip(*validated, strict=True))
         joint = confusion(labels, predicted, len(prior))
         shares = torch.bincount(probabilities.argmax(1), minlength=len(prior)) / len(probabilities)
         return bbse(joint, shares).where(joint.sum(0) > 0, 1.0)  # no estimate for a class without held-out examples

@@ -35,7 +35,7 @@ def _alarm_notes(ours: Outcomes, columns: Columns) -> list[str]:
     alarms = next((cells for column, cells in columns.items() if column.kind == "alarms"), {})
     notes = []
     marked = [variant for variant, cell in alarms.items() if any(map(is_below_on_average, cell.facts))]
-    if baselines := {ours.experiment.source_only_beside(variant) for variant in marked}:
+    if baselines := {ours.experiment.find_source_only_baseline(variant) for variant in marked}:
         baseline = baselines.pop() if len(baselines) == 1 else "its source-only baseline"
         notes.append(f"▼: the 95 % t-interval of the paired difference from {baseline} lies entirely below 0.")
     if alarms:
@@ -61,7 +61,7 @@ def _search_notes(ours: Outcomes, metric: str) -> list[str]:
 def difference_notes(ours: Outcomes, metric: str, several: bool) -> list[str]:
     """What the reader of a table of paired differences, from one baseline or several, must know."""
     experiment, rows = ours.experiment, ours.differences(metric)
-    baselines = {experiment.compared_with(variant) for variant in rows}
+    baselines = {experiment.find_baseline(variant) for variant in rows}
     baseline = "the row's baseline" if several else next(iter(baselines))
     over = f", averaged over {len(experiment.tasks)} tasks" if experiment.tasks else ""
     corrected = sum(difference.p is not None for difference in rows.values())

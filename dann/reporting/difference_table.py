@@ -22,7 +22,7 @@ def difference_tables(ours: Outcomes) -> list[Table]:
 
 def _difference_table(ours: Outcomes, metric: str) -> Table:
     experiment, differences = ours.experiment, ours.differences(metric)
-    baselines = {variant: str(experiment.compared_with(variant)) for variant in differences}
+    baselines = {variant: str(experiment.find_baseline(variant)) for variant in differences}
     columns: Columns = {}
     if several := len(set(baselines.values())) > 1:
         columns[Column("baseline", "against", "baseline")] = {v: Cell(name, name) for v, name in baselines.items()}

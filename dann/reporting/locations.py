@@ -15,7 +15,7 @@ def relative(file: Path) -> Path:
     return (path.relative_to(root) if path.is_relative_to(root) else Path(path.name)).with_suffix("")
 
 
-def located(path: Path) -> list[tuple[Experiment, Path]]:
+def find_experiments(path: Path) -> list[tuple[Experiment, Path]]:
     """The experiments at a path, each with the folder of its runs.
 
     Args:
@@ -32,5 +32,8 @@ def located(path: Path) -> list[tuple[Experiment, Path]]:
         return [(read_experiment(path), places[0])]
     folders = sorted(file.parent for file in path.rglob(EXPERIMENT))
     if not folders:
-        raise BadInput(f"{path}: neither an experiment file nor a folder with runs")
+        raise BadInput(
+            f"{path}: neither an experiment file nor a folder with runs: name a file such as "
+            f"experiments/quickstart.yaml, or a folder under {RUNS}"
+        )
     return [(read_experiment(folder / EXPERIMENT), folder) for folder in folders]

@@ -26,7 +26,7 @@ def negative_transfer(ours: Outcomes, metric: str) -> dict[Row, str]:
     experiment, below = ours.experiment, {}
     for task in [None, *experiment.tasks]:
         for variant in experiment.variants:
-            baseline = experiment.source_only_beside(variant)
+            baseline = experiment.find_source_only_baseline(variant)
             if baseline is not None and variant not in ours.upper_bounds:
                 mine, theirs = (ours.average(v, metric) if task is None else ours.scores(v, task, metric)
                                 for v in (variant, baseline))  # fmt: skip

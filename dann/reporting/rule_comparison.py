@@ -1,4 +1,4 @@
-"""How well each selection rule chooses among finished runs, judged by target labels afterwards. Imports no torch."""
+"""Quality of the choices of selection rules among finished runs, by target labels. Imports no torch."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from dann.config.experiment import Experiment
 from dann.evaluation.rules import RULES, Evaluation, rank
 from dann.evaluation.selection import find_best
 from dann.reporting.scores import select_settings, trains_on_target
-from dann.reporting.table import NONE, Cell, Column, Table, format_points
+from dann.reporting.table import NONE, Cell, Column, Kind, Table, format_points
 from dann.runner.records import Record
 
 Candidate = tuple[str, Evaluation]  # of a row of the experiment
@@ -20,6 +20,12 @@ KINDS = {
     "steps": "the steps of each run",
     "rows": "the rows of a task and seed, after their last step",
     "both": "all steps of all rows of a task and seed",
+}
+MEASURES: dict[Kind, str] = {
+    "correlation": "rank correlation",
+    "regret": "regret",
+    "worst": "worst regret",
+    "most": "row chosen most",
 }
 RANDOM = "at random"
 
@@ -54,7 +60,7 @@ def rule_table(experiment: Experiment, records: Sequence[Record]) -> Table:
         rows[rule] = {kind: judge_rule(rule, candidates) for kind, candidates in groups.items()}
         if rule == "last":  # the order of rows means nothing, so that the last of them is no choice
             rows[rule] |= dict.fromkeys(("rows", "both"))
-    baseline = str(experiment.source_only())
+    baseline = str(experiment.find_source_only())
     rows[f"always {baseline}"] = {
         kind: None if kind == "steps" else judge_row(baseline, candidates) for kind, candidates in groups.items()
     }
@@ -67,12 +73,7 @@ def rule_table(experiment: Experiment, records: Sequence[Record]) -> Table:
 
 def _columns(kind: str) -> list[Column]:
     """The columns of one kind of candidates; among the steps of a run there is one row to choose."""
-    columns = [
-        Column(f"{kind}:correlation", f"{kind}: rank correlation", "correlation"),
-        Column(f"{kind}:regret", f"{kind}: regret", "regret"),
-        Column(f"{kind}:worst", f"{kind}: worst regret", "worst"),
-        Column(f"{kind}:most", f"{kind}: row chosen most", "most"),
-    ]
+    columns = [Column(f"{kind}:{measure}", f"{kind}: {title}", measure) for measure, title in MEASURES.items()]
     return columns[:3] if kind == "steps" else columns
 
 

@@ -50,9 +50,9 @@ def _score_table(ours: Outcomes, metric: str) -> Table:
     if any(cell.facts for cell in alarms.values()):
         columns[Column("alarms", "alarms", "alarms")] = alarms
     corner = f"{METRICS[metric].label}, %" if experiment.tasks and len(experiment.metrics) > 1 else ""
-    differences = {variant: {"baseline": experiment.compared_with(variant), **asdict(difference)}
+    differences = {variant: {"baseline": experiment.find_baseline(variant), **asdict(difference)}
                    for variant, difference in ours.differences(metric).items()}  # fmt: skip
-    return Table.of_columns(experiment.title, experiment.variants, _with_distinct_tasks(columns),
+    return Table.of_columns(experiment.title, experiment.variants, _distinguish_titles(columns),
                             score_notes(ours, metric, columns), corner, metric=metric, rule=ours.rule,
                             test=experiment.test, differences=differences)  # fmt: skip
 
@@ -91,15 +91,15 @@ def _end(task: str | None) -> str:
     return "" if task is None else f":{task}"
 
 
-def _with_distinct_tasks(columns: Columns) -> Columns:
+def _distinguish_titles(columns: Columns) -> Columns:
     """Add "(task)" to the title of a task's scores where another column has it too, as with a task called average."""
     count = Counter(column.title for column in columns)
 
-    def distinct(column: Column) -> Column:
+    def mark_task(column: Column) -> Column:
         shared = column.kind == "score" and column.task is not None and count[column.title] > 1
         return replace(column, title=f"{column.title} (task)") if shared else column
 
-    return {distinct(column): cells for column, cells in columns.items()}
+    return {mark_task(column): cells for column, cells in columns.items()}
 
 
 def _score_cells(ours: Outcomes, scores: dict[str, Scores]) -> dict[str, Cell]:

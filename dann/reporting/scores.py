@@ -77,7 +77,7 @@ class Outcomes:
         """
         found: dict[str, Difference] = {}
         for variant in self.experiment.variants:
-            baseline = self.experiment.compared_with(variant)
+            baseline = self.experiment.find_baseline(variant)
             if baseline is not None and variant not in self.upper_bounds:
                 ours, theirs = self.average(variant, metric), self.average(baseline, metric)
                 if (difference := compare_pairs(ours, theirs, self.experiment.test)) is not None:

@@ -11,7 +11,7 @@ from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.runner.callbacks import Observer
 from dann.runner.executor import Executor
-from dann.runner.records import checked_records, read_record
+from dann.runner.records import read_checked_records, read_record
 from dann.runner.run_folder import check_configuration, is_finished
 from dann.runner.workers import spread
 from dann.training.stacking.grouping import Planned, group_runs
@@ -66,7 +66,7 @@ def plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> l
     for each in planned:
         check_configuration(each.place, each.config)
     _check_search(experiment, [each.config for each in planned], file)
-    checked_records(experiment, folder)
+    read_checked_records(experiment, folder)
     return planned
 
 

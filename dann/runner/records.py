@@ -88,14 +88,14 @@ def pack_records(records: Iterable[Record], folder: Path) -> None:
 
 
 def _line(record: Record) -> bytes:
-    rounded = [{name: _rounded(value) for name, value in each.items()} for each in record.evaluations]
+    rounded = [{name: _round(value) for name, value in each.items()} for each in record.evaluations]
     text = json.dumps(
         vars(record) | {"evaluations": rounded}, ensure_ascii=False, separators=(",", ":"), allow_nan=False
     )
     return (text + "\n").encode()
 
 
-def _rounded(value: float) -> float:
+def _round(value: float) -> float:
     return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")
 
 
@@ -107,12 +107,13 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        return _record(json.loads(path.read_text(encoding="utf-8")))
+        return parse_record(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(f"{path}: not a record of this version: remove its folder and run it again") from error
 
 
-def _record(content: dict[str, Any]) -> Record:
+def parse_record(content: dict[str, Any]) -> Record:
+    """The record in a line of JSON, in the names of this version."""
     record = Record(**content)
     if not is_old(record.environment.get("dann", "")):
         return record
@@ -136,14 +137,14 @@ def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
 
 
 def _read(rows: list[Run], folder: Path) -> dict[Path, Record]:
-    return _unpacked(rows, folder) if (folder / PACKED).is_file() else _gathered(rows, folder)
+    return _read_packed(rows, folder) if (folder / PACKED).is_file() else _read_folders(rows, folder)
 
 
-def _unpacked(rows: list[Run], folder: Path) -> dict[Path, Record]:
+def _read_packed(rows: list[Run], folder: Path) -> dict[Path, Record]:
     order = {run.row: number for number, run in enumerate(rows)}
     try:
         lines = gzip.decompress((folder / PACKED).read_bytes()).splitlines()
-        every = [_record(json.loads(line)) for line in lines]
+        every = [parse_record(json.loads(line)) for line in lines]
         known = [record for record in every if record.run.row in order]
         known.sort(key=lambda record: (order[record.run.row], record.seed))
     except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
@@ -151,7 +152,7 @@ def _unpacked(rows: list[Run], folder: Path) -> dict[Path, Record]:
     return {folder / record.run.folder: record for record in known}
 
 
-def _gathered(rows: list[Run], folder: Path) -> dict[Path, Record]:
+def _read_folders(rows: list[Run], folder: Path) -> dict[Path, Record]:
     records = {}
     for run in rows:
         places = [path.parent for path in (folder / run.folder.parent).glob(f"seed-*/{RECORD}")]
@@ -161,7 +162,7 @@ def _gathered(rows: list[Run], folder: Path) -> dict[Path, Record]:
     return records
 
 
-def checked_records(experiment: Experiment, folder: Path) -> list[Record]:
+def read_checked_records(experiment: Experiment, folder: Path) -> list[Record]:
     """The records in ``folder`` of the experiment's variants and tasks.
 
     Raises:

@@ -36,7 +36,7 @@ def check_configuration(place: Path, config: Config) -> None:
         raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
     for folder, file in ((place, RECORD), (unfinished_folder(place), CONFIGURATION)):
         if (folder / file).is_file():
-            recorded = read_record(folder).config if file == RECORD else _begun_with(folder / file)
+            recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
             if changed := difference(recorded, config.model_dump(mode="json")):
                 raise BadInput(
                     f"{folder} is of another configuration ({changed}): give another --out or remove that folder"
@@ -63,7 +63,7 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
         )
 
 
-def _begun_with(path: Path) -> dict[str, Any]:
+def _read_configuration(path: Path) -> dict[str, Any]:
     """The configuration of an unfinished run, in the names of this version."""
     recorded = _read_json(path)
     return upgrade(recorded) if is_old(recorded.pop(WRITTEN_BY, None)) else recorded

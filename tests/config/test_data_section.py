@@ -24,13 +24,13 @@ variants:
 """)
     experiment = read_experiment(file)
     photo, sketch = ({"name": "pacs", "size": 64, "domain": name} for name in ("photo", "sketch"))
-    assert experiment.declared("one", None)["data"] == {"source": photo, "target": sketch}
+    assert experiment.merge_configuration("one", None)["data"] == {"source": photo, "target": sketch}
     several = [photo, {"name": "pacs", "domain": "cartoon", "size": 32}]
-    assert experiment.declared("several", None)["data"] == {"source": several, "target": sketch}
-    assert experiment.declared("on target", None)["data"] == {"source": sketch, "target": sketch}
+    assert experiment.merge_configuration("several", None)["data"] == {"source": several, "target": sketch}
+    assert experiment.merge_configuration("on target", None)["data"] == {"source": sketch, "target": sketch}
     numbers = {"source": {"name": "uci_har", "domain": 2}, "target": {"name": "uci_har", "domain": 11}}
-    assert experiment.declared("numbers", None)["data"] == numbers
-    assert experiment.declared("plain", None)["data"]["source"] == {"name": "mnist"}
+    assert experiment.merge_configuration("numbers", None)["data"] == numbers
+    assert experiment.merge_configuration("plain", None)["data"]["source"] == {"name": "mnist"}
 
 
 @pytest.mark.parametrize("dataset", [5, {"size": 16}, ["pacs"]])

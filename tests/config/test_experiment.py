@@ -17,10 +17,10 @@ def test_the_baseline_is_the_first_that_trains_on_the_source_only(tmp_path: Path
     variants = {"train on target": {**source_only, "data": {"source": "target"}}, "DANN": {}, "plain": source_only,
                 "source only": source_only}  # fmt: skip
     experiment = Experiment(**{**TINY, "variants": variants, "published": {}})
-    assert experiment.compared_with("DANN") == "plain" and experiment.compared_with("plain") is None
-    assert experiment.model_copy(update={"tasks": {"a": {}}}).compared_with("DANN") == "plain"
-    assert Experiment(**{**TINY, "variants": {"DANN": {}}, "published": {}}).compared_with("DANN") is None
-    assert read_experiment(write_tiny(tmp_path / "a.yaml", baseline="DANN")).compared_with("source only") == "DANN"
+    assert experiment.find_baseline("DANN") == "plain" and experiment.find_baseline("plain") is None
+    assert experiment.model_copy(update={"tasks": {"a": {}}}).find_baseline("DANN") == "plain"
+    assert Experiment(**{**TINY, "variants": {"DANN": {}}, "published": {}}).find_baseline("DANN") is None
+    assert read_experiment(write_tiny(tmp_path / "a.yaml", baseline="DANN")).find_baseline("source only") == "DANN"
     for changes, message in (
         ({"baseline": "DAN"}, "unknown variant under baseline: 'DAN'; did you mean DANN?"),
         ({"baseline": {"DANN": "source"}}, "unknown variant under baseline: 'source'; did you mean source only?"),

@@ -197,7 +197,10 @@ def test_relu_after_pooling_is_relu_before_it() -> None:
         ({"method": {"name": "fixmatch"}}, "set data.target_view"),
         ({"method": {"name": "deep_coral"}, "data": {"batch_size": 1}}, "data.batch_size: .* 2 or more"),
         ({"method": {"name": "deep_coral"}, "data": {"target_batch_size": 1}}, "data.target_batch_size: .* 2 or more"),
-        ({"network": {"batch_norm": True}, "data": {"target_batch_size": 1}}, "target_batch_size: BatchNorm normalises"),
+        (
+            {"network": {"batch_norm": True}, "data": {"target_batch_size": 1}},
+            "target_batch_size: BatchNorm normalises",
+        ),
         ({"method": {"name": "adabn"}}, "batch_norm: true"),
     ],
 )

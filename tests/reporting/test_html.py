@@ -366,7 +366,7 @@ def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
 def test_names_are_text_not_markup(tmp_path: Path) -> None:
     name = '<b>&"'
     experiment, records = scored({"source only": [0.5, 0.6], name: [0.6, 0.8]}, title="<i>T</i>", finding="a < b & c")
-    records = [replace(record, declared=experiment.declared(record.variant, None)) for record in records]
+    records = [replace(record, declared=experiment.merge_configuration(record.variant, None)) for record in records]
     records[2].alarms.append({"alarm": "collapse", "step": 1, "text": "<script>alert(1)</script>"})
     page = page_of(experiment, records, tmp_path)
     text = (tmp_path / "out/report.html").read_text("utf-8")
@@ -378,7 +378,7 @@ def test_names_are_text_not_markup(tmp_path: Path) -> None:
 def test_what_is_not_there_is_left_out(tmp_path: Path) -> None:
     """One seed, no baseline, no features, and records of before alarms and diagnostics were made."""
     experiment, records = scored({"DANN": [0.6], "MCD": [0.7]})
-    records = [replace(record, declared=experiment.declared(record.variant, None)) for record in records[:1]]
+    records = [replace(record, declared=experiment.merge_configuration(record.variant, None)) for record in records[:1]]
     page = page_of(experiment, records, tmp_path)
     assert "e1-differences-accuracy" not in page.tables and "e1-alarms" not in page.tables
     assert "None recorded" in page.text and "1 of 1 runs predate alarms" in page.text
@@ -390,7 +390,10 @@ def test_what_is_not_there_is_left_out(tmp_path: Path) -> None:
 def test_alarms_are_told_with_their_reasons(tmp_path: Path) -> None:
     shares = {"source only": [0.7, 0.7, 0.7], "DANN": [0.5, 0.51, 0.5], "MCD": [0.8, 0.9, 0.7]}
     experiment, records = scored(shares)
-    records = [replace(record, declared=experiment.declared(record.variant, None), shares=[[1]]) for record in records]
+    records = [
+        replace(record, declared=experiment.merge_configuration(record.variant, None), shares=[[1]])
+        for record in records
+    ]
     for record in records[3:5]:
         record.alarms.append({"alarm": "collapse", "step": 10, "text": "one class"})
     page = page_of(experiment, records, tmp_path)
@@ -409,7 +412,10 @@ def test_alarms_are_told_with_their_reasons(tmp_path: Path) -> None:
 
 def test_negative_transfer_is_told_as_it_is_now_not_as_a_record_had_it(tmp_path: Path) -> None:
     experiment, records = scored({"source only": [0.5, 0.51, 0.5], "DANN": [0.7, 0.7, 0.7]})
-    records = [replace(record, declared=experiment.declared(record.variant, None), shares=[[1]]) for record in records]
+    records = [
+        replace(record, declared=experiment.merge_configuration(record.variant, None), shares=[[1]])
+        for record in records
+    ]
     records[3].alarms.append({"alarm": "negative transfer", "step": 40, "text": "long ago"})
     page = page_of(experiment, records, tmp_path)
     assert "negative transfer" not in page.text and "long ago" not in page.text
@@ -486,8 +492,14 @@ def test_scores_of_classes_are_those_of_the_definitions(tmp_path: Path) -> None:
     np.testing.assert_allclose(found[0], np.nanmean(expected, axis=1), atol=1e-12)
     experiment, records = scored({"source only": [0.5, 0.5], "DANN": [0.6, 0.6]})
     confusions = [{"target_test": [[15, 5], [0, 20]]}, {"target_test": [[20, 0], [10, 10]]}]
-    records = [replace(record, declared=experiment.declared(record.variant, None), confusion=confusions[record.seed])
-               for record in records]  # fmt: skip
+    records = [
+        replace(
+            record,
+            declared=experiment.merge_configuration(record.variant, None),
+            confusion=confusions[record.seed],
+        )
+        for record in records
+    ]
     page = page_of(experiment, records, tmp_path)
     assert [name for name in page.tables if "classes" in name] == ["e1-classes-target-test"]
     cells = [cell.text for cell in page.rows("e1-classes-target-test")["DANN"]]
@@ -497,7 +509,7 @@ def test_scores_of_classes_are_those_of_the_definitions(tmp_path: Path) -> None:
 
 def test_figures_are_drawn_where_they_are_missing_or_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment, records = scored({"source only": [0.5], "DANN": [0.6]})
-    records = [replace(record, declared=experiment.declared(record.variant, None)) for record in records]
+    records = [replace(record, declared=experiment.merge_configuration(record.variant, None)) for record in records]
     page = page_of(experiment, records, tmp_path, packed=False, figure=False)
     drawn = ["bars.png", "confusion.png", "curves.png", "tsne.png"]
     assert sorted(path.name for path in (tmp_path / "runs").glob("*.png")) == drawn
@@ -603,7 +615,7 @@ document.body.append(Object.assign(document.createElement("p"), {textContent: "T
 
 def test_columns_are_sorted_in_a_browser(tmp_path: Path, chromium: list[str]) -> None:
     experiment, records = scored({"source only": [0.09, 0.09], "DANN": [0.7, 0.8], "MCD": [0.1, 0.12], "JAN": []})
-    records = [replace(record, declared=experiment.declared(record.variant, None)) for record in records]
+    records = [replace(record, declared=experiment.merge_configuration(record.variant, None)) for record in records]
     page = write_report([written(experiment, records, tmp_path / "runs")], tmp_path / "out")
     page.write_text(page.read_text("utf-8").replace("follow();\n</script>", f"follow();\n{CLICKS}</script>"), "utf-8")
     after = shown(chromium, page, "#sort=e1-scores-accuracy:1:desc")

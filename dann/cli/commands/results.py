@@ -4,15 +4,15 @@ import argparse
 
 
 def table(options: argparse.Namespace) -> int:
-    from dann.reporting.locations import located
+    from dann.reporting.locations import find_experiments
     from dann.reporting.table import FORMATS as WRITERS
     from dann.reporting.tables import make_tables
-    from dann.runner.records import checked_records
+    from dann.runner.records import read_checked_records
 
     texts = []
-    for experiment, folder in located(options.path):
+    for experiment, folder in find_experiments(options.path):
         heading = [f"{experiment.title} ({folder})\n"] if options.format == "md" else []
-        tables = make_tables(experiment, checked_records(experiment, folder), options.selection)
+        tables = make_tables(experiment, read_checked_records(experiment, folder), options.selection)
         texts += heading + [WRITERS[options.format](table) for table in tables]
     print("[" + ",\n".join(texts) + "]" if options.format == "json" else "\n".join(texts))
     return 0
@@ -27,9 +27,9 @@ def report(options: argparse.Namespace) -> int:
 
 def plot(options: argparse.Namespace) -> int:
     from dann.reporting.figures.draw import draw_all
-    from dann.reporting.locations import located
+    from dann.reporting.locations import find_experiments
 
-    for experiment, folder in located(options.path):
+    for experiment, folder in find_experiments(options.path):
         for path in draw_all(experiment, folder):
             print(path)
     return 0

@@ -18,7 +18,7 @@ class FullPass:
 
     Args:
         source: the labelled training examples.
-        held_out: labelled source examples that are not trained on.
+        validation: the validation split of the source.
         target: the unlabelled training examples.
         transforms: of the source's and of the target's raw examples.
     """
@@ -26,25 +26,25 @@ class FullPass:
     def __init__(
         self,
         source: Split,
-        held_out: Split,
+        validation: Split,
         target: Split,
         transforms: tuple[Transform, Transform],
         device: torch.device,
     ) -> None:
         self._splits: Mapping[str, tuple[Split, Transform]] = {
             "source": (_shuffle(source), transforms[0]),
-            "held_out": (_shuffle(held_out), transforms[0]),
+            "validation": (_shuffle(validation), transforms[0]),
             "target": (_shuffle(target), transforms[1]),
         }
         self.device = device
 
     def source(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs ``(C, ...)`` and class indices ``(C,)`` of the labelled training examples, C at a time."""
-        return self._labelled("source")
+        return self._read_labelled("source")
 
-    def held_out(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and class indices of the labelled source examples that are held out."""
-        return self._labelled("held_out")
+    def validation(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and class indices of the validation split of the source."""
+        return self._read_labelled("validation")
 
     def target(self) -> Iterator[Tensor]:
         """Inputs ``(C, ...)`` of the target's training examples, C at a time."""
@@ -55,7 +55,7 @@ class FullPass:
         counts = torch.bincount(self._splits["source"][0].y, minlength=num_classes)
         return (counts / counts.sum()).to(self.device)
 
-    def _labelled(self, name: str) -> Iterator[tuple[Tensor, Tensor]]:
+    def _read_labelled(self, name: str) -> Iterator[tuple[Tensor, Tensor]]:
         first = 0
         for x in self._inputs(name):
             yield x, self._splits[name][0].y[first : first + len(x)].to(self.device)

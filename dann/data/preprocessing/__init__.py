@@ -1,1 +1,1 @@
-"""What is computed once from examples before training: imputation, mSDA, degradation, resampling."""
+"""Preprocessing of examples, once before training: imputation, mSDA, degradation, resampling."""

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from dann.config.experiment import Experiment
 from dann.evaluation.metric_definitions import METRICS
@@ -39,18 +40,19 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
     figure, (axes,) = new_axes(1, *((8, 1.2 + 0.24 * long) if lying else (2.5 + long, 3.6)))
     width = 0.8 / len(columns)
     for offset, column in enumerate(columns):
-        named = next((variant for variant in rows if column.scores[variant]), None)  # the first with runs
         for position, variant in enumerate(rows):
             at = position + (offset - (len(columns) - 1) / 2) * width
-            name = column.name if variant == named else ""
-            _bar(axes, at, 0.9 * width, list(column.scores[variant].values()), f"C{offset}", name, lying)
+            _bar(axes, at, 0.9 * width, list(column.scores[variant].values()), f"C{offset}", lying)
             published = column.published[variant]
             if published is not None:
                 line = axes.vlines if lying else axes.hlines
                 line(100 * published, at - width / 2, at + width / 2, color="grey", linestyle="--")
     _label(axes, experiment, rows, lying)
     if len(columns) > 1:
-        figure.legend(fontsize=7, loc="outside lower center", ncols=len(columns))
+        handles = [
+            Patch(facecolor=f"C{offset}", alpha=0.75, label=column.name) for offset, column in enumerate(columns)
+        ]
+        figure.legend(handles=handles, fontsize=7, loc="outside lower center", ncols=len(columns))
     return figure
 
 
@@ -78,18 +80,18 @@ def _columns(ours: Outcomes) -> list[_Column]:
     return [*(column(task, task, first) for task in tasks), column("average", None, first)]
 
 
-def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, name: str, lying: bool) -> None:
+def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, lying: bool) -> None:
     """Draw the mean as a bar, its standard deviation as a whisker and each run as a dot."""
     if not shares:
         return
     values, mean, spread = [100 * share for share in shares], 100 * fmean(shares), 100 * (deviation(shares) or 0)
     if lying:
-        axes.barh(at, mean, width, color=colour, alpha=0.75, label=name or None)
+        axes.barh(at, mean, width, color=colour, alpha=0.75)
         axes.errorbar(mean, at, xerr=spread, color="black", capsize=3)
         axes.plot(values, [at] * len(values), ".", color="black", markersize=4)
         axes.text(1, at, f"{mean:.1f}", color="white", fontsize=7, va="center")  # many bars differ by little
     else:
-        axes.bar(at, mean, width, color=colour, alpha=0.75, label=name or None)
+        axes.bar(at, mean, width, color=colour, alpha=0.75)
         axes.errorbar(at, mean, spread, color="black", capsize=3)
         axes.plot([at] * len(values), values, ".", color="black", markersize=4)
 

@@ -48,11 +48,11 @@ def _score_entries(runs: Runs, table: Table, variant: str) -> list[Entry]:
         elif column.is_text:
             entries.append(text_entry(cell.text))
         else:
-            entries.append(_linked(cell, f"#{runs.name}-file" if column.kind == "published" else link, column))
+            entries.append(_link_cell(cell, f"#{runs.name}-file" if column.kind == "published" else link, column))
     return entries
 
 
-def _linked(cell: Cell, link: str, column: Column) -> Entry:
+def _link_cell(cell: Cell, link: str, column: Column) -> Entry:
     key = cell.text if column.is_text else sort_key(cell.facts)
     return Entry(cell.text, key, link="" if cell.facts is None else link)
 
@@ -118,7 +118,7 @@ def difference_grids(runs: Runs) -> Iterator[Grid]:
         lines = []
         for (variant, cells), drawing in zip(table.rows.items(), drawn, strict=True):
             link = _difference_link(runs, metric, variant)
-            entries = [_linked(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)]
+            entries = [_link_cell(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)]
             entries.insert(place, Entry(drawing.words, drawn=drawing))
             lines.append(Line(variant, entries))
         heads = [_head(column) for column in table.columns]
@@ -129,7 +129,7 @@ def difference_grids(runs: Runs) -> Iterator[Grid]:
 
 def _difference_link(runs: Runs, metric: str, variant: str) -> str:
     """The address of the runs of a row and of its baseline on the seeds that both have."""
-    baseline = str(runs.experiment.compared_with(variant))
+    baseline = str(runs.experiment.find_baseline(variant))
     ours = runs.shown(metric)
     seeds = set(ours.average(variant, metric)) & set(ours.average(baseline, metric))
     return runs.link(metric, *(runs.numbers(_records(ours, each, seeds)) for each in (variant, baseline)))
@@ -139,7 +139,7 @@ def rule_grid(runs: Runs, table: Table) -> Grid:
     """How the selection rules choose among the runs that do not train on the target."""
     chosen = select_settings(runs.experiment, runs.records)
     link = runs.link("", runs.numbers(record for record in chosen if not trains_on_target(record)))
-    lines = [Line(rule, [_linked(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)])
+    lines = [Line(rule, [_link_cell(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)])
              for rule, cells in table.rows.items()]  # fmt: skip
     heads = [_head(column) for column in table.columns]
     return Grid(f"{runs.name}-rules", "How the rules choose", table.corner, heads, lines, table.notes)

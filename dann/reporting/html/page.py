@@ -17,10 +17,10 @@ from dann.reporting.html.class_tables import class_grids
 from dann.reporting.html.grids import Grid
 from dann.reporting.html.linked_tables import alarm_grid, difference_grids, rule_grid, score_grids
 from dann.reporting.html.provenance import Runs
-from dann.reporting.locations import located
+from dann.reporting.locations import find_experiments
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.scores import apply_rule
-from dann.runner.records import RECORD, Record, checked_records
+from dann.runner.records import RECORD, Record, read_checked_records
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
 CAPTIONS = {
@@ -73,7 +73,7 @@ def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
     """Write the page on some experiments into the folder ``out``; returns the file.
 
     Args:
-        paths: experiment files or folders of runs, as ``dann.reporting.locations.located`` takes them.
+        paths: experiment files or folders of runs, as ``dann.reporting.locations.find_experiments`` takes them.
         rule: chooses the reported step, as in the tables.
 
     Raises:
@@ -81,8 +81,10 @@ def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
     """
     if out.is_file():
         raise BadInput(f"--out {out}: is a file: name a folder")
-    found = {folder.resolve(): (path, experiment, folder) for path in paths for experiment, folder in located(path)}
-    records = {place: checked_records(experiment, folder) for place, (_, experiment, folder) in found.items()}
+    found = {
+        folder.resolve(): (path, experiment, folder) for path in paths for experiment, folder in find_experiments(path)
+    }
+    records = {place: read_checked_records(experiment, folder) for place, (_, experiment, folder) in found.items()}
     if not any(records.values()):
         raise BadInput(f"{', '.join(map(str, paths))}: no finished runs yet: dann run makes them")
     given = [(path if path.is_file() else folder / EXPERIMENT, experiment, folder, records[place])
@@ -92,13 +94,13 @@ def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     empty = [str(found[place][2]) for place, runs in records.items() if not runs]
     page = environment.get_template(TEMPLATE.name).render(
-        sections=sections, rule=rule, moment=RULES[rule].moment, empty=empty, made=_made(sections)
+        sections=sections, rule=rule, moment=RULES[rule].moment, empty=empty, summary=_summarise(sections)
     )
     write_whole(out / PAGE, page.encode())
     return out / PAGE
 
 
-def _made(sections: Sequence[Section]) -> dict[str, str]:
+def _summarise(sections: Sequence[Section]) -> dict[str, str]:
     """The summary above the page: number of experiments and runs, commits, hardware."""
     records = [record for section in sections for record in section.runs.records]
     commits = sorted({record.environment["commit"] or "unknown" for record in records})

@@ -15,7 +15,7 @@ from dann.evaluation.selection import choose
 from dann.reporting.html.grids import Entry, Grid, Head, Line, share_entry, text_entry
 from dann.reporting.negative_transfer import NEGATIVE
 from dann.reporting.scores import Outcomes, target_score, trains_on_target
-from dann.runner.records import PACKED, RECORD, Record, source_accuracy
+from dann.runner.records import PACKED, RECORD, Record, parse_record, source_accuracy
 
 Column = tuple[Head, Callable[[Record], Entry]]
 ENVIRONMENT = {"commit": "commit", "dann": "dann", "python": "Python", "torch": "torch", "device": "device",
@@ -124,7 +124,7 @@ class Runs:
         if not (self.folder / PACKED).is_file():
             return {}
         lines = gzip.decompress((self.folder / PACKED).read_bytes()).splitlines()
-        found = [Record(**json.loads(line)) for line in lines]
+        found = [parse_record(json.loads(line)) for line in lines]
         return {(record.run.row, record.seed): number for number, record in enumerate(found, 1)}
 
     @staticmethod

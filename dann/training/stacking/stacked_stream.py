@@ -30,7 +30,7 @@ class StackedStream:
 
     def __getitem__(self, step: int) -> Batch:
         if self.apart:
-            return _stacked([stream[step] for stream in self.streams])
+            return _stack_batches([stream[step] for stream in self.streams])
         block, place = divmod(step, BLOCK)
         rows, target_rows = (self.block(side, block)[:, place] for side in (SOURCE, TARGET))
         source_x, target_x = self.layer(rows, target_rows)
@@ -55,6 +55,6 @@ class StackedStream:
         return x.reshape(*rows.shape, *x.shape[1:])
 
 
-def _stacked(batches: Sequence[Batch]) -> Batch:
+def _stack_batches(batches: Sequence[Batch]) -> Batch:
     parts = zip(*batches, strict=True)
     return Batch(*(None if part[0] is None else torch.stack(part) for part in parts))  # type: ignore[arg-type]
