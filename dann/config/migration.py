@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dann import __version__
+from dann.errors import BadInput
 
 WRITTEN_BY = "written_by"  # the key of the version in an experiment's copy
 OLD = "0.1."
@@ -56,6 +57,22 @@ def upgrade_experiment(content: Mapping[str, Any]) -> dict[str, Any]:
             entries = result[part].items()
             result[part] = {name: upgrade(own) if isinstance(own, Mapping) else own for name, own in entries}
     return result
+
+
+def refuse_old_keys(config: Mapping[str, Any], where: str) -> None:
+    """Refuse a key of version 0.1 in a user's own file, where nothing says which version it was written for.
+
+    Args:
+        config: a declared configuration.
+        where: the file and the variant, for messages.
+
+    Raises:
+        BadInput: there is one; gives its new name.
+    """
+    for old, new in KEYS.items():
+        section, key = old.split(".")
+        if isinstance(config.get(section), Mapping) and key in config[section]:
+            raise BadInput(f"{where}: {old} has another name since dann 0.2: write {new}")
 
 
 def version_mark() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import SerializeAsAny
 
 from dann.config.components import Component, OptimizerSection, check_mapping, read_component
+from dann.config.migration import refuse_old_keys
 from dann.config.sections import DataSection, DiagnoseSection, TrainSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.methods.all_methods import METHODS
@@ -47,6 +48,7 @@ def resolve(declared: Mapping[str, Any], where: str) -> Config:
     Raises:
         BadInput: an unknown key or name, a wrong type or a value out of range.
     """
+    refuse_old_keys(declared, where)
     return validate(
         Config,
         {

@@ -10,11 +10,13 @@ import pytest
 import torch
 import yaml
 from pretrained_runs import CPU, PHOTO
-from tiny import Silent
+from tiny import TINY, Silent
 
 import dann
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
+from dann.config.merging import merge
+from dann.config.schema import resolve
 from dann.runner.planning import launch
 from dann.runner.records import read_record
 
@@ -136,3 +138,16 @@ def test_adam_of_version_0_1_is_not_continued_by_adam(file: Path, tmp_path: Path
     file.write_text(file.read_text().replace("adamw", "adam"))
     with pytest.raises(dann.errors.BadInput, match=r'optimizer\.name: "adamw" there, "adam" now'):
         launched(file, folder, Silent())
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"data": {"source_lacks": {"values": 0.3}}}, r"data\.source_lacks .*: write data\.source_degradation"),
+        ({"data": {"target_lacks": {"values": 0.3}}}, r"data\.target_lacks .*: write data\.target_degradation"),
+        ({"finetune": {"trunk": 0}}, r"finetune\.trunk .*: write finetune\.backbone"),
+    ],
+)
+def test_an_old_key_in_a_users_file_is_named_with_its_new_name(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(dann.errors.BadInput, match=f"^file, variant DANN: {says}$"):
+        resolve(merge(TINY["base"], changes), "file, variant DANN")
