@@ -25,12 +25,15 @@ def validate(model: type[Model], content: Any, where: str, at: str = "") -> Mode
         at: the dotted path of ``content`` in the file.
 
     Raises:
-        BadInput: for the first value that does not fit, with its path; for an unknown key, with the nearest known one.
+        BadInput: for an unknown key, with the nearest known one; else for the first value that does not fit, with its
+            path.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise BadInput(f"{where}: {_explain(model, error.errors()[0], at)}") from error
+        # A misspelt key is both unknown and missing: the unknown one comes with the nearest name.
+        first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+        raise BadInput(f"{where}: {_explain(model, first, at)}") from error
 
 
 def _explain(model: type[BaseModel], error: Mapping[str, Any], at: str) -> str:
@@ -39,12 +42,15 @@ def _explain(model: type[BaseModel], error: Mapping[str, Any], at: str) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown key {path}{suggest(place[-1], _known_keys(model, place[:-1]))}"
     if error["type"] == "missing":
-        return f"{path} is missing"
+        return f"{path} is missing: add it"
+    if error["type"] == "too_short":
+        return f"{path}: too few entries: write at least {error['ctx']['min_length']}"
     message = (
         error["msg"]
         .removeprefix("Input ")
         .removeprefix("Value error, ")
         .replace("valid dictionary or instance of", "mapping of keys of")
+        .replace("valid dictionary", "mapping")
     )
     return f"{path}: {message}, not {error['input']!r}" if path else f"the content {message}"
 

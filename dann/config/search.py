@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dann.config.naming import name_setting
 from dann.errors import BadInput
@@ -32,7 +32,15 @@ def _check_values(values: Any) -> Any:
     return values
 
 
+def _check_rule(name: str) -> str:
+    known = [rule.name for rule in RULES.values() if rule.reads and not rule.needs_target_labels]
+    if name not in known:
+        raise ValueError(f"should be one of {', '.join(known)}")
+    return name
+
+
 Values = Annotated[Any, AfterValidator(_check_values)]
+RuleName = Annotated[str, AfterValidator(_check_rule)]
 
 
 def _pick(values: Any, share: float) -> Any:
@@ -62,15 +70,8 @@ class Search(BaseModel):
     budget: int = Field(ge=1)
     keys: dict[str, Values] = {}
     rows: dict[str, dict[str, Values]] = {}
-    rule: str = "source_val"
+    rule: RuleName = "source_val"
     seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _check_rule(self) -> "Search":
-        known = [rule.name for rule in RULES.values() if rule.reads and not rule.needs_target_labels]
-        if self.rule not in known:
-            raise ValueError(f"search.rule should be one of {', '.join(known)}, not {self.rule!r}")
-        return self
 
     def check(self, variants: Iterable[str], where: str) -> None:
         """Check that rows try equally many settings, all different.

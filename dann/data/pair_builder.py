@@ -29,7 +29,7 @@ class PairOptions:
         partial: the target may have a part of the source's classes.
         target_classes: the classes to which the target is cut down.
         target_labelled: number of labelled training examples of the target, of each class, that join the labelled side.
-        source_degradation: what each source is made to lack, once its test split is cut.
+        source_degradation: defects made in each source, once its test split is cut.
         target_degradation: the same of the target.
     """
 

@@ -16,7 +16,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class PseudoLabel(Method):
-    """Pseudo-labels: confident predictions on target serve as labels of the target examples.
+    """Pseudo-labels: confident predictions on the target serve as labels of the target examples.
 
     Lee 2013. One update, in features and classifier, descends the label loss plus ``weight`` times the cross-entropy of
     the target's predictions with their own most probable classes; the mean is over all target examples, and those below

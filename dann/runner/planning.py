@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from dann.config.compatibility import check_data, check_parts
 from dann.config.experiment import EXPERIMENT, Experiment, Run, write_experiment
 from dann.config.schema import Config, resolve
 from dann.errors import BadInput
@@ -64,10 +65,20 @@ def plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> l
         Planned(run, resolve(run.declared, f"{file}, variant {run.variant}"), folder / run.folder) for run in runs
     ]
     for each in planned:
+        _check_compatible(each, file)
         check_configuration(each.place, each.config)
     _check_search(experiment, [each.config for each in planned], file)
     read_checked_records(experiment, folder)
     return planned
+
+
+def _check_compatible(planned: Planned, file: Path) -> None:
+    """Refuse parts that do not fit together now, not when the run's turn comes."""
+    try:
+        check_data(planned.config.data)
+        check_parts(planned.config)
+    except BadInput as error:
+        raise BadInput(f"{file}, variant {planned.run.variant}: {error}") from error
 
 
 def _check_search(experiment: Experiment, configs: list[Config], file: Path) -> None:

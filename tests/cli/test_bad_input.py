@@ -54,11 +54,12 @@ from dann.cli.main import main
         ({"published": {"DANN": 76.66}}, ["published.DANN", "less than or equal to 1"]),
         ({"published": {"DANN": {"a": 0.7}}}, ["unknown task under published: 'a'"]),
         ({"overrides": 3}, ["overrides"]),
-        ({"variants": ["a", "b"]}, ["variants", "valid dictionary"]),
-        ({"seeds": []}, ["seeds", "at least 1 item"]),
+        ({"variants": ["a", "b"]}, ["variants", "should be a mapping"]),
+        ({"seeds": []}, ["seeds", "write at least 1"]),
         ({"seeds": 3}, ["seeds", "valid list"]),
         ({"variants": {"a b": {}, "A  b": {}}}, ["two runs would share the folder a-b/seed-0"]),
         ({"published": {"DAN": 0.5}}, ["unknown variant under published: 'DAN'"]),
+        ({"variants": {"fine": {}, "odd": {"data": {"calibration": 1.0}}}}, ["variant odd: data.calibration"]),
     ],
 )
 def test_bad_experiment(changes: dict[str, Any], says: list[str], tmp_path: Path, capsys: Any) -> None:
@@ -78,6 +79,7 @@ def test_bad_experiment(changes: dict[str, Any], says: list[str], tmp_path: Path
         ("", ["a mapping with title"]),
         ("title: x\nseeds: [0]\nbase: {}\nvariants: {a: 3}", ["variants.a"]),
         ("title: x\nseeds: [0]\nvariants: {a: {}}", ["base is missing"]),
+        ("title: x\nseeds: [0]\nbaze: {}\nvariants: {a: {}}", ["unknown key baze; did you mean base?"]),
         ("? [1, 2]\n: 3", ["not valid YAML"]),
         ("title: 2024-13-45", ["not valid YAML", "month"]),
     ],

@@ -56,8 +56,8 @@ def test_a_key_that_rows_share_is_drawn_the_same_values() -> None:
         ({"budget": 2, "keys": {LR: {"log": [0.1, float("inf")]}}}, "both finite"),
         ({"budget": 2, "keys": {LR: {"uniform": [0.1, 1.0, "x"]}}}, "should have a low end under its high one"),
         ({"budget": 2, "keys": {LR: {}}}, "should be a list of values, or"),
-        ({**GRID, "rule": "last"}, "search.rule should be one of source_val"),
-        ({**GRID, "rule": "oracle"}, "search.rule should be one of source_val"),
+        ({**GRID, "rule": "last"}, "search.rule: should be one of source_val"),
+        ({**GRID, "rule": "oracle"}, "search.rule: should be one of source_val"),
         ({"kind": "random", "budget": 9, "keys": {LR: [0.01]}}, "has 1 settings, the budget is 9"),
     ],
 )

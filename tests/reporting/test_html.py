@@ -324,6 +324,23 @@ def test_each_difference_leads_to_the_runs_of_its_own_baseline(tmp_path: Path) -
         assert {run[0].text for run in baseline} == {against}
 
 
+def test_packed_records_of_version_0_1_are_found_by_their_new_settings(tmp_path: Path) -> None:
+    search = {"kind": "grid", "budget": 2, "keys": {"finetune.backbone": [0.5, 1.0]}}
+    experiment = experiment_of(search=search, tasks={}, published={})
+    records = [
+        replace(
+            record,
+            setting={"finetune.trunk": record.setting["finetune.backbone"]},
+            declared=record.declared | {"finetune": {"trunk": record.setting["finetune.backbone"]}},
+            environment=record.environment | {"dann": "0.1.0"},
+        )
+        for record in records_of(experiment)
+    ]
+    page = page_of(experiment, records, tmp_path)
+    places = [row[page.column("record")].text for row in page.runs()]
+    assert sorted(places) == sorted(f"{PACKED}, line {number + 1}" for number in range(len(records)))
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_runs_lead_to_their_records(tmp_path: Path, packed: bool) -> None:
     experiment = experiment_of()

@@ -19,7 +19,7 @@ SEED = 2  # of the examples and parts left out, the same in every run; splits he
 
 
 class Degradation(Section):
-    """What a domain is made to lack, to measure the cost of that and of its remedies.
+    """Defects made in a domain, to measure their cost and that of remedies.
 
     Args:
         classes: the share of the labelled training examples of a class that is left, by its name; one stays at least.
@@ -36,7 +36,7 @@ class Degradation(Section):
 
 
 def degrade(domain: Domain, options: Degradation | None) -> Domain:
-    """Leave out of a domain, whose test split is cut already, what it is to lack.
+    """Remove examples and blank values of a domain whose test split is cut already.
 
     Raises:
         BadInput: it has no such class.
