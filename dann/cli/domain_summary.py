@@ -1,4 +1,4 @@
-"""Summaries for ``dann data``: the data sets, what is in a domain, and the data of an experiment."""
+"""Summaries for ``dann data``: all data sets, the content of a domain, and the data of an experiment."""
 
 import inspect
 import math
@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from dann.cli.docstrings import parse_docstring
 from dann.cli.gallery import Panel
 from dann.config.components import read_component
 from dann.config.experiment import read_experiment
@@ -33,7 +34,7 @@ OWN = {"folder", "csv", "arrays", "svmlight", "texts"}
 
 
 @dataclass(frozen=True)
-class Entry:
+class DataSetSummary:
     """One line of ``dann data list``; ``state`` is whether the data set is on disk, made here or the user's."""
 
     name: str
@@ -42,11 +43,11 @@ class Entry:
     state: str
 
 
-def summarise_data_sets() -> Iterator[Entry]:
+def summarise_data_sets() -> Iterator[DataSetSummary]:
     """All data sets, each with whether its files are on disk."""
     for name, function in DOMAINS.items():
-        summary = (function.__doc__ or "").strip().splitlines()[0]
-        yield Entry(name, summary, tuple(map(str, domain_choices(function))), _state(name))
+        summary = parse_docstring(function.__doc__).summary
+        yield DataSetSummary(name, summary, tuple(map(str, domain_choices(function))), _state(name))
 
 
 def _state(name: str) -> str:

@@ -154,7 +154,7 @@ def test_equal_weights_leave_the_plain_risk() -> None:
     assert weighted_risk(np.ones(5), losses) == pytest.approx(0.6)
     assert weighted_risk(1 + 1e-12 * np.arange(5), losses) == pytest.approx(0.6)
     assert weighted_risk(np.array([1.0]), np.array([0.5])) == 0.5
-    constant = np.full((40, 3), 0.1, np.float32)  # no classifier tells the domains apart
+    constant = np.full((40, 3), 0.1, np.float32)  # no classifier distinguishes the domains
     assert density_weights(constant[:30], constant[:10], constant[:5]) == pytest.approx(np.ones(5), abs=1e-3)
     assert deep_embedded_validation(constant[:30], constant[:10], constant[:5], losses) == pytest.approx(-0.6, abs=2e-3)
 

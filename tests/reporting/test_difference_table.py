@@ -68,7 +68,7 @@ def test_rows_may_have_baselines_of_their_own() -> None:
         "source only": "", "source only, 8": "", "DANN": "▼ negative transfer", "DANN, 8": ""
     }  # fmt: skip
     named = json.loads(FORMATS["json"](main))["differences"]
-    assert {variant: told["baseline"] for variant, told in named.items()} == texts(table, "against")
+    assert {variant: reported["baseline"] for variant, reported in named.items()} == texts(table, "against")
 
 
 def test_differences_over_tasks_are_of_the_average() -> None:

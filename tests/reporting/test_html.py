@@ -362,7 +362,7 @@ def test_runs_lead_to_their_records(tmp_path: Path, packed: bool) -> None:
         assert texts["commit"] == record["environment"]["commit"] and texts["step"] == "40"
         assert texts["target accuracy, %"] == f"{100 * record['evaluations'][-1]['target_test']:.2f}"
         assert texts["source data"].endswith(f"checksum {record['data']['source']['checksum']}")
-    # What is the same of all is told once: here device, precision, versions and the target, and what no record has.
+    # What is the same of all is reported once: here device, precision, versions and the target, and what no record has.
     assert "torch" not in texts and re.search(r"Python\s*3.12", page.text) and "moons_rotated, checksum 2" in page.text
     assert re.search(r"protocol\s*unknown", page.text)
 
@@ -404,7 +404,7 @@ def test_what_is_not_there_is_left_out(tmp_path: Path) -> None:
     assert "commit" in page.text and page.rows("e1-scores-accuracy")["DANN"][1].text == "—"
 
 
-def test_alarms_are_told_with_their_reasons(tmp_path: Path) -> None:
+def test_alarms_are_reported_with_their_reasons(tmp_path: Path) -> None:
     shares = {"source only": [0.7, 0.7, 0.7], "DANN": [0.5, 0.51, 0.5], "MCD": [0.8, 0.9, 0.7]}
     experiment, records = scored(shares)
     records = [
@@ -414,8 +414,8 @@ def test_alarms_are_told_with_their_reasons(tmp_path: Path) -> None:
     for record in records[3:5]:
         record.alarms.append({"alarm": "collapse", "step": 10, "text": "one class"})
     page = page_of(experiment, records, tmp_path)
-    told = [" ".join(badge.split()) for badge in page.badges]
-    assert told == [
+    reported = [" ".join(badge.split()) for badge in page.badges]
+    assert reported == [
         "▼ negative transfer −19.7 points from source only on 3 equal seeds (95 % interval −21.1 to −18.2)",
         "collapse (2 of 3) seeds 0, 1, step 10: one class",
     ]
@@ -427,7 +427,7 @@ def test_alarms_are_told_with_their_reasons(tmp_path: Path) -> None:
     assert made_of(page, page.tables["e1-alarms"][2][2].links[0])[1][0][0][page.column("fingerprint")].text == "f"
 
 
-def test_negative_transfer_is_told_as_it_is_now_not_as_a_record_had_it(tmp_path: Path) -> None:
+def test_negative_transfer_is_reported_as_it_is_now_not_as_a_record_had_it(tmp_path: Path) -> None:
     experiment, records = scored({"source only": [0.5, 0.51, 0.5], "DANN": [0.7, 0.7, 0.7]})
     records = [
         replace(record, declared=experiment.merge_configuration(record.variant, None), shares=[[1]])
@@ -619,14 +619,14 @@ def shown(chromium: list[str], page: Path, fragment: str = "") -> Page:
 
 
 CLICKS = """
-const told = [], table = document.getElementById("e1-scores-accuracy");
-function tell() {
-  told.push([[...table.tBodies[0].rows].map(row => row.cells[0].textContent), location.hash,
+const reported = [], table = document.getElementById("e1-scores-accuracy");
+function report() {
+  reported.push([[...table.tBodies[0].rows].map(row => row.cells[0].textContent), location.hash,
              [...table.querySelectorAll("[aria-sort]")].map(head => head.getAttribute("aria-sort"))]);
 }
-tell();
-for (const column of [1, 1, 0]) { table.querySelectorAll("thead button")[column].click(); tell(); }
-document.body.append(Object.assign(document.createElement("p"), {textContent: "TOLD" + JSON.stringify(told) + "TOLD"}));
+report();
+for (const column of [1, 1, 0]) { table.querySelectorAll("thead button")[column].click(); report(); }
+document.body.append(Object.assign(document.createElement("p"), {textContent: "TOLD" + JSON.stringify(reported) + "TOLD"}));
 """
 
 
@@ -661,8 +661,8 @@ def test_a_number_shows_its_runs_in_a_browser(tmp_path: Path, chromium: list[str
     runs = [row for row in after.tables["e1-runs"][1:] if row[0].text in ("MCD", "source only")]
     means = {name: 100 * fmean(row[after.column("accuracy")].value for row in runs if row[0].text == name)
              for name in ("MCD", "source only")}  # fmt: skip
-    told = f"12 runs, target accuracy, %: mean {means['MCD']:.2f} and {means['source only']:.2f}, difference"
-    assert f"{told} {means['MCD'] - means['source only']:.2f}" in after.text
+    reported = f"12 runs, target accuracy, %: mean {means['MCD']:.2f} and {means['source only']:.2f}, difference"
+    assert f"{reported} {means['MCD'] - means['source only']:.2f}" in after.text
     marked = [
         row[0].text
         for row in after.tables["e1-runs"][1:]

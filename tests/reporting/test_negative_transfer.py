@@ -1,4 +1,4 @@
-"""Negative transfer is told and flagged once, and taken out when more seeds refute it."""
+"""Negative transfer is reported and flagged once, and taken out when more seeds refute it."""
 
 from dataclasses import replace
 from itertools import product
@@ -32,9 +32,9 @@ def flags(experiment: Experiment, folder: Path) -> dict[str, list[str]]:
 def test_only_what_lies_below_beyond_the_interval_is_flagged_and_once(tmp_path: Path) -> None:
     shares = {"source only": [0.7, 0.72, 0.71], "low": [0.6, 0.61, 0.62], "noisy": [0.5, 0.9, 0.6], "high": [0.9] * 3}
     experiment = written(shares, tmp_path)
-    told = list(flag_negative_transfer(experiment, tmp_path))
-    assert [(record.variant, record.seed) for record, _ in told] == [("low", 0), ("low", 1), ("low", 2)]
-    assert told[0][1].text == "−10.0 points from source only on 3 equal seeds (95 % interval −12.5 to −7.5)"
+    reported = list(flag_negative_transfer(experiment, tmp_path))
+    assert [(record.variant, record.seed) for record, _ in reported] == [("low", 0), ("low", 1), ("low", 2)]
+    assert reported[0][1].text == "−10.0 points from source only on 3 equal seeds (95 % interval −12.5 to −7.5)"
     assert list(flag_negative_transfer(experiment, tmp_path)) == []
     flagged = {name for name, alarms in flags(experiment, tmp_path).items() if alarms == ["negative transfer"]}
     assert flagged == {"low 0", "low 1", "low 2"} and sum(map(bool, flags(experiment, tmp_path).values())) == 3
@@ -57,9 +57,9 @@ def test_each_row_is_judged_by_its_own_baseline(tmp_path: Path) -> None:
     shares = {"source only": [0.7, 0.72], "source only, 8": [0.5, 0.52], "low": [0.6, 0.62], "low, 8": [0.4, 0.421]}
     experiment = written(shares, tmp_path)
     own = {"low": "source only, 8", "low, 8": "source only, 8"}
-    told = list(flag_negative_transfer(experiment.model_copy(update={"baseline": own}), tmp_path))
-    assert {record.variant for record, _ in told} == {"low, 8"}
-    assert {alarm.text for _, alarm in told} == {
+    reported = list(flag_negative_transfer(experiment.model_copy(update={"baseline": own}), tmp_path))
+    assert {record.variant for record, _ in reported} == {"low, 8"}
+    assert {alarm.text for _, alarm in reported} == {
         "−10.0 points from source only, 8 on 2 equal seeds (95 % interval −10.6 to −9.3)"
     }
 
@@ -68,8 +68,8 @@ def test_a_baseline_that_adapts_does_not_hide_negative_transfer(tmp_path: Path) 
     experiment = written(
         {"source only": [0.7, 0.72, 0.71], "DANN": [0.8, 0.81, 0.82], "low": [0.6, 0.61, 0.62]}, tmp_path
     )
-    told = list(flag_negative_transfer(experiment.model_copy(update={"baseline": "DANN"}), tmp_path))
-    assert {record.variant for record, _ in told} == {"low"} and "from source only on 3" in told[0][1].text
+    reported = list(flag_negative_transfer(experiment.model_copy(update={"baseline": "DANN"}), tmp_path))
+    assert {record.variant for record, _ in reported} == {"low"} and "from source only on 3" in reported[0][1].text
 
 
 def test_two_equal_differences_make_no_interval(tmp_path: Path) -> None:
@@ -93,8 +93,10 @@ def test_what_is_below_on_average_alone_is_flagged_on_every_task(tmp_path: Path)
     for variant, task, seed in product(experiment.variants, experiment.tasks, range(3)):
         record = record_of(variant, seed, noise.get((variant, task), [0.7] * 3)[seed], task)
         write_record(record, tmp_path / record.run.folder)
-    told = list(flag_negative_transfer(experiment, tmp_path))
-    assert [(record.variant, record.task) for record, _ in told] == [("low", task) for task in "ab" for _ in range(3)]
+    reported = list(flag_negative_transfer(experiment, tmp_path))
+    assert [(record.variant, record.task) for record, _ in reported] == [
+        ("low", task) for task in "ab" for _ in range(3)
+    ]
 
 
 def test_of_a_search_only_the_runs_that_are_shown_are_flagged(tmp_path: Path) -> None:
@@ -105,8 +107,8 @@ def test_of_a_search_only_the_runs_that_are_shown_are_flagged(tmp_path: Path) ->
                          setting={"optimizer.lr": lr})  # fmt: skip
         record.evaluations[-1]["source_validation"] = lr
         write_record(record, tmp_path / record.run.folder)
-    told = list(flag_negative_transfer(experiment, tmp_path))
-    assert [(record.variant, record.setting["optimizer.lr"]) for record, _ in told] == [("low", 0.1)] * 3
+    reported = list(flag_negative_transfer(experiment, tmp_path))
+    assert [(record.variant, record.setting["optimizer.lr"]) for record, _ in reported] == [("low", 0.1)] * 3
 
 
 def test_the_flag_goes_by_the_first_metric_that_tells_of_transfer(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def test_the_correlation_is_spearmans() -> None:
 
 def test_a_constant_score_has_no_correlation_and_a_missing_one_ranks_last() -> None:
     assert correlation([1.0] * 4, GROUP) is None
-    told = judge_rule("snd", [named([GROUP[0], {"target_test": 0.1}])])
-    assert told is not None and told.correlation == pytest.approx(1.0)
+    reported = judge_rule("snd", [named([GROUP[0], {"target_test": 0.1}])])
+    assert reported is not None and reported.correlation == pytest.approx(1.0)
 
 
 def named(group: list[dict[str, float]], row: str = "DANN") -> list[tuple[str, dict[str, float]]]:
@@ -36,9 +36,9 @@ def named(group: list[dict[str, float]], row: str = "DANN") -> list[tuple[str, d
 
 
 def test_regret_is_what_the_oracle_has_more() -> None:
-    told = judge_rule("snd", [named(GROUP), named(GROUP[:2])])
-    assert told is not None
-    assert told.regret == pytest.approx((0.7 - 0.3 + 0.0) / 2) and told.worst == pytest.approx(0.7 - 0.3)
+    reported = judge_rule("snd", [named(GROUP), named(GROUP[:2])])
+    assert reported is not None
+    assert reported.regret == pytest.approx((0.7 - 0.3 + 0.0) / 2) and reported.worst == pytest.approx(0.7 - 0.3)
     oracle = judge_rule("oracle", [named(GROUP)])
     assert oracle is not None and oracle.regret == 0.0 and oracle.correlation == pytest.approx(1.0)
     last = judge_rule("last", [named(GROUP)])
@@ -53,8 +53,12 @@ def test_of_equal_steps_of_a_row_the_latest_is_chosen_and_over_equal_rows_the_me
         *named(GROUP[1:2]),
         *named(GROUP[:1]),
     ]
-    told = judge_rule("snd", [equals])  # 0.6 of source only, 0.7 of DANN
-    assert told is not None and told.regret == pytest.approx(0.05) and told.most == (["source only", "DANN"], 0.5, 1)
+    reported = judge_rule("snd", [equals])  # 0.6 of source only, 0.7 of DANN
+    assert (
+        reported is not None
+        and reported.regret == pytest.approx(0.05)
+        and reported.most == (["source only", "DANN"], 0.5, 1)
+    )
     steps = judge_rule("snd", [named(GROUP[1:3])])
     assert steps is not None and steps.regret == pytest.approx(0.1) and steps.most == (["DANN"], 1.0, 1)
 

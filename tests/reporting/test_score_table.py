@@ -172,7 +172,7 @@ def test_less_calibration_error_is_no_negative_transfer() -> None:
     assert "lower is better" in differences.markdown()
 
 
-def test_alarms_are_counted_over_runs_but_negative_transfer_is_told_when_the_table_is_made() -> None:
+def test_alarms_are_counted_over_runs_but_negative_transfer_is_reported_when_the_table_is_made() -> None:
     experiment, records = scored({"source only": [0.7, 0.7, 0.7], "DANN": [0.5, 0.51, 0.5], "MCD": [0.8, 0.9, 0.7]})
     fallen = {"alarm": "collapse", "step": 10, "text": "one class"}
     records[3].alarms.extend([fallen, {**fallen, "step": 20}])
@@ -190,7 +190,7 @@ def test_alarms_are_counted_over_runs_but_negative_transfer_is_told_when_the_tab
     assert "1 of 9 runs predate the alarms" in table_of(experiment, [records[0], *watched]).markdown()
 
 
-def test_negative_transfer_on_some_tasks_is_told_with_their_number() -> None:
+def test_negative_transfer_on_some_tasks_is_reported_with_their_number() -> None:
     experiment, records = tasked([0, 1, 2])
     named = {"row 0": {"method": {"name": "source_only"}}, "row 1": {}}
     experiment = experiment.model_copy(update={"variants": named})
