@@ -626,7 +626,8 @@ function report() {
 }
 report();
 for (const column of [1, 1, 0]) { table.querySelectorAll("thead button")[column].click(); report(); }
-document.body.append(Object.assign(document.createElement("p"), {textContent: "TOLD" + JSON.stringify(reported) + "TOLD"}));
+const text = "TOLD" + JSON.stringify(reported) + "TOLD";
+document.body.append(Object.assign(document.createElement("p"), {textContent: text}));
 """
 
 
