@@ -73,7 +73,9 @@ def _gradient(terms: list[Tensor], features: list[Tensor]) -> Tensor:
     if not reaching or not features:
         return torch.zeros(())
     gradients = torch.autograd.grad(torch.stack(reaching).sum(), features, retain_graph=True, allow_unused=True)
-    parts = [torch.zeros_like(at) if of is None else of for at, of in zip(features, gradients, strict=True)]
+    parts = [
+        torch.zeros_like(at) if gradient is None else gradient for at, gradient in zip(features, gradients, strict=True)
+    ]
     return torch.cat([part.flatten(1).float() for part in parts])
 
 

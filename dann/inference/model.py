@@ -136,7 +136,9 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
         backbone = prepare_backbone(network, config.finetune, section.name)
         if backbone is not None and not saved_backbone and checksum(backbone) != inputs.backbone:
             raise BadInput(f"{saved.parent}: network.weights differ from those of training: restore the file")
-        if vectors := [of for name, of in shapes.items() if re.fullmatch(r"network\.classifier\..*\bvectors", name)]:
+        if vectors := [
+            shape for name, shape in shapes.items() if re.fullmatch(r"network\.classifier\..*\bvectors", name)
+        ]:
             network.classifier = give_class_vectors(
                 network.classifier, torch.zeros(vectors[0]), calibration=config.data.calibration
             )

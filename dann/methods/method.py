@@ -99,7 +99,7 @@ class Method(nn.Module):
             return self.network.outputs(batch.source_x, layers), self.network.outputs(batch.target_x, layers)
         outputs = self.network.outputs(torch.cat([batch.source_x, batch.target_x]), layers)
         n = len(batch.source_x)
-        return {name: of[:n] for name, of in outputs.items()}, {name: of[n:] for name, of in outputs.items()}
+        return {name: both[:n] for name, both in outputs.items()}, {name: both[n:] for name, both in outputs.items()}
 
     def domain_logits(self, outputs: Outputs) -> Tensor:
         """The discriminator's logits of "this is a target example", shape ``(N,)``; by default it sees the features."""

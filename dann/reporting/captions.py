@@ -24,8 +24,8 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
     if without:
         notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
     if ours.rule != "oracle":
-        best = rule_for("oracle", metric).moment
-        notes.append(f"Oracle: {best.replace('step', 'setting and step') if ours.experiment.search else best}.")
+        candidate = "setting and step" if ours.experiment.search else "step"
+        notes.append(f"Oracle: at the {candidate} with {rule_for('oracle', metric).criterion}.")
     if any(column.kind == "gap" for column in columns):
         notes.append("− published: our mean minus the published number, in points.")
     return [*notes, *_alarm_notes(ours, columns), *_search_notes(ours, metric), *_provenance(ours)]

@@ -70,7 +70,7 @@ def _confusion(labels: Tensor, logits: Tensor) -> Tensor:
 
 def reported_scores(scores: Mapping[str, Scores]) -> dict[str, Scores]:
     """The scores on the test splits; of a source without one, on its validation split."""
-    return {split: of for split, of in scores.items() if split.endswith("_test") or "source_test" not in scores}
+    return {split: each for split, each in scores.items() if split.endswith("_test") or "source_test" not in scores}
 
 
 def compute_outputs(
