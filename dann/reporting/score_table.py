@@ -9,7 +9,7 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.reporting.alarm_column import alarm_cells
 from dann.reporting.captions import score_notes
-from dann.reporting.scores import Outcomes, Scores, apply_rule, published_score
+from dann.reporting.scores import Outcomes, SeedScores, apply_rule, published_score
 from dann.reporting.table import (
     NONE,
     Cell,
@@ -102,7 +102,7 @@ def _distinguish_titles(columns: Columns) -> Columns:
     return {mark_task(column): cells for column, cells in columns.items()}
 
 
-def _score_cells(ours: Outcomes, scores: dict[str, Scores]) -> dict[str, Cell]:
+def _score_cells(ours: Outcomes, scores: dict[str, SeedScores]) -> dict[str, Cell]:
     return {variant: score_cell(each, ours.seeds) for variant, each in scores.items()}
 
 
@@ -110,7 +110,7 @@ def _published_cell(value: float | None) -> Cell:
     return Cell() if value is None else Cell(f"{100 * value:.4g}", value)
 
 
-def _gap_cell(scores: Scores, value: float | None) -> Cell:
+def _gap_cell(scores: SeedScores, value: float | None) -> Cell:
     """Our mean minus the published number, in points."""
     if value is None or not scores:
         return Cell()

@@ -15,7 +15,7 @@ from dann.evaluation.selection import check_scores, choose, find_best
 from dann.evaluation.statistics import Difference, compare_pairs, holm
 from dann.runner.records import Record, source_accuracy
 
-Scores = dict[int, float]  # by seed, as shares of 1
+SeedScores = dict[int, float]  # by seed, as shares of 1
 Row = tuple[str | None, str]  # task and variant
 
 
@@ -52,12 +52,12 @@ class Outcomes:
         """The same, with the oracle's choices by this metric where the rule is the oracle."""
         return apply_rule(self.experiment, self.all_records, "oracle", metric) if self.rule == "oracle" else self
 
-    def scores(self, variant: str, task: str | None, metric: str) -> Scores:
+    def scores(self, variant: str, task: str | None, metric: str) -> SeedScores:
         """A metric on the target's test examples."""
         runs = self.chosen.get((task, variant), {})
         return {seed: target_score(evaluation, metric) for seed, evaluation in runs.items()}
 
-    def average(self, variant: str, metric: str) -> Scores:
+    def average(self, variant: str, metric: str) -> SeedScores:
         """The mean over tasks for each seed that all tasks have; without tasks the only scores."""
         if not self.experiment.tasks:
             return self.scores(variant, None, metric)
@@ -65,7 +65,7 @@ class Outcomes:
         seeds = sorted(set.intersection(*map(set, per_task)))
         return {seed: fmean(scores[seed] for scores in per_task) for seed in seeds}
 
-    def source_scores(self, variant: str) -> Scores:
+    def source_scores(self, variant: str) -> SeedScores:
         """The source accuracy in an experiment without tasks; empty for a variant that trains on the target."""
         runs = {} if variant in self.upper_bounds else self.chosen.get((None, variant), {})
         return {seed: source_accuracy(evaluation) for seed, evaluation in runs.items()}

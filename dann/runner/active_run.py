@@ -8,6 +8,7 @@ import torch
 from dann.data.labels import count_classes
 from dann.data.pair import Pair
 from dann.diagnostics.measurements import diagnose
+from dann.errors import BadInput
 from dann.runner.callbacks import Observer
 from dann.runner.log import RunLog
 from dann.runner.run_folder import prepare_folder, unfinished_folder
@@ -51,6 +52,18 @@ class ActiveRun:
         checkpoint.save(self.folder / CHECKPOINT, self.trainer.method, self.trainer.optimizer, step)
 
 
+def build(planned: Planned, pair: Pair, device: torch.device, like: Trainer | None = None) -> Trainer:
+    """The trainer of a planned run.
+
+    Raises:
+        BadInput: the configuration does not fit the data; names the run.
+    """
+    try:
+        return build_trainer(planned.config, pair, planned.run.seed, device, like)
+    except BadInput as error:
+        raise BadInput(f"{planned.run.name}: {error}") from error
+
+
 def begin(planned: Planned, pair: Pair, device: torch.device, like: Trainer | None, replicas: int) -> ActiveRun:
     """A run as it begins, or goes on from its last checkpoint.
 
@@ -61,8 +74,8 @@ def begin(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
     Raises:
         BadInput: the configuration does not fit the data, or the data are not those of its checkpoint.
     """
-    run, config, place = planned
-    trainer = build_trainer(config, pair, run.seed, device, like)  # first: a refusal leaves no folder
+    _, config, place = planned
+    trainer = build(planned, pair, device, like)  # first: a refusal leaves no folder
     folder = unfinished_folder(place)
     prepare_folder(folder, config, pair, trainer.initial_backbone)
     saved = folder / CHECKPOINT

@@ -4,12 +4,12 @@ import torch
 
 from dann.config.sections import DataSection
 from dann.data.pair import Pair
-from dann.runner.active_run import ActiveRun, begin
+from dann.runner.active_run import ActiveRun, begin, build
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit
 from dann.runner.run_folder import unfinished_folder
 from dann.training import checkpoint
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import load_pair
 from dann.training.checkpoint import CHECKPOINT
 from dann.training.device import keep_memory
 from dann.training.loop import train
@@ -39,7 +39,7 @@ class Executor:
                 self._make(unit, pair, None, observer)
                 return
             # One trainer of several runs is built beforehand, to judge whether a stack pays and to share its data.
-            first = build_trainer(unit[0].config, pair, unit[0].run.seed, self.device)
+            first = build(unit[0], pair, self.device)
             together = should_stack([each.config for each in unit], first)
             for group in [unit] if together else [[each] for each in unit]:
                 self._make(group, pair, first, observer)

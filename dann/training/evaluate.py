@@ -13,7 +13,7 @@ from dann.methods.method import Method
 from dann.training.device import autocast
 from dann.training.trainer import Trainer
 
-Transform = Callable[[Tensor], Tensor]
+ToInputs = Callable[[Tensor], Tensor]  # raw examples to what the network gets
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def evaluate_splits(trainer: Trainer) -> dict[str, Scores]:
     }
 
 
-def evaluate(method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32) -> Scores:
+def evaluate(method: Method, split: Split, transform: ToInputs, dtype: torch.dtype = torch.float32) -> Scores:
     """The scores of ``method`` on a labelled split."""
     logits_of_chunks, as_target = [], []
     device = next(method.parameters()).device
@@ -74,7 +74,7 @@ def reported_scores(scores: Mapping[str, Scores]) -> dict[str, Scores]:
 
 
 def compute_outputs(
-    method: Method, split: Split, transform: Transform, dtype: torch.dtype = torch.float32
+    method: Method, split: Split, transform: ToInputs, dtype: torch.dtype = torch.float32
 ) -> dict[str, Tensor]:
     """The outputs for the examples of a split: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and further layers.
 
@@ -86,7 +86,7 @@ def compute_outputs(
         return {name: torch.cat([part[name] for part in parts]).float().cpu() for name in parts[0]}
 
 
-def compute_logits(method: Method, x: Tensor, transform: Transform, dtype: torch.dtype = torch.float32) -> Tensor:
+def compute_logits(method: Method, x: Tensor, transform: ToInputs, dtype: torch.dtype = torch.float32) -> Tensor:
     """The logits of raw examples, float32 of shape ``(N, K)``, on the CPU."""
     device = next(method.parameters()).device
     with _inference(method, device, dtype):

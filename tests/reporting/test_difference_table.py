@@ -8,8 +8,8 @@ import pytest
 from made_records import column, scored, tasked, texts, titles
 from scipy import stats
 
+from dann.reporting.experiment_tables import make_tables
 from dann.reporting.table import FORMATS
-from dann.reporting.tables import make_tables
 
 
 def test_paired_differences_against_the_baseline() -> None:

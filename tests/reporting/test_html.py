@@ -22,12 +22,12 @@ from tiny import TINY
 from dann.cli.main import main
 from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
 from dann.errors import BadInput
+from dann.reporting.experiment_tables import make_tables
 from dann.reporting.html.class_tables import class_scores
 from dann.reporting.html.grids import draw
 from dann.reporting.html.page import write_report
 from dann.reporting.html.provenance import spans
 from dann.reporting.table import Table
-from dann.reporting.tables import make_tables
 from dann.runner.records import PACKED, Record, pack_records, write_record
 
 

@@ -13,9 +13,9 @@ from tiny import TINY
 
 from dann.cli.terminal import show_table
 from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
+from dann.reporting.experiment_tables import make_tables
 from dann.reporting.html.page import write_report
 from dann.reporting.table import FORMATS, Table
-from dann.reporting.tables import make_tables
 from dann.runner.records import Record, pack_records
 
 NAMES = (

@@ -9,8 +9,8 @@ from scipy import stats
 from tiny import TINY
 
 from dann.config.experiment import Experiment
+from dann.reporting.experiment_tables import make_tables
 from dann.reporting.rule_comparison import correlation, judge_random, judge_row, judge_rule, rule_table
-from dann.reporting.tables import make_tables
 from dann.runner.records import Record
 
 SCORES, TARGETS = [0.1, 0.4, 0.4, 0.9], [0.5, 0.7, 0.6, 0.3]

@@ -9,8 +9,8 @@ from tiny import TINY
 
 from dann.config.experiment import Experiment
 from dann.errors import BadInput
+from dann.reporting.experiment_tables import make_tables
 from dann.reporting.table import FORMATS
-from dann.reporting.tables import make_tables
 
 
 def test_table_gives_mean_sample_deviation_and_interval() -> None:

@@ -11,8 +11,8 @@ from made_records import ORACLE, TARGET, record_of, scored, table_of, tasked
 from tiny import TINY
 
 from dann.config.experiment import Experiment
+from dann.reporting.experiment_tables import make_tables
 from dann.reporting.table import FORMATS
-from dann.reporting.tables import make_tables
 from dann.runner.records import pack_records
 
 

@@ -13,7 +13,7 @@ from tiny import write_tiny
 
 from dann.cli.main import main
 from dann.errors import BadInput
-from dann.reporting.tables import make_tables
+from dann.reporting.experiment_tables import make_tables
 from dann.runner.records import PACKED, RECORD, pack_records, read_records, write_record
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from dann.cli.terminal import Progress
+from dann.cli.progress import Progress
 from dann.config.experiment import Run
 from dann.errors import BadInput
 from dann.runner import workers

@@ -43,7 +43,7 @@ def _print_data_sets() -> None:
 def _experiment(file: Path) -> "list[Panel]":
     """Describe the data of an experiment file and return what its networks see of them."""
     from dann.cli.domain_summary import first_batch, load_pairs
-    from dann.cli.terminal import data_line
+    from dann.cli.progress import data_line
 
     panels = []
     for name, config, pair in load_pairs(file):

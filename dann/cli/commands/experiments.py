@@ -16,7 +16,8 @@ def run(options: argparse.Namespace) -> int:
         print(describe_plan(experiment, runs, folder, options.file), end="")
         return 0
 
-    from dann.cli.terminal import Progress, show_table
+    from dann.cli.progress import Progress
+    from dann.cli.terminal import show_table
     from dann.reporting.figures.draw import draw_all
     from dann.reporting.negative_transfer import flag_negative_transfer
     from dann.runner.planning import default_workers, launch

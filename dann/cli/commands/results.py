@@ -4,9 +4,9 @@ import argparse
 
 
 def table(options: argparse.Namespace) -> int:
+    from dann.reporting.experiment_tables import make_tables
     from dann.reporting.locations import find_experiments
     from dann.reporting.table import FORMATS as WRITERS
-    from dann.reporting.tables import make_tables
     from dann.runner.records import read_checked_records
 
     texts = []

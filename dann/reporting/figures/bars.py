@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from dann.config.experiment import Experiment
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import deviation
-from dann.reporting.scores import Outcomes, Scores, apply_rule, published_score
+from dann.reporting.scores import Outcomes, SeedScores, apply_rule, published_score
 from dann.runner.records import Record
 
 MOST_TASKS = 4  # with more, the bars show their average alone
@@ -61,7 +61,7 @@ class _Column:
     """Bars of one colour: the scores of each variant, and the published number."""
 
     name: str
-    scores: dict[str, Scores]
+    scores: dict[str, SeedScores]
     published: dict[str, float | None]
 
 
