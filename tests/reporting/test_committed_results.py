@@ -84,8 +84,9 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     page = project / "results/theme/tiny.md"
     table = page.read_text().split("\n\n")[1]
     assert "| DANN | " in table and table in readme.read_text() and readme.read_text().endswith("\n\nAfter.\n")
-    assert (project / "results/theme/tiny/dann/seed-0/features.npz").is_file()
-    assert not (project / "results/theme/tiny/dann/seed-1").exists() and not list(page.parent.rglob(RECORD))
+    figures = sorted(path.name for path in page.with_suffix("").glob("*.png"))
+    assert figures == ["bars.png", "curves.png"] and not list(page.parent.rglob("*.npz"))
+    assert not (project / "results/theme/tiny/dann").exists() and not list(page.parent.rglob(RECORD))
     packed = page.with_suffix("") / PACKED
     lines = [
         (project / "runs/theme/tiny" / run.folder / RECORD).read_text() for run in read_experiment(Path(file)).runs()

@@ -98,7 +98,8 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
     from matplotlib.figure import Figure
 
     file, folder = "experiments/theme/turns.yaml", project / "results/theme/turns"
-    write_tiny(project / file, **TURNS, shown={"variants": ["DANN", "DANN, weak"], "tasks": ["30°"]})
+    kinds = ["bars", "curves", "confusion", "reliability", "tsne"]
+    write_tiny(project / file, **TURNS, shown={"variants": ["DANN", "DANN, weak"], "tasks": ["30°"], "figures": kinds})
     assert main(["run", file]) == 0
     saved, save = {}, Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda figure, path, **rest: [saved.update({path.name: figure}),
