@@ -123,3 +123,9 @@ def test_values_as_yaml() -> None:
     assert [format_value(value) for value in (None, True, (0.1, 1), "a b", {"b": 1, "a": "x: y"})] == [
         "null", "true", "[0.1, 1]", "a b", "{b: 1, a: 'x: y'}",
     ]  # fmt: skip
+
+
+def test_the_parser_knows_the_kinds_that_are_described() -> None:
+    from dann.cli import kinds  # imports torch, which the parser must not
+
+    assert set(kinds.KINDS) == set(KINDS)
