@@ -324,7 +324,7 @@ def test_hooks_are_the_checks_of_make_test() -> None:
 
 @pytest.mark.slow
 def test_the_reference_is_made_without_a_warning(tmp_path: Path) -> None:
-    pytest.importorskip("pdoc", reason="make docs needs the extra [dev]")
+    pytest.importorskip("pdoc")
     recipe = re.findall(r"^\t\$\(BIN\)/python (-W error -m pdoc .*)$", read("Makefile"), flags=re.MULTILINE)[0]
     arguments = recipe.replace("build/docs", str(tmp_path)).split()
     subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
