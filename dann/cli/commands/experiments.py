@@ -1,6 +1,11 @@
 """``dann run`` and ``dann init``: the runs of an experiment, and a first experiment file."""
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dann.config.experiment import Experiment, Run
 
 
 def run(options: argparse.Namespace) -> int:
@@ -15,7 +20,11 @@ def run(options: argparse.Namespace) -> int:
 
         print(describe_plan(experiment, runs, folder, options.file), end="")
         return 0
+    return _execute(experiment, runs, folder, options)
 
+
+def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace) -> int:
+    """Execute the runs that are missing, then print the tables and draw the figures."""
     from dann.cli.progress import Progress
     from dann.cli.terminal import show_table
     from dann.reporting.figures.draw import draw_all
