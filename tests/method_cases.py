@@ -22,6 +22,9 @@ from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
+from dann.methods.source_only import SourceOnly
+from dann.networks.all_networks import NETWORKS
+from dann.networks.network import Network
 from dann.training.trainer import update
 
 INPUTS = {
@@ -98,3 +101,17 @@ def method_config(name: str, options: dict[str, Any], network: str, monkeypatch:
         "train": {"steps": 2, "precision": "fp32"},
     }
     return resolve(declared | {"method": method}, "test")
+
+
+def assert_moves_as_source_only(build: Callable[[Network], Method], batch: Batch) -> None:
+    """Hold two steps of a method without its terms to those of source only, on the network for MNIST in float64."""
+    networks = []
+    for kind in (build, SourceOnly):
+        torch.manual_seed(0)
+        method = kind(NETWORKS["mnist"]((3, 28, 28), 10)).double()
+        optimizer = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(2):
+            update(method, batch, 0.5, "all", optimizer)
+        networks.append(method.network.state_dict())
+    for name, value in networks[0].items():
+        torch.testing.assert_close(value, networks[1][name], rtol=1e-10, atol=1e-12)

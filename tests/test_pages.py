@@ -53,6 +53,7 @@ FENCE = re.compile(r"^```(\w*)(?: (\w+))?\n(.*?)^```$", flags=re.DOTALL | re.MUL
 NAMED = re.compile(r"\b(?:dann|experiments|results|tests)/(?:[\w.-]+/)*[\w.-]+\.(?:py|yaml|md|csv)\b")
 INVENTED = {"dann/methods/mean_matching.py", "experiments/x.yaml", "results/x.md"}  # names of examples
 CPU = torch.device("cpu")
+SHELL = ("dann", "make", "pip", "python", "git")  # programs of examples; a page that needs another one names it here
 
 
 @dataclass(frozen=True)
@@ -151,10 +152,11 @@ def _run_own_method(method: type[Method], folder: Path, monkeypatch: pytest.Monk
 
 @blocks("sh")
 def test_commands_of_an_example_exist(block: Block) -> None:
-    for line in block.text.replace("$RUN", "runs/x/seed-0").splitlines():
-        words = shlex.split(line, comments=True)
+    lines = [shlex.split(line, comments=True) for line in block.text.replace("$RUN", "runs/x/seed-0").splitlines()]
+    for words in lines:
         if words[:1] == ["dann"]:
-            parser().parse_args(words[1:])
+            assert parser().parse_args(words[1:]).command == words[1]
+    assert any(words[:1] in ([name] for name in SHELL) for words in lines), lines  # a block of other programs is a slip
 
 
 def test_the_quickstart_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from method_cases import batch_of
+from method_cases import assert_moves_as_source_only, batch_of
 from tiny import MOONS, config_of
 from torch import nn
 
@@ -12,7 +12,6 @@ from dann.errors import BadInput
 from dann.functional.adversarial import domain_loss
 from dann.functional.predictions import label_loss
 from dann.methods.dann import Dann
-from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.optim import ramp
@@ -186,16 +185,8 @@ def test_dann_update_equals_the_hand_derived_one(progress: float, together: bool
 
 
 def test_lambda_zero_moves_features_and_classifier_as_source_only_does() -> None:
-    networks = []
-    for build in (lambda network: Dann(network, weight=0.0), SourceOnly):
-        torch.manual_seed(0)
-        method = build(NETWORKS["mnist"]((3, 28, 28), 10)).double()
-        optimizer = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
-        for _ in range(2):
-            update(method, batch_of((3, 28, 28), dtype=torch.float64), 0.5, "all", optimizer)
-        networks.append(method.network.state_dict())
-    for name, value in networks[0].items():
-        torch.testing.assert_close(value, networks[1][name], rtol=1e-10, atol=1e-12)
+    batch = batch_of((3, 28, 28), dtype=torch.float64)
+    assert_moves_as_source_only(lambda network: Dann(network, weight=0.0), batch)
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from linear_networks import cross_entropy, linear_network, logits_of, terms_of, viewed
-from method_cases import INPUTS, batch_of
+from method_cases import INPUTS, assert_moves_as_source_only, batch_of
 from oracles import softmax
 from stacked_runs import DIGITS, assert_same_state, in_both_ways
 from tiny import MOONS, config_of
@@ -22,7 +22,6 @@ from dann.methods.mcc import Mcc
 from dann.methods.method import Method
 from dann.methods.rotation import Rotation, turn_images
 from dann.methods.self_training import FixMatch, PseudoLabel
-from dann.methods.source_only import SourceOnly
 from dann.methods.vada import Vada
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
@@ -51,16 +50,8 @@ WITHOUT["entropy"] = {"weight": 0.0, "diversity": 0.0}
 
 @pytest.mark.parametrize("name", OURS)
 def test_without_weight_the_network_moves_as_source_only_moves_it(name: str) -> None:
-    networks = []
-    for build in (lambda network: OURS[name](network, **WITHOUT[name]), SourceOnly):
-        torch.manual_seed(0)
-        method = build(NETWORKS["mnist"]((3, 28, 28), 10)).double()
-        optimizer = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
-        for _ in range(2):
-            update(method, viewed((3, 28, 28), dtype=torch.float64), 0.5, "all", optimizer)
-        networks.append(method.network.state_dict())
-    for key, value in networks[0].items():
-        torch.testing.assert_close(value, networks[1][key], rtol=1e-10, atol=1e-12)
+    batch = viewed((3, 28, 28), dtype=torch.float64)
+    assert_moves_as_source_only(lambda network: OURS[name](network, **WITHOUT[name]), batch)
 
 
 @pytest.mark.parametrize("name", OURS)

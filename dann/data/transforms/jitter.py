@@ -1,8 +1,7 @@
 """Colour jitter of whole batches on their device; each image has its own factors and its own order of changes.
 
-torchvision's functions apply one factor to a whole batch; called image by image on one CPU core they take seven times
-as long as these on 64 digits and two and a half times as long on 64 photos of 128 × 128. So the formulas stand here,
-with a factor per image.
+torchvision's functions apply one factor to a whole batch; called image by image they take several times as long as
+these on a processor, most on small images. So the formulas stand here, with a factor per image.
 """
 
 from collections.abc import Callable
