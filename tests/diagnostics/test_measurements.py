@@ -1,4 +1,4 @@
-"""What an evaluation diagnoses is what the formulas say, and diagnosing leaves a run as it is."""
+"""Diagnostics of an evaluation against their formulas; diagnosing leaves a run as it is."""
 
 import math
 from collections.abc import Callable

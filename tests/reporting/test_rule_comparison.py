@@ -1,4 +1,4 @@
-"""How well the rules choose: on candidates made by hand, against scipy."""
+"""The comparison of selection rules, on candidates made by hand, against scipy."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What TensorBoard serves of a run: its scalars and the charts that put them side by side."""
+"""TensorBoard of a run over HTTP: its scalars and the charts that put them side by side."""
 
 import json
 import math
