@@ -59,8 +59,9 @@ class Progress:
         self.bars.end(self.tasks.pop(run.name, None))
         last = record.evaluations[-1]
         time = f"{record.seconds:.0f} s" if new else "already there"
+        target = f"target {100 * last['target_test']:.1f} %, " if "target_test" in last else "no target test labels, "
         self._print(
-            f"[{self.bars.ended}/{self.bars.runs}] {run.name}: target {100 * last['target_test']:.1f} %, "
+            f"[{self.bars.ended}/{self.bars.runs}] {run.name}: {target}"
             f"source {100 * source_accuracy(last):.1f} %, {time}"
         )
 
@@ -125,15 +126,28 @@ class _Bars(rich_progress.Progress):
 
 
 def data_line(data: Mapping[str, Any]) -> str:
-    """One line about a pair's data: domains, sizes, protocol and class imbalance."""
+    """One line about a pair's data: domains, sizes, protocol and class imbalance; below it a line for each note."""
     source, target, tallied = data["source"], data["target"], data["class_counts"]["train"]
     ratio = f"imbalance ratio {data['imbalance']:.2f}" if data["imbalance"] else "a class is empty"
     spread = (
         f"{min(tallied)} to {max(tallied)} a class" if len(tallied) > 12 else f"{', '.join(map(str, tallied))} a class"
     )
     skipped = len(source.get("skipped", [])) + len(target.get("skipped", []))
-    return (
+    tested = "target test examples" if "target_test" in data["class_counts"] else "target test examples without labels"
+    line = (
         f"{source['name']} → {target['name']}: {data['trained_on']} labelled ({spread}, {ratio}), "
-        f"{target['train']} unlabelled, {target['test']} target test examples; {data['protocol']}"
+        f"{target['train']} unlabelled, {target['test']} {tested}; {data['protocol']}"
         + (f"; {skipped} unreadable files skipped" if skipped else "")
     )
+    return "\n".join([line, *_label_lines(data)])
+
+
+def _label_lines(data: Mapping[str, Any]) -> list[str]:
+    """The counts of each split, and how labels were read; records of earlier versions have neither."""
+    words = [
+        f"{name.replace('_', ' ')} {count['examples']} examples, {count['labelled']} labelled, {count['dropped']} dropped"
+        for name, count in data.get("splits", {}).items()
+    ]
+    shots = data.get("target_labelled_examples", 0)
+    joined = f"; {shots} labelled target examples join the labelled side" if shots else ""
+    return [f"  {'; '.join(words)}{joined}"] * bool(words) + [f"  {note}" for note in data.get("label_notes", [])]

@@ -11,10 +11,13 @@ _ABSENT = object()
 
 
 def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """The first key in which two configurations differ, with both values, or None; how they execute does not count."""
+    """The first key in which two configurations differ, with both values, or None; how they execute does not count.
+
+    A key that is missing is null: a later version may have added it, with null for what was done before.
+    """
     old, new = flatten(one), flatten(other)
     for key in [*old, *new]:
-        if key not in EXECUTION and old.get(key, _ABSENT) != new.get(key, _ABSENT):
+        if key not in EXECUTION and old.get(key) != new.get(key):
             return f"{key}: {_shown(old, key)} there, {_shown(new, key)} now"
     return None
 

@@ -69,6 +69,19 @@ class Split:
 
 
 @dataclass(frozen=True)
+class LabelNotes:
+    """How the labels of a user's domain were read.
+
+    Args:
+        sentences: on all that means no label, or could have been read so.
+        assumed: the spellings that mean no label by the rule of the readers, where no option says so.
+    """
+
+    sentences: tuple[str, ...] = ()
+    assumed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Domain:
     """One distribution of examples; its test split never enters training.
 
@@ -79,6 +92,7 @@ class Domain:
         classes: their K names, in the order of the label indices; empty if no example has a label.
         origin: where the examples come from, for the record.
         skipped: the files that ``on_bad: skip`` left out.
+        label_notes: None where the format of the data set leaves no doubt.
     """
 
     name: str
@@ -87,6 +101,7 @@ class Domain:
     classes: tuple[str, ...]
     origin: str
     skipped: tuple[str, ...] = ()
+    label_notes: LabelNotes | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -9,6 +9,8 @@ from torch import Tensor
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.errors import BadInput
 
+OFFERED = 2  # more names than these are hardly all spellings of no label
+
 
 def count_classes(split: Split, classes: int) -> list[int]:
     """Count the examples of each class; unlabelled ones are not counted."""
@@ -34,8 +36,8 @@ def align_labels(
         BadInput: the label sets do not fit; names the classes.
     """
     classes = sources[0].classes
-    if not classes:
-        raise BadInput(f"data.source: {sources[0].name} has no labels: choose a labelled source")
+    _check_classes(sources[0])
+    target = _read_minus_one_as_source_does(target, sources[0])
     if target_classes is not None:
         _check_known(target_classes, target)
         target = _cut_down(target, target_classes)
@@ -46,11 +48,57 @@ def align_labels(
             remedy = "data.target_classes can leave them out" if domain is target else "leave that source out"
             raise BadInput(
                 f"data: {domain.name} has classes that {sources[0].name} has not ({_name_some(extra)}): {remedy}"
+                + _offer_unlabelled(domain, extra)
             )
         if missing and not (domain is target and (partial or not domain.classes)):
             remedy = "set data.partial: true to allow it" if domain is target else "leave that source out"
-            raise BadInput(f"data: {domain.name} lacks classes of {sources[0].name} ({_name_some(missing)}): {remedy}")
+            raise BadInput(
+                f"data: {domain.name} lacks classes of {sources[0].name} ({_name_some(missing)}): {remedy}"
+                + _offer_unlabelled(sources[0], missing)
+            )
     return [_relabel(domain, classes) for domain in sources], _relabel(target, classes)
+
+
+def _check_classes(source: Domain) -> None:
+    """Raise for a source that is no classification problem."""
+    notes = "".join(f"; {note}" for note in source.label_notes.sentences) if source.label_notes else ""
+    if not source.classes:
+        raise BadInput(f"data.source: {source.name} has no labels: choose a labelled source{notes}")
+    if len(source.classes) == 1:
+        raise BadInput(
+            f"data.source: {source.name} has one class, {source.classes[0]}, and any answer would be right: add labelled "
+            f"examples of another{notes}"
+        )
+
+
+def _read_minus_one_as_source_does(target: Domain, source: Domain) -> Domain:
+    """The target with −1 as no label where it stands beside 0 and 1, but the source has the classes 0 and 1 alone.
+
+    Raises:
+        BadInput: −1 is a class of the source, but no label of the target by the rule that reads each for itself.
+    """
+    if target.label_notes is None:
+        return target
+    if "-1" in source.classes and "-1" in target.label_notes.assumed:
+        raise BadInput(
+            f"data: -1 is a class of {source.name}, but in {target.name} it would mean no label, for 1 is not there: "
+            "set unlabelled: [] for the target where it is a class, or unlabelled: [-1]"
+        )
+    if set(target.classes) != {"-1", "0", "1"} or set(source.classes) != {"0", "1"}:
+        return target
+    splits = [split for split in (target.train, target.test) if split is not None]
+    count = sum(int((split.y == target.classes.index("-1")).sum()) for split in splits)
+    others = [sentence for sentence in target.label_notes.sentences if "'-1' is a class" not in sentence]
+    note = f"{count} examples without a label: {count} '-1', which is no class of {source.name}"
+    notes = replace(target.label_notes, sentences=(*others, note))
+    return _relabel(replace(target, label_notes=notes), source.classes)
+
+
+def _offer_unlabelled(domain: Domain, names: list[str]) -> str:
+    """The remedy for names of which some may mean that there is no label."""
+    if domain.label_notes is None or len(names) > OFFERED:
+        return ""
+    return f"; or, if that means no label, name it for {domain.name} as unlabelled: [{', '.join(names)}]"
 
 
 def check_classes_present(

@@ -21,7 +21,8 @@ class Pair:
         validation: labelled source examples that are held out.
         unlabelled: the target's training examples; all their labels are −1.
         source_test: None where neither the source defines a test split nor one is held out.
-        target_test: labelled target examples, which training never sees but in the transductive protocol.
+        target_test: labelled target examples, which training never sees but in the transductive protocol; of a target
+            without test labels, the unlabelled ones by which its predictions are watched.
         partial: whether the target may lack classes.
         description: for the record: where the examples come from, the protocol, and what was left out.
         preprocessor: fitted preprocessing that the raw examples went through.
@@ -52,11 +53,7 @@ class Pair:
             raise BadInput(f"data.validation leaves none of {len(self.train)} labelled source examples: raise it")
         remedy = "add some, or leave the class out"
         check_classes_present(self.train, self.classes, "the source's training split", remedy, self.unseen)
-        if len(self.target_test) == 0:
-            raise BadInput(
-                f"data.target: {target} has no labelled test example, so nothing can be reported: label some"
-            )
-        if not self.partial:
+        if not self.partial and self.has_target_labels:
             remedy = "set data.partial: true if the target has fewer classes"
             check_classes_present(self.target_test, self.classes, f"the test split of {target}", remedy)
         if len(self.unlabelled) < 2:
@@ -67,6 +64,11 @@ class Pair:
     @property
     def input_shape(self) -> tuple[int, ...]:
         return self.train.store.shape
+
+    @property
+    def has_target_labels(self) -> bool:
+        """Whether the target's test examples have labels; else no metric on the target exists."""
+        return len(self.target_test.labelled) > 0
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -95,15 +97,13 @@ class Pair:
     def describe(self) -> dict[str, Any]:
         """The data as the record has them: ``description``, sizes, class counts, imbalance ratio of training."""
         tallied = count_classes(self.train, len(self.classes))
+        tested = {"target_test": count_classes(self.target_test, len(self.classes))} if self.has_target_labels else {}
         target = {"train": len(self.unlabelled), "test": len(self.target_test)}
         return {
             **self.description,
             "target": {**self.description["target"], **target},
             "trained_on": len(self.train),
             "validated_on": len(self.validation),
-            "class_counts": {
-                "train": tallied,
-                "target_test": count_classes(self.target_test, len(self.classes)),
-            },
+            "class_counts": {"train": tallied, **tested},
             "imbalance": imbalance_ratio(tallied),
         }

@@ -10,11 +10,14 @@ from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.labels import align_labels
 from dann.data.pair import Pair
 from dann.data.preprocessing.degradation import Degradation, degrade
+from dann.data.split_counts import Counts, count_split, list_label_notes
 from dann.data.splits import concatenate_splits, hold_out, take_few_shot
 from dann.data.store import RgbStore
+from dann.data.test_splits import has_few_labels, hold_out_test_split, use_labels_to_test
 from dann.errors import BadInput
 
-TEST_SEED = 1  # of the test splits held out of domains that define none; validation splits use 0
+FEW_LABELS = "the target's labelled examples, which are the fewer, test and never train"
+NO_TEST_LABELS = "the target has no test labels"
 
 
 @dataclass(frozen=True)
@@ -49,29 +52,35 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     Raises:
         BadInput: the domains do not fit together, or one is empty.
     """
-    protocol = _name_protocol(target, options)
+    few = not options.transductive and has_few_labels(target)
+    protocol = _name_protocol(target, options, few)
     # Test splits come first: cutting classes down afterwards leaves each example on its side of the split.
     test = 0.0 if options.transductive else options.test
-    *sources, target = (_with_test_split(domain, test) for domain in (*sources, target))
-    sources = [degrade(source, options.source_degradation) for source in sources]
-    target = degrade(target, options.target_degradation)
+    read = [hold_out_test_split(domain, test) for domain in sources]
+    read.append(use_labels_to_test(target) if few else hold_out_test_split(target, test))
+    sources = [degrade(source, options.source_degradation) for source in read[:-1]]
+    target = degrade(read[-1], options.target_degradation)
     partial = options.partial or options.target_classes is not None
     sources, target = align_labels(sources, target, partial=partial, target_classes=options.target_classes)
     *sources, target = _share_shape([*sources, target])
-    return _divide(sources, target, replace(options, partial=partial), protocol)
+    return _divide(sources, target, replace(options, partial=partial), protocol, read)
 
 
-def _divide(sources: list[Domain], target: Domain, options: PairOptions, protocol: str) -> Pair:
-    """Divide domains that fit together and have test splits into the splits of a pair."""
+def _divide(sources: list[Domain], target: Domain, options: PairOptions, protocol: str, read: list[Domain]) -> Pair:
+    """Divide domains that fit together and have test splits into the splits of a pair.
+
+    Args:
+        read: the same domains before examples were dropped.
+    """
     on_target = any(_is_same(domain, target) for domain in sources)
-    _check(sources, target, options.transductive and on_target)
+    _check(sources, target, (options.transductive or protocol == FEW_LABELS) and on_target)
     source = concatenate_splits([_set_domain(domain.train, i) for i, domain in enumerate(sources)])
     source_test = concatenate_splits([_set_domain(_test_split(domain), i) for i, domain in enumerate(sources)]).labelled
     train, validation = hold_out(source.labelled, options.validation)
-    whole = concatenate_splits([target.train, _test_split(target)]) if options.transductive else target.train
     # Where the target is a source too, its labelled examples are on the labelled side already.
-    shots, rest = take_few_shot(whole, 0 if on_target else options.target_labelled, target.classes, options.partial)
-    target_test = (rest if options.transductive else _test_split(target)).labelled
+    shots, rest, test = _divide_target(target, replace(options, target_labelled=0) if on_target else options, protocol)
+    labelled = test.labelled
+    target_test = labelled if len(labelled) else test if len(test) else rest
     return Pair(
         classes=target.classes,
         train=concatenate_splits([train, _set_domain(shots, len(sources))]) if len(shots) else train,
@@ -83,11 +92,44 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
         description={
             "source": _describe_side(sources, len(source.labelled), len(source_test)),
             "target": _describe_side([target], len(rest), len(target_test)),
-            "protocol": protocol,
+            "protocol": protocol if len(target_test.labelled) else f"{protocol}; {NO_TEST_LABELS}",
             "source_examples_without_label": len(source) - len(source.labelled),
             "target_labelled_examples": len(shots),
+            "splits": {
+                "source_train": count_split([domain.train for domain in read[:-1]], len(source.labelled)),
+                "source_test": count_split([domain.test for domain in read[:-1]], len(source_test)),
+                **_count_target(read[-1], len(rest), len(target_test), len(shots), protocol),
+            },
+            **list_label_notes([*sources, target]),
         },
     )
+
+
+def _divide_target(target: Domain, options: PairOptions, protocol: str) -> tuple[Split, Split, Split]:
+    """The labelled examples of the target that are trained on, the others of its training, and its test examples.
+
+    Raises:
+        BadInput: there are not as many labelled examples, or labels are there but none to test with.
+    """
+    own, share = _test_split(target), (options.target_labelled, target.classes, options.partial)
+    if protocol == FEW_LABELS:
+        shots, test = take_few_shot(own, *share)
+        return shots, target.train, test
+    whole = concatenate_splits([target.train, own]) if options.transductive else target.train
+    shots, rest = take_few_shot(whole, *share)
+    if len(rest.labelled) and not len(own) and not options.transductive:
+        raise BadInput(f"data.test leaves none of {len(rest.labelled)} labelled examples of {target.name}: raise it")
+    return shots, rest, rest if options.transductive else own
+
+
+def _count_target(read: Domain, trained: int, tested: int, shots: int, protocol: str) -> dict[str, Counts]:
+    """Counts of the target's training and test examples; those of few-shot training are dropped from neither."""
+    if protocol == FEW_LABELS:
+        return {"target_train": count_split([read.train], trained), "target_test": count_split([read.test], tested + shots)}
+    if protocol.startswith("transductive"):
+        whole = [read.train, read.test]
+        return {"target_train": count_split(whole, trained + shots), "target_test": count_split(whole, tested + shots)}
+    return {"target_train": count_split([read.train], trained + shots), "target_test": count_split([read.test], tested)}
 
 
 def _check(sources: list[Domain], target: Domain, labels_seen: bool) -> None:
@@ -96,8 +138,8 @@ def _check(sources: list[Domain], target: Domain, labels_seen: bool) -> None:
         raise BadInput("data.source: a domain is named twice: leave one out")
     if labels_seen:
         raise BadInput(
-            f"data.transductive: {target.name} is source and target, so that training would see the labels of the "
-            "test examples: leave transductive out, or that row"
+            f"data: {target.name} is source and target, so that training would see the labels of the test examples: "
+            "leave transductive out, name a file of test examples, or leave that row out"
         )
     for domain in (*sources, target):
         if len(domain.train) < 2:
@@ -135,14 +177,6 @@ def _show_as_rgb(domain: Domain) -> Domain:
     return replace(domain, train=train, test=test)
 
 
-def _with_test_split(domain: Domain, share: float) -> Domain:
-    """``domain`` with a test split, held out where the data set defines none; of share 0 it is empty."""
-    if domain.test is not None:
-        return domain
-    train, test = hold_out(domain.train, share, TEST_SEED)
-    return replace(domain, train=train, test=test)
-
-
 def _test_split(domain: Domain) -> Split:
     return domain.train.take(torch.arange(0)) if domain.test is None else domain.test
 
@@ -151,9 +185,11 @@ def _set_domain(split: Split, domain: int) -> Split:
     return replace(split, domain=torch.full_like(split.y, domain))
 
 
-def _name_protocol(target: Domain, options: PairOptions) -> str:
+def _name_protocol(target: Domain, options: PairOptions, few_labels: bool) -> str:
     if options.transductive:
         return "transductive: trained without labels on the target's test examples"
+    if few_labels:
+        return FEW_LABELS
     own = "the data set's own test split of the target"
     return own if target.test is not None else f"{options.test:g} of the target held out for testing"
 

@@ -42,7 +42,9 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
         _train(back, steps)
     finally:
         stream.reader.close()
-    return evaluate(method, trainer.splits["source_validation"], source, trainer.dtype).accuracy
+    accuracy = evaluate(method, trainer.splits["source_validation"], source, trainer.dtype).accuracy
+    assert accuracy is not None  # the source is labelled
+    return accuracy
 
 
 def _label_target(trainer: Trainer) -> Split:

@@ -53,7 +53,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         shares=run_log.shares(),
         alarms=run_log.alarms(),
         reliability={split: _reliability(scored) for split, scored in scores.items()},
-        confusion={split: scored.confusion.tolist() for split, scored in scores.items()},
+        confusion={split: each.confusion.tolist() for split, each in scores.items() if each.confusion is not None},
         environment=describe_environment(trainer.device, trainer.dtype) | execution,
         seconds=round(run_log.seconds(), 2),
     )
@@ -77,7 +77,8 @@ def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
     names = "source_validation" if pair.source_test is None else "source_test", "target_test"
     features = torch.cat([_features(trainer, name) for name in names])
     both = features.nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)  # a diverged run has a record too
-    labels = [[name, pair.classes[y]] for name, part in (("source", source), ("target", target)) for y in part.y]
+    classes = [*pair.classes, "no label"]  # which −1 reads
+    labels = [[name, classes[y]] for name, part in (("source", source), ("target", target)) for y in part.y]
     run_log.board.add_embeddings(both, labels, torch.cat([source.x, target.x]), step)
     left, spread, _ = torch.linalg.svd(both - both.mean(dim=0), full_matrices=False)
     reduced = (left * spread)[:, :COMPONENTS].numpy().astype(np.float16)

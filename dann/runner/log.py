@@ -64,7 +64,8 @@ class RunLog:
         Args:
             diagnosed: values of ``dann.diagnostics.measurements``.
         """
-        values = {"step": step, **{split: score.accuracy for split, score in scores.items()}}
+        accuracies = {split: score.accuracy for split, score in scores.items() if score.accuracy is not None}
+        values: Evaluation = {"step": step, **accuracies}
         for split, score in reported_scores(scores).items():
             measured = compute_metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
             values |= {f"{split}_{name}": value for name, value in measured.items()}

@@ -18,19 +18,19 @@ ToInputs = Callable[[Tensor], Tensor]  # raw examples to what the network gets
 
 @dataclass(frozen=True)
 class Scores:
-    """The predictions for one labelled split, and their accuracy.
+    """The predictions for one split and, where it is labelled, their accuracy.
 
     Args:
-        accuracy: share of examples whose largest logit is that of their label.
-        confusion: counts, shape ``(K, K)``, a row per true class and a column per predicted class.
-        labels: shape ``(N,)``.
+        accuracy: share of examples whose largest logit is that of their label; None without labels.
+        confusion: counts, shape ``(K, K)``, a row per true class and a column per predicted class; None without labels.
+        labels: shape ``(N,)``; −1 throughout where the split has none.
         probabilities: of the classes, shape ``(N, K)``, on the CPU.
         as_target: the discriminator's probability of "this is a target example", shape ``(N,)``, on the CPU; None for
             a method without a discriminator.
     """
 
-    accuracy: float
-    confusion: Tensor
+    accuracy: float | None
+    confusion: Tensor | None
     labels: Tensor
     probabilities: Tensor
     as_target: Tensor | None
@@ -45,7 +45,7 @@ def evaluate_splits(trainer: Trainer) -> dict[str, Scores]:
 
 
 def evaluate(method: Method, split: Split, transform: ToInputs, dtype: torch.dtype = torch.float32) -> Scores:
-    """The scores of ``method`` on a labelled split."""
+    """The scores of ``method`` on a split whose examples all have labels, or of which none has."""
     logits_of_chunks, as_target = [], []
     device = next(method.parameters()).device
     with _inference(method, device, dtype):
@@ -55,8 +55,8 @@ def evaluate(method: Method, split: Split, transform: ToInputs, dtype: torch.dty
             if method.adversarial:
                 as_target.append(method.domain_logits(outputs).float().sigmoid())
         logits = torch.cat(logits_of_chunks).cpu()
-        confusion = _confusion(split.y, logits)
-        accuracy = int(confusion.diagonal().sum()) / len(split)
+        confusion = _confusion(split.y, logits) if len(split.labelled) else None
+        accuracy = None if confusion is None else int(confusion.diagonal().sum()) / len(split)
         return Scores(
             accuracy, confusion, split.y, logits.softmax(1), torch.cat(as_target).cpu() if as_target else None
         )
@@ -69,8 +69,9 @@ def _confusion(labels: Tensor, logits: Tensor) -> Tensor:
 
 
 def reported_scores(scores: Mapping[str, Scores]) -> dict[str, Scores]:
-    """The scores on the test splits; of a source without one, on its validation split."""
-    return {split: each for split, each in scores.items() if split.endswith("_test") or "source_test" not in scores}
+    """The scores on the labelled test splits; of a source without one, on its validation split."""
+    labelled = {split: each for split, each in scores.items() if each.accuracy is not None}
+    return {split: each for split, each in labelled.items() if split.endswith("_test") or "source_test" not in scores}
 
 
 def compute_outputs(

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.domain import Domain, Split
 from dann.data.readers.array_files import read_array, read_arrays
 from dann.data.readers.example_arrays import to_examples
 from dann.data.readers.label_arrays import index_labels
-from dann.data.readers.svmlight import SparseVectors, read_svmlight
+from dann.data.readers.label_spellings import Unlabelled
+from dann.data.readers.svmlight import read_svmlight
 from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
 
@@ -28,14 +29,21 @@ class _Part:
     y_from: str
 
 
-def arrays(*, path: str, labels: str | None = None, test: str | None = None, test_labels: str | None = None) -> Domain:
+def arrays(
+    *,
+    path: str,
+    labels: str | None = None,
+    test: str | None = None,
+    test_labels: str | None = None,
+    unlabelled: Unlabelled = None,
+) -> Domain:
     """Your own images, vectors or series in files of NumPy (.npz, .npy) or PyTorch (.pt, .pth).
 
     A .npz file or a dict of tensors holds ``x`` and ``y``, and may hold ``x_test``, ``y_test`` and ``classes``, the
     names of the classes; a .npy file or a single tensor holds ``x``. Without a test split one is held out of ``x``.
     ``x``: uint8 images ``(N, C, H, W)``, ``(N, H, W, C)`` or ``(N, H, W)`` with 1 or 3 channels; or vectors
     ``(N, D)`` or series ``(N, C, L)``, which become float32; NaN is a missing value, infinite values are an error.
-    ``y``: integers or strings, shape ``(N,)``; −1, NaN or an empty string is no label, and so is a missing ``y``.
+    ``y``: integers or strings, shape ``(N,)``; a missing ``y``, NaN, None and an empty string are no label.
     Files that could run code when they are read are refused.
 
     Args:
@@ -43,6 +51,7 @@ def arrays(*, path: str, labels: str | None = None, test: str | None = None, tes
         labels: a file with ``y`` alone, for files without.
         test: a file with the ``x`` of the test split, and ``y`` where it holds several arrays.
         test_labels: a file with its ``y`` alone.
+        unlabelled: labels that mean there is none, as for ``csv``.
     """
     file = resolve_user_path(path)
     content = read_arrays(file)
@@ -58,11 +67,18 @@ def arrays(*, path: str, labels: str | None = None, test: str | None = None, tes
     elif "x_test" in content or "y_test" in content:
         inner = {"x": content.get("x_test"), "y": content.get("y_test")}
         parts.append(_Part(**inner, x_from=f"{file}: x_test", y_from=f"{file}: y_test"))
-    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"))
+    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"), unlabelled)
 
 
 def from_arrays(
-    name: str, x: Any, y: Any, *, x_test: Any = None, y_test: Any = None, classes: Sequence[str] | None = None
+    name: str,
+    x: Any,
+    y: Any = None,
+    *,
+    x_test: Any = None,
+    y_test: Any = None,
+    classes: Sequence[str] | None = None,
+    unlabelled: Unlabelled = None,
 ) -> Domain:
     """A domain of NumPy arrays or tensors in memory, which are shared where they need no conversion.
 
@@ -70,11 +86,12 @@ def from_arrays(
         x: as in ``arrays``.
         y: as in ``arrays``; None for unlabelled examples.
         classes: the names that the integers 0 to K − 1 of ``y`` stand for; without it, their own digits.
+        unlabelled: labels that mean there is none, as for ``csv``.
     """
     parts = [_Part(x, y, f"{name}: x", f"{name}: y")]
     if x_test is not None or y_test is not None:
         parts.append(_Part(x_test, y_test, f"{name}: x_test", f"{name}: y_test"))
-    return _domain(name, "arrays in memory", parts, classes)
+    return _domain(name, "arrays in memory", parts, classes, unlabelled)
 
 
 def svmlight(
@@ -83,16 +100,18 @@ def svmlight(
     test: str | None = None,
     features: Annotated[int, Field(ge=1)] | None = None,
     first: Literal[0, 1] = 1,
+    unlabelled: Unlabelled = None,
 ) -> Domain:
     """Your own sparse vectors, in files of ``label index:value …`` lines; dense float32 ``(N, D)`` in memory.
 
-    The labels are any integers, the classes in their order; ``nan`` is no label, and −1 is a class here.
+    The labels are integers, the classes in their order; ``nan`` is no label.
 
     Args:
         path: the file, from the working directory, else from the data folder.
         test: the file of the test split; without it one is held out.
         features: D; None for the largest index. Give it where two domains may not use the same last features.
         first: the index of the first feature; 1 is svmlight's own.
+        unlabelled: labels that mean there is none, as for ``csv``.
 
     Raises:
         BadInput: a file is missing or damaged, or has an index below ``first``.
@@ -103,15 +122,10 @@ def svmlight(
         raise BadInput(f"{zero.path}: has a feature of index 0: set first: 0, for all domains alike")
     if features is None:
         features = max(1, max(read.largest_index for read in files) - first + 1)
-    known = np.unique(np.concatenate([read.labels[~np.isnan(read.labels)] for read in files]))
-    train, *rest = (_split_sparse(read, known, first, features) for read in files)
-    names = tuple(f"{label:.0f}" for label in known)
-    return Domain(file.stem, train, rest[0] if rest else None, names, f"svmlight in {path}")
-
-
-def _split_sparse(file: SparseVectors, known: Any, first: int, features: int) -> Split:
-    y = np.where(np.isnan(file.labels), UNLABELLED, np.searchsorted(known, file.labels))
-    return Split.of(file.to_dense(first, features), torch.from_numpy(y.astype(np.int64)))
+    indices, reading = index_labels([(str(read.path), read.labels) for read in files], None, unlabelled)
+    train, *rest = (Split.of(read.to_dense(first, features), y) for read, y in zip(files, indices, strict=True))
+    test_split, origin = rest[0] if rest else None, f"svmlight in {path}"
+    return Domain(file.stem, train, test_split, reading.classes, origin, label_notes=reading.notes)
 
 
 def _resolve_test_file(file: Path, test: str) -> Path:
@@ -135,19 +149,23 @@ def _select_part(file: Path, content: dict[str, Any], labels: str | None) -> _Pa
     return _Part(content["x"], read_array(other), f"{file}: x", str(other))
 
 
-def _domain(name: str, origin: str, parts: list[_Part], classes: Sequence[str] | None) -> Domain:
+def _domain(
+    name: str, origin: str, parts: list[_Part], classes: Sequence[str] | None, unlabelled: Unlabelled
+) -> Domain:
     for part in parts[1:]:
-        if part.x is None or part.y is None:
-            raise BadInput(f"{part.y_from if part.y is None else part.x_from} is missing: a test split needs x and y")
+        if part.x is None:
+            raise BadInput(f"{part.x_from} is missing: a test split needs x, and y where it has labels")
     tensors = [to_examples(part.x, part.x_from) for part in parts]
     for part, x in zip(parts, tensors, strict=True):
         if x.shape[1:] != tensors[0].shape[1:]:
             shapes = f"{tuple(x.shape[1:])}, those of training {tuple(tensors[0].shape[1:])}"
             raise BadInput(f"{part.x_from}: its examples have the shape {shapes}: make them alike")
-    labels = [np.full(len(x), UNLABELLED) if part.y is None else part.y for part, x in zip(parts, tensors, strict=True)]
-    indices, names = index_labels([(part.y_from, y) for part, y in zip(parts, labels, strict=True)], classes)
+    labels = [np.full(len(x), np.nan) if part.y is None else part.y for part, x in zip(parts, tensors, strict=True)]
+    indices, reading = index_labels(
+        [(part.y_from, y) for part, y in zip(parts, labels, strict=True)], classes, unlabelled
+    )
     for part, x, y in zip(parts, tensors, indices, strict=True):
         if len(y) != len(x):
             raise BadInput(f"{part.y_from}: {len(y)} labels for {len(x)} examples: give one for each")
     train, *test = (Split.of(x, y) for x, y in zip(tensors, indices, strict=True))
-    return Domain(name, train, test[0] if test else None, names, origin)
+    return Domain(name, train, test[0] if test else None, reading.classes, origin, label_notes=reading.notes)

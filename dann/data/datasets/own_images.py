@@ -1,13 +1,22 @@
 """Images of the user's own: a folder of class folders, or a CSV file of paths and labels."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from os.path import realpath
 from pathlib import Path
 
 from dann.data.datasets.folder_dataset import Size
-from dann.data.domain import UNLABELLED, Domain, Split
-from dann.data.readers.image_files import Fit, OnBad, list_class_folders
-from dann.data.readers.image_lists import ListedImage, keep_existing
+from dann.data.domain import UNLABELLED, Domain, LabelNotes, Split
+from dann.data.readers.image_files import Fit, OnBad, list_class_folders, list_image_files
+from dann.data.readers.image_lists import ListedImage, keep_existing, read_text
+from dann.data.readers.label_spellings import (
+    LabelReading,
+    Unlabelled,
+    describe_labels,
+    find_unlabelled,
+    read_spellings,
+)
 from dann.data.readers.labelled_csv import PARTS, PATHS, Row, read_rows
 from dann.data.storage.folders import resolve_user_path
 from dann.data.storage.image_splits import load_image_split
@@ -15,9 +24,17 @@ from dann.errors import BadInput
 
 
 def folder(
-    *, path: str, test: str | None = None, size: Size = 256, fit: Fit = "squash", on_bad: OnBad = "error"
+    *,
+    path: str,
+    test: str | None = None,
+    size: Size = 256,
+    fit: Fit = "squash",
+    on_bad: OnBad = "error",
+    unlabelled: Unlabelled = None,
 ) -> Domain:
     """Images of your own in class folders: ``<path>/<class>/**/*``, classes in the order of their names.
+
+    Images without labels lie in ``<path>/unlabelled``, beside class folders or alone, or in ``<path>`` itself.
 
     jpg, png, bmp, webp, gif, ppm and tif files are read as RGB, shape ``(N, 3, size, size)``, values 0 to 255.
 
@@ -27,36 +44,67 @@ def folder(
         size: H and W.
         fit: ``squash`` stretches an image to the square, ``crop`` cuts its middle out.
         on_bad: whether an unreadable image is an error or is skipped.
+        unlabelled: names of folders whose images have no label; by default ``unlabelled``.
     """
     roots = [resolve_user_path(name).absolute() for name in (path, test) if name is not None]
     if len({root.resolve() for root in roots}) < len(roots):
         raise BadInput(f"folder: path and test are both {roots[0]}: a test image would be trained on; name two folders")
-    read = [list_class_folders(root) for root in roots]
-    classes = read[0][2]
-    if read[-1][2] != classes:
-        differing = ", ".join(sorted(set(classes) ^ set(read[-1][2])))
+    read = [list_labelled_images(root) for root in roots]
+    counts = [Counter(labels) for _, labels in read]
+    classes, *others = [_folder_classes(each, unlabelled) for each in counts]
+    if others and classes != others[0] and classes and others[0]:
+        differing = ", ".join(sorted(set(classes) ^ set(others[0])))
         raise BadInput(
             f"{roots[1]}: its classes are not those of {roots[0]}; they differ in {differing}: name them alike"
         )
+    classes = classes or others[0] if others else classes
+    index = {name: place for place, name in enumerate(classes)}
     splits: list[Split] = []
     skipped: tuple[str, ...] = ()
-    for root, (paths, labels, _) in zip(roots, read, strict=True):
-        split, bad = load_image_split(paths, labels, root=root, size=size, fit=fit, on_bad=on_bad)
+    for root, (paths, labels) in zip(roots, read, strict=True):
+        indices = [index.get(label, UNLABELLED) for label in labels]
+        split, bad = load_image_split(paths, indices, root=root, size=size, fit=fit, on_bad=on_bad)
         splits.append(split)
         skipped += bad
     origin = f"folder {' and '.join(root.name for root in roots)}, {' + '.join(str(len(s)) for s in splits)} images"
-    return Domain(roots[0].name, splits[0], splits[1] if test is not None else None, classes, origin, skipped)
+    every = sum(counts, Counter[str]())
+    notes = describe_labels(every, set(every) - set(classes), unlabelled)
+    return Domain(roots[0].name, splits[0], splits[1] if test is not None else None, classes, origin, skipped, notes)
+
+
+def list_labelled_images(root: Path) -> tuple[list[Path], list[str]]:
+    """List the images in a user's folder and the names of their class folders, empty where there is none.
+
+    Raises:
+        BadInput: there are no images, or a class folder holds none.
+    """
+    if root.is_dir() and not any(path.is_dir() and not path.name.startswith(".") for path in root.iterdir()):
+        images = list_image_files(root)
+        if not images:
+            raise BadInput(f"{root}: no images and no class folders there: put one folder of images for each class in")
+        return images, [""] * len(images)
+    paths, labels, names = list_class_folders(root)
+    return paths, [names[label] for label in labels]
+
+
+def _folder_classes(counts: Counter[str], unlabelled: Unlabelled) -> tuple[str, ...]:
+    return tuple(sorted(set(counts) - find_unlabelled(counts, unlabelled)))
 
 
 def csv(
-    *, path: str, test: str | None = None, size: Size = 256, fit: Fit = "squash", on_bad: OnBad = "error"
+    *,
+    path: str,
+    test: str | None = None,
+    size: Size = 256,
+    fit: Fit = "squash",
+    on_bad: OnBad = "error",
+    unlabelled: Unlabelled = None,
 ) -> Domain:
-    """Images of your own named by a CSV file with the columns ``path`` and ``label``.
+    """Images of your own named by a CSV file with the column ``path`` and, where there are labels, ``label``.
 
     The first line names the columns; ``image``, ``file`` or ``filename`` and ``class`` or ``target`` serve too.
     Commas, semicolons or tabs between them, quotes, and a byte order mark are understood. Paths start from the file's
-    folder. An empty label or −1 makes an example unlabelled. Classes are in the order of their names, numbers in that
-    of their values. A column ``split`` of ``train`` and ``test`` marks the test split.
+    folder. Classes are in the order of their names, numbers in that of their values. A column ``split`` of ``train`` and ``test`` marks the test split.
 
     RGB, shape ``(N, 3, size, size)``, values 0 to 255.
 
@@ -66,11 +114,13 @@ def csv(
         size: H and W.
         fit: ``squash`` stretches an image to the square, ``crop`` cuts its middle out.
         on_bad: whether an unreadable or missing image is an error or is skipped.
+        unlabelled: labels that mean there is none, such as ``[NA]``; an empty one always does. By default also −1 and
+            NA, none, null and nan beside numbers, unless −1 stands beside 1, or 0 and 1 (dann/data/README.md).
     """
     file = resolve_user_path(path).absolute()
     rows = read_parts(file, resolve_user_path(test).absolute() if test is not None else None)
-    classes = list_classes(rows)
-    parts = [(place, _list_images(place, some, classes)) for place, some in rows]
+    reading = read_labels(rows, unlabelled)
+    parts = [(place, _list_images(place, some, reading)) for place, some in rows]
     _check_apart(parts)
     splits: list[Split] = []
     skipped: tuple[str, ...] = ()
@@ -79,7 +129,8 @@ def csv(
         splits.append(split)
         skipped += left_out
     origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} images"
-    return Domain(file.stem, splits[0], splits[1] if len(splits) > 1 else None, classes, origin, skipped)
+    test_split = splits[1] if len(splits) > 1 else None
+    return Domain(file.stem, splits[0], test_split, reading.classes, origin, skipped, reading.notes)
 
 
 def read_parts(file: Path, test: Path | None, examples: tuple[str, ...] = PATHS) -> list[tuple[Path, list[Row]]]:
@@ -102,17 +153,18 @@ def read_parts(file: Path, test: Path | None, examples: tuple[str, ...] = PATHS)
     return [(file, rows) for rows in split.values() if rows]
 
 
-def list_classes(parts: Sequence[tuple[Path, list[Row]]]) -> tuple[str, ...]:
-    """List the labels in order; by value if all are numbers."""
-    labels = {row.label for _, rows in parts for row in rows if row.label}
-    if all(label.removeprefix("-").isdecimal() for label in labels):
-        return tuple(sorted(labels, key=lambda label: (int(label), label)))
-    return tuple(sorted(labels))
+def read_labels(parts: Sequence[tuple[Path, list[Row]]], unlabelled: Unlabelled) -> LabelReading:
+    """Find out what the labels of all parts of a domain mean."""
+    reading = read_spellings(Counter(row.label for _, rows in parts for row in rows), unlabelled)
+    if reading.classes or any(row.label for _, rows in parts for row in rows):
+        return reading
+    columns = next(iter(read_text(parts[0][0]).splitlines())).strip()[:80]
+    sentences = (*reading.notes.sentences, f"the columns of {parts[0][0].name} are {columns}")
+    return replace(reading, notes=LabelNotes(sentences))
 
 
-def _list_images(file: Path, rows: list[Row], classes: tuple[str, ...]) -> list[ListedImage]:
-    index = {name: label for label, name in enumerate(classes)} | {"": UNLABELLED}
-    return [ListedImage(row.number, row.name, file.parent / row.name, index[row.label]) for row in rows]
+def _list_images(file: Path, rows: list[Row], labels: LabelReading) -> list[ListedImage]:
+    return [ListedImage(row.number, row.name, file.parent / row.name, labels.index[row.label]) for row in rows]
 
 
 def _check_apart(parts: list[tuple[Path, list[ListedImage]]]) -> None:

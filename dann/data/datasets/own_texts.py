@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dann.data.datasets.own_images import list_classes, read_parts
-from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.datasets.own_images import read_labels, read_parts
+from dann.data.domain import Domain, Split
+from dann.data.readers.label_spellings import LabelReading, Unlabelled
 from dann.data.readers.labelled_csv import Row, read_rows
 from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
@@ -19,12 +20,19 @@ TEXTS = ("text", "sentence", "review")
 PADDING = -1.0  # where a text is shorter than the others
 
 
-def texts(*, path: str, tokenizer: str, test: str | None = None, length: Annotated[int, Field(ge=1)] = 128) -> Domain:
+def texts(
+    *,
+    path: str,
+    tokenizer: str,
+    test: str | None = None,
+    length: Annotated[int, Field(ge=1)] = 128,
+    unlabelled: Unlabelled = None,
+) -> Domain:
     """Texts of your own in a CSV file with the columns ``text`` and ``label``, as token ids for ``huggingface``.
 
     The first line names the columns; ``sentence`` or ``review`` and ``class`` or ``target`` serve too. Commas,
-    semicolons or tabs between them, quotes, and a byte order mark are understood. An empty label or −1 makes an example
-    unlabelled. A column ``split`` of ``train`` and ``test`` marks the test split.
+    semicolons or tabs between them, quotes, and a byte order mark are understood. Texts without labels need no column
+    ``label``. A column ``split`` of ``train`` and ``test`` marks the test split.
 
     Values are ids of tokens in float32, −1 behind the end of a text; shape ``(N, length)``.
 
@@ -33,6 +41,7 @@ def texts(*, path: str, tokenizer: str, test: str | None = None, length: Annotat
         tokenizer: the Hugging Face model whose tokens they are, by name or folder; the network's ``model``.
         test: a second file, for the test split; without it and without ``split`` no test split is defined.
         length: tokens of a text; what is longer is cut.
+        unlabelled: labels that mean there is none, as for ``csv``.
     """
     file = resolve_user_path(path)
     held = None if test is None else resolve_user_path(test)
@@ -40,10 +49,11 @@ def texts(*, path: str, tokenizer: str, test: str | None = None, length: Annotat
         raise BadInput(f"texts: path and test are both {file}: a test text would be trained on; name two files")
     parts = read_parts(file, held, TEXTS)
     _check_apart(parts)
-    classes, tokenize = list_classes(parts), _load_tokenizer(tokenizer)
-    splits = [_to_split(rows, classes, tokenize, length) for _, rows in parts]
+    reading, tokenize = read_labels(parts, unlabelled), _load_tokenizer(tokenizer)
+    splits = [_to_split(rows, reading, tokenize, length) for _, rows in parts]
     origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} texts, tokens of {tokenizer}"
-    return Domain(file.stem, splits[0], splits[1] if len(splits) > 1 else None, classes, origin)
+    test_split = splits[1] if len(splits) > 1 else None
+    return Domain(file.stem, splits[0], test_split, reading.classes, origin, label_notes=reading.notes)
 
 
 def _check_apart(parts: Sequence[tuple[Path, list[Row]]]) -> None:
@@ -70,12 +80,11 @@ def _load_tokenizer(name: str) -> Any:
 
 def read_texts(path: Path, tokenizer: str, length: int) -> Tensor:
     """Read the token ids of the texts in a CSV file, which needs no labels, shape ``(N, length)``."""
-    return _to_ids(read_rows(path, TEXTS, labelled=False), _load_tokenizer(tokenizer), length)
+    return _to_ids(read_rows(path, TEXTS), _load_tokenizer(tokenizer), length)
 
 
-def _to_split(rows: list[Row], classes: tuple[str, ...], tokenize: Any, length: int) -> Split:
-    index = {name: label for label, name in enumerate(classes)} | {"": UNLABELLED}
-    return Split.of(_to_ids(rows, tokenize, length), torch.tensor([index[row.label] for row in rows]))
+def _to_split(rows: list[Row], labels: LabelReading, tokenize: Any, length: int) -> Split:
+    return Split.of(_to_ids(rows, tokenize, length), torch.tensor([labels.index[row.label] for row in rows]))
 
 
 def _to_ids(rows: list[Row], tokenize: Any, length: int) -> Tensor:

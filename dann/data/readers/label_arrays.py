@@ -1,6 +1,8 @@
 """Conversion of labels to class indices: a user's arrays of any kind, and the integers of published files."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from torch import Tensor
 
 from dann.data.domain import UNLABELLED
 from dann.data.readers.example_arrays import to_array
+from dann.data.readers.label_spellings import EMPTY, LabelReading, Unlabelled, describe_labels, read_spellings
 from dann.errors import BadInput
 
-Labels = tuple[NDArray[Any], NDArray[np.bool_]]  # integers or strings, and which of them are labels
+LARGEST = 2**31
+Spelled = tuple[list[str], NDArray[np.int64], bool]  # different labels, the place of each among them, if they are words
 
 
 def to_class_indices(stored: Any, path: Path, first: int, classes: int) -> NDArray[np.int64]:
@@ -39,42 +43,48 @@ def to_class_indices(stored: Any, path: Path, first: int, classes: int) -> NDArr
 
 
 def index_labels(
-    parts: Sequence[tuple[str, Any]], classes: Sequence[str] | None = None
-) -> tuple[list[Tensor], tuple[str, ...]]:
+    parts: Sequence[tuple[str, Any]], classes: Sequence[str] | None = None, unlabelled: Unlabelled = None
+) -> tuple[list[Tensor], LabelReading]:
     """Convert the labels of several parts to class indices, −1 where there is none, and name the classes.
 
-    Labels are integers or strings; −1, NaN, None and empty strings mean that an example has none. Without ``classes``
-    those that occur are taken, numbers by value before other strings; with it, integers are indices into it.
-
     Args:
-        parts: the places that labels come from, for messages, and the labels.
+        parts: the place of each in words, and its labels: integers or strings, shape ``(N,)``, None for no label.
+        classes: the names that the integers from 0 stand for, or the strings that occur; by default those found.
+        unlabelled: the spellings that mean no label, beside None, NaN and an empty string.
 
     Raises:
-        BadInput: labels of two kinds, not integers, or not among the classes; ambiguous −1 and 1.
+        BadInput: labels are not integers or strings, or not among the classes.
     """
     places = [where for where, _ in parts]
-    read = [_read_labels(labels, where) for where, labels in parts]
-    present = [values[labelled] for values, labelled in read if labelled.any()]
-    if len({values.dtype.kind for values in present}) > 1:
+    spelled = [_spell(labels, where) for where, labels in parts]
+    if len({words for labels, _, words in spelled if any(labels)}) > 1:
         raise BadInput(f"{' and '.join(places)}: integers in one and strings in the other: write both alike")
-    occurring = np.unique(np.concatenate(present)) if present else np.empty(0, np.int64)
-    if classes is not None:
-        names = _class_names(classes, places[0])
-        known = np.array(names) if occurring.dtype.kind == "U" else np.arange(len(names))
+    counts: Counter[str] = Counter()
+    for labels, inverse, _ in spelled:
+        counts.update(dict(zip(labels, np.bincount(inverse, minlength=len(labels)).tolist(), strict=True)))
+    if classes is None:
+        reading = read_spellings(counts, unlabelled)
     else:
-        if occurring.tolist() in ([1], ["1"]) and not all(labelled.all() for _, labelled in read):
-            raise BadInput(f"{' and '.join(places)}: labels -1 and 1, but -1 means unlabelled: write 0 and 1")
-        known = np.array(sorted(occurring.tolist(), key=_rank)) if present else occurring
-        names = tuple(map(str, known.tolist()))
-    return [_index(*labels, known, where) for where, labels in zip(places, read, strict=True)], names
+        words = any(words for labels, _, words in spelled if any(labels))
+        reading = _among(_class_names(classes, places[0]), counts, words, unlabelled)
+    for where, (labels, _, _) in zip(places, spelled, strict=True):
+        if wrong := [label for label in labels if label not in reading.index]:
+            raise BadInput(f"{where}: label {wrong[0]} is not one of the {len(reading.classes)} classes: correct it")
+    indices = [np.array([reading.index[label] for label in labels] or [0])[inverse] for labels, inverse, _ in spelled]
+    return [torch.from_numpy(each.astype(np.int64)) for each in indices], reading
 
 
-def _rank(label: int | str) -> tuple[bool, int, str]:
-    number = isinstance(label, int) or label.isdecimal()
-    return not number, int(label) if number else 0, str(label)
+def _among(names: tuple[str, ...], counts: Mapping[str, int], words: bool, unlabelled: Unlabelled) -> LabelReading:
+    """The reading of labels whose classes are given, by name or as integers from 0, where −1 is no label."""
+    known = {name: place for place, name in enumerate(names)} if words else {str(k): k for k in range(len(names))}
+    free = {EMPTY, str(UNLABELLED)} if unlabelled is None else {EMPTY, *map(str, unlabelled)}
+    without = {label for label in counts if label in free and (label not in known or unlabelled is not None)}
+    index = {label: place for label, place in known.items() if label not in without}
+    return LabelReading(names, index | dict.fromkeys(without, UNLABELLED), describe_labels(counts, without, []))
 
 
-def _read_labels(labels: Any, where: str) -> Labels:
+def _spell(labels: Any, where: str) -> Spelled:
+    """The different labels of an array as strings, empty for none, and the place of each label among them."""
     array = to_array(labels, where)
     if array.ndim != 1:
         raise BadInput(f"{where} has shape {array.shape}: save one label for each example, shape (N,)")
@@ -83,16 +93,17 @@ def _read_labels(labels: Any, where: str) -> Labels:
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
     if array.dtype.kind == "U":
-        array = np.char.strip(array)
-        return array, (array != "") & (array != str(UNLABELLED))
+        words, inverse = np.unique(np.char.strip(array), return_inverse=True)
+        return words.tolist(), inverse, True
     if array.dtype.kind not in "biuf":
         raise BadInput(f"{where} holds {array.dtype} values: labels are integers or strings")
     numbers = array.astype(np.float64)
-    numbers[np.isnan(numbers)] = UNLABELLED
-    wrong = ~((numbers >= UNLABELLED) & (numbers < 2**31) & (numbers == np.floor(numbers)))
+    missing = np.isnan(numbers)
+    wrong = ~missing & ((np.abs(numbers) >= LARGEST) | (numbers != np.floor(numbers)))
     if wrong.any():
-        raise BadInput(f"{where}: {array[wrong][0]} is no label: write integers from 0, or -1 for none")
-    return numbers.astype(np.int64), numbers != UNLABELLED
+        raise BadInput(f"{where}: {array[wrong][0]} is no label: write integers, or NaN for none")
+    values, inverse = np.unique(numbers, return_inverse=True)  # NaNs are one value
+    return [EMPTY if math.isnan(value) else str(int(value)) for value in values.tolist()], inverse, False
 
 
 def _from_objects(array: NDArray[np.object_], where: str) -> NDArray[Any]:
@@ -103,7 +114,7 @@ def _from_objects(array: NDArray[np.object_], where: str) -> NDArray[Any]:
     if not (kinds <= {int} or kinds <= {str}):
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise BadInput(f"{where} holds values of the types {names}: labels are integers or strings")
-    none = "" if kinds == {str} else UNLABELLED
+    none = EMPTY if kinds == {str} else math.nan
     return np.array([none if lacks else value for value, lacks in zip(values, missing, strict=True)])
 
 
@@ -115,15 +126,3 @@ def _class_names(classes: Sequence[str], where: str) -> tuple[str, ...]:
     if not names or "" in names or len(set(names)) < len(names):
         raise BadInput(f"{where}: classes are {', '.join(map(repr, names))}: give each class a name of its own")
     return names
-
-
-def _index(values: NDArray[Any], labelled: NDArray[np.bool_], known: NDArray[Any], where: str) -> Tensor:
-    """The places of ``values`` in ``known``, −1 where there is no label."""
-    index = np.full(len(values), UNLABELLED, np.int64)
-    if labelled.any():
-        order = np.argsort(known)
-        index[labelled] = order[np.searchsorted(known, values[labelled], sorter=order).clip(max=len(known) - 1)]
-        wrong = labelled & (known[index] != values)
-        if wrong.any():
-            raise BadInput(f"{where}: label {values[wrong][0]!s} is not one of the {len(known)} classes: correct it")
-    return torch.from_numpy(index)

@@ -1,6 +1,5 @@
 """Reader of CSV files of examples and their labels, as spreadsheets and scripts write them."""
 
-import math
 from csv import Error as CsvError
 from csv import reader
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a CSV file: the number of its line, the path or text as written, the label or nothing, its part."""
+    """One row of a CSV file: the number of its line, the path or text and the label as written, its part."""
 
     number: int
     name: str
@@ -25,18 +24,17 @@ class Row:
     part: str
 
 
-def read_rows(file: Path, examples: tuple[str, ...] = PATHS, labelled: bool = True) -> list[Row]:
-    """Read the rows of a CSV file.
+def read_rows(file: Path, examples: tuple[str, ...] = PATHS) -> list[Row]:
+    """Read the rows of a CSV file; without a column of labels, each label is empty.
 
     Args:
         examples: possible names of the column of the examples.
-        labelled: whether there must be a column of labels.
 
     Raises:
-        BadInput: it is not CSV in UTF-8 with the columns, or has no example, or a row is malformed.
+        BadInput: it is not CSV in UTF-8 with the column of examples, or has no example, or a row is malformed.
     """
     text = read_text(file)
-    delimiter, columns = _header(file, text, examples, labelled)
+    delimiter, columns = _header(file, text, examples)
     rows: list[Row] = []
     lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -50,12 +48,13 @@ def read_rows(file: Path, examples: tuple[str, ...] = PATHS, labelled: bool = Tr
     return rows
 
 
-def _header(file: Path, text: str, examples: tuple[str, ...], labelled: bool) -> tuple[str, list[str]]:
+def _header(file: Path, text: str, examples: tuple[str, ...]) -> tuple[str, list[str]]:
     """The delimiter, and the names of the columns as ``examples[0]``, ``label``, ``split`` or anything else."""
     wanted = examples[0]
     first = next(iter(text.splitlines()), "")
     if not first.strip():
         raise BadInput(f"{file}: its first line is empty; it should name the columns, such as {wanted},label")
+    found: list[tuple[str, list[str]]] = []
     for delimiter in ",;\t":
         try:
             names = [name.strip().lower() for name in next(reader([first], delimiter=delimiter))]
@@ -63,9 +62,15 @@ def _header(file: Path, text: str, examples: tuple[str, ...], labelled: bool) ->
             continue
         example = next((name for name in examples if name in names), None)
         label = next((name for name in LABELS if name in names), None)
-        if example is not None and (label is not None or not labelled):
-            return delimiter, [wanted if name == example else "label" if name == label else name for name in names]
-    raise BadInput(f"{file}: its first line, {first[:80]!r}, names no columns {wanted} and label: write {wanted},label")
+        if example is not None:
+            renamed = [wanted if name == example else "label" if name == label else name for name in names]
+            found.append((delimiter, renamed))
+    if not found:
+        raise BadInput(
+            f"{file}: its first line, {first[:80]!r}, names no column {wanted}: write {wanted},label, or {wanted} "
+            "alone for examples without labels"
+        )
+    return max(found, key=lambda each: "label" in each[1])
 
 
 def _row(file: Path, number: int, fields: list[str], columns: list[str], example: str) -> Row:
@@ -80,13 +85,4 @@ def _row(file: Path, number: int, fields: list[str], columns: list[str], example
     part = values.get("split", "").lower()
     if "split" in columns and part not in PARTS:
         raise BadInput(f"{file}, line {number}: split is {part!r}: write train or test")
-    label = values.get("label", "")
-    return Row(number, values[example], "" if _is_missing(label) else label, part)
-
-
-def _is_missing(label: str) -> bool:
-    """Whether a label means that there is none: empty, −1 in any spelling, or a table's mark of a gap."""
-    try:
-        return float(label) == -1 or math.isnan(float(label))
-    except ValueError:
-        return label.lower() in {"", "na", "n/a", "none", "null"}
+    return Row(number, values[example], values.get("label", ""), part)

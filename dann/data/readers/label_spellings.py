@@ -1,0 +1,103 @@
+"""Labels as files spell them: which of them are classes, and which mean that an example has no label.
+
+The rule is the same for every reader of a user's data; dann/data/README.md states it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dann.data.domain import UNLABELLED, LabelNotes
+
+EMPTY = ""  # an empty field, None or NaN
+NAMED = frozenset({"unlabelled", "unlabeled"})
+MARKS = frozenset({"nan", "na", "n/a", "none", "null"})  # beside numbers; beside words they may be names of classes
+DIGITS = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+FLOAT = re.compile(r"[+-]?\d{1,18}\.\d*(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)  # as programs write 1.0
+SHOWN = 5
+
+Unlabelled = list[str | int] | None  # the option of a data set: spellings that mean no label; None for the rule
+
+
+@dataclass(frozen=True)
+class LabelReading:
+    """What the spelled labels of a domain mean.
+
+    Args:
+        classes: the names of the K classes in their order.
+        index: the class index of each spelling, −1 where it means no label.
+    """
+
+    classes: tuple[str, ...]
+    index: Mapping[str, int]
+    notes: LabelNotes
+
+
+def read_spellings(counts: Mapping[str, int], unlabelled: Unlabelled = None) -> LabelReading:
+    """Find the classes among spelled labels; integers in the order of their values, then words in that of the alphabet.
+
+    Args:
+        counts: the number of examples with each spelling, surrounding blanks removed.
+        unlabelled: the spellings that mean no label, beside an empty one.
+    """
+    without = find_unlabelled(counts, unlabelled)
+    names = _class_names([label for label in counts if label not in without])
+    classes = tuple(sorted(set(names.values()), key=_rank))
+    places = {name: place for place, name in enumerate(classes)}
+    index = {label: places[names[label]] if label in names else UNLABELLED for label in counts}
+    return LabelReading(classes, index, describe_labels(counts, without, unlabelled))
+
+
+def find_unlabelled(counts: Iterable[str], unlabelled: Unlabelled = None) -> set[str]:
+    """The spellings that mean no label."""
+    labels = set(counts)
+    if unlabelled is not None:
+        return labels & {EMPTY, *map(str, unlabelled)}
+    without = {label for label in labels if label == EMPTY or label.lower() in NAMED}
+    marks = {label for label in labels if label.lower() in MARKS}
+    values = {label: _value(label) for label in labels if _is_integer(label)}
+    minus = {label for label, value in values.items() if value == UNLABELLED}
+    if labels > without | marks | values.keys():  # words are classes, and −1 is none of them
+        return without | minus
+    others = set(values.values()) - {UNLABELLED}
+    is_class = others in ({1}, {0, 1}) or any(value < UNLABELLED for value in others)
+    return without | marks | (set() if is_class else minus)
+
+
+def describe_labels(counts: Mapping[str, int], without: set[str], unlabelled: Unlabelled) -> LabelNotes:
+    """A sentence for each spelling that means no label or could have meant it."""
+    total = sum(counts[label] for label in counts if label in without)
+    spelled = ", ".join(f"{counts[label]} {repr(label) if label else 'empty'}" for label in counts if label in without)
+    assumed = frozenset(without - {EMPTY}) if unlabelled is None else frozenset()
+    if without == {EMPTY} == set(counts):
+        return LabelNotes((f"none of {total} examples has a label",))
+    notes = []
+    if without:
+        undo = f" (set unlabelled: [] if {' and '.join(map(repr, sorted(assumed)))} should be classes)" if assumed else ""
+        notes.append(f"{total} examples without a label: {spelled}{undo}")
+    kept = [label for label in counts if label not in without]
+    integers = all(map(_is_integer, kept))
+    for label in [each for each in kept if each.lower() in MARKS or (integers and _value(each) < 0)][:SHOWN]:
+        if unlabelled is None:
+            notes.append(f"{label!r} is a class of {counts[label]} examples (set unlabelled: [{label}] if it means none)")
+    return LabelNotes(tuple(notes), assumed)
+
+
+def _class_names(labels: Sequence[str]) -> dict[str, str]:
+    """The class of each label: as it is written, but 1 for 1.0 where all are integers."""
+    if not all(map(_is_integer, labels)):
+        return {label: label for label in labels}
+    return {label: label if DIGITS.fullmatch(label) else str(_value(label)) for label in labels}
+
+
+def _rank(name: str) -> tuple[bool, int, str]:
+    number = DIGITS.fullmatch(name) is not None
+    return not number, int(name) if number else 0, name
+
+
+def _is_integer(label: str) -> bool:
+    return DIGITS.fullmatch(label) is not None or (FLOAT.fullmatch(label) is not None and float(label).is_integer())
+
+
+def _value(label: str) -> int:
+    return int(label) if DIGITS.fullmatch(label) else int(float(label))
