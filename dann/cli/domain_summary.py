@@ -100,6 +100,8 @@ def summarise_domain(domain: Domain) -> dict[str, str]:
     lines = {"origin": domain.origin, "classes": _classes(domain), "shape": _shape(domain)}
     for name, split in (("train", domain.train), ("test", domain.test)):
         lines[name] = NO_SPLIT if split is None else _contents(split, domain)
+    for place, sentence in enumerate(domain.label_notes.sentences if domain.label_notes else ()):
+        lines["labels" if place == 0 else f"labels {place + 1}"] = sentence
     if domain.skipped:
         lines["skipped"] = f"{len(domain.skipped)} unreadable files: {', '.join(domain.skipped[:5])}"
     return lines
@@ -127,9 +129,10 @@ def _contents(split: Split, domain: Domain) -> str:
     unlabelled = len(split) - sum(tallied)
     ratio = imbalance_ratio(tallied) if tallied else None
     each = ", ".join(map(str, tallied[:12])) + (", …" if len(tallied) > 12 else "")
+    labelled = len(split) - unlabelled
     return (
-        f"{len(split)} examples; per class: {each or 'no labels'}"
-        + (f"; imbalance ratio {ratio:.2f}" if ratio else "; a class is empty" if tallied else "")
+        f"{len(split)} examples, {labelled} labelled; per class: {each or 'no labels'}"
+        + (f"; imbalance ratio {ratio:.2f}" if ratio else "; a class is empty" if tallied and labelled else "")
         + (f"; {unlabelled} without label" if unlabelled else "")
     )
 

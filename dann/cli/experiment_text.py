@@ -27,14 +27,14 @@ def compose(source: Side, target: Side, data: dict[str, Any], out: Path) -> str:
         (0, "", "# dann list; dann describe method dann   show what else may stand here"),
         (0, f"title: {format_value(title)}", ""),
         (0, "seeds: [0, 1, 2]", "runs of each variant; five or more give usable intervals"),
-        (0, "metrics: [accuracy, macro_f1]", "on the target's test examples; dann list metric"),
+        (0, "metrics: [accuracy, macro_f1]", "on the target's labelled test examples; dann list metric"),
         (0, "base:", "what all variants share"),
         (2, "data:", ""),
         *_sides(source, target),
         *_data(data),
         *_model(source, target),
         (2, "method: {name: dann}", "dann describe method dann lists its options"),
-        *_variants(),
+        *_variants(bool(target.counts)),
     ]
     return "\n".join(part for line in lines for part in _render(*line)) + "\n"
 
@@ -60,9 +60,11 @@ def _sides(source: Side, target: Side) -> list[Line]:
     labels = sum(source.counts.values())
     entries = [format_value(side.entry | (options if _is_resized(side) else {})) for side in (source, target)]
     examples = sum(len(part or ()) for part in (target.labels, target.test_labels))
+    tested = sum(target.counts.values())
+    use = f"{tested} with a label, which serves only to test, never to train" if tested else "no labels: no target accuracy"
     return [
         (4, f"source: {entries[0]}", f"{labels} labelled examples of {len(source.counts)} classes"),
-        (4, f"target: {entries[1]}", f"{examples} examples; their labels serve only to test, never to train"),
+        (4, f"target: {entries[1]}", f"{examples} examples, {use}"),
     ]
 
 
@@ -146,12 +148,13 @@ def _pretrained(network: str, transform: str, optimiser: str) -> list[Line]:
     ]
 
 
-def _variants() -> list[Line]:
+def _variants(target_labels: bool) -> list[Line]:
+    bound = "# train on target: {data: {source: target}, method: {name: source_only}}  # an upper bound"
     return [
         (0, "variants:", "the rows of the table, each as what it changes in base"),
         (2, "source only: {method: {name: source_only}}", "the baseline: no adaptation"),
         (2, "DANN: {}", "domain-adversarial training, as in base"),
         (2, "MCC: {method: {name: mcc}}", "minimum class confusion; dann list method"),
         (2, "", "# DANN, half λ: {method: {weight: 0.5}}"),
-        (2, "", "# train on target: {data: {source: target}, method: {name: source_only}}  # an upper bound"),
+        *([(2, "", bound)] if target_labels else []),
     ]

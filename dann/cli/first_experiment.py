@@ -73,23 +73,23 @@ def _of_one_width(source: Side, target: Side) -> tuple[Side, Side]:
 
 
 def _shared_classes(source: Side, target: Side) -> list[str]:
-    """The classes of both sides, in the order of the source.
+    """The classes of both sides, in the order of the source; all of its classes where the target has no labels.
 
     Raises:
-        BadInput: a side has no labels, or the two have no class in common.
+        BadInput: the source has no labels or one class, or the two have no class in common.
     """
     if not source.counts:
         raise BadInput(f"--source {source.entry['path']}: has no labels, which training needs: {_remedy(source)}")
+    if len(source.counts) == 1:
+        raise BadInput(f"--source {source.entry['path']}: has the one class {next(iter(source.counts))}: add another")
     if not target.counts:
-        raise BadInput(
-            f"--target {target.entry['path']}: has no labels, which the accuracy on the target is measured with: label "
-            f"some of its examples; {_remedy(target)}"
-        )
+        return list(source.counts)
     shared = [name for name in source.counts if name in target.counts]
     if not shared:
         own, other = (", ".join(list(side.counts)[:4]) for side in (source, target))
         raise BadInput(f"--target: no class in common with the source ({other}; source {own}): name classes alike")
-    rare = [name for name in shared if target.test_labels is None and target.counts[name] < 2]
+    held_out = target.test_labels is None and not target.has_few_labels
+    rare = [name for name in shared if held_out and target.counts[name] < 2]
     if rare:
         raise BadInput(f"--target: class {rare[0]} has one labelled example, which cannot train and test: add some")
     return shared
@@ -106,14 +106,14 @@ def _data_options(source: Side, target: Side, shared: list[str]) -> dict[str, An
     if len(shared) < len(target.counts):
         options["target_classes"] = shared
     tested = set(target.labels if target.test_labels is None else target.test_labels)
-    if len(shared) < len(source.counts) or not tested >= set(shared):
+    if target.counts and (len(shared) < len(source.counts) or not tested >= set(shared)):
         options["partial"] = True
-    labels = list(source.labels)
+    labels = [label for label in source.labels if label]
     if source.test_labels is None or target.test_labels is None:
-        options["test"] = _smallest_share(TEST_SHARES, target.labels, shared)
+        held_out = [] if target.has_few_labels else [label for label in target.labels if label]
+        options["test"] = _smallest_share(TEST_SHARES, held_out, shared if held_out else [])
         if source.test_labels is None:
             labels = _drop_held_out(labels, options["test"])
-    labels = [label for label in labels if label]
     options["validation"] = _smallest_share(VALIDATION_SHARES, labels, labels)
     if source.missing or target.missing:
         options["missing"] = "mean"

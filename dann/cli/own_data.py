@@ -11,19 +11,19 @@ from PIL import Image
 
 from dann.config.components import read_component
 from dann.data.datasets.all_datasets import DOMAINS
-from dann.data.datasets.own_images import read_parts
+from dann.data.datasets.own_images import list_labelled_images, read_labels, read_parts
 from dann.data.datasets.own_texts import TEXTS
 from dann.data.domain import UNLABELLED, Domain, Split
-from dann.data.readers.image_files import SUFFIXES, list_class_folders
 from dann.data.readers.image_lists import read_text
-from dann.data.readers.labelled_csv import PATHS, Row
+from dann.data.readers.label_spellings import find_unlabelled
+from dann.data.readers.labelled_csv import PATHS
 from dann.data.readers.svmlight import read_svmlight
 from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
 
 Form = Literal["images", "vectors", "series", "texts"]
 SAMPLED = 50  # image files whose sizes are looked at
-FORMATS = "a folder of class folders, or a .csv, .npz, .npy, .pt or .svm file"
+FORMATS = "a folder of images, or a .csv, .npz, .npy, .pt or .svm file"
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Side:
         return self.form == "images" and self.entry["name"] != "arrays"
 
     @property
+    def has_few_labels(self) -> bool:
+        """Whether it has labels, but for less than half of its examples, and no test split: then all of them test."""
+        return self.test_labels is None and 0 < 2 * sum(self.counts.values()) < len(self.labels)
+
+    @property
     def counts(self) -> Counter[str]:
         """The labelled examples of each class, all splits together."""
         return Counter(label for label in (*self.labels, *(self.test_labels or ())) if label)
@@ -75,15 +80,10 @@ def inspect_side(path: str, labels: str | None = None) -> Side:
 
 
 def _inspect_folder(place: Path, options: dict[str, Any]) -> Side:
-    folders = [each for each in place.iterdir() if each.is_dir() and not each.name.startswith(".")]
-    flat = sum(each.suffix.lower() in SUFFIXES for each in place.iterdir())
-    if flat and not folders:
-        raise BadInput(
-            f"{place}: {flat} images without labels: sort them into one folder per class, or list them in a CSV file "
-            "with the columns path and label"
-        )
-    paths, labels, classes = list_class_folders(place)
-    return Side({"name": "folder", **options}, "images", _image_shape(paths), [classes[y] for y in labels])
+    paths, labels = list_labelled_images(place)
+    without = find_unlabelled(labels)
+    names = ["" if label in without else label for label in labels]
+    return Side({"name": "folder", **options}, "images", _image_shape(paths), names)
 
 
 def _image_shape(paths: Sequence[Path]) -> tuple[int, ...]:
@@ -104,12 +104,14 @@ def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
     columns = {name.strip(" \"'") for delimiter in ",;\t" for name in header.split(delimiter)}
     if not columns & {*PATHS, *TEXTS}:
         raise BadInput(
-            f"{place}: no column path or text in its first line, {header[:60]!r}: name it so, beside a column label; "
-            "save a table of numbers as .npz with x and y"
+            f"{place}: no column path or text in its first line, {header[:60]!r}: name it so, beside a column label if "
+            "there are labels; save a table of numbers as .npz with x and y"
         )
     of_images = bool(columns & set(PATHS))
-    parts: list[list[Row]] = [rows for _, rows in read_parts(place, None, PATHS if of_images else TEXTS)]
-    labels = [[row.label for row in rows] for rows in parts]
+    read = read_parts(place, None, PATHS if of_images else TEXTS)
+    reading, parts = read_labels(read, None), [rows for _, rows in read]
+    names = {label: reading.classes[y] if y != UNLABELLED else "" for label, y in reading.index.items()}
+    labels = [[names[row.label] for row in rows] for rows in parts]
     shape = _image_shape([place.parent / row.name for row in parts[0]]) if of_images else ()
     entry = {"name": "csv" if of_images else "texts", **options}
     return Side(entry, "images" if of_images else "texts", shape, labels[0], labels[1] if len(labels) > 1 else None)

@@ -34,6 +34,11 @@ def check_scores(rule: str, runs: Iterable[Sequence[Evaluation]], place: str = "
         BadInput: with the remedy.
     """
     every = list(runs)
+    if every and RULES[rule].needs_target_labels and not any(map(RULES[rule].has_score, every)):
+        raise BadInput(
+            f"{place} {rule}: the target has no test labels, by which this rule chooses: name a rule that needs none, "
+            "such as last, source_val or vote"
+        )
     for needed in (RULES[rule], *RULES[rule].requires):
         if every and not any(needed.has_score(evaluations) for evaluations in every):
             raise BadInput(f"{place} {rule}: these runs {needed.remedy}")

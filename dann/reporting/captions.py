@@ -6,9 +6,10 @@ from typing import Any
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, rule_for
 from dann.reporting.alarm_column import is_below_on_average
+from dann.reporting.label_free import label_free_rules
 from dann.reporting.scores import Outcomes, rows_without_score
 from dann.reporting.table import Columns
-from dann.runner.records import Record
+from dann.runner.records import Record, has_target_labels
 
 TESTS = {"paired_t": "paired t-test", "wilcoxon": "exact Wilcoxon signed-rank test"}
 
@@ -19,16 +20,39 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
     if not records:
         return ["No finished runs yet."]
     moment = rule_for(ours.rule, metric).moment
-    notes = [f"{label[0].upper()}{label[1:]} on {scored_examples(records)}, {_spread(ours)}, {moment}."]
+    scored = [record for record in records if has_target_labels(record)]
+    notes = [f"{label[0].upper()}{label[1:]} on {scored_examples(scored)}, {_spread(ours)}, {moment}."] if scored else []
+    notes += _label_free_notes(ours, moment, metric)
     without = sum(not RULES[ours.rule].has_score(record.evaluations) for record in records)
     if without:
         notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
-    if ours.rule != "oracle":
+    if ours.rule != "oracle" and scored:
         candidate = "setting and step" if ours.experiment.search else "step"
         notes.append(f"Oracle: at the {candidate} with {rule_for('oracle', metric).criterion}.")
     if any(column.kind == "gap" for column in columns):
         notes.append("− published: our mean minus the published number, in points.")
     return [*notes, *_alarm_notes(ours, columns), *_search_notes(ours, metric), *_provenance(ours)]
+
+
+def _label_free_notes(ours: Outcomes, moment: str, metric: str) -> list[str]:
+    """That the target, or that of some rows or tasks, has no test labels, and what is shown instead."""
+    without = [record for record in ours.records if not has_target_labels(record)]
+    if not without:
+        return []
+    every = len(without) == len(ours.records)
+    rows = dict.fromkeys(f"{record.task}: {record.variant}" if record.task else record.variant for record in without)
+    whose = "The target has no test labels" if every else f"The target of {', '.join(rows)} has no test labels"
+    notes = [
+        f"{whose}: no {METRICS[metric].label} on it, no oracle, and no comparison with baselines, published numbers or "
+        "among rules."
+    ]
+    if metric != ours.experiment.metrics[0]:
+        return notes
+    scores = label_free_rules(without)
+    shown = "source accuracy and label-free scores of the predictions on the target" if scores else "source accuracy"
+    larger = f" Scores: larger is better; dann describe rule {scores[0].name} defines one." if scores else ""
+    spread = f"mean ± standard deviation over {ours.seeds} seeds" if ours.seeds > 1 else "one seed"
+    return [*notes, f"Shown: {shown}, {spread}, {moment}.{larger}"]
 
 
 def _alarm_notes(ours: Outcomes, columns: Columns) -> list[str]:
@@ -86,7 +110,7 @@ def _spread(ours: Outcomes) -> str:
 def _provenance(ours: Outcomes) -> list[str]:
     """The test examples; the number, cost and hardware of all runs, those of other settings included."""
     records = ours.records
-    tests = sorted({f"{record.data['target']['test']} of {record.data['target']['name']}" for record in records})
+    tests = sorted({_test_examples(record) for record in records})
     circumstances = sorted({_circumstances(record.environment) for record in records})
     minutes = sum(record.seconds for record in ours.all_records) / 60
     validated = all("source_test" not in record.evaluations[-1] for record in records)
@@ -95,6 +119,11 @@ def _provenance(ours: Outcomes) -> list[str]:
         f"Target test examples: {', '.join(tests)}.{source}",
         f"{len(ours.all_records)} runs, {minutes:.0f} minutes in total; {'; '.join(circumstances)}.",
     ]
+
+
+def _test_examples(record: Record) -> str:
+    labels = "" if has_target_labels(record) else " without labels"
+    return f"{record.data['target']['test']} of {record.data['target']['name']}{labels}"
 
 
 def scored_examples(records: Sequence[Record]) -> str:

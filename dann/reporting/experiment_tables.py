@@ -8,11 +8,15 @@ from dann.reporting.rule_comparison import rule_table
 from dann.reporting.score_table import score_tables
 from dann.reporting.scores import apply_rule
 from dann.reporting.table import Table
-from dann.runner.records import Record
+from dann.runner.records import Record, has_target_labels
 
 
 def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> list[Table]:
-    """For each metric the scores and the paired differences; with ``compare_rules`` also how the rules choose."""
+    """For each metric the scores and the paired differences; with ``compare_rules`` also how the rules choose.
+
+    How well a rule chooses is known by target labels alone: without any there is no such table.
+    """
     ours = apply_rule(experiment, records, rule)
-    compared = [rule_table(experiment, records)] if experiment.compare_rules and records else []
+    judged = experiment.compare_rules and any(map(has_target_labels, records))
+    compared = [rule_table(experiment, records)] if judged else []
     return [*score_tables(ours), *difference_tables(ours), *compared]

@@ -12,7 +12,7 @@ from dann.evaluation.rules import RULES, Evaluation, rank
 from dann.evaluation.selection import find_best
 from dann.reporting.scores import select_settings, trains_on_target
 from dann.reporting.table import NONE, Cell, Column, Kind, Table, format_points
-from dann.runner.records import Record
+from dann.runner.records import Record, has_target_labels
 
 Candidate = tuple[str, Evaluation]  # of a row of the experiment
 Group = Sequence[Candidate]  # candidates among which a rule chooses
@@ -51,9 +51,10 @@ class Choice:
 def rule_table(experiment: Experiment, records: Sequence[Record]) -> Table:
     """Each rule's choices among the steps of a run, among the rows, and among both.
 
-    Rows that train on the target are left out; of searched hyper-parameters the chosen setting counts.
+    Rows that train on the target, and runs without target labels, are left out; of searched hyper-parameters the chosen setting counts.
     """
-    adapted = [record for record in select_settings(experiment, records) if not trains_on_target(record)]
+    selected = [record for record in select_settings(experiment, records) if has_target_labels(record)]
+    adapted = [record for record in selected if not trains_on_target(record)]
     groups = {kind: _groups(kind, adapted) for kind in KINDS}
     rows: dict[str, dict[str, Choice | None]] = {}
     for rule in RULES:

@@ -9,6 +9,7 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.reporting.alarm_column import alarm_cells
 from dann.reporting.captions import score_notes
+from dann.reporting.label_free import label_free_columns
 from dann.reporting.scores import Outcomes, SeedScores, apply_rule, published_score
 from dann.reporting.table import (
     NONE,
@@ -25,25 +26,30 @@ from dann.reporting.table import (
 def score_tables(ours: Outcomes) -> list[Table]:
     """A table of scores for each metric of an experiment.
 
+    A target without test labels has no metric: its table shows source accuracy and label-free scores instead.
+
     Columns: the metric on the target's test examples for each task and averaged over tasks, or the only one; the 95 %
     t-interval of the average; the same as the oracle chooses; published numbers; without tasks the source accuracy; the
     chosen setting of searched hyper-parameters; alarms.
     """
-    return [_score_table(ours.for_metric(metric), metric) for metric in ours.experiment.metrics]
+    metrics = ours.experiment.metrics if ours.has_target_labels else ours.experiment.metrics[:1]
+    return [_score_table(ours.for_metric(metric), metric) for metric in metrics]
 
 
 def _score_table(ours: Outcomes, metric: str) -> Table:
     experiment = ours.experiment
     columns: Columns = {}
-    for task in [*experiment.tasks, None]:
+    for task in [*experiment.tasks, None] if ours.has_target_labels else []:
         columns |= _score_columns(ours, task, metric)
-    if ours.rule != "oracle":
+    if ours.rule != "oracle" and ours.has_target_labels:
         oracle = apply_rule(experiment, ours.all_records, "oracle", metric)
         scores = {variant: oracle.average(variant, metric) for variant in experiment.variants}
         columns[_score_column(oracle, None, metric, "oracle")] = _score_cells(oracle, scores)
     if not experiment.tasks and metric == experiment.metrics[0]:
         source = Column("source", "source accuracy, %", "source", None, "accuracy", ours.rule)
         columns[source] = _score_cells(ours, {variant: ours.source_scores(variant) for variant in experiment.variants})
+    if metric == experiment.metrics[0]:
+        columns |= label_free_columns(ours)
     if experiment.search is not None:
         columns[Column("setting", "chosen", "setting")] = {v: _setting_cell(ours, v) for v in experiment.variants}
     alarms = alarm_cells(ours, metric)

@@ -13,7 +13,7 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, Evaluation
 from dann.evaluation.selection import check_scores, choose, find_best
 from dann.evaluation.statistics import Difference, compare_pairs, holm
-from dann.runner.records import Record, source_accuracy
+from dann.runner.records import Record, has_target_labels, source_accuracy
 
 SeedScores = dict[int, float]  # by seed, as shares of 1
 Row = tuple[str | None, str]  # task and variant
@@ -48,14 +48,20 @@ class Outcomes:
         """The variants that train on target labels."""
         return list(dict.fromkeys(record.variant for record in self.records if trains_on_target(record)))
 
+    @cached_property
+    def has_target_labels(self) -> bool:
+        """Whether any run was scored on target labels, or may be, as long as there is none."""
+        return not self.all_records or any(map(has_target_labels, self.all_records))
+
     def for_metric(self, metric: str) -> "Outcomes":
         """The same, with the oracle's choices by this metric where the rule is the oracle."""
         return apply_rule(self.experiment, self.all_records, "oracle", metric) if self.rule == "oracle" else self
 
     def scores(self, variant: str, task: str | None, metric: str) -> SeedScores:
-        """A metric on the target's test examples."""
+        """A metric on the target's test examples; no run whose target has no test labels has it."""
         runs = self.chosen.get((task, variant), {})
-        return {seed: target_score(evaluation, metric) for seed, evaluation in runs.items()}
+        labelled = {seed: evaluation for seed, evaluation in runs.items() if "target_test" in evaluation}
+        return {seed: target_score(evaluation, metric) for seed, evaluation in labelled.items()}
 
     def average(self, variant: str, metric: str) -> SeedScores:
         """The mean over tasks for each seed that all tasks have; without tasks the only scores."""
@@ -65,9 +71,9 @@ class Outcomes:
         seeds = sorted(set.intersection(*map(set, per_task)))
         return {seed: fmean(scores[seed] for scores in per_task) for seed in seeds}
 
-    def source_scores(self, variant: str) -> SeedScores:
-        """The source accuracy in an experiment without tasks; empty for a variant that trains on the target."""
-        runs = {} if variant in self.upper_bounds else self.chosen.get((None, variant), {})
+    def source_scores(self, variant: str, task: str | None = None) -> SeedScores:
+        """The source accuracy on a task or without tasks; empty for a variant that trains on the target."""
+        runs = {} if variant in self.upper_bounds else self.chosen.get((task, variant), {})
         return {seed: source_accuracy(evaluation) for seed, evaluation in runs.items()}
 
     def differences(self, metric: str) -> dict[str, Difference]:

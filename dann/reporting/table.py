@@ -11,7 +11,7 @@ from dann.reporting.latex import escape
 
 NONE = "—"
 Kind = Literal[
-    "score", "interval", "published", "gap", "source", "setting", "alarms",  # of what rows score
+    "score", "interval", "published", "gap", "source", "label_free", "setting", "alarms",  # of what rows score
     "baseline", "difference", "p", "holm", "effect", "seeds",  # of paired differences
     "correlation", "regret", "worst", "most",  # of how the rules choose
 ]  # fmt: skip
@@ -138,6 +138,17 @@ def score_cell(scores: Mapping[int, float], usual: int) -> Cell:
     facts = {"mean": fmean(values), "deviation": spread, "interval": interval_ends(fmean(values), half),
              "n": len(values), "values": values, "seeds": list(scores)}  # fmt: skip
     return Cell(text, facts)
+
+
+def value_cell(values: Mapping[int, float], usual: int) -> Cell:
+    """Mean and standard deviation of a score that is no share, by seed; otherwise as ``score_cell``."""
+    cell = score_cell(values, usual)
+    if not values:
+        return cell
+    mean, spread = fmean(values.values()), deviation(list(values.values()))
+    text = f"{mean:.3f}" + ("" if spread is None else f" ± {spread:.3f}")
+    text += "" if len(values) == usual else f" (n = {len(values)})"
+    return Cell(text.replace("-", "−"), cell.facts)
 
 
 def interval_cell(scores: Mapping[int, float]) -> Cell:

@@ -30,8 +30,8 @@ class Record:
         declared: the merged configuration of the experiment file; ``config`` is the same with every default.
         data: name, origin, checksum and sizes of both sides, the protocol, class counts and imbalance ratio.
         setting: of the hyper-parameters that are searched, by their dotted keys; empty where none are.
-        evaluations: one per evaluation: ``step``, the accuracy on each evaluated split by its name, other metrics of
-            the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and
+        evaluations: one per evaluation: ``step``, the accuracy on each labelled evaluated split by its name (a target
+            without test labels has no ``target_test``), other metrics of the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and
             ``discriminator_target``, its accuracy on either test split, where it exists (on the source's validation
             split where it has no test split), the values of ``dann.diagnostics.measurements``, and ``share_distance``.
         losses: ``step`` and each loss term at up to 200 steps.
@@ -72,6 +72,11 @@ class Record:
 def source_accuracy(evaluation: Evaluation) -> float:
     """The accuracy on the source's test split or, where it has none, on its validation split."""
     return evaluation.get("source_test", evaluation.get("source_validation", float("nan")))
+
+
+def has_target_labels(record: Record) -> bool:
+    """Whether a run was scored on labelled examples of the target."""
+    return any("target_test" in evaluation for evaluation in record.evaluations)
 
 
 def write_record(record: Record, folder: Path) -> None:

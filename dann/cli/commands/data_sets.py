@@ -1,6 +1,7 @@
 """``dann data``: the data sets there are, what is in them, and what a network sees of them."""
 
 import argparse
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ def _experiment(file: Path) -> "list[Panel]":
 
     panels = []
     for name, config, pair in load_pairs(file):
-        print(f"{name}\n  {data_line(pair.describe())}")
+        print(name, textwrap.indent(data_line(pair.describe()), "  "), sep="\n")
         panels += first_batch(config, pair)
     return panels
 

@@ -17,7 +17,7 @@ from dann.config.naming import slug
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
 from dann.reporting.scores import select_settings
-from dann.runner.records import FEATURES, Record, read_records
+from dann.runner.records import FEATURES, Record, has_target_labels, read_records
 
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
 SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_validation": SOURCE_COLOUR}
@@ -39,7 +39,8 @@ def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] =
     selected = {id(record) for record in select_settings(experiment, every)}
     shown = {place: record for place, record in records.items()
              if id(record) in selected and experiment.shows(record.variant, record.task)}  # fmt: skip
-    figures = {"bars": bars(experiment, every)} if "bars" in kinds else {}
+    scored = any(map(has_target_labels, every))  # else there is nothing for bars to show
+    figures = {"bars": bars(experiment, every)} if "bars" in kinds and scored else {}
     for task in experiment.tasks or [None]:
         runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""

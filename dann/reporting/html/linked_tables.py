@@ -40,9 +40,10 @@ def _score_entries(runs: Runs, table: Table, variant: str) -> list[Entry]:
     """A row's entries; an interval, or the gap to a published number, links to the runs of the score before it."""
     entries, link, metric = [], "", table.facts["metric"]
     for column, cell in zip(table.columns, table.rows[variant], strict=True):
-        if column.kind in ("score", "source") and cell.facts is not None:
+        if column.kind in ("score", "source", "label_free") and cell.facts is not None:
             link = _score_link(runs, metric, column, variant, cell.facts["seeds"])
-            entries.append(Entry(cell.text, sort_key(cell.facts), _seeds_in_words(cell.facts), link))
+            words = "" if column.kind == "label_free" else _seeds_in_words(cell.facts)
+            entries.append(Entry(cell.text, sort_key(cell.facts), words, link))
         elif column.kind == "alarms":
             entries.append(_alarm_entry(runs.shown(metric), metric, variant, cell))
         elif column.is_text:
@@ -60,7 +61,7 @@ def _link_cell(cell: Cell, link: str, column: Column) -> Entry:
 def _score_link(runs: Runs, metric: str, column: Column, variant: str, seeds: Sequence[int]) -> str:
     """The address of the runs whose mean a score is."""
     tasks = [] if column.task is None else [column.task]
-    key = "source" if column.kind == "source" else metric
+    key = {"source": "source", "label_free": column.key.split(":")[0]}.get(column.kind, metric)
     upper = column.rule == "oracle" and runs.ours.rule != "oracle"
     records = _records(runs.shown(metric, upper), variant, seeds, tasks)
     return runs.link(f"{key}-oracle" if upper else key, runs.numbers(records))

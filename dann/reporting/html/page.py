@@ -20,7 +20,7 @@ from dann.reporting.html.provenance import Runs
 from dann.reporting.locations import find_experiments
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.scores import apply_rule
-from dann.runner.records import RECORD, Record, read_checked_records
+from dann.runner.records import RECORD, Record, has_target_labels, read_checked_records
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
 CAPTIONS = {
@@ -119,9 +119,11 @@ def _summarise(sections: Sequence[Section]) -> dict[str, str]:
 def _section(
     name: str, file: Path, experiment: Experiment, folder: Path, records: Sequence[Record], rule: str
 ) -> Section:
-    oracle = {metric: apply_rule(experiment, records, "oracle", metric) for metric in experiment.metrics}
+    labelled = any(map(has_target_labels, records))
+    metrics = experiment.metrics if labelled else []
+    oracle = {metric: apply_rule(experiment, records, "oracle", metric) for metric in metrics}
     runs = Runs(name, folder, records, apply_rule(experiment, records, rule), oracle)
-    ranked = [rule_grid(runs, rule_table(experiment, records))] if experiment.compare_rules else []
+    ranked = [rule_grid(runs, rule_table(experiment, records))] if experiment.compare_rules and labelled else []
     table, same = runs.table()
     return Section(
         name=name,

@@ -10,9 +10,10 @@ from pathlib import Path
 from dann.config.experiment import Experiment
 from dann.config.naming import name_setting
 from dann.evaluation.metric_definitions import METRICS
-from dann.evaluation.rules import RULES
+from dann.evaluation.rules import RULES, Evaluation, Rule
 from dann.evaluation.selection import choose
 from dann.reporting.html.grids import Entry, Grid, Head, Line, share_entry, text_entry
+from dann.reporting.label_free import label_free_rules
 from dann.reporting.negative_transfer import NEGATIVE
 from dann.reporting.scores import Outcomes, target_score, trains_on_target
 from dann.runner.records import PACKED, RECORD, Record, parse_record, source_accuracy
@@ -84,7 +85,8 @@ class Runs:
             columns.insert(0, (Head("task", words=True), lambda record: text_entry(record.task or "")))
         columns += self._scores(self.ours.rule)
         columns.append((Head("source accuracy, %", key="source"), self._on_source))
-        if self.ours.rule != "oracle":
+        columns += [self._label_free(rule) for rule in label_free_rules(list(self.records))]
+        if self.ours.rule != "oracle" and self.ours.has_target_labels:
             columns += self._scores("oracle", ", oracle (upper bound)", "-oracle")
         return [
             *columns,
@@ -99,13 +101,22 @@ class Runs:
 
         def column(metric: str) -> Column:
             head = Head(f"target {METRICS[metric].label}{words}, %", upper=upper, key=f"{metric}{end}")
-            return head, lambda record: share_entry(target_score(choose(rule, record.evaluations, metric), metric))
+            return head, lambda record: _target_entry(choose(rule, record.evaluations, metric), metric)
 
         def step(record: Record) -> Entry:
             chosen = choose(rule, record.evaluations, self.experiment.metrics[0])["step"]
             return Entry(f"{chosen:.0f}", chosen)
 
-        return [(Head(f"step{words}", upper=upper), step), *map(column, self.experiment.metrics)]
+        metrics = self.experiment.metrics if self.ours.has_target_labels else []
+        return [(Head(f"step{words}", upper=upper), step), *map(column, metrics)]
+
+    def _label_free(self, rule: Rule) -> Column:
+        def entry(record: Record) -> Entry:
+            chosen = choose(self.ours.rule, record.evaluations, self.experiment.metrics[0])
+            value = chosen.get(rule.reads[0])
+            return Entry() if value is None else Entry(f"{value:.3f}".replace("-", "−"), value)
+
+        return Head(f"{rule.name} score", key=rule.name), entry
 
     def _on_source(self, record: Record) -> Entry:
         if trains_on_target(record):
@@ -145,6 +156,11 @@ class Runs:
 
         made = [environment(key, name) for key, name in ENVIRONMENT.items()]
         return [*made, data("source"), data("target"), (Head("protocol", words=True), protocol)]
+
+
+def _target_entry(evaluation: Evaluation, metric: str) -> Entry:
+    """A metric on the target; nothing where the target has no test labels."""
+    return share_entry(target_score(evaluation, metric) if "target_test" in evaluation else None)
 
 
 def spans(numbers: Sequence[int]) -> str:
