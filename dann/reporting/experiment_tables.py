@@ -6,7 +6,7 @@ from dann.config.experiment import Experiment
 from dann.reporting.difference_table import difference_tables
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.score_table import score_tables
-from dann.reporting.scores import apply_rule
+from dann.reporting.scores import apply_rule, with_result
 from dann.reporting.table import Table
 from dann.runner.records import Record
 
@@ -14,5 +14,6 @@ from dann.runner.records import Record
 def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> list[Table]:
     """For each metric the scores and the paired differences; with ``compare_rules`` also how the rules choose."""
     ours = apply_rule(experiment, records, rule)
-    compared = [rule_table(experiment, records)] if experiment.compare_rules and records else []
+    made = with_result(records)
+    compared = [rule_table(experiment, made)] if experiment.compare_rules and made else []
     return [*score_tables(ours), *difference_tables(ours), *compared]
