@@ -8,6 +8,7 @@ import yaml
 from dann.config.experiment import Run
 from dann.config.merging import merge
 from dann.config.schema import Config, resolve
+from dann.errors import BadInput
 from dann.runner.records import Record
 
 TINY: dict[str, Any] = {
@@ -64,6 +65,13 @@ class Silent:
 
     def warned(self, run: Run, step: int, text: str) -> None:
         self.warnings.append(text)
+
+    def missed(self, run: Run, reason: str, trace: Path | None) -> None:
+        """Break off: most tests want to see the error."""
+        raise BadInput(reason)
+
+    def waiting(self, owner: str) -> None:
+        pass
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
         self.new += new

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -29,6 +30,8 @@ class Progress:
         self.bars = _Bars(runs, console or Console())
         self.tasks: dict[str, rich_progress.TaskID] = {}
         self.printed: set[str] = set()
+        # Why runs have no result, by their names: refused input, unexpected errors, numbers that are not finite.
+        self.refused, self.broken, self.failed = dict[str, str](), dict[str, str](), dict[str, str]()
 
     def __enter__(self) -> "Progress":
         self.bars.start()
@@ -46,6 +49,8 @@ class Progress:
             self._print(line)
 
     def started(self, run: Run, done: int, steps: int) -> None:
+        if (before := self.tasks.pop(run.name, None)) is not None:  # its process was killed
+            self.bars.remove_task(before)
         self.tasks[run.name] = self.bars.begin(run.name, done, steps)
 
     def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
@@ -55,15 +60,30 @@ class Progress:
     def warned(self, run: Run, step: int, text: str) -> None:
         self._print(f"{run.name}, step {step}: {text}")
 
+    def missed(self, run: Run, reason: str, trace: Path | None) -> None:
+        self.bars.end(self.tasks.pop(run.name, None))
+        if trace is None:
+            self.refused[run.name] = reason.removeprefix(f"{run.name}: ")
+        else:
+            self.broken[run.name] = f"{reason} (trace in {trace})"
+        self._print(
+            f"[{self.bars.ended}/{self.bars.runs}] {run.name}: not made: {reason.removeprefix(f'{run.name}: ')}"
+        )
+
+    def waiting(self, owner: str) -> None:
+        self._print(f"waiting for the runs that another process makes: {owner}")
+
     def finished(self, run: Run, record: Record, new: bool) -> None:
         self.bars.end(self.tasks.pop(run.name, None))
-        last = record.evaluations[-1]
         time = f"{record.seconds:.0f} s" if new else "already there"
+        number = f"[{self.bars.ended}/{self.bars.runs}]"
+        if record.failed is not None:
+            self.failed[run.name] = f"failed at {record.failed}"
+            self._print(f"{number} {run.name}: failed at {record.failed}, {time}")
+            return
+        last = record.evaluations[-1]
         target = f"target {100 * last['target_test']:.1f} %, " if "target_test" in last else "no target test labels, "
-        self._print(
-            f"[{self.bars.ended}/{self.bars.runs}] {run.name}: {target}"
-            f"source {100 * source_accuracy(last):.1f} %, {time}"
-        )
+        self._print(f"{number} {run.name}: {target}source {100 * source_accuracy(last):.1f} %, {time}")
 
     def _print(self, line: str) -> None:
         self.bars.console.print(line, highlight=False, markup=False, soft_wrap=True)

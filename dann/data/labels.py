@@ -63,7 +63,9 @@ def _check_classes(source: Domain) -> None:
     """Raise for a source that is no classification problem."""
     notes = "".join(f"; {note}" for note in source.label_notes.sentences) if source.label_notes else ""
     if not source.classes:
-        raise BadInput(f"data.source: {source.name} has no labels: choose a labelled source, or leave that row out{notes}")
+        raise BadInput(
+            f"data.source: {source.name} has no labels: choose a labelled source, or leave that row out{notes}"
+        )
     if len(source.classes) == 1:
         raise BadInput(
             f"data.source: {source.name} has one class, {source.classes[0]}, and any answer would be right: add labelled "

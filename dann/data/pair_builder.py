@@ -125,7 +125,10 @@ def _divide_target(target: Domain, options: PairOptions, protocol: str) -> tuple
 def _count_target(read: Domain, trained: int, tested: int, shots: int, protocol: str) -> dict[str, Counts]:
     """Counts of the target's training and test examples; those of few-shot training are dropped from neither."""
     if protocol == FEW_LABELS:
-        return {"target_train": count_split([read.train], trained), "target_test": count_split([read.test], tested + shots)}
+        return {
+            "target_train": count_split([read.train], trained),
+            "target_test": count_split([read.test], tested + shots),
+        }
     if protocol.startswith("transductive"):
         whole = [read.train, read.test]
         return {"target_train": count_split(whole, trained + shots), "target_test": count_split(whole, tested + shots)}

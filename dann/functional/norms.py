@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from dann.functional.precision import at_least_float32
+from dann.functional.singular_values import singular_values
 
 
 def hard_feature_norm(source: Tensor, target: Tensor, radius: float = 25.0) -> Tensor:
@@ -42,7 +43,7 @@ def spectral_penalty(features: Tensor, k: int = 1) -> Tensor:
         features: shape ``(N, D)``.
         k: number of singular values, from the largest.
     """
-    largest: Tensor = torch.linalg.svdvals(at_least_float32(features))[:k]
+    largest: Tensor = singular_values(at_least_float32(features))[:k]
     return largest.square().sum()
 
 
@@ -55,7 +56,7 @@ def spectral_shrinkage(features: Tensor, k: int = 1) -> Tensor:
         features: shape ``(N, D)``.
         k: number of singular values, from the smallest.
     """
-    smallest: Tensor = torch.linalg.svdvals(at_least_float32(features))[-k:]
+    smallest: Tensor = singular_values(at_least_float32(features))[-k:]
     return smallest.square().sum()
 
 

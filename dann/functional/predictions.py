@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dann.functional.precision import at_least_float32
+from dann.functional.singular_values import singular_values
 
 
 def label_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
@@ -81,7 +82,7 @@ def nuclear_norm(logits: Tensor) -> Tensor:
     Args:
         logits: shape ``(N, K)``.
     """
-    norm: Tensor = torch.linalg.svdvals(at_least_float32(logits).softmax(1)).sum()
+    norm: Tensor = singular_values(at_least_float32(logits).softmax(1)).sum()
     return -norm / len(logits)
 
 

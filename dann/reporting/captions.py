@@ -11,6 +11,7 @@ from dann.reporting.scores import Outcomes, rows_without_score
 from dann.reporting.table import Columns
 from dann.runner.records import Record, has_target_labels
 
+NAMED = 3  # failed runs of a row whose reasons are given
 TESTS = {"paired_t": "paired t-test", "wilcoxon": "exact Wilcoxon signed-rank test"}
 
 
@@ -18,10 +19,12 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
     """What the reader of a table of scores must know of the columns that it has."""
     records, label = ours.records, METRICS[metric].label
     if not records:
-        return ["No finished runs yet."]
+        return failure_notes(ours) or ["No finished runs yet."]
     moment = rule_for(ours.rule, metric).moment
     scored = [record for record in records if has_target_labels(record)]
-    notes = [f"{label[0].upper()}{label[1:]} on {scored_examples(scored)}, {_spread(ours)}, {moment}."] if scored else []
+    notes = (
+        [f"{label[0].upper()}{label[1:]} on {scored_examples(scored)}, {_spread(ours)}, {moment}."] if scored else []
+    )
     notes += _label_free_notes(ours, moment, metric)
     without = sum(not RULES[ours.rule].has_score(record.evaluations) for record in records)
     if without:
@@ -31,7 +34,27 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
         notes.append(f"Oracle: at the {candidate} with {rule_for('oracle', metric).criterion}.")
     if any(column.kind == "gap" for column in columns):
         notes.append("− published: our mean minus the published number, in points.")
-    return [*notes, *_alarm_notes(ours, columns), *_search_notes(ours, metric), *_provenance(ours)]
+    return [
+        *notes,
+        *failure_notes(ours),
+        *_alarm_notes(ours, columns),
+        *_search_notes(ours, metric),
+        *_provenance(ours),
+    ]
+
+
+def failure_notes(ours: Outcomes) -> list[str]:
+    """For each row the runs that failed, and why; they are not part of any number."""
+    rows: dict[str, list[Record]] = {}
+    for record in ours.failed:
+        rows.setdefault(record.run.row_name, []).append(record)
+    notes = []
+    for row, runs in rows.items():
+        made = sum(record.run.row_name == row for record in ours.all_records)
+        reasons = [f"seed {record.seed} failed at {record.failed}" for record in runs[:NAMED]]
+        reasons += [f"{len(runs) - NAMED} more failed"] if len(runs) > NAMED else []
+        notes.append(f"{row}: {made} of {made + len(runs)} seeds; {'; '.join(reasons)}.")
+    return notes
 
 
 def _label_free_notes(ours: Outcomes, moment: str, metric: str) -> list[str]:

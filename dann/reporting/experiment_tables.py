@@ -6,7 +6,7 @@ from dann.config.experiment import Experiment
 from dann.reporting.difference_table import difference_tables
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.score_table import score_tables
-from dann.reporting.scores import apply_rule
+from dann.reporting.scores import apply_rule, with_result
 from dann.reporting.table import Table
 from dann.runner.records import Record, has_target_labels
 
@@ -17,6 +17,7 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     How well a rule chooses is known by target labels alone: without any there is no such table.
     """
     ours = apply_rule(experiment, records, rule)
-    judged = experiment.compare_rules and any(map(has_target_labels, records))
-    compared = [rule_table(experiment, records)] if judged else []
+    made = with_result(records)
+    judged = experiment.compare_rules and any(map(has_target_labels, made))
+    compared = [rule_table(experiment, made)] if judged else []
     return [*score_tables(ours), *difference_tables(ours), *compared]

@@ -55,7 +55,8 @@ def flag_negative_transfer(experiment: Experiment, folder: Path) -> Iterator[tup
     """
     if (folder / PACKED).is_file():
         return
-    records = read_records(experiment, folder)
+    every = read_records(experiment, folder)
+    records = {place: record for place, record in every.items() if record.failed is None}
     ours = apply_rule(experiment, list(records.values()))
     below, shown = negative_transfer(ours, transfer_metric(experiment)), {id(record) for record in ours.records}
     for place, record in records.items():

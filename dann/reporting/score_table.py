@@ -42,7 +42,7 @@ def _score_table(ours: Outcomes, metric: str) -> Table:
     for task in [*experiment.tasks, None] if ours.has_target_labels else []:
         columns |= _score_columns(ours, task, metric)
     if ours.rule != "oracle" and ours.has_target_labels:
-        oracle = apply_rule(experiment, ours.all_records, "oracle", metric)
+        oracle = apply_rule(experiment, [*ours.all_records, *ours.failed], "oracle", metric)
         scores = {variant: oracle.average(variant, metric) for variant in experiment.variants}
         columns[_score_column(oracle, None, metric, "oracle")] = _score_cells(oracle, scores)
     if not experiment.tasks and metric == experiment.metrics[0]:
@@ -67,7 +67,7 @@ def _score_columns(ours: Outcomes, task: str | None, metric: str) -> Columns:
     """The scores of a task, or their average with its interval; then the published numbers and the gap to them."""
     variants = ours.experiment.variants
     scores = {v: ours.average(v, metric) if task is None else ours.scores(v, task, metric) for v in variants}
-    columns: Columns = {_score_column(ours, task, metric): _score_cells(ours, scores)}
+    columns: Columns = {_score_column(ours, task, metric): _score_cells(ours, scores, task)}
     if task is None:
         interval = Column("interval", "95 % interval", "interval", None, metric, ours.rule)
         columns[interval] = {variant: interval_cell(each) for variant, each in scores.items()}
@@ -108,8 +108,8 @@ def _distinguish_titles(columns: Columns) -> Columns:
     return {mark_task(column): cells for column, cells in columns.items()}
 
 
-def _score_cells(ours: Outcomes, scores: dict[str, SeedScores]) -> dict[str, Cell]:
-    return {variant: score_cell(each, ours.seeds) for variant, each in scores.items()}
+def _score_cells(ours: Outcomes, scores: dict[str, SeedScores], task: str | None = None) -> dict[str, Cell]:
+    return {v: score_cell(each, ours.seeds, ours.failures(v, task)) for v, each in scores.items()}
 
 
 def _published_cell(value: float | None) -> Cell:

@@ -24,10 +24,11 @@ class Outcomes:
     """An experiment's records with the evaluation that a selection rule chooses from each.
 
     Args:
-        all_records: of every setting of searched hyper-parameters.
+        all_records: of every setting of searched hyper-parameters, without the runs that failed.
         records: those of the chosen setting of each row and task.
         metric: what the oracle goes by.
         chosen: by task and variant, then by seed, the chosen evaluation.
+        failed: the records of runs that failed; they have no scores.
     """
 
     experiment: Experiment
@@ -36,6 +37,7 @@ class Outcomes:
     rule: str
     metric: str
     chosen: dict[Row, dict[int, Evaluation]]
+    failed: Sequence[Record] = ()
 
     @cached_property
     def seeds(self) -> int:
@@ -55,7 +57,12 @@ class Outcomes:
 
     def for_metric(self, metric: str) -> "Outcomes":
         """The same, with the oracle's choices by this metric where the rule is the oracle."""
-        return apply_rule(self.experiment, self.all_records, "oracle", metric) if self.rule == "oracle" else self
+        every = [*self.all_records, *self.failed]
+        return apply_rule(self.experiment, every, "oracle", metric) if self.rule == "oracle" else self
+
+    def failures(self, variant: str, task: str | None) -> int:
+        """The number of a cell's runs that failed, those of all settings and, without a task, of all tasks."""
+        return sum(each.variant == variant and task in (None, each.task) for each in self.failed)
 
     def scores(self, variant: str, task: str | None, metric: str) -> SeedScores:
         """A metric on the target's test examples; no run whose target has no test labels has it."""
@@ -95,7 +102,7 @@ class Outcomes:
 def apply_rule(
     experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: str = "accuracy"
 ) -> Outcomes:
-    """Choose a setting for each row and task, and an evaluation from each of its records.
+    """Choose a setting for each row and task, and an evaluation from each of its records that have a result.
 
     Args:
         rule: a name in ``RULES``.
@@ -104,12 +111,18 @@ def apply_rule(
     Raises:
         BadInput: no record has the score that the rule reads.
     """
+    records, failed = with_result(records), [record for record in records if record.failed is not None]
     check_scores(rule, [record.evaluations for record in records])
     kept = select_settings(experiment, records, rule, metric)
     chosen: dict[Row, dict[int, Evaluation]] = defaultdict(dict)
     for record in kept:
         chosen[record.task, record.variant][record.seed] = choose(rule, record.evaluations, metric)
-    return Outcomes(experiment, records, kept, rule, metric, dict(chosen))
+    return Outcomes(experiment, records, kept, rule, metric, dict(chosen), failed)
+
+
+def with_result(records: Sequence[Record]) -> list[Record]:
+    """The records of runs that did not fail."""
+    return [record for record in records if record.failed is None]
 
 
 def select_settings(

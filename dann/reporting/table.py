@@ -122,19 +122,22 @@ class Table:
 FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "latex": Table.latex, "json": Table.json}
 
 
-def score_cell(scores: Mapping[int, float], usual: int) -> Cell:
+def score_cell(scores: Mapping[int, float], usual: int, failures: int = 0) -> Cell:
     """Mean and standard deviation in per cent, and the number of seeds where it is not the usual one.
 
     Args:
         scores: by seed, as shares of 1.
         usual: the number of seeds that the notes name.
+        failures: the number of runs that failed and have no score.
     """
     values = list(scores.values())
     if not values:
-        return Cell()
+        return Cell(f"{failures} failed", {"failed": failures}) if failures else Cell()
     spread, half = deviation(values), interval(values)
     text = f"{100 * fmean(values):.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
-    text += "" if len(values) == usual else f" (n = {len(values)})"
+    marks = [] if len(values) == usual and not failures else [f"n = {len(values)}"]
+    marks += [f"{failures} failed"] if failures else []
+    text += f" ({', '.join(marks)})" if marks else ""
     facts = {"mean": fmean(values), "deviation": spread, "interval": interval_ends(fmean(values), half),
              "n": len(values), "values": values, "seeds": list(scores)}  # fmt: skip
     return Cell(text, facts)

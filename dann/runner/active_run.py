@@ -16,6 +16,7 @@ from dann.training import checkpoint
 from dann.training.building import build_trainer
 from dann.training.checkpoint import CHECKPOINT
 from dann.training.evaluate import Scores, evaluate_splits
+from dann.training.finite import NUMERICAL, Failure
 from dann.training.stacking.grouping import Planned
 from dann.training.trainer import Trainer
 
@@ -28,6 +29,7 @@ class ActiveRun:
         folder: in which it lies until it is complete.
         start: the number of steps done before, 0 unless it is resumed.
         scores: of the last evaluation.
+        failed: the reason for which the run has stopped, if it has.
     """
 
     planned: Planned
@@ -36,6 +38,7 @@ class ActiveRun:
     run_log: RunLog
     start: int
     scores: dict[str, Scores] = field(default_factory=dict)
+    failed: str | None = None
 
     def log(self, step: int, rate: float, losses: dict[str, float], observer: Observer) -> None:
         """Log the learning rate and the losses after ``step`` steps."""
@@ -44,12 +47,36 @@ class ActiveRun:
         observer.advanced(self.planned.run, step, losses)
 
     def evaluate_and_save(self, step: int, observer: Observer) -> None:
-        """Score and diagnose the run after ``step`` steps, raise alarms, and write a checkpoint."""
+        """Score and diagnose the run after ``step`` steps, raise alarms, and write a checkpoint.
+
+        A run whose weights or predictions are not finite fails instead, and its last checkpoint stays.
+        """
         self.scores = evaluate_splits(self.trainer)
-        diagnosed = diagnose(self.trainer, self.planned.config, step)
+        if (broken := self._not_finite()) is not None:
+            self.fail(Failure(step, broken, self.trainer.rates()[0], {}))
+            return
+        try:
+            diagnosed = diagnose(self.trainer, self.planned.config, step)
+        except NUMERICAL as error:
+            self.fail(Failure(step, str(error).splitlines()[0], self.trainer.rates()[0], {}))
+            return
         for alarm in self.run_log.log_evaluation(step, self.scores, diagnosed):
             observer.warned(self.planned.run, step, f"{alarm.alarm}: {alarm.text}")
         checkpoint.save(self.folder / CHECKPOINT, self.trainer.method, self.trainer.optimizer, step)
+
+    def _not_finite(self) -> str | None:
+        """The weights or the predictions that are not finite, if there are any."""
+        for name, value in self.trainer.method.state_dict().items():
+            if not value.isfinite().all():
+                return f"{name} not finite"
+        splits = (split for split, scored in self.scores.items() if not scored.probabilities.isfinite().all())
+        return next((f"predictions on {split} not finite" for split in splits), None)
+
+    def fail(self, failure: Failure) -> None:
+        """Note and log why the run has stopped."""
+        self.failed = str(failure)
+        coefficients = self.trainer.method.coefficients((failure.step - 1) / self.planned.config.train.steps)
+        self.run_log.log_failure(failure.step, failure.rate, coefficients, failure.terms, self.failed)
 
 
 def build(planned: Planned, pair: Pair, device: torch.device, like: Trainer | None = None) -> Trainer:

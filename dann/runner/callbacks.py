@@ -1,5 +1,6 @@
 """Callbacks that report the progress of runs."""
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from dann.config.experiment import Run
@@ -21,5 +22,11 @@ class Observer(Protocol):
     def warned(self, run: Run, step: int, text: str) -> None:
         """A run has raised an alarm."""
 
+    def missed(self, run: Run, reason: str, trace: Path | None) -> None:
+        """A run could not be made and has no record; the file ``trace`` is on an error that is not the user's."""
+
+    def waiting(self, owner: str) -> None:
+        """All runs that are left are being made by other processes, one of them by ``owner``."""
+
     def finished(self, run: Run, record: Record, new: bool) -> None:
-        """A run has its record; ``new`` if it was not there when the command began."""
+        """A run has its record, which says so if it failed; ``new`` if it was not there when the command began."""

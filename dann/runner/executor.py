@@ -1,17 +1,24 @@
 """Execution of runs: their data, their training as a stack or one by one, and their folders when complete."""
 
+from contextlib import suppress
+
 import torch
 
 from dann.config.sections import DataSection
 from dann.data.pair import Pair
+from dann.errors import BadInput
 from dann.runner.active_run import ActiveRun, begin, build
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit
-from dann.runner.run_folder import unfinished_folder
+from dann.runner.locks import Held, Locks
+from dann.runner.records import read_record
+from dann.runner.run_errors import ERROR, report_error, stops_all
+from dann.runner.run_folder import is_finished, unfinished_folder
 from dann.training import checkpoint
 from dann.training.building import load_pair
 from dann.training.checkpoint import CHECKPOINT
 from dann.training.device import keep_memory
+from dann.training.finite import Failure
 from dann.training.loop import train
 from dann.training.stacking.grouping import Unit, differing_numbers, optimizer_key
 from dann.training.stacking.stack import Stack
@@ -26,28 +33,79 @@ class Executor:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.device, self.commit = device, read_commit()
+        self.device, self.commit, self.locks = device, read_commit(), Locks()
         self.data: DataSection | None = None
-        self.pair: Pair | None = None
+        self.pair: Pair | BadInput | None = None  # or why there is none
 
-    def execute(self, unit: Unit, observer: Observer) -> None:
-        """Make the runs of ``unit``, stacked where it pays; the folder of a run appears when it is complete."""
+    def execute(self, unit: Unit, observer: Observer) -> str | None:
+        """Make the runs of ``unit``; one that cannot be made is reported and stops no other.
+
+        Returns:
+            None, or which process makes one of them now; then nothing was done.
+
+        Raises:
+            OSError: the disk is full, or the folder of runs cannot be written, which would stop the other runs too.
+        """
+        try:
+            with self.locks.hold([each.place for each in unit]):
+                left = [each for each in unit if not is_finished(each.place)]
+                for each in unit:
+                    if each not in left:  # another process has made it
+                        observer.finished(each.run, read_record(each.place), False)
+                if left:
+                    self._make_all(left, observer)
+        except Held as held:
+            return str(held)
+        return None
+
+    def _make_all(self, unit: Unit, observer: Observer) -> None:
+        """Make the runs of ``unit``, stacked where it pays."""
         keep_memory()
-        pair = self._load(unit[0].config.data, observer)
+        try:
+            pair = self._load(unit[0].config.data, observer)
+        except Exception as error:
+            if stops_all(error):
+                raise
+            for each in unit:
+                report_error(error, each, observer)
+            return
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            if len(unit) == 1:
-                self._make(unit, pair, None, observer)
-                return
+            groups, first = [[each] for each in unit], None
             # One trainer of several runs is built beforehand, to judge whether a stack pays and to share its data.
-            first = build(unit[0], pair, self.device)
-            together = should_stack([each.config for each in unit], first)
-            for group in [unit] if together else [[each] for each in unit]:
-                self._make(group, pair, first, observer)
+            with suppress(Exception):  # what cannot be built is reported when its own turn comes
+                first = build(unit[0], pair, self.device) if len(unit) > 1 else None
+                groups = [unit] if first and should_stack([each.config for each in unit], first) else groups
+            for group in groups:
+                self._isolate(group, pair, first, observer)
+
+    def _isolate(self, group: Unit, pair: Pair, like: Trainer | None, observer: Observer, again: bool = True) -> None:
+        """Make runs together; if they raise, those of a stack are made one by one, and a single run once more."""
+        try:
+            self._make(group, pair, like, observer)
+        except Exception as error:
+            if stops_all(error):
+                raise
+            if len(group) > 1:
+                for each in group:
+                    if not is_finished(each.place):
+                        self._isolate([each], pair, like, observer)
+            elif again and not isinstance(error, BadInput):
+                self._isolate(group, pair, like, observer, again=False)
+            else:
+                report_error(error, group[0], observer)
 
     def _load(self, data: DataSection, observer: Observer) -> Pair:
-        if self.pair is None or data != self.data:
-            self.pair, self.data = load_pair(data), data
-            observer.loaded(self.pair.describe())
+        if data != self.data:
+            self.data = self.pair = None
+            try:
+                self.pair = load_pair(data)
+                observer.loaded(self.pair.describe())
+            except BadInput as error:
+                self.pair = error  # for the other runs with these data, which may be many
+            self.data = data
+        if not isinstance(self.pair, Pair):
+            assert self.pair is not None
+            raise self.pair
         return self.pair
 
     def _make(self, unit: Unit, pair: Pair, like: Trainer | None, observer: Observer) -> None:
@@ -55,16 +113,20 @@ class Executor:
         done = {each.place: checkpoint.read_step(unfinished_folder(each.place) / CHECKPOINT) for each in unit}
         for start in sorted(set(done.values())):
             group = [each for each in unit if done[each.place] == start]
-            runs = [begin(each, pair, self.device, like, len(group)) for each in group]
+            runs: list[ActiveRun] = []
             try:
+                for each in group:
+                    runs.append(begin(each, pair, self.device, like, len(group)))
                 _train(runs, observer)
                 for active in runs:
                     record = finish(active, pair, {"commit": self.commit, "replicas": len(group)})
+                    (active.folder / ERROR).unlink(missing_ok=True)
                     active.folder.rename(active.planned.place)
                     observer.finished(active.planned.run, record, True)
             finally:
                 for active in runs:
                     active.trainer.stream.reader.close()
+                    active.run_log.board.close()
 
 
 def _train(runs: list[ActiveRun], observer: Observer) -> None:
@@ -77,13 +139,23 @@ def _train(runs: list[ActiveRun], observer: Observer) -> None:
 
     def log(step: int, rates: list[float], terms: list[dict[str, float]]) -> None:
         for active, rate, losses in zip(runs, rates, terms, strict=True):
-            active.log(step, rate, losses, observer)
+            if active.failed is None:
+                active.log(step, rate, losses, observer)
 
-    def evaluate(step: int) -> None:
+    def evaluate(step: int) -> bool:
         if stack is not None:
             stack.hand_back()
         for active in runs:
-            active.evaluate_and_save(step, observer)
+            if active.failed is None:
+                active.evaluate_and_save(step, observer)
+        return is_left()
+
+    def fail(replica: int, failure: Failure) -> bool:
+        runs[replica].fail(failure)
+        return is_left()
+
+    def is_left() -> bool:
+        return any(active.failed is None for active in runs)
 
     for active in runs:
         observer.started(active.planned.run, active.start, section.steps)
@@ -95,4 +167,5 @@ def _train(runs: list[ActiveRun], observer: Observer) -> None:
         log=log,
         evaluate_every=section.evaluate_every,
         evaluate=evaluate,
+        fail=fail,
     )

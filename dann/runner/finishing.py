@@ -32,12 +32,15 @@ COMPONENTS = 50  # principal components that are saved, the usual start of t-SNE
 def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
     """Write the record, features and input pipeline of a run into its folder, and close its TensorBoard.
 
+    A run that failed has no result: its record has what was evaluated before, and there are no other files.
+
     Args:
         execution: facts for the record that this process does not know: the commit when the command began, and the
             number of runs trained together.
     """
     (run, config, _), trainer, run_log = active.planned, active.trainer, active.run_log
-    resolved, scores = config.model_dump(mode="json"), reported_scores(active.scores)
+    resolved = config.model_dump(mode="json")
+    scores = reported_scores(active.scores) if active.failed is None else {}
     record = Record(
         task=run.task,
         variant=run.variant,
@@ -56,11 +59,13 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         confusion={split: each.confusion.tolist() for split, each in scores.items() if each.confusion is not None},
         environment=describe_environment(trainer.device, trainer.dtype) | execution,
         seconds=round(run_log.seconds(), 2),
+        failed=active.failed,
     )
-    _save_features(pair, trainer, run_log, active.folder, config.train.steps)
-    run_log.board.add_hyperparameters(resolved, record.evaluations[-1])
+    if active.failed is None:
+        _save_features(pair, trainer, run_log, active.folder, config.train.steps)
+        run_log.board.add_hyperparameters(resolved, record.evaluations[-1])
+        save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
     run_log.board.close()
-    save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
     write_record(record, active.folder)
     return record
 
@@ -76,7 +81,7 @@ def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
     source, target = (pair.source_test or pair.validation).spread(SHOWN), pair.target_test.spread(SHOWN)
     names = "source_validation" if pair.source_test is None else "source_test", "target_test"
     features = torch.cat([_features(trainer, name) for name in names])
-    both = features.nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)  # a diverged run has a record too
+    both = features.nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)  # predictions may be finite, these not
     classes = [*pair.classes, "no label"]  # which −1 reads
     labels = [[name, classes[y]] for name, part in (("source", source), ("target", target)) for y in part.y]
     run_log.board.add_embeddings(both, labels, torch.cat([source.x, target.x]), step)

@@ -79,6 +79,14 @@ class RunLog:
             self._append(alarm.entry())
         return new
 
+    def log_failure(
+        self, step: int, learning_rate: float, coefficients: dict[str, float], terms: dict[str, float], reason: str
+    ) -> None:
+        """Log the step at which a run failed, with its losses where they are known, and the alarm for it."""
+        if terms:
+            self.log(step, learning_rate, coefficients, terms)
+        self._append(Alarm("divergence", step, f"{reason}: a lower learning rate may help").entry())
+
     def seconds(self) -> float:
         """Wall time of the run in seconds, without steps that an interruption undid."""
         return self.seconds_before + self.share * (time.perf_counter() - self.began)

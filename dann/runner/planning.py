@@ -1,6 +1,8 @@
 """Launch of an experiment: checks of its runs, which of them are still to be made, and where they execute."""
 
 import os
+import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,8 +16,9 @@ from dann.runner.callbacks import Observer
 from dann.runner.executor import Executor
 from dann.runner.records import read_checked_records, read_record
 from dann.runner.run_folder import check_configuration, is_finished
+from dann.runner.turns import POLL, Turns
 from dann.runner.workers import spread
-from dann.training.stacking.grouping import Planned, group_runs
+from dann.training.stacking.grouping import Planned, Unit, group_runs
 
 
 def launch(
@@ -49,10 +52,30 @@ def launch(
     pending = [[each for each in unit if not is_finished(each.place)] for unit in units]
     pending = [unit for unit in pending if unit]
     if workers > 1 and len(units) > 1:
-        spread(pending, executor.execute, min(workers, len(pending)), observer)
+        spread(pending, executor.execute, min(workers, len(pending)), observer, partial(_divide, observer))
     else:
-        for unit in pending:
-            executor.execute(unit, observer)
+        _execute_here(pending, executor, observer)
+
+
+def _execute_here(units: list[Unit], executor: Executor, observer: Observer) -> None:
+    """Execute units one after another, at the end those that other processes had."""
+    turns = Turns(units, observer)
+    while turns.ready or turns.held:
+        if (unit := turns.take()) is None:
+            turns.report()
+            time.sleep(POLL)
+        elif (owner := executor.execute(unit, observer)) is not None:
+            turns.postpone(unit, owner)
+
+
+def _divide(observer: Observer, unit: Unit, reason: str) -> list[Unit]:
+    """The runs of a unit that was lost, one by one; the only one of a unit is reported and not tried again."""
+    left = [each for each in unit if not is_finished(each.place)]
+    if len(unit) > 1:
+        return [[each] for each in left]
+    for each in left:
+        observer.missed(each.run, reason, None)
+    return []
 
 
 def plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> list[Planned]:

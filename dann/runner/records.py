@@ -43,6 +43,8 @@ class Record:
             split, on its validation split.
         environment: commit, versions, device, precision, threads, and the number of runs trained together.
         seconds: wall time of training and evaluation; of runs trained together, its share.
+        failed: why the run stopped before its last step, such as "step 40: loss_label nan, learning rate 10"; it then
+            has no result, whatever was evaluated before. None for a run that was made to its end.
     """
 
     task: str | None
@@ -62,6 +64,7 @@ class Record:
     alarms: list[dict[str, Any]] = field(default_factory=list)
     reliability: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     setting: Setting = field(default_factory=dict)
+    failed: str | None = None
 
     @property
     def run(self) -> Run:

@@ -5,61 +5,63 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
+from dann.runner.turns import POLL, Turns
 
 PRELOADED = [
     "dann.runner.workers",
     "dann.runner.planning",
 ]  # torch is imported once, by the server that forks the workers
-READY, FAILED = "ready", "failed"  # messages of a worker besides calls of the observer
+READY, HELD, FAILED = "READY", "HELD", "FAILED"  # messages of a worker besides calls of the observer
 USER_ERRORS = (BadInput, OSError, MemoryError)  # errors that the command line reports in one line
 INTERRUPTED = 130  # the exit status of a worker that was asked to stop
 GRACE = 5.0  # seconds in which a worker must stop
+MOST_USELESS = 3  # workers that may end before they have a unit
 
 Unit = TypeVar("Unit")
-Work = Callable[[Unit, Observer], None]
-Team = dict[Connection, BaseProcess]
+Work = Callable[[Unit, Observer], str | None]
+Lose = Callable[[Unit, str], Sequence[Unit]]
 
 
-def spread(units: Sequence[Unit], work: Work[Unit], workers: int, observer: Observer) -> None:
+def spread(units: Sequence[Unit], work: Work[Unit], workers: int, observer: Observer, lose: Lose[Unit]) -> None:
     """Call ``work(unit, …)`` for each unit in one of ``workers`` processes, all of which have ended on return.
 
     A pool of ``concurrent.futures`` would return results alone, without progress, and not stop running units at Ctrl-C.
 
     Args:
-        work: picklable; its calls of the observer that it receives are repeated on ``observer``, in this process.
+        work: picklable; its calls of the observer that it receives are repeated on ``observer``, in this process. It
+            returns the other process that has the unit, which then comes again later, or None.
+        lose: called with a unit whose worker has ended twice, and the reason; returns units to try in its place.
 
     Raises:
-        BadInput: as ``work`` raised it, or because a worker was killed.
-        OSError, MemoryError, KeyboardInterrupt: as ``work`` raised it.
+        BadInput, OSError, MemoryError, KeyboardInterrupt: as ``work`` raised it.
         RuntimeError: ``work`` raised another exception; the text is its trace.
     """
-    team: Team = {}
+    team = _Team(work)
     try:
         _start_server()
         for _ in range(min(workers, len(units))):
-            pipe, process = _hire(work)
-            team[pipe] = process
-        _attend(team, deque(units), observer)
+            team.hire()
+        _Desk(team, Turns(units, observer), observer, lose).attend()
     except BaseException:
-        for process in team.values():
+        for process in team.processes.values():
             process.terminate()
         raise
     finally:
-        _dismiss(team)
+        team.dismiss()
 
 
 def _start_server() -> None:
@@ -73,72 +75,143 @@ def _start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _hire(work: Work[Any]) -> tuple[Connection, BaseProcess]:
-    # A worker forked from this process might hang: threads of torch or of a progress bar may hold locks.
-    context = multiprocessing.get_context("forkserver")
-    here, there = context.Pipe()
-    with there:  # once it is closed here, the worker's end closes with the worker
-        # Not daemonic: a daemonic process may have no children, and runs may read data ahead in processes of their own.
-        process = context.Process(target=_serve, args=(there, work, os.getcwd(), dict(os.environ)), daemon=False)
-        process.start()
-    return here, process
+class _Team:
+    """The worker processes, each with the parent's end of its pipe."""
+
+    def __init__(self, work: Work[Any]) -> None:
+        self.work, self.processes, self.leaving = work, dict[Connection, BaseProcess](), list[BaseProcess]()
+        self.context = multiprocessing.get_context("forkserver")
+        # Nothing is ever written into it: a worker reads the end of the file when this process has ended, however.
+        self.life, self.alive = self.context.Pipe(duplex=False)
+
+    def hire(self) -> None:
+        """Start a worker."""
+        # A worker forked from this process might hang: threads of torch or of a progress bar may hold locks.
+        here, there = self.context.Pipe()
+        with there:  # once it is closed here, the worker's end closes with the worker
+            arguments = (there, self.life, self.work, os.getcwd(), dict(os.environ))
+            # Not daemonic: a daemonic process may have no children, and runs may read data in processes of their own.
+            process = self.context.Process(target=_serve, args=arguments, daemon=False)
+            process.start()
+        self.processes[here] = process
+
+    def release(self, pipe: Connection) -> None:
+        """Let a worker go that has nothing to do."""
+        pipe.close()
+        self.leaving.append(self.processes.pop(pipe))
+
+    def bury(self, pipe: Connection) -> str:
+        """Forget a worker that ended before its work, and end what it had started; returns how it ended.
+
+        Raises:
+            KeyboardInterrupt: it was asked to stop.
+        """
+        process = self.processes.pop(pipe)
+        pipe.close()
+        process.join(GRACE)
+        status = process.exitcode
+        _end([process])
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
+        reason = f"killed by signal {-status}" if status is not None and status < 0 else f"exit status {status}"
+        memory = status == -signal.SIGKILL
+        return f"{reason}, perhaps for want of memory: try fewer --jobs" if memory else reason
+
+    def dismiss(self) -> None:
+        """Wait for all workers to end, now that their pipes are closed, and kill those that do not."""
+        every = [*self.leaving, *self.processes.values()]
+        try:
+            for pipe in list(self.processes):
+                self.release(pipe)
+            deadline = time.monotonic() + GRACE
+            for process in every:
+                process.join(max(0.0, deadline - time.monotonic()))
+        finally:
+            _end(every)
+            self.life.close()
+            self.alive.close()
 
 
-def _attend(team: Team, waiting: deque[Unit], observer: Observer) -> None:
-    """Give units to the workers and pass on their calls of the observer, until all units are done."""
-    busy = list(team)
-    while busy:
-        speaking = wait(busy)
-        for pipe in [pipe for pipe in busy if pipe in speaking]:
-            try:
-                call, arguments = pipe.recv()
-                if call == READY and waiting:
-                    pipe.send(waiting.popleft())
-                    continue
-            except (EOFError, OSError):
-                raise _loss(team[pipe]) from None
-            if call == READY:
-                pipe.close()
-                busy.remove(pipe)
-            elif call == FAILED:
-                raise arguments[0]
-            else:
-                getattr(observer, call)(*arguments)
+def _end(processes: Sequence[BaseProcess]) -> None:
+    """Kill the processes that have not ended, and what those that were killed had started."""
+    for process in processes:
+        process.kill()
+        process.join()
+        if process.pid is not None and (process.exitcode or 0) < 0:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.close()
 
 
-def _loss(process: BaseProcess) -> BaseException:
-    """The exception for a worker that ended before its work."""
-    process.join(GRACE)
-    status = process.exitcode
-    if status == INTERRUPTED:
-        return KeyboardInterrupt()
-    reason = f"killed by signal {-status}" if status is not None and status < 0 else f"exit status {status}"
-    remedy = "the same command continues"
-    if status == -signal.SIGKILL:
-        reason, remedy = f"{reason}, perhaps for want of memory", f"try fewer --jobs; {remedy}"
-    return BadInput(f"a worker process ended unexpectedly ({reason}): {remedy}")
+class _Desk(Generic[Unit]):
+    """Gives units to the workers and passes on their calls of the observer."""
+
+    def __init__(self, team: _Team, turns: Turns[Unit], observer: Observer, lose: Lose[Unit]) -> None:
+        self.team, self.turns, self.observer, self.lose = team, turns, observer, lose
+        self.current: dict[Connection, Unit] = {}  # the unit of each worker that has one
+        self.idle: list[Connection] = []
+        self.again: list[Unit] = []  # units whose worker has ended once before
+        self.useless = 0  # workers that ended without a unit
+
+    def attend(self) -> None:
+        """Work until all units are done."""
+        while self._give_out():
+            if self.idle and self.turns.held:
+                self.turns.report()
+            for pipe in wait(list(self.team.processes), timeout=POLL if self.turns.held else None):
+                assert isinstance(pipe, Connection)
+                try:
+                    call, arguments = pipe.recv()
+                except (EOFError, OSError):
+                    self._replace(pipe)
+                else:
+                    self._hear(pipe, call, arguments)
+
+    def _give_out(self) -> bool:
+        """Give units to the workers that have none, or let them go; returns whether any are left."""
+        while self.idle and (unit := self.turns.take()) is not None:
+            pipe = self.idle.pop()
+            self.current[pipe] = unit
+            with suppress(OSError):  # it has just ended, and its pipe will say so
+                pipe.send(unit)
+        while self.idle and not self.turns.held:
+            self.team.release(self.idle.pop())
+        return bool(self.team.processes)
+
+    def _hear(self, pipe: Connection, call: str, arguments: tuple[Any, ...]) -> None:
+        if call == READY:
+            self.current.pop(pipe, None)
+            self.idle.append(pipe)
+        elif call == HELD:
+            self.turns.postpone(self.current[pipe], arguments[0])
+        elif call == FAILED:
+            raise arguments[0]
+        else:
+            getattr(self.observer, call)(*arguments)
+
+    def _replace(self, pipe: Connection) -> None:
+        """Put another worker in the place of one that has ended; its unit is tried once more."""
+        unit = self.current.pop(pipe, None)
+        if pipe in self.idle:
+            self.idle.remove(pipe)
+        reason = f"its process ended unexpectedly ({self.team.bury(pipe)})"
+        if unit is None:
+            self.useless += 1
+            if self.useless > MOST_USELESS:
+                raise BadInput(f"worker processes do not start: {reason}")
+        elif any(unit is each for each in self.again):
+            self.turns.ready.extend(self.lose(unit, reason))
+        else:
+            self.again.append(unit)
+            self.turns.ready.appendleft(unit)
+        if self.turns.ready or self.turns.held:
+            self.team.hire()
 
 
-def _dismiss(team: Team) -> None:
-    """Wait for all workers to end, now that their pipes are closed, and kill those that do not."""
-    try:
-        for pipe in team:
-            pipe.close()
-        deadline = time.monotonic() + GRACE
-        for process in team.values():
-            process.join(max(0.0, deadline - time.monotonic()))
-    finally:
-        for process in team.values():
-            process.kill()
-            process.join()
-            if process.pid is not None and (process.exitcode or 0) < 0:  # end the processes that it had started
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-
-
-def _serve(pipe: Connection, work: Work[Any], folder: str, environment: dict[str, str]) -> None:
+def _serve(pipe: Connection, life: Connection, work: Work[Any], folder: str, environment: dict[str, str]) -> None:
     """Run units, one after another, until the pipe is closed; the body of a worker process."""
     os.setpgid(0, 0)  # so that its child processes can be ended with it
+    threading.Thread(target=_end_with_parent, args=(life,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal, but the parent decides
     signal.signal(signal.SIGTERM, _interrupt)
     torch.set_num_threads(1)  # two threads that wait for each other beside other work are ten times slower
@@ -153,10 +226,18 @@ def _serve(pipe: Connection, work: Work[Any], folder: str, environment: dict[str
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the rest takes no time
 
 
+def _end_with_parent(life: Connection) -> None:
+    """End this process and its children at once when the parent has ended, which may have been killed alone."""
+    with suppress(EOFError, OSError):
+        life.recv()
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
 def _work(work: Work[Any], parent: "_Parent") -> None:
     try:
         for unit in parent.units():
-            work(unit, parent)
+            if (owner := work(unit, parent)) is not None:
+                parent.send(HELD, owner)
     except Exception as error:
         parent.send(FAILED, _portable(error))
 
@@ -198,6 +279,12 @@ class _Parent:
 
     def warned(self, run: Any, step: int, text: str) -> None:
         self.send("warned", run, step, text)
+
+    def missed(self, run: Any, reason: str, trace: Any) -> None:
+        self.send("missed", run, reason, trace)
+
+    def waiting(self, owner: str) -> None:
+        self.send("waiting", owner)
 
     def finished(self, run: Any, record: Any, new: bool) -> None:
         self.send("finished", run, record, new)

@@ -13,6 +13,7 @@ from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
 from dann.optim import Schedule
 from dann.training.device import autocast, reseed
+from dann.training.finite import sum_gradients
 from dann.training.inputs import TrainingInputs
 
 
@@ -69,6 +70,10 @@ class Trainer:
                 self.method.eval().refresh(full_pass, progress)
         finally:
             self.method.train(training)
+
+    def sum_gradients(self) -> Tensor:
+        """The sum of the gradients' values in the last phase of the last step, shape ``(1,)``."""
+        return sum_gradients([each for group in self.optimizer.param_groups for each in group["params"]])
 
     def rates(self) -> list[float]:
         """The learning rate of the last step, of the first group."""

@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace) -> int:
     """Execute the runs that are missing, then print the tables and draw the figures."""
+    from dann.cli.failures import refuse_if_none, report_failures
     from dann.cli.progress import Progress
     from dann.cli.terminal import show_table
     from dann.reporting.figures.draw import draw_all
@@ -35,6 +36,7 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     device = choose_device(options.device)
     with Progress(len(runs)) as progress:
         launch(experiment, runs, folder, device, progress, options.file, options.jobs or default_workers(device))
+        refuse_if_none(progress, len(runs))
         for record, alarm in flag_negative_transfer(experiment, folder):
             progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
     show_table(experiment, folder)
@@ -42,7 +44,7 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
     print(f"TensorBoard:  tensorboard --logdir {folder}")
     print(f"Report:       dann report {folder} --out {folder}")
-    return 0
+    return report_failures(progress, len(runs))
 
 
 def init(options: argparse.Namespace) -> int:

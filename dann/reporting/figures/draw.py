@@ -32,7 +32,7 @@ def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] =
     Args:
         kinds: of figures that are drawn.
     """
-    records = read_records(experiment, folder)
+    records = {place: each for place, each in read_records(experiment, folder).items() if each.failed is None}
     if not records:
         return []
     every = list(records.values())

@@ -103,6 +103,12 @@ class SparseLayer:
         both = self.outputs.reshape(*places.shape, -1)
         return both[:, : source.shape[1]], both[:, source.shape[1] :]
 
+    def sum_gradients(self) -> Tensor:
+        """For each replica the sum of the values of its outputs' gradient in the last step, shape ``(R,)``."""
+        gradient = self.outputs.grad
+        assert gradient is not None
+        return gradient.reshape(self.replicas, -1).sum(1)
+
     def step(self, rates: Sequence[float]) -> None:
         """One step of plain gradient descent, after the backward pass, with each replica's learning rate."""
         gradient = self.outputs.grad

@@ -11,6 +11,7 @@ from torch.func import functional_call, stack_module_state
 from dann.data.loading.stream import STEP, Batch, derive
 from dann.optim import Schedule
 from dann.training.device import autocast, reseed
+from dann.training.finite import sum_gradients
 from dann.training.stacking.dropout import replace_dropout
 from dann.training.stacking.sparse_layer import AddedBias, SparseLayer, suits_sparse_layer
 from dann.training.stacking.stacked_stream import StackedStream
@@ -104,7 +105,9 @@ class Stack:
         stepped = self.template.phase_parameters(phase)
         kept = None if stepped is None else {id(parameter) for parameter in stepped}
         for name, own in self.template.named_parameters():
-            gradient = self.parameters[name].grad if kept is None or id(own) in kept else None
+            if kept is not None and id(own) not in kept:
+                self.parameters[name].grad = None
+            gradient = self.parameters[name].grad
             for part in self.parts:
                 part.views[name].grad = None if gradient is None else gradient[part.first : part.last]
         if self.sparse is not None:
@@ -137,6 +140,11 @@ class Stack:
         """Let the method of each replica pass over whole splits, where that is due."""
         for trainer in self.trainers:
             trainer.refresh(before, progress, evaluating)
+
+    def sum_gradients(self) -> Tensor:
+        """For each replica the sum of the gradients' values in the last phase of the last step, shape ``(R,)``."""
+        sums = sum_gradients(list(self.parameters.values()), len(self.trainers))
+        return sums if self.sparse is None else sums + self.sparse.sum_gradients()
 
     def rates(self) -> list[float]:
         """The learning rate of each replica's last step, of the first group."""

@@ -1,0 +1,32 @@
+"""Errors in a run: which stop all runs, and how the others are reported."""
+
+import traceback
+
+from dann.errors import BadInput
+from dann.files import DISK_FULL, write_whole
+from dann.runner.callbacks import Observer
+from dann.runner.run_folder import unfinished_folder
+from dann.training.stacking.grouping import Planned
+
+ERROR = "error.txt"  # in the folder of a run that is not finished
+
+
+def stops_all(error: Exception) -> bool:
+    """Whether an error would meet the other runs as well: a full disk, or a reader of our output that has gone."""
+    return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in DISK_FULL)
+
+
+def report_error(error: Exception, planned: Planned, observer: Observer) -> None:
+    """Report a run that was not made; the trace of an unexpected error goes into its unfinished folder."""
+    if isinstance(error, BadInput):
+        observer.missed(planned.run, str(error), None)
+    elif isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        observer.missed(planned.run, f"{place}{error.strerror or error}", None)
+    elif isinstance(error, MemoryError):
+        observer.missed(planned.run, "out of memory: use a smaller batch, smaller examples or fewer --jobs", None)
+    else:
+        path = unfinished_folder(planned.place) / ERROR
+        write_whole(path, "".join(traceback.format_exception(error)).encode())
+        text = next(iter(str(error).splitlines()), "no details")
+        observer.missed(planned.run, f"{type(error).__name__}: {text}", path)
