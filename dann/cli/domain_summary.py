@@ -12,6 +12,7 @@ import torch
 
 from dann.cli.docstrings import parse_docstring
 from dann.cli.gallery import Panel
+from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.components import read_component
 from dann.config.experiment import read_experiment
 from dann.config.schema import Config, resolve
@@ -119,9 +120,9 @@ def _shape(domain: Domain) -> str:
         missing += x.numel() - known.numel()
         if known.numel():
             lowest, highest = min(lowest, float(known.min())), max(highest, float(known.max()))
-    kind = {3: "images", 2: "series", 1: "vectors"}[len(domain.input_shape)]
     absent = f", {missing} values missing" if missing else ""
-    return f"{kind} {' × '.join(map(str, domain.input_shape))}, values {lowest:g} to {highest:g}{absent}"
+    axes = describe_axes(domain.input_shape)
+    return f"{describe_shape(domain.input_shape)}, values {lowest:g} to {highest:g}{absent} ({axes})"
 
 
 def _contents(split: Split, domain: Domain) -> str:

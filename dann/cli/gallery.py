@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dann.config.naming import slug
 from dann.data.domain import Domain
+from dann.data.visible_bands import select_visible_bands
 
 GRID_ROWS, GRID_COLUMNS = 3, 12
 SCATTERED = 1000  # vectors drawn of a domain
@@ -46,7 +47,12 @@ def draw(panels: list[Panel], name: str, folder: Path) -> Path:
         axes = figure.add_subplot(len(panels), 1, number + 1)
         axes.set_title(shown.title, fontsize=10)
         if shown.x.ndim == 4:
-            axes.imshow(tile(to_pixels(shown.x[: GRID_ROWS * GRID_COLUMNS])), cmap="gray", vmin=0, vmax=255)
+            axes.imshow(
+                tile(to_pixels(select_visible_bands(shown.x[: GRID_ROWS * GRID_COLUMNS]))),
+                cmap="gray",
+                vmin=0,
+                vmax=255,
+            )
             axes.set_axis_off()
         else:
             _draw_scatter(axes, shown)

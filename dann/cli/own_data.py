@@ -14,6 +14,7 @@ from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.own_images import list_labelled_images, read_labels, read_parts
 from dann.data.datasets.own_texts import TEXTS
 from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.readers.array_files import SUFFIXES as ARRAYS
 from dann.data.readers.image_lists import read_text
 from dann.data.readers.label_spellings import find_unlabelled
 from dann.data.readers.labelled_csv import PATHS
@@ -23,7 +24,7 @@ from dann.errors import BadInput
 
 Form = Literal["images", "vectors", "series", "texts"]
 SAMPLED = 50  # image files whose sizes are looked at
-FORMATS = "a folder of images, or a .csv, .npz, .npy, .pt or .svm file"
+FORMATS = "a folder of images, or a .csv, .npz, .npy, .pt, .mat or .svm file"
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,6 @@ def _from_domain(entry: dict[str, Any], domain: Domain) -> Side:
 
 INSPECTORS: dict[str, Callable[[Path, dict[str, Any]], Side]] = {
     ".csv": _inspect_csv,
-    **dict.fromkeys((".npz", ".npy", ".pt", ".pth"), _inspect_arrays),
+    **dict.fromkeys(ARRAYS, _inspect_arrays),
     **dict.fromkeys((".svm", ".svmlight", ".libsvm"), _inspect_svmlight),
 }

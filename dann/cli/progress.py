@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column
 from rich.text import Text
 
+from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.experiment import Run
 from dann.runner.records import Record, source_accuracy
 
@@ -156,7 +157,7 @@ def data_line(data: Mapping[str, Any]) -> str:
     tested = "target test examples" if "target_test" in data["class_counts"] else "target test examples without labels"
     line = (
         f"{source['name']} → {target['name']}: {data['trained_on']} labelled ({spread}, {ratio}), "
-        f"{target['train']} unlabelled, {target['test']} {tested}; {data['protocol']}"
+        f"{target['train']} unlabelled, {target['test']} {tested}; {data['protocol']}{_shape(data)}"
         + (f"; {skipped} unreadable files skipped" if skipped else "")
     )
     return "\n".join([line, *_label_lines(data)])
@@ -171,3 +172,8 @@ def _label_lines(data: Mapping[str, Any]) -> list[str]:
     shots = data.get("target_labelled_examples", 0)
     joined = f"; {shots} labelled target examples join the labelled side" if shots else ""
     return [f"  {'; '.join(words)}{joined}"] * bool(words) + [f"  {note}" for note in data.get("label_notes", [])]
+
+
+def _shape(data: Mapping[str, Any]) -> str:
+    """The form and shape of an example, which records of earlier versions lack."""
+    return f"; {describe_shape(data['shape'])} ({describe_axes(data['shape'])})" if "shape" in data else ""

@@ -44,7 +44,7 @@ class InputPipeline(nn.Module):
 
     @property
     def images(self) -> bool:
-        """Whether the examples are images: uint8, ``(C, H, W)``."""
+        """Whether the examples are images, ``(C, H, W)``: uint8, or float32 from 0 to 255."""
         return len(self.shape) == 3
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,11 +60,11 @@ class InputPipeline(nn.Module):
         Raises:
             BadInput: another shape or type, or missing values that nothing fills in.
         """
-        if self.images and x.shape[1:] == (1, *self.shape[1:]) and x.dtype == torch.uint8:
-            x = x.expand(-1, self.shape[0], -1, -1)
-        fitting = (x.dtype == torch.uint8) == self.images
+        if self.images and self.shape[0] == 3 and x.shape[1:] == (1, *self.shape[1:]):
+            x = x.expand(-1, 3, -1, -1)
+        fitting = x.dtype != torch.uint8 or self.images
         if tuple(x.shape[1:]) != self.raw_shape or not fitting:
-            wanted = f"{'uint8 images' if self.images else 'float32 examples'} of shape {self.raw_shape}"
+            wanted = f"{'images' if self.images else 'float32 examples'} of shape {self.raw_shape}"
             raise BadInput(
                 f"{where}: {describe_type(x)} of shape {tuple(x.shape[1:])}, but the run was trained on {wanted}: "
                 "convert them"

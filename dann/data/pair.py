@@ -102,6 +102,7 @@ class Pair:
         return {
             **self.description,
             "target": {**self.description["target"], **target},
+            "shape": list(self.input_shape),
             "trained_on": len(self.train),
             "validated_on": len(self.validation),
             "class_counts": {"train": tallied, **tested},

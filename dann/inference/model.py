@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dann.config.schema import Config, resolve
 from dann.data.input_pipeline import InputPipeline, read_inputs
-from dann.data.readers.example_arrays import to_examples
+from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
@@ -49,14 +49,15 @@ class Model:
         """The probabilities of the classes, shape ``(N, K)``.
 
         Args:
-            inputs: N raw examples of the run's shape, an array or a tensor: uint8 images with their channels first or
-                last, or without channels; or vectors ``(N, D)`` or series ``(N, C, L)``.
+            inputs: N raw examples of the run's shape, an array or a tensor: images, vectors or series as the option
+                ``arrays`` of the target takes them, in the ``layout`` and ``range`` of its configuration.
             where: the place of the inputs, for messages.
 
         Raises:
             BadInput: the inputs have another shape or type, or values are missing.
         """
-        x = self.inputs.check(to_examples(inputs, where), where)
+        form = ArrayFormat.of_options(self.config.data.target.options())
+        x = self.inputs.check(to_examples(inputs, where, form), where)
         logits = compute_logits(self.method, x, self.inputs, self.dtype)
         probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
         return probabilities

@@ -18,3 +18,4 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "efficientnet_lite0": pretrained.efficientnet_lite0,
     "huggingface": encoders.huggingface,
 }
+RGB_ONLY = ("torchvision", "timm", "efficientnet_lite0")  # networks whose first layer takes three channels

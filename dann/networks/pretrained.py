@@ -132,7 +132,8 @@ def _network(
 ) -> Network:
     if len(input_shape) != 3 or input_shape[0] != 3:
         raise BadInput(
-            f"network: {model} takes colour images, not inputs of shape {input_shape}: choose another network"
+            f"network: {model} takes colour images, not inputs of shape {input_shape}: choose another network, "
+            f"such as {'mnist' if len(input_shape) == 3 else 'cnn1d' if len(input_shape) == 2 else 'mlp'}"
         )
     try:
         return attach_head(backbone, head, input_shape, num_classes, dropout)

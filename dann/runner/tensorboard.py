@@ -15,6 +15,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from dann.config.merging import flatten
 from dann.data.pair import Pair
+from dann.data.visible_bands import select_visible_bands
 from dann.evaluation.rules import Evaluation
 
 # Tags are regular expressions that match a prefix: without the $ more lines would be drawn.
@@ -96,8 +97,9 @@ class Board:
     def add_images(self, pair: Pair) -> None:
         """Add the first 64 training images of each domain, if examples are images."""
         if len(pair.input_shape) == 3:
-            self.writer.add_images("images/source", pair.train.take(torch.arange(min(64, len(pair.train)))).x)
-            self.writer.add_images("images/target", pair.unlabelled.take(torch.arange(min(64, len(pair.unlabelled)))).x)
+            for name, split in (("source", pair.train), ("target", pair.unlabelled)):
+                x = select_visible_bands(split.take(torch.arange(min(64, len(split)))).x)
+                self.writer.add_images(f"images/{name}", x.round().to(torch.uint8))
 
     def add_hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
         """Add the resolved configuration and the last evaluation to the hyper-parameters tab."""
@@ -111,7 +113,7 @@ class Board:
     def add_embeddings(self, features: Tensor, labels: list[list[str]], images: Tensor, step: int) -> None:
         """Add features of both domains to the projector, with domain and class, and with the images, if any."""
         shutil.rmtree(self.folder / f"{step:05d}", ignore_errors=True)  # left by an interruption at this point
-        thumbnails = images.float() / 255 if images.ndim == 4 else None
+        thumbnails = select_visible_bands(images).float() / 255 if images.ndim == 4 else None
         self.writer.add_embedding(
             features.float(), labels, thumbnails, step, tag="features", metadata_header=["domain", "class"]
         )

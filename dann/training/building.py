@@ -16,7 +16,7 @@ from dann.data.preprocessing.resampling import class_weights
 from dann.data.zero_shot import make_zero_shot
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
-from dann.networks.all_networks import NETWORKS
+from dann.networks.all_networks import NETWORKS, RGB_ONLY
 from dann.networks.backbone import Backbone
 from dann.networks.finetuning import parameter_groups, prepare_backbone
 from dann.networks.network import Network
@@ -64,7 +64,7 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         BadInput: parts of the configuration do not fit each other or the data.
     """
     check_parts(config)
-    inputs = prepare_inputs(config.data, pair, device) if like is None else like.inputs
+    inputs = prepare_inputs(config.data, pair, device, config.network.name in RGB_ONLY) if like is None else like.inputs
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
     network = config.network.build(NETWORKS, inputs.raw.output_shape(pair.input_shape), len(pair.classes))

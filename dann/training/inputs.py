@@ -45,22 +45,26 @@ class TrainingInputs:
         return replace(self, splits=splits, transforms=(unchanged, unchanged), view=None)
 
 
-def prepare_inputs(data: DataSection, pair: Pair, device: torch.device) -> TrainingInputs:
-    """The splits of a pair on ``device``, with the transforms of a configuration."""
+def prepare_inputs(data: DataSection, pair: Pair, device: torch.device, rgb: bool = False) -> TrainingInputs:
+    """The splits of a pair on ``device``, with the transforms of a configuration.
+
+    Args:
+        rgb: whether the network takes RGB images only, so that grey ones are shown as such.
+    """
     moved: MovedStores = {}  # what several splits share is moved once
     splits = {name: replace(split, store=move_once(split.store, device, moved)) for name, split in pair.splits.items()}
-    transforms, view = _transforms(data, pair, device)
+    transforms, view = _transforms(data, pair, device, rgb)
     return TrainingInputs(splits, transforms, view, transforms[1])
 
 
-def _transforms(data: DataSection, pair: Pair, device: torch.device) -> tuple[Transforms, Transform | None]:
+def _transforms(data: DataSection, pair: Pair, device: torch.device, rgb: bool) -> tuple[Transforms, Transform | None]:
     """The transforms of source and target, the same object if nothing differs, and that of the second view."""
-    transform = Transform(data.transform, pair.train).to(device)
+    transform = Transform(data.transform, pair.train, rgb).to(device)
     own = data.target_transform.normalise == "domain"
     other, reference = transform, pair.unlabelled if own else pair.train
     if own or data.target_transform != data.transform:
-        other = Transform(data.target_transform, reference).to(device)
+        other = Transform(data.target_transform, reference, rgb).to(device)
     if transform.output_shape(pair.input_shape) != other.output_shape(pair.input_shape):
         raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")
-    view = None if data.target_view is None else Transform(data.target_view, reference).to(device)
+    view = None if data.target_view is None else Transform(data.target_view, reference, rgb).to(device)
     return (transform, other), view

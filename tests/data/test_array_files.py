@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from array_fixtures import X, saved
+from array_fixtures import X, Y, saved
 
 from dann.data.datasets.own_arrays import arrays
+from dann.data.readers.array_files import read_arrays
 from dann.errors import BadInput
 
 
@@ -67,3 +68,29 @@ def test_header_that_claims_a_petabyte(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"(10, 4)", b"(1000000000000000, 4)").replace(b" " * 14 + b"\n", b"\n"))
     with pytest.raises(BadInput, match="not a readable file of arrays"):
         arrays(path=str(path))
+
+
+def test_pickled_numpy_arrays_in_torch_files(tmp_path: Path) -> None:
+    words = np.array(["cat", "dog", "eel"])[Y]
+    for name, content in {
+        "arrays": {"x": X, "y": Y},
+        "mixed": {"x": torch.from_numpy(X), "y": Y.astype(np.uint8)},
+        "strings": {"x": X, "y": words},
+        "objects": {"x": X, "y": words.astype(object)},
+        "scalars": {"x": X.astype(np.float64), "y": list(Y)},
+    }.items():
+        for zipped in (True, False):
+            torch.save(content, tmp_path / f"{name}.pt", _use_new_zipfile_serialization=zipped)
+            read = read_arrays(tmp_path / f"{name}.pt")
+            assert np.asarray(read["x"]).tolist() == X.tolist() and list(read["y"]) == list(content["y"])
+    torch.save(X, tmp_path / "alone.pt")
+    assert read_arrays(tmp_path / "alone.pt")["x"].tolist() == X.tolist()
+
+
+def test_code_among_pickled_arrays_does_not_run(tmp_path: Path) -> None:
+    bomb = Exploit(tmp_path / "ran")
+    for y in (bomb, [bomb], np.array([bomb], object)):
+        torch.save({"x": X, "y": y}, tmp_path / "bomb.pt")
+        with pytest.raises(BadInput, match="holds Python objects, which could run code"):
+            read_arrays(tmp_path / "bomb.pt")
+        assert not bomb.mark.exists()

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from dann.data.domain import Domain, Split
 from dann.data.readers.array_files import read_array, read_arrays
-from dann.data.readers.example_arrays import to_examples
+from dann.data.readers.example_arrays import ArrayFormat, to_examples
+from dann.data.readers.example_layout import Layout, Range
 from dann.data.readers.label_arrays import index_labels
 from dann.data.readers.label_spellings import Unlabelled
 from dann.data.readers.svmlight import read_svmlight
@@ -36,13 +37,16 @@ def arrays(
     test: str | None = None,
     test_labels: str | None = None,
     unlabelled: Unlabelled = None,
+    layout: Layout | None = None,
+    range: Range | None = None,
 ) -> Domain:
-    """Your own images, vectors or series in files of NumPy (.npz, .npy) or PyTorch (.pt, .pth).
+    """Your own images, vectors or series in files of NumPy (.npz, .npy), PyTorch (.pt, .pth) or MATLAB (.mat).
 
-    A .npz file or a dict of tensors holds ``x`` and ``y``, and may hold ``x_test``, ``y_test`` and ``classes``, the
-    names of the classes; a .npy file or a single tensor holds ``x``. Without a test split one is held out of ``x``.
-    ``x``: uint8 images ``(N, C, H, W)``, ``(N, H, W, C)`` or ``(N, H, W)`` with 1 or 3 channels; or vectors
-    ``(N, D)`` or series ``(N, C, L)``, which become float32; NaN is a missing value, infinite values are an error.
+    A .npz or .mat file or a dict of tensors holds ``x`` and ``y``, and may hold ``x_test``, ``y_test`` and
+    ``classes``, the names of the classes; a .npy file or a single tensor holds ``x``. Without a test split one is held
+    out of ``x``. ``x``: uint8 images ``(N, C, H, W)``, ``(N, H, W, C)`` or ``(N, H, W)`` of any number of channels,
+    or images of other numbers with their ``range``; or vectors ``(N, D)`` or series ``(N, C, L)`` or ``(N, L, C)``,
+    which become float32; NaN is a missing value there, infinite values are an error.
     ``y``: integers or strings, shape ``(N,)``; a missing ``y``, NaN, None and an empty string are no label.
     Files that could run code when they are read are refused.
 
@@ -52,7 +56,11 @@ def arrays(
         test: a file with the ``x`` of the test split, and ``y`` where it holds several arrays.
         test_labels: a file with its ``y`` alone.
         unlabelled: labels that mean there is none, as for ``csv``.
+        layout: the order of the axes where the shape does not decide it: ``ncl`` or ``nlc`` of series, ``nchw``,
+            ``nhwc`` or ``nhw`` of images; N examples, C channels or bands, L steps in time, H rows, W columns.
+        range: the values of black and white, such as [0, 1], of images that are not uint8; the same for all domains.
     """
+    form = ArrayFormat.of_options({"layout": layout, "range": range})
     file = resolve_user_path(path)
     content = read_arrays(file)
     train = _select_part(file, {key: content[key] for key in ("x", "y") if key in content}, labels)
@@ -67,7 +75,7 @@ def arrays(
     elif "x_test" in content or "y_test" in content:
         inner = {"x": content.get("x_test"), "y": content.get("y_test")}
         parts.append(_Part(**inner, x_from=f"{file}: x_test", y_from=f"{file}: y_test"))
-    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"), unlabelled)
+    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"), unlabelled, form)
 
 
 def from_arrays(
@@ -79,19 +87,26 @@ def from_arrays(
     y_test: Any = None,
     classes: Sequence[str] | None = None,
     unlabelled: Unlabelled = None,
+    layout: Layout | None = None,
+    range: tuple[float, float] | None = None,
 ) -> Domain:
     """A domain of NumPy arrays or tensors in memory, which are shared where they need no conversion.
+
+    Sparse matrices of SciPy and data frames of pandas are understood too.
 
     Args:
         x: as in ``arrays``.
         y: as in ``arrays``; None for unlabelled examples.
         classes: the names that the integers 0 to K − 1 of ``y`` stand for; without it, their own digits.
         unlabelled: labels that mean there is none, as for ``csv``.
+        layout: as in ``arrays``.
+        range: as in ``arrays``.
     """
+    form = ArrayFormat.of_options({"layout": layout, "range": range})
     parts = [_Part(x, y, f"{name}: x", f"{name}: y")]
     if x_test is not None or y_test is not None:
         parts.append(_Part(x_test, y_test, f"{name}: x_test", f"{name}: y_test"))
-    return _domain(name, "arrays in memory", parts, classes, unlabelled)
+    return _domain(name, "arrays in memory", parts, classes, unlabelled, form)
 
 
 def svmlight(
@@ -150,12 +165,17 @@ def _select_part(file: Path, content: dict[str, Any], labels: str | None) -> _Pa
 
 
 def _domain(
-    name: str, origin: str, parts: list[_Part], classes: Sequence[str] | None, unlabelled: Unlabelled
+    name: str,
+    origin: str,
+    parts: list[_Part],
+    classes: Sequence[str] | None,
+    unlabelled: Unlabelled,
+    form: ArrayFormat,
 ) -> Domain:
     for part in parts[1:]:
         if part.x is None:
             raise BadInput(f"{part.x_from} is missing: a test split needs x, and y where it has labels")
-    tensors = [to_examples(part.x, part.x_from) for part in parts]
+    tensors = [to_examples(part.x, part.x_from, form) for part in parts]
     for part, x in zip(parts, tensors, strict=True):
         if x.shape[1:] != tensors[0].shape[1:]:
             shapes = f"{tuple(x.shape[1:])}, those of training {tuple(tensors[0].shape[1:])}"
@@ -166,6 +186,8 @@ def _domain(
     )
     for part, x, y in zip(parts, tensors, indices, strict=True):
         if len(y) != len(x):
-            raise BadInput(f"{part.y_from}: {len(y)} labels for {len(x)} examples: give one for each")
+            last = np.shape(part.x)[-1] == len(y)
+            remedy = "put the examples on the first axis of x, not on the last" if last else "give one for each"
+            raise BadInput(f"{part.y_from}: {len(y)} labels for {len(x)} examples: {remedy}")
     train, *test = (Split.of(x, y) for x, y in zip(tensors, indices, strict=True))
     return Domain(name, train, test[0] if test else None, reading.classes, origin, label_notes=reading.notes)

@@ -1,4 +1,4 @@
-"""Files of arrays: .npz, .npy, .pt and .pth, none of which may run code when it is read."""
+"""Files of arrays: .npz, .npy, .pt, .pth and .mat, none of which may run code when it is read."""
 
 import pickle
 import zipfile
@@ -8,10 +8,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy._core.multiarray import _reconstruct, scalar
 
+from dann.data.readers.matlab_files import read_matlab
 from dann.errors import BadInput
 
 KEYS = ("x", "y", "x_test", "y_test", "classes")
+SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".mat")
+
+# What a pickled array names; none of them runs code. Older NumPy wrote the functions as those of numpy.core.
+NUMPY_ARRAYS: tuple[Any, ...] = (
+    np.ndarray,
+    np.dtype,
+    _reconstruct,
+    scalar,
+    (_reconstruct, "numpy.core.multiarray._reconstruct"),
+    (scalar, "numpy.core.multiarray.scalar"),
+    *(getattr(np.dtypes, name) for name in np.dtypes.__all__ if isinstance(getattr(np.dtypes, name), type)),
+)
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
@@ -20,12 +34,15 @@ def read_arrays(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: the file is damaged, of another kind or holds Python objects, or a key is unknown or ``x`` missing.
     """
-    if path.suffix in (".npz", ".npy"):
+    suffix = path.suffix.lower()
+    if suffix in (".npz", ".npy"):
         content = _read_numpy(path)
-    elif path.suffix in (".pt", ".pth"):
+    elif suffix in (".pt", ".pth"):
         content = _read_torch(path)
+    elif suffix == ".mat":
+        content = read_matlab(path)
     else:
-        raise BadInput(f"{path}: arrays are read from .npz, .npy, .pt and .pth files: save it as one")
+        raise BadInput(f"{path}: arrays are read from .npz, .npy, .pt and .pth files, and .mat files: save it as one")
     if not isinstance(content, dict):
         return {"x": content}
     unknown = [str(key) for key in content if key not in KEYS]
@@ -36,9 +53,11 @@ def read_arrays(path: Path) -> dict[str, Any]:
 
 
 def read_array(path: Path) -> Any:
-    """Read the one array of a .npy, .pt or .pth file."""
+    """Read the one array of a .npy, .pt or .pth file, or the ``y`` of a .mat file that holds nothing else."""
+    if path.suffix.lower() == ".mat" and list(labels := read_matlab(path)) == ["y"]:
+        return labels["y"]
     content = read_arrays(path)
-    if len(content) > 1 or path.suffix == ".npz":
+    if len(content) > 1 or path.suffix.lower() in (".npz", ".mat"):
         raise BadInput(f"{path}: give labels as one array without a key, such as a .npy file")
     return content["x"]
 
@@ -56,10 +75,11 @@ def _read_numpy(path: Path) -> Any:
 
 def _read_torch(path: Path) -> Any:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(list(NUMPY_ARRAYS)):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises what its bytes happen to mean
         raise _unreadable_error(path, error) from error
-    if not isinstance(content, dict | torch.Tensor):
+    if not isinstance(content, dict | torch.Tensor | np.ndarray):
         raise BadInput(f"{path} holds a {type(content).__name__}: save a tensor, or a dict of {', '.join(KEYS)}")
     return content
 

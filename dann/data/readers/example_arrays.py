@@ -1,5 +1,9 @@
 """Conversion of a user's arrays to the examples of a split."""
 
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,26 +11,77 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dann.data.readers.example_layout import Layout, images_to_channels_first, series_to_channels_first
 from dann.errors import BadInput
+
+WHITE = 255.0  # the highest value of an image, whose lowest is 0
+LEVEL = 1e-4  # values this near to a whole level are that level, as of an 8-bit image divided by 255
+USUAL_RANGES = ((0, 1), (-1, 1), (0, 255), (0, 4095), (0, 10000), (0, 65535))  # suggested where they fit
+
+
+@dataclass(frozen=True)
+class ArrayFormat:
+    """What the shape and type of a user's array do not say.
+
+    Args:
+        layout: the order of the axes; None where the shape decides.
+        range: the values of black and white of images that are not uint8, and of series and images of three axes the
+            sign that they are images; None for uint8 images, vectors and series.
+    """
+
+    layout: Layout | None = None
+    range: tuple[float, float] | None = None
+
+    @classmethod
+    def of_options(cls, options: Mapping[str, Any]) -> "ArrayFormat":
+        """The format that the options of a data set state; of data sets without such options, the default one.
+
+        Raises:
+            BadInput: the range is empty.
+        """
+        stated = options.get("range")
+        if stated is not None and not (len(stated) == 2 and stated[0] < stated[1]):
+            raise BadInput(f"range is {list(stated)}: write the values of black and white, such as range: [0, 1]")
+        return cls(options.get("layout"), None if stated is None else (float(stated[0]), float(stated[1])))
+
+
+PLAIN = ArrayFormat()
 
 
 def to_array(values: Any, where: str) -> NDArray[Any]:
-    """Convert a tensor, an array or a list to an array; ``where`` names it in the message."""
+    """Convert a tensor, an array, a sparse matrix, a table or a list to an array; ``where`` names it in the message."""
     try:
         if isinstance(values, Tensor):
             narrow = values.detach().cpu()
             return (narrow.float() if narrow.dtype == torch.bfloat16 else narrow).numpy()
-        return np.asarray(values)
+        if callable(getattr(values, "toarray", None)):  # a matrix of scipy.sparse
+            _check_memory(values, where)
+            return np.asarray(values.toarray())
+        array = np.asarray(values)
+        if array.dtype.kind == "O" and callable(getattr(values, "to_numpy", None)) and array.ndim == 2:
+            return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))  # pandas' numbers with gaps
+        return array
     except (TypeError, ValueError, RuntimeError) as error:
         raise BadInput(
             f"{where}: cannot be read as an array ({' '.join(str(error).split())}): save numbers or strings"
         ) from error
 
 
-def to_examples(values: Any, where: str) -> Tensor:
-    """Convert images to uint8 ``(N, C, H, W)``, vectors ``(N, D)`` and series ``(N, C, L)`` to float32.
+def _check_memory(matrix: Any, where: str) -> None:
+    size = math.prod(matrix.shape) * matrix.dtype.itemsize
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > memory / 2:
+        raise BadInput(
+            f"{where}: dense vectors of shape {matrix.shape} take {size / 2**30:.1f} GiB, too much for this machine's "
+            f"{memory / 2**30:.1f} GiB: keep fewer features"
+        )
 
-    uint8 arrays of three or four dimensions are images, grey or with their channels first or last. NaN is kept.
+
+def to_examples(values: Any, where: str, format: ArrayFormat = PLAIN) -> Tensor:
+    """Convert images to ``(N, C, H, W)``, vectors ``(N, D)`` and series ``(N, C, L)`` to float32.
+
+    uint8 arrays of three or four dimensions are images and stay uint8. With a range, any numbers of three or four
+    dimensions are images; they become float32 from 0 (black) to 255 (white). NaN in vectors and series is kept.
 
     Raises:
         BadInput: another shape or type, one that can be read in two ways, no examples, or infinite values.
@@ -36,11 +91,15 @@ def to_examples(values: Any, where: str) -> Tensor:
         raise BadInput(f"{where} holds {array.dtype} values, not numbers: save an array of numbers")
     if array.size == 0:
         raise BadInput(f"{where} has shape {array.shape}, so no examples: save at least one")
-    if array.dtype == np.uint8 and array.ndim in (3, 4):
-        return torch.from_numpy(_make_writable(_to_channels_first(array, where)))
+    if array.ndim in (3, 4) and (array.dtype == np.uint8 or format.range is not None):
+        images = images_to_channels_first(array, format.layout, where)
+        return torch.from_numpy(_make_writable(_to_levels(images, format.range, where)))
     if array.ndim not in (2, 3):
-        remedy = "save images as uint8, 0 to 255" if array.ndim == 4 else "save images (N, C, H, W) or vectors (N, D)"
-        raise BadInput(f"{where} has shape {array.shape} and type {array.dtype}: {remedy}")
+        raise BadInput(f"{where} has shape {array.shape} and type {array.dtype}: {_remedy(array)}")
+    if format.range is not None:
+        raise BadInput(f"{where} has shape {array.shape}, but range is for images: leave it out")
+    if array.ndim == 3:
+        array = series_to_channels_first(array, format.layout, where)
     with np.errstate(over="ignore"):
         x = torch.from_numpy(_make_writable(array.astype(np.float32, copy=False)))
     infinite = int(x.flatten(1).isinf().any(dim=1).sum())
@@ -49,23 +108,37 @@ def to_examples(values: Any, where: str) -> Tensor:
     return x
 
 
+def _remedy(array: NDArray[Any]) -> str:
+    if array.ndim != 4:
+        return "save images (N, C, H, W) or vectors (N, D)"
+    known = array[np.isfinite(array)] if np.isfinite(array).any() else np.zeros(1)
+    low, high = float(known.min()), float(known.max())
+    usual = next((each for each in USUAL_RANGES if each[0] <= low and high <= each[1]), (low, high))
+    stated = f"range: [{usual[0]:g}, {usual[1]:g}]"
+    return (
+        f"its values are {low:g} to {high:g}: save images as uint8, or state what is black and white, such as {stated}"
+    )
+
+
+def _to_levels(images: NDArray[Any], range: tuple[float, float] | None, where: str) -> NDArray[Any]:
+    """Images of a stated range in the levels of an 8-bit image, without rounding to them; others as they are."""
+    if range is None or (images.dtype == np.uint8 and range == (0, WHITE)):
+        return images
+    if not np.isfinite(images).all():
+        raise BadInput(f"{where} has pixels that are NaN or infinite: fill them in, or leave these images out")
+    low, high = images.min(), images.max()
+    if low < range[0] or high > range[1]:
+        raise BadInput(
+            f"{where} has values from {low:g} to {high:g}, outside range: [{range[0]:g}, {range[1]:g}]: state the "
+            "range that all images share, or correct them"
+        )
+    levels = (images.astype(np.float64) - range[0]) * (WHITE / (range[1] - range[0]))
+    whole = np.rint(levels)
+    near = np.abs(levels - whole) < LEVEL
+    return np.where(near, whole, levels).astype(np.float32)
+
+
 def _make_writable(array: NDArray[Any]) -> NDArray[Any]:
     """The array itself where PyTorch can share its memory, else a copy."""
     shared = array.flags.writeable and all(step >= 0 for step in array.strides)
     return array if shared else array.copy()
-
-
-def _to_channels_first(images: NDArray[np.uint8], where: str) -> NDArray[np.uint8]:
-    first, last = images.shape[1] in (1, 3), images.shape[-1] in (1, 3)
-    if images.ndim == 3 and not first and not last:
-        return images[:, None]
-    if images.ndim == 3 or (first and last):
-        raise BadInput(
-            f"{where} has shape {images.shape}, in which the channels could be at either end or missing: save images "
-            "as (N, C, H, W) with sides longer than 3, or vectors and series as float32"
-        )
-    if not first and not last:
-        raise BadInput(
-            f"{where} has shape {images.shape}: neither its second nor its last size is 1 or 3: save grey or RGB images"
-        )
-    return images if first else images.transpose(0, 3, 1, 2)

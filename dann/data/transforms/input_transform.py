@@ -19,6 +19,7 @@ class Transform(nn.Module):
     Args:
         options: the changes to make.
         reference: the training examples whose statistics normalise.
+        rgb: whether grey images are shown as RGB, for networks that take no others.
 
     Raises:
         BadInput: an option is for images and the examples are none, or the crop is larger than they are.
@@ -27,11 +28,12 @@ class Transform(nn.Module):
     scale: Tensor
     offset: Tensor
 
-    def __init__(self, options: TransformOptions, reference: Split) -> None:
+    def __init__(self, options: TransformOptions, reference: Split, rgb: bool = False) -> None:
         super().__init__()
         self.options, shape = options, reference.store.shape
         self.images, self.random = len(shape) == 3, options.random
-        options.check(shape)
+        self.rgb = rgb and self.images and shape[0] == 1
+        options.check((3, *shape[1:]) if self.rgb else shape)
         mean, deviation = normalising_statistics(options.normalise, reference, self.images)
         scale, offset = 1 / (deviation * (255 if self.images else 1)), -mean / deviation
         if self.images:
@@ -45,13 +47,15 @@ class Transform(nn.Module):
     def restore(cls, options: TransformOptions, shape: tuple[int, ...], scale: Tensor, offset: Tensor) -> "Transform":
         """The transform of raw examples of ``shape`` that had these buffers."""
         blank = torch.zeros(1, *shape, dtype=torch.uint8 if len(shape) == 3 else torch.float32)
-        transform = cls(options, Split.of(blank, torch.zeros(1, dtype=torch.int64)))
+        rgb = len(shape) == 3 and scale.shape[1] != shape[0]
+        transform = cls(options, Split.of(blank, torch.zeros(1, dtype=torch.int64)), rgb)
         transform.scale, transform.offset = scale, offset
         return transform
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of a network's input, for raw examples of ``shape``."""
         side = self.options.crop
+        shape = (3, *shape[1:]) if self.rgb else shape
         return shape if side is None else (shape[0], side, side)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -89,7 +93,9 @@ class Transform(nn.Module):
         if self.options.randaugment:
             from dann.data.transforms.randaugment import randaugment
 
-            x = randaugment(x, generator, **self.options.randaugment.model_dump())
+            # Its operations are defined on the 256 levels; float images are rounded to them.
+            levels = x.round().to(torch.uint8) if x.is_floating_point() else x
+            x = randaugment(levels, generator, **self.options.randaugment.model_dump()).to(x.dtype)
         if self.options.jitter:
             from dann.data.transforms.jitter import jitter
 
@@ -99,5 +105,9 @@ class Transform(nn.Module):
     def _normalise(self, x: Tensor) -> Tensor:
         if not self.images:
             return x if self.options.normalise in {"mean", "none"} else x * self.scale + self.offset
+        x = x.expand(-1, 3, -1, -1) if self.rgb else x
+        x = x.contiguous(memory_format=torch.channels_last)
+        if x.is_floating_point():  # not in place: a second view reads the same examples
+            return x * self.scale + self.offset
         # In place and by a factor: torchvision's normalize copies the batch once more, and divides.
-        return x.contiguous(memory_format=torch.channels_last).to(torch.float32).mul_(self.scale).add_(self.offset)
+        return x.to(torch.float32).mul_(self.scale).add_(self.offset)

@@ -10,6 +10,7 @@ from dann.options import Section
 Share = Annotated[float, Field(ge=0, le=1)]
 Normalisation = Literal["mean", "standard", "domain", "imagenet", "half", "none"]
 RANDOM = ("crop", "flip", "shift", "randaugment", "jitter", "erase", "mask")  # options with a random draw in training
+COLOURS_ONLY = ("jitter", "randaugment")  # changes of grey and RGB images, which other bands do not have
 IMAGES_ONLY = ("crop", "scale", "flip", "shift", "jitter", "randaugment", "erase")
 
 
@@ -88,10 +89,20 @@ class TransformOptions(Section):
         elif self.crop is not None and self.crop > min(shape[1:]):
             raise BadInput(f"data.transform.crop: {self.crop} is more than the images' {shape[1]} × {shape[2]} pixels: "
                            "choose fewer")  # fmt: skip
-        elif self.normalise == "imagenet" and shape[0] != 3:
-            raise BadInput("data.transform.normalise: imagenet is for colour images, but these are grey: choose mean")
+        else:
+            self._check_channels(shape[0])
         if self.scale is not None and (self.crop is None or self.scale[0] > self.scale[1]):
             raise BadInput("data.transform.scale: give the smallest and the largest share, and the side as crop")
+
+    def _check_channels(self, channels: int) -> None:
+        if self.normalise == "imagenet" and channels != 3:
+            these = "are grey" if channels == 1 else f"have {channels} bands"
+            raise BadInput(f"data.transform.normalise: imagenet is for colour images, but these {these}: choose mean")
+        wrong = [name for name in COLOURS_ONLY if getattr(self, name)]
+        if wrong and channels not in (1, 3):
+            raise BadInput(
+                f"data.transform.{wrong[0]} is for grey and RGB images, but these have {channels} bands: leave it out"
+            )
 
     def _check_not_for_images(self, shape: tuple[int, ...]) -> None:
         wrong = [name for name in IMAGES_ONLY if getattr(self, name)]
