@@ -103,6 +103,8 @@ def summarise_domain(domain: Domain) -> dict[str, str]:
         lines[name] = NO_SPLIT if split is None else _contents(split, domain)
     for place, sentence in enumerate(domain.label_notes.sentences if domain.label_notes else ()):
         lines["labels" if place == 0 else f"labels {place + 1}"] = sentence
+    if domain.notes:
+        lines["notes"] = "; ".join(domain.notes)
     if domain.skipped:
         lines["skipped"] = f"{len(domain.skipped)} unreadable files: {', '.join(domain.skipped[:5])}"
     return lines

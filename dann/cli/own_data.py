@@ -7,14 +7,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from PIL import Image
-
 from dann.config.components import read_component
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.own_images import list_labelled_images, read_labels, read_parts
 from dann.data.datasets.own_texts import TEXTS
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.readers.array_files import SUFFIXES as ARRAYS
+from dann.data.readers.image_conversion import open_image
 from dann.data.readers.image_lists import read_text
 from dann.data.readers.label_spellings import find_unlabelled
 from dann.data.readers.labelled_csv import PATHS
@@ -92,7 +91,7 @@ def _image_shape(paths: Sequence[Path]) -> tuple[int, ...]:
     sizes = []
     for path in paths[:: max(1, len(paths) // SAMPLED)]:
         try:
-            with Image.open(path) as image:
+            with open_image(path) as image:
                 sizes.append(image.size)
         except Exception as error:  # Pillow's plugins raise all sorts of exceptions on damaged files
             raise BadInput(f"{path}: not a readable image: restore or remove it") from error

@@ -160,7 +160,7 @@ def data_line(data: Mapping[str, Any]) -> str:
         f"{target['train']} unlabelled, {target['test']} {tested}; {data['protocol']}{_shape(data)}"
         + (f"; {skipped} unreadable files skipped" if skipped else "")
     )
-    return "\n".join([line, *_label_lines(data)])
+    return "\n".join([line, *_label_lines(data), *(f"  note: {note}" for note in data.get("notes", []))])
 
 
 def _label_lines(data: Mapping[str, Any]) -> list[str]:

@@ -93,6 +93,7 @@ class Domain:
         origin: where the examples come from, for the record.
         skipped: the files that ``on_bad: skip`` left out.
         label_notes: None where the format of the data set leaves no doubt.
+        notes: sentences on files that were left out, or that look like a mistake.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Domain:
     origin: str
     skipped: tuple[str, ...] = ()
     label_notes: LabelNotes | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.duplicates import describe_duplicates
 from dann.data.labels import align_labels
 from dann.data.pair import Pair
 from dann.data.preprocessing.degradation import Degradation, degrade
@@ -63,7 +64,10 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     partial = options.partial or options.target_classes is not None
     sources, target = align_labels(sources, target, partial=partial, target_classes=options.target_classes)
     *sources, target = _share_shape([*sources, target])
-    return _divide(sources, target, replace(options, partial=partial), protocol, read)
+    pair = _divide(sources, target, replace(options, partial=partial), protocol, read)
+    notes = [f"{domain.name}: {note}" for domain in read for note in domain.notes]
+    notes += describe_duplicates(pair, options.transductive)
+    return replace(pair, description={**pair.description, "notes": list(dict.fromkeys(notes))}) if notes else pair
 
 
 def _divide(sources: list[Domain], target: Domain, options: PairOptions, protocol: str, read: list[Domain]) -> Pair:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dann.data.datasets.folder_dataset import Size
 from dann.data.domain import UNLABELLED, Domain, LabelNotes, Split
-from dann.data.readers.image_files import Fit, OnBad, list_class_folders, list_image_files
+from dann.data.readers.folder_scan import scan_folder
+from dann.data.readers.image_files import SUFFIXES, Fit, OnBad, list_class_folders, list_class_names, list_image_files
 from dann.data.readers.image_lists import ListedImage, keep_existing, read_text
 from dann.data.readers.label_spellings import (
     LabelReading,
@@ -36,7 +37,8 @@ def folder(
 
     Images without labels lie in ``<path>/unlabelled``, beside class folders or alone, or in ``<path>`` itself.
 
-    jpg, png, bmp, webp, gif, ppm and tif files are read as RGB, shape ``(N, 3, size, size)``, values 0 to 255.
+    jpg, png, bmp, webp, gif, avif, ppm, pgm, pbm, tif and heic files are read as upright RGB, shape
+    ``(N, 3, size, size)``, values 0 to 255; transparent pixels lie over white, 16 bits a channel are scaled to 8.
 
     Args:
         path: the folder, from the working directory or else from the data folder.
@@ -69,7 +71,23 @@ def folder(
     origin = f"folder {' and '.join(root.name for root in roots)}, {' + '.join(str(len(s)) for s in splits)} images"
     every = sum(counts, Counter[str]())
     notes = describe_labels(every, set(every) - set(classes), unlabelled)
-    return Domain(roots[0].name, splits[0], splits[1] if test is not None else None, classes, origin, skipped, notes)
+    test_split = splits[1] if test is not None else None
+    found = _describe_files(roots, [paths for paths, _ in read])
+    return Domain(roots[0].name, splits[0], test_split, classes, origin, skipped, notes, found)
+
+
+def _describe_files(roots: list[Path], paths: list[list[Path]]) -> tuple[str, ...]:
+    """Sentences on files that are not read, and on files that training and test share."""
+    sentences: list[str] = []
+    for root, listed in zip(roots, paths, strict=True):
+        scan = scan_folder(root, SUFFIXES)
+        sentences += scan.describe()
+        if (unread := len(scan.images) - len(listed)) > 0:
+            sentences.append(f"{root.name}: {unread} images beside the class folders are not read")
+    files = [{realpath(path) for path in listed} for listed in paths]
+    if both := len(set.intersection(*files)) if len(files) > 1 else 0:
+        sentences.append(f"{both} files are in training and in test, by links: remove them from one of the two")
+    return tuple(sentences)
 
 
 def list_labelled_images(root: Path) -> tuple[list[Path], list[str]]:
@@ -78,7 +96,7 @@ def list_labelled_images(root: Path) -> tuple[list[Path], list[str]]:
     Raises:
         BadInput: there are no images, or a class folder holds none.
     """
-    if root.is_dir() and not any(path.is_dir() and not path.name.startswith(".") for path in root.iterdir()):
+    if root.is_dir() and not list_class_names(root):
         images = list_image_files(root)
         if not images:
             raise BadInput(f"{root}: no images and no class folders there: put one folder of images for each class in")

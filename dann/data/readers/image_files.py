@@ -1,8 +1,8 @@
 """Image files as a store of uint8 examples, decoded when they are read."""
 
 import errno
-import os
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import Literal
 
@@ -12,13 +12,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from dann.data.readers.folder_scan import is_hidden, is_within, scan_folder
+from dann.data.readers.image_conversion import HEIF, open_image, to_rgb
 from dann.data.store import MovedStores
 from dann.errors import BadInput
 
 Pixels = NDArray[np.uint8]
 Fit = Literal["squash", "crop"]
 OnBad = Literal["error", "skip"]
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".tif", ".tiff"}
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".avif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+    *HEIF,
+}
 Box = tuple[int, int, int, int]
 FILE_ERRORS = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}  # of a file itself
 
@@ -67,24 +73,30 @@ class ImageFiles:
 
 
 def decode_image(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pixels:
-    """Decode an image file as RGB, shape ``(size, size, 3)``, resized bilinearly with antialiasing.
+    """Decode an image file as upright RGB, shape ``(size, size, 3)``, resized bilinearly with antialiasing.
+
+    Transparent pixels lie over white, and 16 bits a channel are scaled to 8.
 
     Raises:
-        BadInput: the file is missing, damaged, or no image.
+        BadInput: the file is missing, damaged, too large, or no image.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             if box is None:
                 image.draft("RGB", (size, size))  # lets JPEG decode at a fraction of its size, never below this one
-            if image.mode in {"I", "F"} or image.mode.startswith("I;"):
-                raise ValueError(f"its mode {image.mode} has more than 8 bits a channel")
-            colour = image.convert("RGB")
+            colour = to_rgb(image)
             area = box or (0, 0, *colour.size)
             if fit == "crop":
                 area = _centre_square(area)
             return np.asarray(colour.resize((size, size), Image.Resampling.BILINEAR, area))
-    except MemoryError:
+    except (MemoryError, BadInput):
         raise
+    except Image.DecompressionBombError as error:
+        largest = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+        raise BadInput(
+            f"{path}: an image of more than {largest} million pixels, which could fill the memory: save a smaller copy, "
+            "for example with magick in.png -resize 4096x4096 out.png"
+        ) from error
     except Exception as error:  # Pillow's plugins raise all sorts of exceptions on damaged files
         if isinstance(error, OSError) and error.errno is not None and error.errno not in FILE_ERRORS:
             raise  # too many open files, a failing disk: not the file's fault
@@ -104,22 +116,39 @@ def list_class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ..
     """List the images under ``root/<class>/``, their labels, and the classes in the order of their names.
 
     Raises:
-        BadInput: there are no class folders, or one holds no image.
+        BadInput: there are no class folders, one holds no image, or an image lies in two by a link.
     """
     if not root.is_dir():
         raise BadInput(f"{root}: no such folder: correct the path")
-    classes = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    classes = list_class_names(root)
     if not classes:
         raise BadInput(f"{root}: no class folders there: put one folder of images for each class into it")
     paths: list[Path] = []
     labels: list[int] = []
+    seen: dict[str, Path] = {}
     for label, name in enumerate(classes):
-        images = list_image_files(root / name)
+        images = scan_folder(root / name, SUFFIXES, root).images
         if not images:
             raise BadInput(f"{root / name}: a class folder without images: fill or remove it")
-        paths += images
+        if twice := sorted(seen.keys() & images.keys()):
+            raise BadInput(
+                f"{images[twice[0]]}: the same file as {seen[twice[0]]}, by a link, under another label "
+                f"({len(twice)} in all): remove one of the two"
+            )
+        seen |= images
+        paths += sorted(images.values())
         labels += [label] * len(images)
     return paths, labels, tuple(classes)
+
+
+def list_class_names(root: Path) -> list[str]:
+    """List the class folders of ``root``: nothing hidden, no link to a folder that holds it."""
+    top = realpath(root)
+    return sorted(
+        path.name
+        for path in root.iterdir()
+        if path.is_dir() and not is_hidden(path.name) and not is_within(top, realpath(path))
+    )
 
 
 def list_image_files(folder: Path) -> list[Path]:
@@ -128,13 +157,4 @@ def list_image_files(folder: Path) -> list[Path]:
     Raises:
         BadInput: a folder in it cannot be read.
     """
-
-    def unreadable(error: OSError) -> None:
-        raise BadInput(f"{error.filename}: cannot be read ({error.strerror}): make it readable or remove it") from error
-
-    paths: list[Path] = []
-    for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        visible = [Path(place, name) for name in files if not name.startswith(".")]
-        paths += [path for path in visible if path.suffix.lower() in SUFFIXES]
-    return sorted(paths)
+    return sorted(scan_folder(folder, SUFFIXES).images.values())

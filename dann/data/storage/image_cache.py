@@ -18,13 +18,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dann.data.readers.image_conversion import describe_conversion
 from dann.data.readers.image_files import FILE_ERRORS, ImageFiles
 from dann.data.storage.folders import cache_folder, memory_budget
 from dann.data.store import Store, TensorStore
 from dann.errors import BadInput
 from dann.files import hold_lock, write_whole
 
-VERSION = 1  # of decoding: to be raised when the same files give other pixels
+VERSION = (
+    1  # of decoding, part of checksums in records: ``describe_conversion`` marks files that decode otherwise since
+)
+STATE_VERSION = 2  # of what an index says about files: to be raised when they are to be read again
 READ_AHEAD = 256  # images that are decoded while one is written
 
 
@@ -57,7 +61,7 @@ def _leave_out(files: ImageFiles, bad: set[int], content: str) -> ImageFiles:
 
 def _name_of_state(files: ImageFiles) -> str:
     """A name for the state of the files: their paths, sizes in bytes and times of change."""
-    digest = hashlib.sha256(f"{VERSION} {files.size} {files.fit} {files.boxes}".encode())
+    digest = hashlib.sha256(f"{STATE_VERSION} {files.size} {files.fit} {files.boxes}".encode())
     for path in files.paths:
         try:
             state = os.stat(path)
@@ -85,7 +89,8 @@ def _build(files: ImageFiles, folder: Path, streamed: bool) -> dict[str, Any]:
 
 def _digest(path: Path) -> bytes:
     try:
-        return hashlib.sha256(path.read_bytes()).digest()
+        content = path.read_bytes()
+        return hashlib.sha256(content).digest() + describe_conversion(content).encode()
     except OSError as error:
         if error.errno not in FILE_ERRORS:
             raise
