@@ -35,8 +35,8 @@ def test_images_of_any_mode_become_rgb(tmp_path: Path, mode: str) -> None:
     assert decode_image(tmp_path / f"a.{suffix}", 8, "squash").shape == (8, 8, 3)
 
 
-@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
-def test_images_of_more_than_8_bits_are_refused(tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_images_of_32_bits_are_refused(tmp_path: Path, mode: str) -> None:
     Image.new(mode, (12, 12)).save(tmp_path / "a.tif")
     with pytest.raises(BadInput, match=r"a.tif: not a readable image .*more than 8 bits"):
         decode_image(tmp_path / "a.tif", 8, "squash")

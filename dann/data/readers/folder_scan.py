@@ -74,7 +74,7 @@ def scan_folder(folder: Path, suffixes: Collection[str], root: Path | None = Non
         else:
             visited.add(real)
             links = _add_content(scan, place, real, suffixes, pending)
-            pending = links + pending  # after all real folders, so that a link is the further name
+            pending = links[::-1] + pending  # after all real folders, so that a link is the further name
     return scan
 
 

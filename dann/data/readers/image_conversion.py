@@ -98,8 +98,8 @@ def is_deep(image: Image.Image) -> bool:
 def _to_8_bits(image: Image.Image) -> Image.Image:
     if image.mode in DEEP and image.format not in SIXTEEN_BITS:
         raise ValueError(
-            f"its pixels are 32-bit numbers, mode {image.mode}, of no known white; save 8 or 16 bits a channel, or arrays "
-            "with their range"
+            f"its mode {image.mode} has more than 8 bits a channel and no known white; save 8 or 16 bits a channel, or "
+            "arrays with their range"
         )
     values = np.asarray(image).astype(np.float64)
     return Image.fromarray(np.rint(values.clip(0, 65535) / 257).astype(np.uint8))

@@ -94,8 +94,8 @@ def decode_image(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pix
     except Image.DecompressionBombError as error:
         largest = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
         raise BadInput(
-            f"{path}: an image of more than {largest} million pixels, which could fill the memory: save a smaller copy, "
-            "for example with magick in.png -resize 4096x4096 out.png"
+            f"{path}: an image of more than {largest} million pixels, which could fill the memory: save a smaller "
+            "copy, for example with magick in.png -resize 4096x4096 out.png"
         ) from error
     except Exception as error:  # Pillow's plugins raise all sorts of exceptions on damaged files
         if isinstance(error, OSError) and error.errno is not None and error.errno not in FILE_ERRORS:

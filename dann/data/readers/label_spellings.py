@@ -73,17 +73,13 @@ def describe_labels(counts: Mapping[str, int], without: set[str], unlabelled: Un
         return LabelNotes((f"none of {total} examples has a label",))
     notes = []
     if without:
-        undo = (
-            f" (set unlabelled: [] if {' and '.join(map(repr, sorted(assumed)))} should be classes)" if assumed else ""
-        )
+        undo = f" (set unlabelled: [] if {' and '.join(map(repr, sorted(assumed)))} should be classes)" if assumed else ""
         notes.append(f"{total} examples without a label: {spelled}{undo}")
     kept = [label for label in counts if label not in without]
     integers = all(map(_is_integer, kept))
     for label in [each for each in kept if each.lower() in MARKS or (integers and _value(each) < 0)][:SHOWN]:
         if unlabelled is None:
-            notes.append(
-                f"{label!r} is a class of {counts[label]} examples (set unlabelled: [{label}] if it means none)"
-            )
+            notes.append(f"{label!r} is a class of {counts[label]} examples (set unlabelled: [{label}] if it means none)")
     return LabelNotes(tuple(notes), assumed)
 
 
