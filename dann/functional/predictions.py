@@ -75,7 +75,7 @@ def class_confusion(logits: Tensor, temperature: float = 2.5) -> Tensor:
 
 
 def nuclear_norm(logits: Tensor) -> Tensor:
-    """The negative nuclear norm of the prediction matrix, divided by N: low for certain and diverse predictions.
+    """The nuclear norm of the prediction matrix, divided by N: high for certain and diverse predictions.
 
     Cui et al. 2020 (BNM).
 
@@ -83,7 +83,7 @@ def nuclear_norm(logits: Tensor) -> Tensor:
         logits: shape ``(N, K)``.
     """
     norm: Tensor = singular_values(at_least_float32(logits).softmax(1)).sum()
-    return -norm / len(logits)
+    return norm / len(logits)
 
 
 def classifier_discrepancy(logits: Tensor, other: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ def classifier_discrepancy(logits: Tensor, other: Tensor) -> Tensor:
     return (at_least_float32(logits).softmax(1) - at_least_float32(other).softmax(1)).abs().mean()
 
 
-def margin_disparity(
+def margin_disparity_loss(
     source_logits: Tensor,
     source_adversary: Tensor,
     target_logits: Tensor,

@@ -27,5 +27,5 @@ class Bnm(Method):
         source, target = self.both(batch, ("logits",))
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
-            "nuclear_norm": self.weight * nuclear_norm(target["logits"]),
+            "nuclear_norm": -self.weight * nuclear_norm(target["logits"]),
         }

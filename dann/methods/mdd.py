@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import reverse_gradient
-from dann.functional.predictions import label_loss, margin_disparity
+from dann.functional.predictions import label_loss, margin_disparity_loss
 from dann.methods.method import Method
 from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network
@@ -51,7 +51,7 @@ class Mdd(Method):
         n = len(batch.source_x)
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
-            "disparity": margin_disparity(
+            "disparity": margin_disparity_loss(
                 source["logits"], adversary[:n], target["logits"], adversary[n:], self.margin
             ),
         }

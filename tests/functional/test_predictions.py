@@ -16,7 +16,7 @@ from dann.functional.predictions import (
     entropy,
     kl_divergence,
     label_loss,
-    margin_disparity,
+    margin_disparity_loss,
     marginal_entropy,
     nuclear_norm,
     pseudo_label_loss,
@@ -183,7 +183,7 @@ def oracle_nuclear_norm(logits: np.ndarray) -> float:
         a = a.T
     rows, columns = a.shape
     gram = [[sum(a[i, j] * a[i, k] for i in range(rows)) for k in range(columns)] for j in range(columns)]
-    return -sum(math.sqrt(value) for value in np.linalg.eigvalsh(gram)) / len(logits)
+    return sum(math.sqrt(value) for value in np.linalg.eigvalsh(gram)) / len(logits)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -194,13 +194,13 @@ def test_nuclear_norm_matches_its_oracle(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(("copies", "classes"), [(1, 4), (3, 4), (5, 2)])
 def test_nuclear_norm_at_balanced_certainty_and_at_uniformity(copies: int, classes: int) -> None:
-    """Balanced one-hots have K singular values √(B/K), so −√(BK)/B = −√(K/B); uniform rows have one, √(B/K)."""
+    """Balanced one-hots have K singular values √(B/K), so √(BK)/B = √(K/B); uniform rows have one, √(B/K)."""
     size = copies * classes
     balanced = one_hots(list(range(classes)) * copies, classes)
-    assert nuclear_norm(balanced).item() == pytest.approx(-math.sqrt(classes / size), rel=1e-6)
+    assert nuclear_norm(balanced).item() == pytest.approx(math.sqrt(classes / size), rel=1e-6)
     assert_finite(nuclear_norm(balanced), balanced)
     uniform = torch.zeros(size, classes, dtype=torch.float64, requires_grad=True)
-    assert nuclear_norm(uniform).item() == pytest.approx(-1 / math.sqrt(size * classes), rel=1e-10)
+    assert nuclear_norm(uniform).item() == pytest.approx(1 / math.sqrt(size * classes), rel=1e-10)
     assert_finite(nuclear_norm(uniform), uniform)
 
 
@@ -209,10 +209,10 @@ def test_nuclear_norm_at_balanced_certainty_and_at_uniformity(copies: int, class
 def test_nuclear_norm_keeps_to_its_bounds(shape: tuple[int, int], scale: float) -> None:
     """‖A‖_F ≤ ‖A‖_* ≤ √min(B, K) ‖A‖_F, and rows that sum to 1 have √(B/K) ≤ ‖A‖_F ≤ √B."""
     size, classes = shape
-    least, most = -math.sqrt(min(shape) / size), -1 / math.sqrt(size * classes)
+    least, most = 1 / math.sqrt(size * classes), math.sqrt(min(shape) / size)
     for seed in range(20):
-        loss = nuclear_norm(torch.from_numpy(logits_of(shape, seed, scale))).item()
-        assert least - 1e-12 <= loss <= most + 1e-12
+        norm = nuclear_norm(torch.from_numpy(logits_of(shape, seed, scale))).item()
+        assert least - 1e-12 <= norm <= most + 1e-12
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -247,18 +247,18 @@ def oracle_margin_disparity(
 @pytest.mark.parametrize("margin", [1.0, 4.0])
 def test_margin_disparity_matches_its_oracle(n: int, m: int, classes: int, margin: float) -> None:
     inputs = [logits_of((count, classes), seed) for seed, count in enumerate((n, n, m, m))]
-    loss = margin_disparity(*(torch.from_numpy(z) for z in inputs), margin)
+    loss = margin_disparity_loss(*(torch.from_numpy(z) for z in inputs), margin)
     assert loss.item() == pytest.approx(oracle_margin_disparity(*inputs, margin), rel=1e-10)
     if margin == 4.0:
-        assert margin_disparity(*(torch.from_numpy(z) for z in inputs)).item() == loss.item()
+        assert margin_disparity_loss(*(torch.from_numpy(z) for z in inputs)).item() == loss.item()
 
 
 def test_margin_disparity_passes_gradcheck_in_its_adversary_and_gives_the_classifier_nothing() -> None:
     source, source_adversary, target, target_adversary = (leaf(logits_of((4, 3), seed)) for seed in range(4))
     assert torch.autograd.gradcheck(
-        lambda a, b: margin_disparity(source.detach(), a, target.detach(), b), (source_adversary, target_adversary)
+        lambda a, b: margin_disparity_loss(source.detach(), a, target.detach(), b), (source_adversary, target_adversary)
     )
-    loss = margin_disparity(source, source_adversary, target, target_adversary)
+    loss = margin_disparity_loss(source, source_adversary, target, target_adversary)
     for gradient in torch.autograd.grad(loss, (source, target), allow_unused=True):
         assert gradient is None or not gradient.any()
 
@@ -276,11 +276,11 @@ def test_margin_disparity_is_exact_where_a_probability_is_one(dtype: torch.dtype
         (opposes, agrees, 4 * (1e4 + others) - (others - 1e4)),
     ):
         a, b = (z.detach().clone().requires_grad_() for z in (source, target))
-        loss = margin_disparity(prediction, a, prediction, b)
+        loss = margin_disparity_loss(prediction, a, prediction, b)
         assert loss.item() == pytest.approx(expected, rel=1e-6, abs=1e-6)
         assert_finite(loss, a, b)
     a, b = (z.detach().clone().requires_grad_() for z in (agrees, agrees))
-    (gradient,) = torch.autograd.grad(margin_disparity(prediction, a, prediction, b), b)
+    (gradient,) = torch.autograd.grad(margin_disparity_loss(prediction, a, prediction, b), b)
     torch.testing.assert_close(gradient[0, 0], torch.tensor(0.5, dtype=dtype))  # still pushed down, at full rate
 
 

@@ -77,7 +77,7 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "class confusion": (L.class_confusion, LOGITS[:1]),
     "nuclear norm": (L.nuclear_norm, LOGITS[:1]),
     "discrepancy": (L.classifier_discrepancy, LOGITS),
-    "margin disparity": (L.margin_disparity, [(5, K), (5, K), (6, K), (6, K)]),
+    "margin disparity": (L.margin_disparity_loss, [(5, K), (5, K), (6, K), (6, K)]),
     "divergence": (L.kl_divergence, LOGITS),
     "pseudo-label": (lambda a, b: L.pseudo_label_loss(a, b, 0.5), LOGITS),
     "hard norm": (L.hard_feature_norm, FEATURES),
@@ -154,3 +154,10 @@ def test_every_function_is_tested_under_vmap() -> None:
     used = set(re.findall(r"\bL\.(\w+)", Path(__file__).read_text()))
     functions = {name for name, value in vars(L).items() if inspect.isfunction(value)} - NOT_MAPPED
     assert functions <= used
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if "mmd" not in name or "biased" in name.split(", ")])
+def test_norms_entropies_and_distances_are_not_negative(name: str) -> None:
+    """The name of a function says what it returns: a loss that is to grow takes its sign where it is used."""
+    function, shapes = LOSSES[name]
+    assert function(*(torch.from_numpy(normal(*shape, seed=seed)) for seed, shape in enumerate(shapes))) >= 0
