@@ -2,12 +2,98 @@
 
 import errno
 import fcntl
+import gzip
 import os
+import resource
+import stat
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dann.errors import BadInput
+
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+LARGEST_TEXT = 1 << 28  # bytes of a record, a log or a configuration
+KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"),
+         (stat.S_ISBLK, "device"))  # fmt: skip
+
+
+def check_regular(path: Path, most: int | None = None) -> None:
+    """Raise unless ``path`` is a regular file of at most ``most`` bytes; leaves a missing one to its reader.
+
+    To open a FIFO would wait for its writer for ever, and a device may never end.
+
+    Raises:
+        BadInput: it is a folder, a FIFO, a socket or a device, or larger.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return
+    except ValueError as error:  # a zero byte in the name
+        raise BadInput(f"{str(path)!r}: not a path: correct it") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((name for is_kind, name in KINDS if is_kind(status.st_mode)), "special file")
+        raise BadInput(f"{path}: a {kind}, not a file: name or restore a file")
+    if most is not None and status.st_size > most:
+        raise BadInput(f"{path}: {status.st_size} bytes, where at most {most} are read: restore the file")
+
+
+def memory() -> int:
+    """The bytes of memory that this process may use: the machine's, or less where a limit is set."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
+    return min(size for size in sizes if size > 0)  # no limit is −1
+
+
+def check_zip(path: Path) -> None:
+    """Raise if the members of a zip file, as which NumPy and PyTorch save, unpack to more than memory holds.
+
+    A member that is larger than its entry claims is an error of its reader.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as file:
+            size = sum(member.file_size for member in file.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError):
+        return  # its reader says what is damaged
+    check_size(path, size)
+
+
+def check_size(place: object, size: int) -> None:
+    """Raise if content of ``size`` bytes would take more than half of the memory."""
+    if size > memory() / 2:
+        raise BadInput(
+            f"{place}: its content takes {size / 2**30:.1f} GiB, too much for {memory() / 2**30:.1f} GiB of memory: "
+            "restore the file, or keep fewer examples"
+        )
+
+
+def read_text_file(path: Path, most: int = LARGEST_TEXT) -> str:
+    """The content of a regular UTF-8 file of at most ``most`` bytes.
+
+    Raises:
+        BadInput: as ``check_regular``.
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    check_regular(path, most)
+    return path.read_text(encoding="utf-8")
+
+
+def read_gzip(path: Path, most: int = LARGEST_TEXT) -> bytes:
+    """The unpacked content of a gzip file, at most ``most`` bytes: a thousand times as many may hide in it.
+
+    Raises:
+        BadInput: as ``check_regular``, or more bytes come out.
+        OSError, EOFError, zlib.error: it is damaged, or cannot be read.
+    """
+    check_regular(path, most)
+    with gzip.open(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise BadInput(f"{path}: unpacks to more than {most} bytes: restore the file")
+    return content
 
 
 def write_whole(path: Path, content: bytes) -> None:

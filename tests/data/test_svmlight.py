@@ -56,7 +56,7 @@ def test_wrong_svmlight_is_named(tmp_path: Path) -> None:
             (["1.5 1:1"], {}, "label 1.5 is not an integer"),
             (["1 2:1 1:1"], {}, "not a readable svmlight file"),
             (["1 1:inf"], {}, "infinite values"),
-            (["1 2147483000:1"] * 1000, {}, "GiB, too much for this machine"),
+            (["1 2147483000:1"] * 1000, {}, "GiB, too much for"),
             ([""], {}, "no examples there"),
         )
     ):

@@ -224,11 +224,15 @@ def test_a_weights_file_may_have_other_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"conv1.weight": torch.zeros(1)}, r"another model: conv1\.weight, bn1\.weight, bn1\.bias and \d+ more"),
+        (
+            {"conv1.weight": torch.zeros(1)},
+            r"another model \(missing: bn1\.weight, bn1\.bias, .* and \d+ more; another shape: "
+            r"conv1\.weight \(1,\) for \(64, 3, 7, 7\)\)",
+        ),
         ({"state_dict": {}}, r"belongs to another model"),
         ({"state_dict": None}, "belongs to another model"),
         ([1, 2], "belongs to another model"),
-        (nn.Linear(2, 2), "is not a plain state dict"),
+        (nn.Linear(2, 2), r"names torch\.nn\.modules\.linear\.Linear, which could run code: save the state dict"),
     ],
 )
 def test_a_wrong_weights_file_is_refused(content: Any, message: str, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Reader of svmlight files, the sparse text of ``label index:value …`` lines, plain or compressed."""
 
 import bz2
-import os
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dann.errors import BadInput
+from dann.files import check_size
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,7 @@ class SparseVectors:
             raise BadInput(
                 f"{self.path}: feature {wrong} is not one of {first} to {first + features - 1}: correct the file"
             )
-        size, memory = 4 * len(self.labels) * features, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if size > memory / 2:
-            raise BadInput(
-                f"{self.path}: {len(self.labels)} vectors of {features} features take {size / 2**30:.1f} GiB, too much "
-                f"for this machine's {memory / 2**30:.1f} GiB: keep fewer features"
-            )
+        check_size(self.path, 4 * len(self.labels) * features)
         if np.isinf(self.matrix.data).any():
             raise BadInput(f"{self.path}: infinite values: correct the file")
         matrix = self.matrix.copy()
