@@ -111,11 +111,15 @@ def _add_models(command: Command) -> None:
     predict.add_argument("run", type=Path, metavar="RUN", help=folder)
     predict.add_argument(
         "inputs", type=Path, nargs="+", metavar="INPUT",
-        help="images, folders of images, .npy, .npz, .pt or .svm files, .csv of texts",
+        help="images, folders of them, .csv of images or texts, .npy, .npz, .pt, .mat or .svm files",
     )  # fmt: skip
     predict.add_argument(
         "--with", type=Path, action="append", default=[], metavar="RUN", dest="others",
         help="another run; the probabilities of all runs are averaged",
+    )  # fmt: skip
+    predict.add_argument(
+        "--on-bad", choices=("skip", "error"), default="skip",
+        help="an unreadable input: leave it out, name it and exit with status 1, or stop (default: skip)",
     )  # fmt: skip
     predict.add_argument("--out", type=Path, metavar="FILE", help="a CSV file (default: a table on the terminal)")
     _add_device(predict)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from dann.cli.arguments import parser
 from dann.cli.commands import catalogue, data_sets, experiments, models, results
+from dann.config.naming import printable
 from dann.errors import BadInput
 from dann.files import DISK_FULL
 
@@ -28,7 +29,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 2 for bad input, 130 when interrupted."""
+    """Run one command; returns the exit status: 0, 1 where inputs were left out, 2 for bad input, 130 if interrupted."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as Ctrl-C does, and worker processes with it
     try:
@@ -60,5 +61,5 @@ def _os_message(error: OSError) -> str:
 
 
 def _complain(message: str, status: int) -> int:
-    print(f"dann: {message}", file=sys.stderr)
+    print(f"dann: {printable(message)}", file=sys.stderr)
     return status

@@ -4,17 +4,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
 
 from dann.config.experiment import Experiment
+from dann.config.naming import printable
 from dann.reporting.experiment_tables import make_tables
 from dann.reporting.table import Table
 from dann.runner.records import read_checked_records
 
 NAMES = 28  # largest width of the names of rows; longer names are wrapped
 ROWS, CLASSES = 20, 6  # predictions shown; with more classes than CLASSES only the predicted one is
+
+
+def escape(text: str) -> str:
+    """``text`` as it is shown: without Rich's markup and without commands of the terminal."""
+    return markup.escape(printable(text))
 
 
 def show_table(experiment: Experiment, folder: Path) -> None:

@@ -20,7 +20,7 @@ from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.zero_shot_head import give_class_vectors
-from dann.runner.records import RECORD, UNFINISHED, read_record
+from dann.runner.records import RECORD, UNFINISHED, Record, read_record
 from dann.training import checkpoint
 from dann.training.device import choose_device
 from dann.training.evaluate import compute_logits
@@ -60,6 +60,8 @@ class Model:
         x = self.inputs.check(to_examples(inputs, where, form), where)
         logits = compute_logits(self.method, x, self.inputs, self.dtype)
         probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
+        if not np.isfinite(probabilities).all():
+            raise BadInput(f"{where}: the network's outputs are not finite: give values like those of training")
         return probabilities
 
 
@@ -121,6 +123,7 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
     config = resolve(record.config, str(folder / RECORD))
     inputs = read_inputs(folder, config.data.target_transform)
     method = _restore(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)
+    _check_result(record, method, folder)
     method.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     dtype = torch.bfloat16 if record.environment["precision"] == "bf16" else torch.float32
     return Model(tuple(record.classes), method.eval(), inputs.to(place), dtype, config)
@@ -148,6 +151,20 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
     checkpoint.load(saved, method)
     method.network = network
     return method
+
+
+def _check_result(record: Record, method: Method, folder: Path) -> None:
+    """Raise unless the weights are the finite ones of the record's last step."""
+    step, recorded = checkpoint.read_step(folder / checkpoint.CHECKPOINT), int(record.evaluations[-1]["step"])
+    if step != recorded:
+        raise BadInput(
+            f"{folder}: its weights are of step {step}, its record of {recorded}: remove that folder and run it again"
+        )
+    for name, value in method.state_dict().items():
+        if not value.isfinite().all():
+            raise BadInput(
+                f"{folder}: this run diverged, its weights {name} are not finite: lower optimizer.lr and run it again"
+            )
 
 
 def check_finished(folder: Path) -> Path:

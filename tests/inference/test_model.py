@@ -24,6 +24,7 @@ from dann.config.schema import resolve
 from dann.errors import BadInput
 from dann.inference import export
 from dann.inference.model import Model
+from dann.inference.predict import Predictions
 from dann.methods.all_methods import METHODS
 from dann.runner import planning as launch
 from dann.runner.records import read_record
@@ -314,7 +315,7 @@ def test_grey_arrays_suit_a_network_for_colour(digits: Path) -> None:
         ("x.npy", b"damaged", "holds Python objects, which could run code, or is damaged"),
         ("x.png", b"damaged", "x.png: an image, but the run was trained on examples of shape (2,)"),
         ("x.svm", b"1 1:2 7:3\n", "feature 7 is not one of 1 to 2"),
-        ("x.txt", b"1", "give images, folders of them, or files in .npy"),
+        ("x.txt", b"1", "give images, folders of them, or files in .csv, .np"),
         ("x.jpg", None, "no such file or folder"),
         ("folder", {}, "no images in that folder"),
     ],
@@ -328,9 +329,65 @@ def test_bad_inputs(name: str, content: Any, says: str, moons: Path, tmp_path: P
     elif content is not None:
         np.save(tmp_path / name, content)
     out = tmp_path / "out.csv"
-    line = complaint(capsys, "predict", moons, tmp_path / "good.npy", tmp_path / name, "--out", out)
+    arguments = [str(each) for each in ("predict", moons, tmp_path / "good.npy", tmp_path / name, "--out", out)]
+    line = complaint(capsys, *arguments, "--on-bad", "error")
     assert says in line and name in line
     assert not out.exists()
+    assert main(arguments) == 1 and len(lines(out)) == 2
+    assert capsys.readouterr().err == line
+
+
+def test_one_bad_image_costs_only_its_own_prediction(digits: Path, tmp_path: Path, capsys: Any) -> None:
+    random, new = np.random.default_rng(0), tmp_path / "new"
+    (new / "deep").mkdir(parents=True)
+    for name in ("a.png", "deep/b.png", "deep/c.png"):
+        Image.fromarray(random.integers(0, 256, (16, 16, 3)).astype(np.uint8)).save(new / name)
+    (new / "deep/b.png").write_bytes((new / "deep/b.png").read_bytes()[:60])
+    (tmp_path / "list.csv").write_text("path\nnew/deep/c.png\nnew/gone.png\nnew/a.png\n")
+    out = tmp_path / "out.csv"
+    for given, names, bad in ((new, ["a.png", "deep/c.png"], "deep/b.png"),
+                              (tmp_path / "list.csv", ["deep/c.png", "a.png"], "gone.png")):  # fmt: skip
+        assert main(["predict", str(digits), str(given), "--out", str(out)]) == 1
+        assert [row["input"] for row in lines(out)] == [str(new / name) for name in names]
+        said = capsys.readouterr().err
+        assert said.startswith(f"dann: {new / bad}: not a readable image") and said.count("\n") == 1
+        out.unlink()
+        assert str(new / bad) in complaint(capsys, "predict", digits, given, "--out", out, "--on-bad", "error")
+        assert not out.exists()
+
+
+def test_names_are_no_formulas_and_no_commands_of_the_terminal(digits: Path, tmp_path: Path, monkeypatch: Any,
+                                                               capsys: Any) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for name in ("=1+1.png", "@x.png", "a;=b.png", "a\x1b[2Jb\n.png"):
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(tmp_path / name)
+    assert main(["predict", str(digits), "=1+1.png", "@x.png", "a;=b.png", "a\x1b[2Jb\n.png"]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b[2J" not in shown and r"a\x1b[2Jb\n.png" in shown
+    assert main(["predict", str(digits), "=1+1.png", "@x.png", "a;=b.png", "--out", "out.csv"]) == 0
+    assert [row["input"] for row in lines(tmp_path / "out.csv")] == ["'=1+1.png", "'@x.png", "a;'=b.png"]
+    predicted = Predictions(["x"], ("-1", "+cmd", "\t=1", "cat"), np.array([[0.25, 0.4, 0.3, 0.05]], np.float32))
+    assert predicted.csv().decode().splitlines()[0] == "input,class,probability,-1,'+cmd,'\t=1,cat"
+
+
+@pytest.mark.parametrize("how", ["nan", "step"])
+def test_a_run_that_failed_is_refused(how: str, moons: Path, tmp_path: Path, capsys: Any) -> None:
+    copy = tmp_path / "seed-0"
+    shutil.copytree(moons, copy)
+    np.save(tmp_path / "x.npy", np.zeros((2, 2), np.float32))
+    state = torch.load(copy / "checkpoint.pt", weights_only=True)
+    if how == "nan":  # a run of a version that did not notice
+        next(iter(state["method"].values()))[0] = torch.nan
+    state["step"] -= how == "step"  # two processes on one run
+    torch.save(state, copy / "checkpoint.pt")
+    says = {
+        "failed": "this run failed (step 3: loss is nan)",
+        "nan": "are not finite",
+        "step": "of step 11, its record of 12",
+    }
+    for command in (("predict", copy, tmp_path / "x.npy"), ("export", copy, "--format", "torch_export")):
+        assert says[how] in complaint(capsys, *command)
+    assert not list(copy.glob("model*"))
 
 
 def test_damaged_images_and_wrong_shapes(digits: Path, tmp_path: Path, capsys: Any) -> None:

@@ -1,10 +1,14 @@
 """``dann predict`` and ``dann export``: the use of a trained network."""
 
 import argparse
+import sys
 from pathlib import Path
 
+from dann.config.naming import printable
 from dann.errors import BadInput
 from dann.files import write_whole
+
+PARTIAL = 1  # exit status where some inputs have no prediction
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -14,13 +18,15 @@ def predict(options: argparse.Namespace) -> int:
 
     _check_file(options.out)
     models = [load(run, options.device) for run in (options.run, *options.others)]
-    predicted = predict(Ensemble(models), options.inputs)
+    predicted = predict(Ensemble(models), options.inputs, options.on_bad)
     if options.out is None:
         show_predictions(predicted.names, predicted.classes, predicted.probabilities.tolist())
     else:
         write_whole(options.out, predicted.csv())
         print(f"{options.out}: {len(predicted.names)} predictions")
-    return 0
+    for message in predicted.skipped:
+        print(f"dann: {printable(message)}", file=sys.stderr)
+    return PARTIAL if predicted.skipped else 0
 
 
 def export(options: argparse.Namespace) -> int:

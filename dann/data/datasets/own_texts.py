@@ -12,7 +12,7 @@ from torch import Tensor
 from dann.data.datasets.own_images import read_labels, read_parts
 from dann.data.domain import Domain, Split
 from dann.data.readers.label_spellings import LabelReading, Unlabelled
-from dann.data.readers.labelled_csv import Row, read_rows
+from dann.data.readers.labelled_csv import Row
 from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
 
@@ -78,9 +78,9 @@ def _load_tokenizer(name: str) -> Any:
         raise BadInput(f"data.tokenizer: {name} cannot be loaded: name a Hugging Face model or its folder") from error
 
 
-def read_texts(path: Path, tokenizer: str, length: int) -> Tensor:
-    """Read the token ids of the texts in a CSV file, which needs no labels, shape ``(N, length)``."""
-    return _to_ids(read_rows(path, TEXTS), _load_tokenizer(tokenizer), length)
+def to_token_ids(texts: list[str], tokenizer: str, length: int) -> Tensor:
+    """Convert texts to token ids, shape ``(N, length)``."""
+    return _pad(_load_tokenizer(tokenizer)(texts, truncation=True, max_length=length)["input_ids"], length)
 
 
 def _to_split(rows: list[Row], labels: LabelReading, tokenize: Any, length: int) -> Split:

@@ -13,6 +13,7 @@ from numpy._core.multiarray import _reconstruct, scalar
 from dann.data.readers.matlab_files import read_matlab
 from dann.errors import BadInput
 
+SUFFIXES = (".npz", ".npy", ".pt", ".pth")
 KEYS = ("x", "y", "x_test", "y_test", "classes")
 SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".mat")
 

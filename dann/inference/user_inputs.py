@@ -1,0 +1,121 @@
+"""Raw examples of a user's files, read as training reads them, in chunks that fit into memory."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dann.data.datasets.own_texts import TEXTS, to_token_ids
+from dann.data.loading.read_ahead import chunk_size
+from dann.data.readers.array_files import SUFFIXES as ARRAYS
+from dann.data.readers.array_files import read_arrays
+from dann.data.readers.example_arrays import to_array
+from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_image_files
+from dann.data.readers.image_lists import read_text
+from dann.data.readers.labelled_csv import read_rows
+from dann.data.readers.svmlight import read_svmlight
+from dann.errors import BadInput
+from dann.files import check_regular
+from dann.inference.model import Ensemble, Model
+
+LISTS, LINES, SPARSE = (".csv", ".tsv"), (".txt",), (".svm", ".svmlight", ".libsvm")
+PACKED = (".gz", ".bz2")  # of svmlight files
+Chunk = tuple[list[str], Any, list[BadInput]]  # names of raw examples, the examples, and what could not be read
+
+
+def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
+    """The raw examples of one path.
+
+    Args:
+        path: an image, a folder of images, a CSV file that names images, a file of arrays (key ``x``) or of svmlight,
+            or, for a run on texts, a CSV file or a file with a text on each line.
+
+    Raises:
+        BadInput: the path is missing, unreadable, empty, or of a kind that the run was not trained on.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in PACKED][-1:] or [""]
+    suffix = suffixes[0]
+    if not path.exists():
+        raise BadInput(f"{path}: no such file or folder: check the path")
+    if path.is_dir():
+        if not (files := list_image_files(path)):
+            raise BadInput(f"{path}: no images in that folder: name another")
+        yield from _images(files, model)
+        return
+    check_regular(path)
+    if model.config.data.target.name == "texts":
+        yield _name_rows(path, _texts(path, model))
+    elif suffix in SUFFIXES:
+        yield from _images([path], model)
+    elif suffix in LISTS:
+        yield from _images([path.parent / row.name for row in read_rows(path, labelled=False)], model)
+    elif suffix in ARRAYS:
+        x = to_array(read_arrays(path)["x"], str(path))
+        yield _name_rows(path, x if x.ndim else x[None])
+    elif suffix in SPARSE or model.config.data.target.name == "svmlight":
+        yield _name_rows(path, _vectors(path, model))
+    else:
+        kinds = ", ".join((*LISTS[:1], *ARRAYS, *SPARSE[:1]))
+        raise BadInput(f"{path}: give images, folders of them, or files in {kinds}")
+
+
+def _name_rows(path: Path, x: NDArray[np.generic]) -> Chunk:
+    return [f"{path}[{row}]" for row in range(len(x))], x, []
+
+
+def _images(files: Sequence[Path], model: Model | Ensemble) -> Iterator[Chunk]:
+    """Image files, decoded as the target's images for training, in chunks; without those that cannot be read."""
+    shape = model.inputs.raw_shape
+    if not model.inputs.images:
+        raise BadInput(f"{files[0]}: an image, but the run was trained on examples of shape {shape}: give arrays")
+    channels, size, width = shape
+    if size != width:
+        raise BadInput(f"{files[0]}: files are decoded as squares, but the run has {size} × {width}: give arrays")
+    fit = model.config.data.target.options().get("fit", "squash")
+    many = chunk_size(shape)
+    for first in range(0, len(files), many):
+        names, pixels, bad = [], [], []
+        for file in files[first : first + many]:
+            try:
+                image = decode_image(file, size, fit)
+            except BadInput as error:
+                bad.append(error)
+                continue
+            names.append(str(file))
+            pixels.append(_grey(image) if channels == 1 else image)
+        yield names, np.stack(pixels).transpose(0, 3, 1, 2) if pixels else None, bad
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
+
+
+def _texts(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
+    """The token ids of the texts in a CSV file, or of the lines of a text file that names no columns."""
+    first, *_ = lines = read_text(path).splitlines() or [""]
+    if path.suffix.lower() in LINES and not set(re.split("[,;\t]", first.lower())) & set(TEXTS):
+        texts = [line for line in lines if line.strip()]
+    elif path.suffix.lower() in (*LISTS, *LINES):
+        texts = [row.name for row in read_rows(path, TEXTS, labelled=False)]
+    else:
+        raise BadInput(f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line")
+    if not texts:
+        raise BadInput(f"{path}: no texts there: add some")
+    ids: NDArray[np.generic] = to_token_ids(
+        texts, model.config.data.target.options()["tokenizer"], *model.inputs.raw_shape
+    ).numpy()
+    return ids
+
+
+def _vectors(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
+    """The vectors of an svmlight file; its labels are ignored."""
+    shape = model.inputs.raw_shape
+    if len(shape) != 1:
+        raise BadInput(f"{path}: vectors, but the run was trained on examples of shape {shape}: give arrays")
+    first = model.config.data.target.options().get("first", 1)
+    dense: NDArray[np.generic] = read_svmlight(path).to_dense(first, *shape).numpy()
+    return dense
