@@ -169,7 +169,7 @@ def test_the_quickstart_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     Path("photos").mkdir()
     for path in ("digit.png", "photos/digit.png"):
         Image.new("RGB", (20, 20)).save(path)
-    shell, python = (block for block in BLOCKS if block.page == "dann/inference/README.md")
+    shell, python, exported = (block for block in BLOCKS if block.page == "dann/inference/README.md")
     names: dict[str, Any] = {}
     exec(python.text, names)
     assert names["probabilities"].shape == (2, 10) and set(names["names"]) <= set("0123456789")
@@ -178,6 +178,9 @@ def test_the_quickstart_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for _, *arguments in commands:
         assert main(arguments) == 0
     assert len(Path("predictions.csv").read_text().splitlines()) == 1 + 4 and Path(folder, "model.onnx").is_file()
+    exec(exported.text, names)
+    assert names["classes"] == list("0123456789") and names["shape"] == [None, 3, 20, 20]
+    assert names["logits"].shape == (2, 10) and set(names["names"]) <= set("0123456789")
     capsys.readouterr()
     np.save("points.npy", np.zeros((2, 2), np.float32))
     moons = "runs/quickstart/rotated-moons/dann/seed-0"

@@ -29,7 +29,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 where inputs were left out, 2 for bad input, 130 if interrupted."""
+    """Run one command; returns the exit status: 0, 1 if inputs were left out, 2 for bad input, 130 if stopped."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as Ctrl-C does, and worker processes with it
     try:

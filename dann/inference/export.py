@@ -14,6 +14,7 @@ from torch.export import Dim, ExportedProgram
 from dann.data.input_pipeline import InputPipeline
 from dann.errors import BadInput
 from dann.files import write_whole
+from dann.inference.export_metadata import describe_model
 from dann.inference.model import Model
 from dann.methods.method import Method
 
@@ -38,7 +39,7 @@ class Predictor(nn.Module):
 
 
 def export(model: Model, format: str, folder: Path, out: Path | None = None) -> Path:
-    """Write a model in float32 with a dynamic batch size.
+    """Write a model in float32 with a dynamic batch size, and with ``describe_model`` as its metadata.
 
     Args:
         model: on the CPU.
@@ -61,7 +62,7 @@ def export(model: Model, format: str, folder: Path, out: Path | None = None) -> 
         plain = deepcopy(predictor).to(memory_format=torch.contiguous_format)
         batch = {0: Dim("batch", min=1)}
         program = torch.export.export(plain, (_random(model.inputs, 2),), dynamic_shapes=(batch,), strict=False)
-        content, restored = convert(program)
+        content, restored = convert(program, describe_model(model))
         for count in CHECKED:
             _check_equal(predictor, restored, _random(model.inputs, count), format)
     path = folder / f"model{suffix}" if out is None else out
@@ -83,13 +84,13 @@ def _check_equal(predictor: nn.Module, restored: Callable[[Tensor], Tensor], x: 
         raise BadInput(f"--format {format}: the file differs from the trained network: choose another format")
 
 
-def _torch_export(program: ExportedProgram) -> Exported:
+def _torch_export(program: ExportedProgram, metadata: dict[str, str]) -> Exported:
     file = io.BytesIO()
-    torch.export.save(program, file)
+    torch.export.save(program, file, extra_files=metadata)
     return file.getvalue(), torch.export.load(io.BytesIO(file.getvalue())).module()
 
 
-def _onnx(program: ExportedProgram) -> Exported:
+def _onnx(program: ExportedProgram, metadata: dict[str, str]) -> Exported:
     if absent := [name for name in ONNX if find_spec(name) is None]:
         raise BadInput(f'--format onnx needs {", ".join(absent)}: run pip install "dann[export]"')
     import onnxruntime  # takes a second to import
@@ -99,7 +100,10 @@ def _onnx(program: ExportedProgram) -> Exported:
         program, input_names=["examples"], output_names=["logits"], dynamo=True, verbose=False
     )
     assert converted is not None
-    content = converted.model_proto.SerializeToString()
+    proto = converted.model_proto
+    for key, value in metadata.items():
+        proto.metadata_props.add(key=key, value=value)
+    content = proto.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     return content, lambda x: torch.from_numpy(session.run(["logits"], {"examples": x.numpy()})[0])
 

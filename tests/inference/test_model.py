@@ -187,6 +187,18 @@ def test_every_method_loads_and_can_be_exported(network: str, tmp_path: Path) ->
 EXPORTED = {"mcd", "dan", "adda", "adabn", "shot"}  # two classifiers, hooks on inner layers, copies of the network
 
 
+def read_metadata(file: Path, format: str) -> dict[str, Any]:
+    """The metadata of an exported file, as dann/inference/README.md reads them."""
+    if format == "onnx":
+        import onnxruntime
+
+        found = onnxruntime.InferenceSession(file).get_modelmeta().custom_metadata_map
+    else:
+        found = dict.fromkeys(("classes", "input", "output", "before", "inside", "dann"), "")
+        torch.export.load(file, extra_files=found)
+    return {key: json.loads(value) for key, value in found.items() if not key.startswith("pkg.")}
+
+
 @pytest.mark.parametrize("format", export.FORMATS)
 @pytest.mark.parametrize("network", ["digits", "moons"])
 def test_an_exported_file_computes_the_same(
@@ -197,7 +209,16 @@ def test_an_exported_file_computes_the_same(
     folder, out = request.getfixturevalue(network), tmp_path / "there" / "exported"
     assert main(["export", str(folder), "--format", format, "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}\n"
-    test = load_pair(resolve(read_record(folder).config, "test").data).target_test
+    test, model = load_pair(resolve(read_record(folder).config, "test").data).target_test, dann.load(folder, "cpu")
+    metadata = read_metadata(out, format)
+    assert metadata["classes"] == list(model.classes)
+    assert metadata["input"]["shape"] == [None, *test.x.shape[1:]]
+    assert metadata["input"]["dtype"] == str(test.x.dtype).removeprefix("torch.")
+    assert metadata["before"]["data set"] == model.config.data.target.name
+    if network == "digits":
+        inside, x = metadata["inside"], test.x[:2].numpy().transpose(0, 2, 3, 1)
+        expected = model.inputs(test.x[:2]).numpy().transpose(0, 2, 3, 1)
+        np.testing.assert_allclose(x * inside["scale"] + inside["offset"], expected, atol=1e-5)
     for count in (1, 7):
         x = test.x[:count]
         if format == "onnx":
@@ -207,7 +228,7 @@ def test_an_exported_file_computes_the_same(
             logits = torch.from_numpy(session.run(None, {"examples": x.numpy()})[0])
         else:
             logits = torch.export.load(out).module()(x).detach()
-        expected = torch.from_numpy(dann.load(folder, "cpu").predict(x))
+        expected = torch.from_numpy(model.predict(x))
         torch.testing.assert_close(logits.softmax(1), expected, atol=1e-5, rtol=1e-4)
 
 

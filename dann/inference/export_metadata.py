@@ -1,0 +1,59 @@
+"""What the user of an exported file must know, as metadata in the file."""
+
+import json
+from typing import Any
+
+import dann
+from dann.data.transforms.input_transform import Transform
+from dann.inference.model import Model
+
+PLACES = ("path", "test", "labels", "test_labels", "root", "on_bad")  # options of data sets that say where they lie
+
+
+def describe_model(model: Model) -> dict[str, str]:
+    """The metadata of an exported model: JSON by key.
+
+    Returns:
+        ``classes``: the K names, in the order of the logits. ``input`` and ``output``: name, type and shape, null for
+        the number of examples. ``before``: what the caller does to an example of the data set, such as decoding and
+        resizing. ``inside``: what the file does to it before the network. ``dann``: the version that exported it.
+    """
+    inputs, images = model.inputs, model.inputs.images
+    content = {
+        "classes": list(model.classes),
+        "input": {
+            "name": "examples",
+            "dtype": "uint8" if images else "float32",
+            "shape": [None, *inputs.raw_shape],
+            "layout": ("NCHW", "NCL", "NC")[3 - len(inputs.raw_shape)],
+        },
+        "output": {"name": "logits", "shape": [None, len(model.classes)], "probabilities": "softmax of the logits"},
+        "before": _before(model),
+        "inside": _inside(inputs.transform),
+        "dann": dann.__version__,
+    }
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
+
+
+def _before(model: Model) -> dict[str, Any]:
+    """The data set of the target and its options, which say how files are read, and how images are resized."""
+    target = model.config.data.target
+    options = {name: value for name, value in target.options().items() if name not in PLACES}
+    done: dict[str, Any] = {"data set": target.name, **options}
+    if model.inputs.images:
+        channels, *size = model.inputs.raw_shape
+        done |= {"decode": "L" if channels == 1 else "RGB", "size": size, "fit": options.get("fit", "squash"),
+                 "resample": "bilinear with antialiasing"}  # fmt: skip
+    return done
+
+
+def _inside(transform: Transform) -> dict[str, Any]:
+    """The crop and the normalisation of an input; one factor and summand for each channel or feature, if any."""
+    options, images = transform.options, transform.images
+    done = {"crop": options.crop, "normalise": options.normalise}
+    if not images and options.normalise in {"mean", "none"}:  # vectors are left as they are
+        return done
+    factors, summands = (  # those of images are the same for all pixels
+        (values[0, :, 0, 0] if images else values.flatten()).tolist() for values in (transform.scale, transform.offset)
+    )
+    return done | {"input": "values × scale + offset", "scale": factors, "offset": summands}
