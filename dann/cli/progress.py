@@ -14,6 +14,7 @@ from rich.text import Text
 
 from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.experiment import Run
+from dann.config.naming import printable, printable_lines
 from dann.runner.records import Record, source_accuracy
 
 SHOWN, WIDTH = 8, 24  # largest number of bars, and their width
@@ -87,7 +88,7 @@ class Progress:
         self._print(f"{number} {run.name}: {target}source {100 * source_accuracy(last):.1f} %, {time}")
 
     def _print(self, line: str) -> None:
-        self.bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.bars.console.print(printable_lines(line), highlight=False, markup=False, soft_wrap=True)
 
 
 class _Bars(rich_progress.Progress):
@@ -109,7 +110,7 @@ class _Bars(rich_progress.Progress):
     def begin(self, name: str, done: int, steps: int) -> rich_progress.TaskID:
         self.since = self.since or self.get_time()
         self.skipped += done / steps
-        return self.add_task(name, total=steps, completed=done, name=name, losses="")
+        return self.add_task(name, total=steps, completed=done, name=printable(name), losses="")
 
     def end(self, task: rich_progress.TaskID | None) -> None:
         """Count a run as finished; a run without a task was finished before."""

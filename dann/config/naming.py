@@ -1,25 +1,44 @@
 """Names of folders and of settings."""
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-SHOWN = "\u200c\u200d\u00a0\u3000"  # joiners of scripts and emoji, and spaces of typography
+LONGEST = 150  # bytes; file systems take 255, and endings are added
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+FILES = (".yaml", ".png", ".html", ".gz", ".unfinished", ".lock", ".tmp")
+JOINERS = "\u200c\u200d"  # of scripts and emoji
 FORMULA = re.compile(r"(^|[,;|\t\r\n])(\s*[=+\-@＝＋－＠]|[\t\r])")
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 
 def slug(name: str) -> str:
-    """``name`` as a folder name: words of letters, digits and dots joined by hyphens."""
-    return re.sub(r"[^\w.]+", "-", name.replace("→", " to ").lower()).strip("-.") or "unnamed"
+    """``name`` as a folder name: words of letters, digits and dots joined by hyphens.
+
+    No separator, no leading dot or hyphen; long names end in a checksum. An underscore begins a name that Windows
+    reserves, or that might be one of the files beside the folder.
+    """
+    words = re.sub(r"[^\w.]+", "-", name.replace("→", " to ").lower()).strip("-.") or "unnamed"
+    if len(words.encode()) > LONGEST:
+        short = words.encode()[: LONGEST - 9].decode(errors="ignore")
+        return f"{short}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+    return f"_{words}" if RESERVED.match(words) or words.endswith(FILES) else words
 
 
 def printable(text: str) -> str:
     """``text`` without what moves a terminal's cursor, ends a line or reverses its direction: these are escaped."""
     return "".join(
-        character if character.isprintable() or character in SHOWN else character.encode("unicode_escape").decode()
+        character if character.isprintable() or character in JOINERS or unicodedata.category(character) == "Zs"
+        else character.encode("unicode_escape").decode()
         for character in text
-    )
+    )  # fmt: skip
+
+
+def printable_lines(text: str) -> str:
+    """``printable`` for each line of ``text``."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def spreadsheet_text(text: str) -> str:

@@ -1,15 +1,18 @@
 """A table with typed columns, and its form in Markdown, LaTeX and JSON. Imports no torch."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
+from dann.config.naming import printable
 from dann.evaluation.statistics import deviation, interval
 from dann.reporting.latex import escape
 
 NONE = "—"
+TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 Kind = Literal[
     "score", "interval", "published", "gap", "source", "label_free", "setting", "alarms",  # of what rows score
     "baseline", "difference", "p", "holm", "effect", "seeds",  # of paired differences
@@ -88,7 +91,7 @@ class Table:
     def markdown(self) -> str:
         alignment = ["---", *("---" if column.is_text else "---:" for column in self.columns)]
         lines = [_markdown_row(row) for row in (self._header(), alignment, *self._body())]
-        return "\n".join(lines) + "\n\n" + " ".join(self.notes) + "\n"
+        return "\n".join(lines) + "\n\n" + _escape_markdown(" ".join(self.notes)) + "\n"
 
     def latex(self) -> str:
         """A tabular for the booktabs package, and amssymb where there is a ▼."""
@@ -173,8 +176,13 @@ def format_points(share: float) -> str:
 
 
 def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    return "| " + " | ".join(_escape_markdown(cell).replace("|", r"\|") for cell in cells) + " |"
+
+
+def _escape_markdown(text: str) -> str:
+    """``text`` without tags of HTML and on one line."""
+    return TAG.sub(r"\\<", printable(text))
 
 
 def _latex_row(cells: Iterable[str]) -> str:
-    return " & ".join(map(escape, cells)) + r" \\"
+    return " & ".join(escape(printable(cell)) for cell in cells) + r" \\"

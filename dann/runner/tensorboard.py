@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from dann.config.merging import flatten
+from dann.config.naming import printable
 from dann.data.pair import Pair
 from dann.data.visible_bands import select_visible_bands
 from dann.evaluation.rules import Evaluation
@@ -64,7 +65,8 @@ class Board:
         # TensorBoard reads files in the order of their names, of which only the second in them follows time.
         while any(f".{int(time.time())}." in before.name for before in folder.glob("events.*")):
             time.sleep(0.05)
-        self.folder, self.prior = folder, dict(list(prior.items())[:MOST_CLASSES])
+        self.folder = folder
+        self.prior = {printable(name): share for name, share in list(prior.items())[:MOST_CLASSES]}
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
         if start == 0:
             tags = {name: [f"{group}/{re.escape(name)}$" for group in ("share", "prior")] for name in self.prior}
@@ -104,7 +106,7 @@ class Board:
     def add_hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
         """Add the resolved configuration and the last evaluation to the hyper-parameters tab."""
         options = {
-            key: value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
+            key: value if isinstance(value, (bool, int, float)) else printable(_text(value))
             for key, value in flatten(config).items()
         }
         metrics = {f"last/{name}": value for name, value in values.items() if name != "step"}
@@ -113,10 +115,15 @@ class Board:
     def add_embeddings(self, features: Tensor, labels: list[list[str]], images: Tensor, step: int) -> None:
         """Add features of both domains to the projector, with domain and class, and with the images, if any."""
         shutil.rmtree(self.folder / f"{step:05d}", ignore_errors=True)  # left by an interruption at this point
+        rows = [[printable(cell) for cell in row] for row in labels]  # a tab or line break would shift the table
         thumbnails = select_visible_bands(images).float() / 255 if images.ndim == 4 else None
         self.writer.add_embedding(
-            features.float(), labels, thumbnails, step, tag="features", metadata_header=["domain", "class"]
+            features.float(), rows, thumbnails, step, tag="features", metadata_header=["domain", "class"]
         )
 
     def close(self) -> None:
         self.writer.close()
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dann.config.naming import printable, printable_lines
 from dann.errors import BadInput
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _experiment(file: Path) -> "list[Panel]":
 
     panels = []
     for name, config, pair in load_pairs(file):
-        print(name, textwrap.indent(data_line(pair.describe()), "  "), sep="\n")
+        print(printable(name), textwrap.indent(printable_lines(data_line(pair.describe())), "  "), sep="\n")
         panels += first_batch(config, pair)
     return panels
 
@@ -58,7 +59,8 @@ def _domains(word: str, sets: list[str]) -> "Iterator[Domain]":
     from dann.cli.domain_summary import load_domains, summarise_domain
 
     for domain in load_domains(word, sets):
-        print(domain.name, *(f"  {name:8} {text}" for name, text in summarise_domain(domain).items()), sep="\n")
+        for line in (domain.name, *(f"  {name:8} {text}" for name, text in summarise_domain(domain).items())):
+            print(printable_lines(line))
         yield domain
 
 

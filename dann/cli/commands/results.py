@@ -2,6 +2,8 @@
 
 import argparse
 
+from dann.config.naming import printable
+
 
 def table(options: argparse.Namespace) -> int:
     from dann.reporting.experiment_tables import make_tables
@@ -11,7 +13,7 @@ def table(options: argparse.Namespace) -> int:
 
     texts = []
     for experiment, folder in find_experiments(options.path):
-        heading = [f"{experiment.title} ({folder})\n"] if options.format == "md" else []
+        heading = [printable(f"{experiment.title} ({folder})") + "\n"] if options.format == "md" else []
         tables = make_tables(experiment, read_checked_records(experiment, folder), options.selection)
         texts += heading + [WRITERS[options.format](table) for table in tables]
     print("[" + ",\n".join(texts) + "]" if options.format == "json" else "\n".join(texts))

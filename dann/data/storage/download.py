@@ -34,7 +34,7 @@ class Remote:
 
     @property
     def file(self) -> str:
-        return unquote(PurePosixPath(urlsplit(self.url).path).name)
+        return PurePosixPath(unquote(urlsplit(self.url).path)).name
 
 
 def download(name: str, remotes: list[Remote], folder: Path, otherwise: str) -> list[Path]:
