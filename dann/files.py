@@ -1,5 +1,6 @@
 """Writing of files that appear whole or not at all, and locks between processes."""
 
+import bz2
 import errno
 import fcntl
 import gzip
@@ -10,11 +11,13 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from dann.errors import BadInput
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 LARGEST_TEXT = 1 << 28  # bytes of a record, a log or a configuration
+SMALL, RATIO = 1 << 30, 200  # bytes that may come out of any packed file, and their ratio to those of a larger one
 KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"),
          (stat.S_ISBLK, "device"))  # fmt: skip
 
@@ -46,26 +49,32 @@ def memory() -> int:
     return min(size for size in sizes if size > 0)  # no limit is −1
 
 
+def most_unpacked(packed: int) -> int:
+    """The largest number of bytes that ``packed`` compressed bytes may unpack to; real data come nowhere near."""
+    return int(min(memory() / 2, max(SMALL, RATIO * packed)))
+
+
 def check_zip(path: Path) -> None:
-    """Raise if the members of a zip file, as which NumPy and PyTorch save, unpack to more than memory holds.
+    """Raise if the members of a zip file, as which NumPy and PyTorch save, unpack to more than is plausible.
 
     A member that is larger than its entry claims is an error of its reader.
     """
-    if not zipfile.is_zipfile(path):
+    if not (path.is_file() and zipfile.is_zipfile(path)):
         return
     try:
         with zipfile.ZipFile(path) as file:
             size = sum(member.file_size for member in file.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError):
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return  # its reader says what is damaged
-    check_size(path, size)
+    check_size(path, size, most_unpacked(path.stat().st_size))
 
 
-def check_size(place: object, size: int) -> None:
-    """Raise if content of ``size`` bytes would take more than half of the memory."""
-    if size > memory() / 2:
+def check_size(place: object, size: int, most: int | None = None) -> None:
+    """Raise if content of ``size`` bytes is more than ``most``, by default half of the memory."""
+    most = memory() // 2 if most is None else most
+    if size > most:
         raise BadInput(
-            f"{place}: its content takes {size / 2**30:.1f} GiB, too much for {memory() / 2**30:.1f} GiB of memory: "
+            f"{place}: its content takes {size / 2**30:.1f} GiB, too much for a limit of {most / 2**30:.1f} GiB: "
             "restore the file, or keep fewer examples"
         )
 
@@ -81,18 +90,23 @@ def read_text_file(path: Path, most: int = LARGEST_TEXT) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def read_gzip(path: Path, most: int = LARGEST_TEXT) -> bytes:
-    """The unpacked content of a gzip file, at most ``most`` bytes: a thousand times as many may hide in it.
+def read_unpacked(path: Path, most: int | None = None) -> bytes:
+    """The content of a regular file, unpacked if its name ends in .gz or .bz2.
+
+    Args:
+        most: the largest number of bytes that come out; a thousand times as many may hide in a packed file.
 
     Raises:
         BadInput: as ``check_regular``, or more bytes come out.
         OSError, EOFError, zlib.error: it is damaged, or cannot be read.
     """
-    check_regular(path, most)
-    with gzip.open(path) as file:
+    check_regular(path, memory() // 2)
+    most = most_unpacked(path.stat().st_size) if most is None else most
+    opened: IO[bytes] = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix, open)(path, "rb")
+    with opened as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise BadInput(f"{path}: unpacks to more than {most} bytes: restore the file")
+        raise BadInput(f"{path}: holds more than {most} bytes when unpacked: restore the file")
     return content
 
 

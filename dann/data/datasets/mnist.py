@@ -1,6 +1,5 @@
 """MNIST."""
 
-import gzip
 import zlib
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from dann.data.storage.download import Remote, download
 from dann.data.storage.folders import data_folder
 from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
+from dann.files import read_unpacked
 
 Size = Annotated[int, Field(ge=4)] | None
 DIGITS = tuple("0123456789")
@@ -88,7 +88,7 @@ def _read_idx(folders: list[Path], name: str, shape: tuple[int, ...]) -> Pixels:
         raise BadInput(f"data set mnist: {folders[0] / name}[.gz] is missing: download it beside the others")
     path = candidates[0]
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        content = read_unpacked(path)
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path} is damaged ({error}): download it again") from error
     header = bytes([0, 0, 8, len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)

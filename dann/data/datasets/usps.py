@@ -15,6 +15,7 @@ from dann.data.storage.download import Remote, download
 from dann.data.storage.folders import data_folder, find_dataset_folder
 from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
+from dann.files import check_size
 
 LIBSVM = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass/"
 REMOTES = [
@@ -63,6 +64,7 @@ def _read_h5(path: Path) -> list[Part]:
     for part, count in COUNTS.items():
         try:
             with h5py.File(path, "r") as file:
+                check_size(path, file[part]["data"].nbytes + file[part]["target"].nbytes)  # a header may claim any size
                 data, target = np.asarray(file[part]["data"]), np.asarray(file[part]["target"])
         except Exception as error:  # h5py raises all sorts of exceptions on damaged files
             raise _damaged_error(path, error) from error

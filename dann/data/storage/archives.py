@@ -1,16 +1,39 @@
 """Archives: downloaded, unpacked inside their folder, and deleted."""
 
+import bz2
+import errno
+import gzip
+import lzma
 import os
 import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import IO, Literal
 
 from dann.data.storage.download import PIECE, Remote, describe_error, download
 from dann.errors import BadInput
+from dann.files import check_regular
 
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, NotImplementedError)
+PACKERS: dict[bytes, Callable[[Path, Literal["rb"]], IO[bytes]]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+SMALL, RATIO = 1 << 28, 100  # bytes that any archive may unpack to, and their ratio to those of a larger one
+LARGEST_PIECE = 1 << 24  # bytes read at once
+NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)  # of a bad name
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+    NotImplementedError,
+)
 
 
 def fetch_archive(name: str, remote: Remote, folder: Path, otherwise: str) -> Path:
@@ -41,8 +64,10 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpack a zip or tar file into ``folder``, which must not be there yet and appears whole or not at all.
 
     Raises:
-        BadInput: the archive is damaged, or would write outside the folder, or holds devices.
+        BadInput: the archive is damaged, or would write outside the folder or one file twice, or holds devices, or
+            unpacks to far more than its own size.
     """
+    check_regular(archive)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as place:
         whole = Path(place) / "whole"
@@ -50,27 +75,63 @@ def unpack(archive: Path, folder: Path) -> None:
         try:
             (_unzip if zipfile.is_zipfile(archive) else _untar)(archive, whole)
         except (*DAMAGED, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            if isinstance(error, OSError) and error.errno not in (None, *NAMES):
                 raise  # a full disk: not the archive's fault
             raise BadInput(f"{archive} is damaged ({describe_error(error)}): download it again") from error
         whole.rename(folder)
 
 
+class _Bounded:
+    """A stream whose reads are at most a piece long and end at ``most`` bytes.
+
+    A tar file's headers may claim any length, and tarfile reads them at once.
+    """
+
+    def __init__(self, file: IO[bytes], most: int, archive: Path) -> None:
+        self.file, self.most, self.archive = file, most, archive
+
+    def read(self, size: int) -> bytes:
+        if size > LARGEST_PIECE or self.file.tell() > self.most:
+            raise _too_large(self.archive, self.most)
+        return self.file.read(size)
+
+    def seek(self, place: int) -> int:
+        if place > self.most:
+            raise _too_large(self.archive, self.most)
+        return self.file.seek(place)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+
 def _untar(archive: Path, folder: Path) -> None:
     if not hasattr(tarfile, "data_filter"):
         raise BadInput(f"{archive}: this Python cannot unpack it safely: update it to 3.10.12, 3.11.4 or later")
-    with tarfile.open(archive) as file:
-        try:
-            file.extractall(folder, filter="data")
-        except tarfile.FilterError as error:  # a path or link that leads outside, or a device
-            raise BadInput(f"{archive}: {describe_error(error)}: do not trust this archive") from error
-        while file.fileobj is not None and file.fileobj.read(PIECE):  # gzip's checksum comes after the last member
+    with archive.open("rb") as plain:
+        start = plain.read(6)
+    opener = next((opener for magic, opener in PACKERS.items() if start.startswith(magic)), open)
+    most = _most(archive) if opener is not open else archive.stat().st_size
+    with opener(archive, "rb") as unpacked, tarfile.open(fileobj=_Bounded(unpacked, most, archive), mode="r:") as file:
+        total = 0
+        for member in file:
+            total += member.size  # of a sparse file more than is in the archive
+            if total > _most(archive):
+                raise _too_large(archive, _most(archive))
+            try:
+                checked = tarfile.data_filter(member, str(folder))
+            except tarfile.FilterError as error:  # a path or link that leads outside, or a device
+                raise BadInput(f"{archive}: {describe_error(error)}: do not trust this archive") from error
+            _check_new(archive, checked.name, folder, checked.isdir())
+            file.extract(member, folder, filter="data")
+        while file.fileobj.read(PIECE):  # type: ignore[union-attr]  # gzip's checksum comes after the last member
             pass
 
 
 def _unzip(archive: Path, folder: Path) -> None:
     """Unpack a zip file; ``zipfile`` would put members outside to other places without an error."""
     with zipfile.ZipFile(archive) as file:
+        if sum(member.file_size for member in file.infolist()) > _most(archive):
+            raise _too_large(archive, _most(archive))
         for member in file.infolist():
             name = member.filename
             parts = PurePosixPath(name.replace(os.sep, "/").replace("\\", "/")).parts
@@ -80,4 +141,21 @@ def _unzip(archive: Path, folder: Path) -> None:
                 )
             if (member.external_attr >> 16) & 0o170000 == 0o120000:
                 raise BadInput(f"{archive}: {name} is a link: do not trust this archive")
-        file.extractall(folder)
+            _check_new(archive, name, folder, member.is_dir())
+            file.extract(member, folder)
+
+
+def _check_new(archive: Path, name: str, folder: Path, is_folder: bool) -> None:
+    """Raise if a member would be written over another: one of its name, or its name in capitals on some disks."""
+    place = folder / name
+    if os.path.lexists(place) and not (is_folder and place.is_dir()):
+        raise BadInput(f"{archive}: {name} is there twice: do not trust this archive")
+
+
+def _most(archive: Path) -> int:
+    """The largest number of bytes that an archive may unpack to."""
+    return max(SMALL, RATIO * archive.stat().st_size)
+
+
+def _too_large(archive: Path, most: int) -> BadInput:
+    return BadInput(f"{archive}: unpacks to more than {most} bytes, far more than its size: do not trust this archive")

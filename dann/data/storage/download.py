@@ -4,12 +4,13 @@ torchvision's downloads start anew after a break, so that 7 GB over a poor line 
 """
 
 import hashlib
-import shutil
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from dann.data.storage.folders import cache_folder, data_folder
@@ -18,6 +19,8 @@ from dann.files import DISK_FULL, hold_lock
 
 PIECE = 1 << 20
 TIMEOUT = 30.0  # seconds without a byte
+PATIENCE, SLOWEST = 60.0, 1024  # seconds over which the speed is measured, and the least bytes a second
+LARGEST = 1 << 36  # bytes of a file; the largest that is published, of VisDA-2017, has 2³³
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,13 @@ def _fetch(remote: Remote, path: Path) -> None:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             resumed = done and answer.status == 206  # a server that knows no ranges sends the whole file
             with part.open("ab" if resumed else "wb") as file:
-                before = file.tell()
-                shutil.copyfileobj(answer, file, PIECE)
-                came, announced = file.tell() - before, answer.headers.get("Content-Length")
+                announced = answer.headers.get("Content-Length")
+                came = _copy(answer, file, LARGEST - file.tell())
         if announced is not None and came < int(announced):
             raise OSError(f"the connection broke after {came} of {announced} bytes; the next attempt goes on there")
+    except _TooLargeError:
+        part.unlink()
+        raise
     except urllib.error.HTTPError as error:
         if error.code != 416:  # the whole file was there already, and only its check or its renaming was not done
             raise
@@ -91,6 +96,29 @@ def _fetch(remote: Remote, path: Path) -> None:
         part.unlink()
         raise ValueError(f"{remote.url} has {actual}, not {remote.checksum}, and was thrown away")
     part.replace(path)
+
+
+def _copy(answer: IO[bytes], file: IO[bytes], most: int) -> int:
+    """Copy what comes, at most ``most`` bytes; returns their number.
+
+    Raises:
+        OSError: more comes, or less than ``SLOWEST`` over ``PATIENCE`` seconds.
+    """
+    came, since, before = 0, time.monotonic(), 0
+    while piece := answer.read1(PIECE):  # type: ignore[attr-defined]  # read would wait for a whole piece
+        file.write(piece)
+        came += len(piece)
+        if came > most:
+            raise _TooLargeError(f"more than {LARGEST} bytes came, which were thrown away")
+        if (waited := time.monotonic() - since) > PATIENCE:
+            if came - before < SLOWEST * waited:
+                raise OSError(f"fewer than {SLOWEST} bytes a second came; the next attempt goes on there")
+            since, before = time.monotonic(), came
+    return came
+
+
+class _TooLargeError(OSError):
+    pass
 
 
 def compute_checksum(path: Path, kind: str = "sha256") -> str:
