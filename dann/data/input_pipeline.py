@@ -11,7 +11,7 @@ from dann.data.preprocessing.preprocessor import Preprocessor
 from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files import check_zip, write_whole
 
 INPUTS = "inputs.pt"
 
@@ -104,6 +104,7 @@ def read_inputs(folder: Path, options: TransformOptions) -> InputPipeline:
     path = folder / INPUTS
     if not path.is_file():
         raise BadInput(f"{folder}: has no {INPUTS}, which newer runs keep: remove that folder and run it again")
+    check_zip(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         shape = tuple(state["shape"])

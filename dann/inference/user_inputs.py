@@ -52,7 +52,7 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
     elif suffix in SUFFIXES:
         yield from _images([path], model)
     elif suffix in LISTS:
-        yield from _images([path.parent / row.name for row in read_rows(path, labelled=False)], model)
+        yield from _images([path.parent / row.name for row in read_rows(path)], model)
     elif suffix in ARRAYS:
         x = to_array(read_arrays(path)["x"], str(path))
         yield _name_rows(path, x if x.ndim else x[None])
@@ -100,7 +100,7 @@ def _texts(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
     if path.suffix.lower() in LINES and not set(re.split("[,;\t]", first.lower())) & set(TEXTS):
         texts = [line for line in lines if line.strip()]
     elif path.suffix.lower() in (*LISTS, *LINES):
-        texts = [row.name for row in read_rows(path, TEXTS, labelled=False)]
+        texts = [row.name for row in read_rows(path, TEXTS)]
     else:
         raise BadInput(f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line")
     if not texts:

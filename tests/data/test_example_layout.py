@@ -100,7 +100,7 @@ def test_sparse_matrices_and_data_frames() -> None:
     x = np.array([[0, 1.5, 0], [2, 0, 0]], np.float32)
     for kind in (scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array):
         assert read(kind(x)).tolist() == x.tolist()
-    with pytest.raises(BadInput, match="GiB, too much for this machine"):
+    with pytest.raises(BadInput, match="GiB, too much for"):
         read(scipy.sparse.csr_matrix((2**24, 2**24), dtype=np.float32))
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, None]})

@@ -119,7 +119,7 @@ def test_options_that_contradict_the_files(tmp_path: Path) -> None:
         ({"path": tested, "test": whole}, "t.npz holds a test split: leave `test` out"),
         ({"path": whole, "test": tested}, "x_test, y_test in the file of a test split"),
         ({"path": whole, "test_labels": y}, "test_labels needs `test`"),
-        ({"path": str(tmp_path)}, "are read from .npz, .npy, .pt and .pth"),
+        ({"path": str(tmp_path)}, "a folder, not a file"),
     ):
         with pytest.raises(BadInput, match=says):
             arrays(**options)

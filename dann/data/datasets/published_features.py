@@ -15,6 +15,7 @@ from dann.data.datasets.photos import OFFICE_CALTECH10
 from dann.data.domain import Domain, Split
 from dann.data.storage.folders import missing_data_error
 from dann.errors import BadInput
+from dann.files import check_regular, check_zip
 
 SUFFIXES = (".mat", ".npz")
 # SURF, GoogleNet1024 and CaffeNet4096; DeCAF6; SURF as z-scores; VGG.
@@ -89,6 +90,8 @@ def _find_file(folder: Path, domain: str) -> tuple[Path, Mapping[str, Any]]:
 def _read(file: Path) -> Mapping[str, Any]:
     from scipy.io import loadmat  # takes a tenth of a second
 
+    check_regular(file)
+    check_zip(file)
     try:
         with file.open("rb") as stream:
             if file.suffix.lower() == ".npz":

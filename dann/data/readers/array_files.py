@@ -12,8 +12,8 @@ from numpy._core.multiarray import _reconstruct, scalar
 
 from dann.data.readers.matlab_files import read_matlab
 from dann.errors import BadInput
+from dann.files import check_regular, check_size, check_zip
 
-SUFFIXES = (".npz", ".npy", ".pt", ".pth")
 KEYS = ("x", "y", "x_test", "y_test", "classes")
 SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".mat")
 
@@ -36,6 +36,8 @@ def read_arrays(path: Path) -> dict[str, Any]:
         BadInput: the file is damaged, of another kind or holds Python objects, or a key is unknown or ``x`` missing.
     """
     suffix = path.suffix.lower()
+    check_regular(path)
+    check_zip(path)
     if suffix in (".npz", ".npy"):
         content = _read_numpy(path)
     elif suffix in (".pt", ".pth"):
@@ -80,6 +82,9 @@ def _read_torch(path: Path) -> Any:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises what its bytes happen to mean
         raise _unreadable_error(path, error) from error
+    for value in content.values() if isinstance(content, dict) else [content]:
+        if isinstance(value, torch.Tensor):
+            check_size(path, value.numel() * value.element_size())  # of strides 0, or of storage that is not there
     if not isinstance(content, dict | torch.Tensor | np.ndarray):
         raise BadInput(f"{path} holds a {type(content).__name__}: save a tensor, or a dict of {', '.join(KEYS)}")
     return content

@@ -1,7 +1,6 @@
 """Conversion of a user's arrays to the examples of a split."""
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from dann.data.readers.example_layout import Layout, images_to_channels_first, series_to_channels_first
 from dann.errors import BadInput
+from dann.files import check_size
 
 WHITE = 255.0  # the highest value of an image, whose lowest is 0
 LEVEL = 1e-4  # values this near to a whole level are that level, as of an 8-bit image divided by 255
@@ -55,7 +55,7 @@ def to_array(values: Any, where: str) -> NDArray[Any]:
             narrow = values.detach().cpu()
             return (narrow.float() if narrow.dtype == torch.bfloat16 else narrow).numpy()
         if callable(getattr(values, "toarray", None)):  # a matrix of scipy.sparse
-            _check_memory(values, where)
+            check_size(f"{where}: vectors of shape {values.shape}", math.prod(values.shape) * values.dtype.itemsize)
             return np.asarray(values.toarray())
         array = np.asarray(values)
         if array.dtype.kind == "O" and callable(getattr(values, "to_numpy", None)) and array.ndim == 2:
@@ -65,16 +65,6 @@ def to_array(values: Any, where: str) -> NDArray[Any]:
         raise BadInput(
             f"{where}: cannot be read as an array ({' '.join(str(error).split())}): save numbers or strings"
         ) from error
-
-
-def _check_memory(matrix: Any, where: str) -> None:
-    size = math.prod(matrix.shape) * matrix.dtype.itemsize
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if size > memory / 2:
-        raise BadInput(
-            f"{where}: dense vectors of shape {matrix.shape} take {size / 2**30:.1f} GiB, too much for this machine's "
-            f"{memory / 2**30:.1f} GiB: keep fewer features"
-        )
 
 
 def to_examples(values: Any, where: str, format: ArrayFormat = PLAIN) -> Tensor:

@@ -16,6 +16,7 @@ from dann.data.readers.folder_scan import is_hidden, is_within, scan_folder
 from dann.data.readers.image_conversion import HEIF, open_image, to_rgb
 from dann.data.store import MovedStores
 from dann.errors import BadInput
+from dann.files import check_regular
 
 Pixels = NDArray[np.uint8]
 Fit = Literal["squash", "crop"]
@@ -80,6 +81,7 @@ def decode_image(path: Path, size: int, fit: Fit, box: Box | None = None) -> Pix
     Raises:
         BadInput: the file is missing, damaged, too large, or no image.
     """
+    check_regular(path)
     try:
         with open_image(path) as image:
             if box is None:

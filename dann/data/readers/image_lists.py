@@ -6,8 +6,10 @@ from pathlib import Path
 
 from dann.data.readers.image_files import OnBad
 from dann.errors import BadInput
+from dann.files import check_regular
 
 SHOWN = 3
+LARGEST = 1 << 32  # bytes of a file of texts
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ def read_text(file: Path) -> str:
     Raises:
         BadInput: it cannot be read or is not UTF-8.
     """
+    check_regular(file, LARGEST)
     try:
         content = file.read_bytes()
         text = content.decode("utf-8-sig")

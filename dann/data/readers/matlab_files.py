@@ -1,13 +1,17 @@
 """MATLAB's .mat files: version 5 with SciPy, version 7.3, which is HDF5, with h5py."""
 
+import os
 import warnings
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from dann.errors import BadInput
+from dann.files import check_regular, check_size, most_unpacked
 
+HEAD, COMPRESSED, PIECE = 128, 15, 1 << 20  # bytes before the variables, a type, bytes unpacked at once
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MARKED = b"MATLAB 7.3"  # the first bytes of files that MATLAB writes
 
@@ -21,6 +25,7 @@ def read_matlab(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: the file is damaged, or a variable is of another kind.
     """
+    check_regular(path)
     try:
         with path.open("rb") as file:
             head = file.read(1024)
@@ -33,9 +38,29 @@ def read_matlab(path: Path) -> dict[str, Any]:
     return {name: _simplify(value, f"{path}: {name}") for name, value in content.items()}
 
 
+def check_compressed(path: Path) -> None:
+    """Raise if the compressed variables of a file of version 5 unpack to more than is plausible."""
+    size, total, most = path.stat().st_size, 0, most_unpacked(path.stat().st_size)
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+        order: Literal["little", "big"] = "big" if head[126:128] == b"MI" else "little"
+        while len(tag := file.read(8)) == 8:
+            kind, length = int.from_bytes(tag[:4], order), int.from_bytes(tag[4:], order)
+            if kind == COMPRESSED:
+                inflate = zlib.decompressobj()
+                left = file.read(min(length, size))
+                while left and total <= most:
+                    total += len(inflate.decompress(left, PIECE))
+                    left = inflate.unconsumed_tail
+                check_size(path, total, most)
+            else:
+                file.seek(length, os.SEEK_CUR)
+
+
 def _read_version_5(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat  # takes a tenth of a second
 
+    check_compressed(path)
     with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of sparse matrices, which are made dense here
         content = loadmat(file, chars_as_strings=True)
@@ -48,6 +73,7 @@ def _read_hdf5(path: Path, head: bytes) -> dict[str, Any]:
     except ImportError as error:
         raise BadInput(f'{path}: a MATLAB 7.3 file: run pip install "dann[data]", or save it with -v7') from error
     with h5py.File(path, "r") as file:
+        check_size(path, sum(file[name].nbytes for name in file if isinstance(file.get(name), h5py.Dataset)))
         convert = _Hdf5Reader(file, head.startswith(MARKED)).read
         return {name: convert(name) for name in file if not name.startswith("#")}
 

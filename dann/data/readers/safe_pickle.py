@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dann.errors import BadInput
+from dann.files import check_regular
 
 ARRAY_NAMES = {
     (module, name)
@@ -45,6 +46,7 @@ def read_plain_pickle(path: Path) -> dict[Any, Any]:
     Raises:
         BadInput: the file is missing, damaged, not a dictionary, or names code to run.
     """
+    check_regular(path)
     try:
         with path.open("rb") as file:
             content = SafeUnpickler(file, encoding="bytes").load()
