@@ -22,10 +22,9 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
         return failure_notes(ours) or ["No finished runs yet."]
     moment = rule_for(ours.rule, metric).moment
     scored = [record for record in records if has_target_labels(record)]
-    notes = (
-        [f"{label[0].upper()}{label[1:]} on {scored_examples(scored)}, {_spread(ours)}, {moment}."] if scored else []
-    )
-    notes += _label_free_notes(ours, moment, metric)
+    notes = _label_free_notes(ours, moment, metric)
+    if scored:
+        notes.insert(0, f"{label[0].upper()}{label[1:]} on {scored_examples(scored)}, {_spread(ours)}, {moment}.")
     without = sum(not RULES[ours.rule].has_score(record.evaluations) for record in records)
     if without:
         notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
