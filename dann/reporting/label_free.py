@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dann.evaluation.rules import RULES, Rule
 from dann.reporting.scores import Outcomes, SeedScores
-from dann.reporting.table import Cell, Column, Columns, score_cell, value_cell
+from dann.reporting.table import Column, Columns, score_cell, value_cell
 from dann.runner.records import Record, has_target_labels
 
 PREFIX = "score_"  # of the keys of label-free scores in an evaluation
