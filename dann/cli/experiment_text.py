@@ -61,11 +61,9 @@ def _sides(source: Side, target: Side) -> list[Line]:
     entries = [format_value(side.entry | (options if _is_resized(side) else {})) for side in (source, target)]
     examples = sum(len(part or ()) for part in (target.labels, target.test_labels))
     tested = sum(target.counts.values())
-    use = (
-        f"{tested} with a label, which serves only to test, never to train"
-        if tested
-        else "no labels: no target accuracy"
-    )
+    use = "no labels: no target accuracy"
+    if tested:
+        use = f"{tested} with a label, which serves only to test, never to train"
     return [
         (4, f"source: {entries[0]}", f"{labels} labelled examples of {len(source.counts)} classes"),
         (4, f"target: {entries[1]}", f"{examples} examples, {use}"),

@@ -42,9 +42,11 @@ def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path) -> str
         resolve(run.declared, str(out))
     write_whole(out, text.encode())
     network = experiment.base["network"]
+    without = "\nThe target has no labels: label-free scores are reported, no accuracy on it."
+    unlabelled = "" if sides[1].counts else without
     return (
         f"{out}: {', '.join(experiment.variants)} on {sides[0].form} of {len(classes)} classes, "
-        f"network {network.get('model', network['name'])}\nNext: dann run {out}"
+        f"network {network.get('model', network['name'])}{unlabelled}\nNext: dann run {out}"
     )
 
 

@@ -167,8 +167,10 @@ def data_line(data: Mapping[str, Any]) -> str:
 def _label_lines(data: Mapping[str, Any]) -> list[str]:
     """The counts of each split, and how labels were read; records of earlier versions have neither."""
     words = [
-        f"{name.replace('_', ' ')} {count['examples']} examples, {count['labelled']} labelled, {count['dropped']} dropped"
+        f"{name.replace('_', ' ')} {count['examples']} examples, {count['labelled']} labelled, "
+        f"{count['dropped']} dropped"
         for name, count in data.get("splits", {}).items()
+        if count["examples"]
     ]
     shots = data.get("target_labelled_examples", 0)
     joined = f"; {shots} labelled target examples join the labelled side" if shots else ""

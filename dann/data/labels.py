@@ -37,11 +37,11 @@ def align_labels(
     """
     classes = sources[0].classes
     _check_classes(sources[0])
-    target = _read_minus_one_as_source_does(target, sources[0])
     if target_classes is not None:
         _check_known(target_classes, target)
         target = _cut_down(target, target_classes)
     for domain in (*sources[1:], target):
+        _check_signs(sources[0], domain)
         extra = sorted(set(domain.classes) - set(classes))
         missing = sorted(set(classes) - set(domain.classes))
         if extra:
@@ -54,7 +54,8 @@ def align_labels(
             remedy = "set data.partial: true to allow it" if domain is target else "leave that source out"
             raise BadInput(
                 f"data: {domain.name} lacks classes of {sources[0].name} ({_name_some(missing)}): {remedy}"
-                + _offer_unlabelled(sources[0], missing)
+                + (_offer_unlabelled(domain, domain.classes) if len(domain.classes) == 1 else "")
+                + _offer_unlabelled(sources[0], [name for name in missing if name == "-1"])
             )
     return [_relabel(domain, classes) for domain in sources], _relabel(target, classes)
 
@@ -63,17 +64,16 @@ def _check_classes(source: Domain) -> None:
     """Raise for a source that is no classification problem."""
     notes = "".join(f"; {note}" for note in source.label_notes.sentences) if source.label_notes else ""
     if not source.classes:
-        raise BadInput(
-            f"data.source: {source.name} has no labels: choose a labelled source, or leave that row out{notes}"
-        )
+        remedy = "choose a labelled source, or leave that row out"
+        raise BadInput(f"data.source: {source.name} has no labels: {remedy}{notes}")
     if len(source.classes) == 1:
         raise BadInput(
-            f"data.source: {source.name} has one class, {source.classes[0]}, and any answer would be right: add labelled "
+            f"data.source: {source.name} has one class, {source.classes[0]}, so that any model is right: add labelled "
             f"examples of another{notes}"
         )
 
 
-def _read_minus_one_as_source_does(target: Domain, source: Domain) -> Domain:
+def read_minus_one_as_source_does(target: Domain, source: Domain) -> Domain:
     """The target with −1 as no label where it stands beside 0 and 1, but the source has the classes 0 and 1 alone.
 
     Raises:
@@ -96,11 +96,21 @@ def _read_minus_one_as_source_does(target: Domain, source: Domain) -> Domain:
     return _relabel(replace(target, label_notes=notes), source.classes)
 
 
-def _offer_unlabelled(domain: Domain, names: list[str]) -> str:
+def _check_signs(source: Domain, other: Domain) -> None:
+    """Raise if one side's two classes are −1 and 1, and the other's 0 and 1."""
+    written = [{*source.classes}, {*other.classes}]
+    if {"-1", "1"} in written and {"0", "1"} in written:
+        raise BadInput(
+            f"data: the labels of {source.name} are {' and '.join(source.classes)}, those of {other.name} "
+            f"{' and '.join(other.classes)}: write both alike"
+        )
+
+
+def _offer_unlabelled(domain: Domain, names: Sequence[str]) -> str:
     """The remedy for names of which some may mean that there is no label."""
-    if domain.label_notes is None or len(names) > OFFERED:
+    if domain.label_notes is None or not 0 < len(names) <= OFFERED:
         return ""
-    return f"; or, if that means no label, name it for {domain.name} as unlabelled: [{', '.join(names)}]"
+    return f"; or, if that means no label, set unlabelled: [{', '.join(map(repr, names))}] for {domain.name}"
 
 
 def check_classes_present(
@@ -122,6 +132,8 @@ def _name_some(names: list[str]) -> str:
 
 
 def _check_known(target_classes: list[str], target: Domain) -> None:
+    if not target.classes:
+        raise BadInput(f"data.target_classes: {target.name} has no labels to choose its examples by: leave it out")
     unknown = [name for name in target_classes if name not in target.classes]
     if unknown or not target_classes or len(set(target_classes)) < len(target_classes):
         what = f"{target.name} has no class {_name_some(unknown)}" if unknown else "name each class once, at least one"

@@ -8,7 +8,7 @@ import torch
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.duplicates import describe_duplicates
-from dann.data.labels import align_labels
+from dann.data.labels import align_labels, read_minus_one_as_source_does
 from dann.data.pair import Pair
 from dann.data.preprocessing.degradation import Degradation, degrade
 from dann.data.split_counts import Counts, count_split, list_label_notes
@@ -53,6 +53,7 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     Raises:
         BadInput: the domains do not fit together, or one is empty.
     """
+    target = read_minus_one_as_source_does(target, sources[0])
     few = not options.transductive and has_few_labels(target)
     protocol = _name_protocol(target, options, few)
     # Test splits come first: cutting classes down afterwards leaves each example on its side of the split.
@@ -129,14 +130,13 @@ def _divide_target(target: Domain, options: PairOptions, protocol: str) -> tuple
 def _count_target(read: Domain, trained: int, tested: int, shots: int, protocol: str) -> dict[str, Counts]:
     """Counts of the target's training and test examples; those of few-shot training are dropped from neither."""
     if protocol == FEW_LABELS:
-        return {
-            "target_train": count_split([read.train], trained),
-            "target_test": count_split([read.test], tested + shots),
-        }
-    if protocol.startswith("transductive"):
+        counts = count_split([read.train], trained), count_split([read.test], tested + shots)
+    elif protocol.startswith("transductive"):
         whole = [read.train, read.test]
-        return {"target_train": count_split(whole, trained + shots), "target_test": count_split(whole, tested + shots)}
-    return {"target_train": count_split([read.train], trained + shots), "target_test": count_split([read.test], tested)}
+        counts = count_split(whole, trained + shots), count_split(whole, tested + shots)
+    else:
+        counts = count_split([read.train], trained + shots), count_split([read.test], tested)
+    return dict(zip(("target_train", "target_test"), counts, strict=True))
 
 
 def _check(sources: list[Domain], target: Domain, labels_seen: bool) -> None:

@@ -22,10 +22,9 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
         return failure_notes(ours) or ["No finished runs yet."]
     moment = rule_for(ours.rule, metric).moment
     scored = [record for record in records if has_target_labels(record)]
-    notes = (
-        [f"{label[0].upper()}{label[1:]} on {scored_examples(scored)}, {_spread(ours)}, {moment}."] if scored else []
-    )
-    notes += _label_free_notes(ours, moment, metric)
+    notes = _label_free_notes(ours, moment, metric)
+    if scored:
+        notes.insert(0, f"{label[0].upper()}{label[1:]} on {scored_examples(scored)}, {_spread(ours)}, {moment}.")
     without = sum(not RULES[ours.rule].has_score(record.evaluations) for record in records)
     if without:
         notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
@@ -63,7 +62,7 @@ def _label_free_notes(ours: Outcomes, moment: str, metric: str) -> list[str]:
     if not without:
         return []
     every = len(without) == len(ours.records)
-    rows = dict.fromkeys(f"{record.task}: {record.variant}" if record.task else record.variant for record in without)
+    rows = dict.fromkeys(_without_labels(ours, record) for record in without)
     whose = "The target has no test labels" if every else f"The target of {', '.join(rows)} has no test labels"
     notes = [
         f"{whose}: no {METRICS[metric].label} on it, no oracle, and no comparison with baselines, published numbers or "
@@ -76,6 +75,13 @@ def _label_free_notes(ours: Outcomes, moment: str, metric: str) -> list[str]:
     larger = f" Scores: larger is better; dann describe rule {scores[0].name} defines one." if scores else ""
     spread = f"mean ± standard deviation over {ours.seeds} seeds" if ours.seeds > 1 else "one seed"
     return [*notes, f"Shown: {shown}, {spread}, {moment}.{larger}"]
+
+
+def _without_labels(ours: Outcomes, record: Record) -> str:
+    """The name of a record's task where that has no target labels at all, else of its row."""
+    if record.task is None:
+        return record.variant
+    return f"{record.task}: {record.variant}" if record.task in ours.scored_tasks else record.task
 
 
 def _alarm_notes(ours: Outcomes, columns: Columns) -> list[str]:
@@ -110,7 +116,7 @@ def difference_notes(ours: Outcomes, metric: str, several: bool) -> list[str]:
     experiment, rows = ours.experiment, ours.differences(metric)
     baselines = {experiment.find_baseline(variant) for variant in rows}
     baseline = "the row's baseline" if several else next(iter(baselines))
-    over = f", averaged over {len(experiment.tasks)} tasks" if experiment.tasks else ""
+    over = f", averaged over {len(ours.scored_tasks)} tasks" if experiment.tasks else ""
     corrected = sum(difference.p is not None for difference in rows.values())
     lower = "" if METRICS[metric].higher_is_better else "; lower is better"
     notes = [
@@ -125,7 +131,9 @@ def difference_notes(ours: Outcomes, metric: str, several: bool) -> list[str]:
 
 
 def _spread(ours: Outcomes) -> str:
-    over = " of the average" if ours.experiment.tasks else ""
+    fewer = len(ours.scored_tasks) < len(ours.experiment.tasks)
+    tasks = f" over {', '.join(ours.scored_tasks)}" if fewer else ""
+    over = f" of the average{tasks}" if ours.experiment.tasks else ""
     many = f"mean ± standard deviation over {ours.seeds} seeds, 95 % t-interval{over}"
     return many if ours.seeds > 1 else "one seed"
 

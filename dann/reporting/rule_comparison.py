@@ -51,7 +51,8 @@ class Choice:
 def rule_table(experiment: Experiment, records: Sequence[Record]) -> Table:
     """Each rule's choices among the steps of a run, among the rows, and among both.
 
-    Rows that train on the target, and runs without target labels, are left out; of searched hyper-parameters the chosen setting counts.
+    Rows that train on the target, and runs without target labels, are left out; of searched hyper-parameters the
+    chosen setting counts.
     """
     selected = [record for record in select_settings(experiment, records) if has_target_labels(record)]
     adapted = [record for record in selected if not trains_on_target(record)]

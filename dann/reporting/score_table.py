@@ -39,7 +39,7 @@ def score_tables(ours: Outcomes) -> list[Table]:
 def _score_table(ours: Outcomes, metric: str) -> Table:
     experiment = ours.experiment
     columns: Columns = {}
-    for task in [*experiment.tasks, None] if ours.has_target_labels else []:
+    for task in [*ours.scored_tasks, None] if ours.has_target_labels else []:
         columns |= _score_columns(ours, task, metric)
     if ours.rule != "oracle" and ours.has_target_labels:
         oracle = apply_rule(experiment, [*ours.all_records, *ours.failed], "oracle", metric)
@@ -72,6 +72,8 @@ def _score_columns(ours: Outcomes, task: str | None, metric: str) -> Columns:
         interval = Column("interval", "95 % interval", "interval", None, metric, ours.rule)
         columns[interval] = {variant: interval_cell(each) for variant, each in scores.items()}
     published = {variant: published_score(ours.experiment, variant, task, metric) for variant in variants}
+    if task is None and len(ours.scored_tasks) < len(ours.experiment.tasks):  # the paper's average is over all tasks
+        published = {}
     if any(value is not None for value in published.values()):
         name = "average" if task is None else task
         prefix, end = (f"{name}, " if ours.experiment.tasks else ""), _end(task)

@@ -55,6 +55,14 @@ class Outcomes:
         """Whether any run was scored on target labels, or may be, as long as there is none."""
         return not self.all_records or any(map(has_target_labels, self.all_records))
 
+    @cached_property
+    def scored_tasks(self) -> list[str]:
+        """The tasks of which a run was scored on target labels, or that have no run yet."""
+        without = {record.task for record in self.all_records} - {
+            record.task for record in self.all_records if has_target_labels(record)
+        }
+        return [task for task in self.experiment.tasks if task not in without]
+
     def for_metric(self, metric: str) -> "Outcomes":
         """The same, with the oracle's choices by this metric where the rule is the oracle."""
         every = [*self.all_records, *self.failed]
@@ -71,11 +79,11 @@ class Outcomes:
         return {seed: target_score(evaluation, metric) for seed, evaluation in labelled.items()}
 
     def average(self, variant: str, metric: str) -> SeedScores:
-        """The mean over tasks for each seed that all tasks have; without tasks the only scores."""
+        """The mean over the scored tasks for each seed that all of them have; without tasks the only scores."""
         if not self.experiment.tasks:
             return self.scores(variant, None, metric)
-        per_task = [self.scores(variant, task, metric) for task in self.experiment.tasks]
-        seeds = sorted(set.intersection(*map(set, per_task)))
+        per_task = [self.scores(variant, task, metric) for task in self.scored_tasks]
+        seeds = sorted(set.intersection(*map(set, per_task))) if per_task else []
         return {seed: fmean(scores[seed] for scores in per_task) for seed in seeds}
 
     def source_scores(self, variant: str, task: str | None = None) -> SeedScores:

@@ -133,28 +133,26 @@ def score_cell(scores: Mapping[int, float], usual: int, failures: int = 0) -> Ce
         usual: the number of seeds that the notes name.
         failures: the number of runs that failed and have no score.
     """
+    return _seeds_cell(scores, usual, failures, lambda share: f"{100 * share:.1f}")
+
+
+def value_cell(values: Mapping[int, float], usual: int, failures: int = 0) -> Cell:
+    """As ``score_cell``, of values that are no shares, to three decimals."""
+    return _seeds_cell(values, usual, failures, lambda value: f"{value:.3f}".replace("-", "−"))
+
+
+def _seeds_cell(scores: Mapping[int, float], usual: int, failures: int, show: Callable[[float], str]) -> Cell:
     values = list(scores.values())
     if not values:
         return Cell(f"{failures} failed", {"failed": failures}) if failures else Cell()
     spread, half = deviation(values), interval(values)
-    text = f"{100 * fmean(values):.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
+    text = show(fmean(values)) + ("" if spread is None else f" ± {show(spread)}")
     marks = [] if len(values) == usual and not failures else [f"n = {len(values)}"]
     marks += [f"{failures} failed"] if failures else []
     text += f" ({', '.join(marks)})" if marks else ""
     facts = {"mean": fmean(values), "deviation": spread, "interval": interval_ends(fmean(values), half),
              "n": len(values), "values": values, "seeds": list(scores)}  # fmt: skip
     return Cell(text, facts)
-
-
-def value_cell(values: Mapping[int, float], usual: int) -> Cell:
-    """Mean and standard deviation of a score that is no share, by seed; otherwise as ``score_cell``."""
-    cell = score_cell(values, usual)
-    if not values:
-        return cell
-    mean, spread = fmean(values.values()), deviation(list(values.values()))
-    text = f"{mean:.3f}" + ("" if spread is None else f" ± {spread:.3f}")
-    text += "" if len(values) == usual else f" (n = {len(values)})"
-    return Cell(text.replace("-", "−"), cell.facts)
 
 
 def interval_cell(scores: Mapping[int, float]) -> Cell:

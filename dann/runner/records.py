@@ -28,12 +28,14 @@ class Record:
 
     Args:
         declared: the merged configuration of the experiment file; ``config`` is the same with every default.
-        data: name, origin, checksum and sizes of both sides, the protocol, class counts and imbalance ratio.
+        data: name, origin, checksum and sizes of both sides, the protocol, class counts and imbalance ratio; of each
+            split as it was read the examples, those with a label and those dropped; how a user's labels were read.
         setting: of the hyper-parameters that are searched, by their dotted keys; empty where none are.
         evaluations: one per evaluation: ``step``, the accuracy on each labelled evaluated split by its name (a target
-            without test labels has no ``target_test``), other metrics of the test splits by split and name, such as ``target_test_macro_f1``, and ``discriminator_source`` and
-            ``discriminator_target``, its accuracy on either test split, where it exists (on the source's validation
-            split where it has no test split), the values of ``dann.diagnostics.measurements``, and ``share_distance``.
+            without test labels has no ``target_test``), other metrics of the test splits by split and name, such as
+            ``target_test_macro_f1``, and ``discriminator_source`` and ``discriminator_target``, its accuracy on either
+            test split, where it exists (on the source's validation split where it has no test split), the values of
+            ``dann.diagnostics.measurements``, and ``share_distance``.
         losses: ``step`` and each loss term at up to 200 steps.
         shares: at each evaluation the share of each class among the predictions on the target.
         alarms: ``alarm``, ``step`` and ``text`` of each alarm that was raised (``dann.diagnostics.alarms``).

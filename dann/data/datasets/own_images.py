@@ -122,7 +122,8 @@ def csv(
 
     The first line names the columns; ``image``, ``file`` or ``filename`` and ``class`` or ``target`` serve too.
     Commas, semicolons or tabs between them, quotes, and a byte order mark are understood. Paths start from the file's
-    folder. Classes are in the order of their names, numbers in that of their values. A column ``split`` of ``train`` and ``test`` marks the test split.
+    folder. Classes are in the order of their names, numbers in that of their values. A column ``split`` of ``train``
+    and ``test`` marks the test split.
 
     RGB, shape ``(N, 3, size, size)``, values 0 to 255.
 

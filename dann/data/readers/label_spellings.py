@@ -66,20 +66,23 @@ def find_unlabelled(counts: Iterable[str], unlabelled: Unlabelled = None) -> set
 
 def describe_labels(counts: Mapping[str, int], without: set[str], unlabelled: Unlabelled) -> LabelNotes:
     """A sentence for each spelling that means no label or could have meant it."""
-    total = sum(counts[label] for label in counts if label in without)
-    spelled = ", ".join(f"{counts[label]} {repr(label) if label else 'empty'}" for label in counts if label in without)
-    assumed = frozenset(without - {EMPTY}) if unlabelled is None else frozenset()
+    missing = {label: count for label, count in counts.items() if label in without}
+    total = sum(missing.values())
+    spelled = ", ".join(f"{count} {repr(label) if label else 'empty'}" for label, count in missing.items())
+    assumed = frozenset(label for label in without if label and label.lower() not in NAMED and unlabelled is None)
     if without == {EMPTY} == set(counts):
         return LabelNotes((f"none of {total} examples has a label",))
     notes = []
     if without:
-        undo = f" (set unlabelled: [] if {' and '.join(map(repr, sorted(assumed)))} should be classes)" if assumed else ""
-        notes.append(f"{total} examples without a label: {spelled}{undo}")
+        names = " and ".join(map(repr, sorted(assumed)))
+        undo = f"; set unlabelled: [] if {names} {'is a class' if len(assumed) == 1 else 'are classes'}"
+        notes.append(f"{total} examples without a label: {spelled}{undo if assumed else ''}")
     kept = [label for label in counts if label not in without]
     integers = all(map(_is_integer, kept))
     for label in [each for each in kept if each.lower() in MARKS or (integers and _value(each) < 0)][:SHOWN]:
         if unlabelled is None:
-            notes.append(f"{label!r} is a class of {counts[label]} examples (set unlabelled: [{label}] if it means none)")
+            undo = f"set unlabelled: [{label!r}] if it means no label"
+            notes.append(f"{label!r} is a class of {counts[label]} examples; {undo}")
     return LabelNotes(tuple(notes), assumed)
 
 

@@ -33,7 +33,8 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
     More than four tasks are shown by their average alone. More than twelve variants, more than forty bars, or long
     names make the bars horizontal, the first on top.
     """
-    columns = _columns(apply_rule(experiment, records))
+    ours = apply_rule(experiment, records)
+    columns = _columns(ours)
     rows = list(experiment.variants)
     lying = len(rows) > MOST_ROWS or len(rows) * len(columns) > MOST_BARS or max(map(len, rows)) > LONGEST
     long = len(rows) * (0.6 + 0.35 * len(columns))
@@ -47,7 +48,7 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
             if published is not None:
                 line = axes.vlines if lying else axes.hlines
                 line(100 * published, at - width / 2, at + width / 2, color="grey", linestyle="--")
-    _label(axes, experiment, rows, lying)
+    _label(axes, ours, rows, lying)
     if len(columns) > 1:
         handles = [
             Patch(facecolor=f"C{offset}", alpha=0.75, label=column.name) for offset, column in enumerate(columns)
@@ -72,11 +73,13 @@ def _columns(ours: Outcomes) -> list[_Column]:
     def column(name: str, task: str | None, metric: str) -> _Column:
         scores = {v: ours.average(v, metric) if task is None else ours.scores(v, task, metric)
                   for v in experiment.variants}  # fmt: skip
-        return _Column(name, scores, {v: published_score(experiment, v, task, metric) for v in experiment.variants})
+        comparable = task is not None or len(ours.scored_tasks) == len(experiment.tasks)
+        published = {v: published_score(experiment, v, task, metric) if comparable else None for v in scores}
+        return _Column(name, scores, published)
 
     if not experiment.tasks:
         return [column(f"target {METRICS[metric].label}, %", None, metric) for metric in (first, *others)]
-    tasks = experiment.tasks if len(experiment.tasks) <= MOST_TASKS else []
+    tasks = ours.scored_tasks if len(ours.scored_tasks) <= MOST_TASKS else []
     return [*(column(task, task, first) for task in tasks), column("average", None, first)]
 
 
@@ -96,12 +99,12 @@ def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, 
         axes.plot([at] * len(values), values, ".", color="black", markersize=4)
 
 
-def _label(axes: Axes, experiment: Experiment, rows: list[str], lying: bool) -> None:
+def _label(axes: Axes, ours: Outcomes, rows: list[str], lying: bool) -> None:
     """Write the title, the names of the rows and the metric."""
-    many = len(experiment.tasks) > MOST_TASKS
+    experiment, many = ours.experiment, len(ours.scored_tasks) > MOST_TASKS
     several = len(experiment.metrics) > 1 and not experiment.tasks
     metric = "target test" if several else f"target test {METRICS[experiment.metrics[0]].label}"
-    metric += (f", average of {len(experiment.tasks)} tasks" if many else "") + ", %"
+    metric += (f", average of {len(ours.scored_tasks)} tasks" if many else "") + ", %"
     axes.set_title(experiment.title, fontsize=10)
     if lying:
         axes.set_yticks(range(len(rows)), rows, fontsize=8)

@@ -85,7 +85,7 @@ class Runs:
             columns.insert(0, (Head("task", words=True), lambda record: text_entry(record.task or "")))
         columns += self._scores(self.ours.rule)
         columns.append((Head("source accuracy, %", key="source"), self._on_source))
-        columns += [self._label_free(rule) for rule in label_free_rules(list(self.records))]
+        columns += [self._label_free(rule) for rule in label_free_rules(self.records)]
         if self.ours.rule != "oracle" and self.ours.has_target_labels:
             columns += self._scores("oracle", ", oracle (upper bound)", "-oracle")
         return [
