@@ -120,6 +120,8 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
     """
     folder, place = check_finished(Path(run)), choose_device(device)
     record = read_record(folder)
+    if record.failed is not None:
+        raise BadInput(f"{folder}: this run failed at {record.failed}: choose a run with a result")
     config = resolve(record.config, str(folder / RECORD))
     inputs = read_inputs(folder, config.data.target_transform)
     method = _restore(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)

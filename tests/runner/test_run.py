@@ -195,16 +195,6 @@ def _plugins(path: Path) -> set[str]:
             for value in event.summary.value}  # fmt: skip
 
 
-def test_diverged_run_is_recorded_and_said(tmp_path: Path, capsys: Any) -> None:
-    base = {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}} | DIAGNOSED
-    file = write_tiny(tmp_path / "tiny.yaml", base=base, seeds=[0])
-    assert main(["run", str(file), "--out", str(tmp_path / "runs"), "--only", "DANN"]) == 0
-    said = "DANN, seed 0, step 4: divergence: the label loss is not finite: a lower learning rate may help\n"
-    assert capsys.readouterr().out.count(said) == 1
-    record = read_record(tmp_path / "runs/tiny/dann/seed-0")
-    assert record.losses["label"][-1] is None and record.evaluations[-1]["target_test"] == 0.5
-
-
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_both_precisions_train(precision: str, tmp_path: Path) -> None:
     base = merge(DIGITS, {"train": {"precision": precision}})

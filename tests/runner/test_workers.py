@@ -5,6 +5,7 @@ import io
 import multiprocessing
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from functools import partial, partialmethod
@@ -20,6 +21,10 @@ from dann.cli.progress import Progress
 from dann.config.experiment import Run
 from dann.errors import BadInput
 from dann.runner import workers
+
+
+def never(unit: int, reason: str) -> list[int]:
+    raise AssertionError(f"unit {unit} was lost: {reason}")
 
 
 class Heard:
@@ -85,11 +90,6 @@ def deaf(unit: int, observer: Any) -> None:
     time.sleep(600)
 
 
-def endless(folder: Path) -> None:
-    workers.PRELOADED = ["dann.runner.workers"]  # a server of its own need not import more
-    workers.spread([1], partial(one_fails, folder=folder, fail=die), 1, Heard())
-
-
 def gone(pid: int) -> bool:
     """Whether the process ends within seconds."""
     for _ in range(1000):
@@ -102,11 +102,11 @@ def gone(pid: int) -> bool:
 
 
 def test_each_unit_is_done_once_and_reported_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    workers.spread([], report_all, 2, Heard())
+    workers.spread([], report_all, 2, Heard(), never)
     monkeypatch.setenv("DANN_TEST", "set after the server of workers started")
     monkeypatch.chdir(tmp_path)
     observer = Heard()
-    workers.spread(range(5), report_all, 2, observer)
+    workers.spread(range(5), report_all, 2, observer, never)
     for unit in range(5):
         calls = [call for call in observer.calls if call[0] != "loaded" and call[1] == run(unit)]
         steps = [("advanced", run(unit), step, {"label": step / 2}) for step in (1, 2, 3)]
@@ -131,7 +131,7 @@ def test_each_unit_is_done_once_and_reported_in_order(monkeypatch: pytest.Monkey
 )
 def test_what_the_command_line_knows_is_raised_as_it_was(error: BaseException, tmp_path: Path) -> None:
     with pytest.raises(type(error)) as raised:
-        workers.spread(range(3), partial(one_fails, folder=tmp_path, fail=partial(fail_with, error)), 2, Heard())
+        workers.spread(range(3), partial(one_fails, folder=tmp_path, fail=partial(fail_with, error)), 2, Heard(), never)
     assert type(raised.value) is type(error) and raised.value.args == error.args
     assert getattr(raised.value, "filename", None) == getattr(error, "filename", None)
     assert_all_ended(tmp_path)
@@ -147,23 +147,67 @@ def assert_all_ended(folder: Path) -> None:
 def test_another_exception_comes_with_its_trace(tmp_path: Path) -> None:
     fail = partial(fail_with, ValueError("a surprise"))
     with pytest.raises(RuntimeError, match=r"(?s)in a worker process:.*in fail_with.*ValueError: a surprise"):
-        workers.spread(range(3), partial(one_fails, folder=tmp_path, fail=fail), 2, Heard())
+        workers.spread(range(3), partial(one_fails, folder=tmp_path, fail=fail), 2, Heard(), never)
     assert_all_ended(tmp_path)
 
 
-def test_a_killed_worker_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(BadInput) as raised:
-        workers.spread(range(3), partial(one_fails, folder=tmp_path, fail=die), 2, Heard())
-    assert str(raised.value) == (
-        "a worker process ended unexpectedly (killed by signal 9, perhaps for want of memory): "
-        "try fewer --jobs; the same command continues"
-    )
-    assert_all_ended(tmp_path)
+def dies(unit: int, observer: Any, folder: Path, times: int) -> None:
+    """Unit 0 is killed ``times`` times, with a process that it started; others report that they are done."""
+    tries = len(list(folder.glob(f"{unit}.*")))
+    (folder / f"{unit}.{tries}").write_text(str(os.getpid()))
+    if unit == 0 and tries < times:
+        child = subprocess.Popen(["sleep", "600"])
+        (folder / f"child.{tries}").write_text(str(child.pid))
+        die()
+    observer.finished(run(unit), None, True)
+
+
+def test_a_killed_worker_is_replaced_and_its_unit_tried_once_more(tmp_path: Path) -> None:
+    observer = Heard()
+    workers.spread(range(4), partial(dies, folder=tmp_path, times=1), 2, observer, never)
+    assert sorted(call[1].seed for call in observer.calls) == [0, 1, 2, 3]
+    assert all(gone(int(path.read_text())) for path in tmp_path.iterdir())  # children too
+    assert not multiprocessing.active_children()
+
+
+def test_a_unit_whose_workers_are_killed_twice_is_lost_and_the_others_are_done(tmp_path: Path) -> None:
+    observer, lost = Heard(), []
+    workers.spread(range(4), partial(dies, folder=tmp_path, times=9), 2, observer,
+                   lambda unit, reason: lost.append((unit, reason)) or [])  # fmt: skip
+    assert sorted(call[1].seed for call in observer.calls) == [1, 2, 3]
+    reason = "its process ended unexpectedly (killed by signal 9, perhaps for want of memory: try fewer --jobs)"
+    assert lost == [(0, reason)] and len(list(tmp_path.glob("0.*"))) == 2
+    assert not multiprocessing.active_children()
+
+
+def elsewhere(unit: int, observer: Any, folder: Path) -> str | None:
+    """Another process has unit 0 until all others are done and it has been waited for."""
+    if unit == 0 and not (folder / "over").exists():
+        return "process 7 on elsewhere"
+    observer.finished(run(unit), None, True)
+    return None
+
+
+class Patient(Heard):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def waiting(self, owner: str) -> None:
+        self.hear("waiting", owner)
+        (self.folder / "over").touch()
+
+
+def test_a_unit_that_another_process_has_comes_last(tmp_path: Path) -> None:
+    observer = Patient(tmp_path)
+    workers.spread(range(4), partial(elsewhere, folder=tmp_path), 2, observer, never)
+    calls = [call[1] if call[0] == "waiting" else call[1].seed for call in observer.calls]
+    assert sorted(calls[:3]) == [1, 2, 3] and calls[3:] == ["process 7 on elsewhere", 0]
 
 
 def test_interruption_ends_the_workers(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        workers.spread([1], partial(one_fails, folder=tmp_path, fail=die), 2, Heard(stop_at="advanced"))
+        workers.spread([1], partial(one_fails, folder=tmp_path, fail=die), 2, Heard(stop_at="advanced"), never)
     assert_all_ended(tmp_path)
 
 
@@ -171,22 +215,34 @@ def test_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(workers, "GRACE", 0.2)
     observer = Heard(stop_at="loaded")
     with pytest.raises(KeyboardInterrupt):
-        workers.spread([0], deaf, 1, observer)
+        workers.spread([0], deaf, 1, observer, never)
     assert gone(observer.calls[0][1]["pid"]) and not multiprocessing.active_children()
 
 
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    parent = multiprocessing.get_context("forkserver").Process(target=endless, args=(tmp_path,))
+def busy(unit: int, observer: Any, folder: Path) -> None:
+    """Works for long without a word to its parent."""
+    (folder / "1.begun").write_text(str(os.getpid()))
+    while True:
+        sum(range(1000))
+
+
+def mute(folder: Path) -> None:
+    workers.PRELOADED = ["dann.runner.workers"]  # a server of its own need not import more
+    workers.spread([1], partial(busy, folder=folder), 1, Heard(), never)
+
+
+def test_workers_end_when_their_parent_is_killed_whatever_they_do(tmp_path: Path) -> None:
+    parent = multiprocessing.get_context("forkserver").Process(target=mute, args=(tmp_path,))
     parent.start()
     while not begun(tmp_path):
         assert parent.is_alive()
         time.sleep(0.01)
     parent.kill()
     parent.join()
-    assert_all_ended(tmp_path)
+    assert gone(int((tmp_path / "1.begun").read_text()))
 
 
-RECORD: Any = SimpleNamespace(evaluations=[{"target_test": 0.5, "source_test": 0.75}], seconds=3.0)
+RECORD: Any = SimpleNamespace(evaluations=[{"target_test": 0.5, "source_test": 0.75}], seconds=3.0, failed=None)
 
 
 class Screen:
@@ -259,7 +315,7 @@ def test_narrow_line_keeps_the_name() -> None:
 
 def test_piped_display_says_lines_only() -> None:
     side = {"name": "moons", "train": 20, "test": 30}
-    data = {"source": side, "target": side, "class_counts": {"train": [10, 10]}, "imbalance": 1.0,
+    data = {"source": side, "target": side, "class_counts": {"train": [10, 10], "target_test": [15, 15]}, "imbalance": 1.0,
             "trained_on": 20, "protocol": "as published"}  # fmt: skip
     screen = Screen(2, terminal=False)
     with screen.progress as progress:
