@@ -14,9 +14,10 @@ from committed import Reader, experiment_copy, published_files, read_result
 from marker_tables import fill_markers, pages_with_markers
 
 from dann.config.experiment import EXPERIMENT
+from dann.config.origin import EXPERIMENTS, relative
 from dann.errors import BadInput
 from dann.files import write_whole
-from dann.reporting.locations import EXPERIMENTS, RESULTS, relative
+from dann.reporting.locations import RESULTS
 
 
 def render_all(read: Reader) -> dict[Path, bytes]:

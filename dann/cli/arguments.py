@@ -10,6 +10,7 @@ from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 
 FORMATS = ("md", "latex", "json")
+REDO = ("changed",)
 EXPORTS = ("onnx", "torch_export")
 KINDS = ("method", "network", "dataset", "optimiser", "transform", "rule", "metric")
 EPILOGUE = """\
@@ -73,6 +74,10 @@ def _add_experiments(command: Command) -> None:
         "--jobs", type=_count, metavar="N", help="processes, one thread each (default: one per core, or one on a GPU)"
     )
     run.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+    run.add_argument(
+        "--redo", choices=REDO, metavar="changed",
+        help="make runs again whose configuration, data or weights files changed; the old run stays until then",
+    )  # fmt: skip
     run.add_argument(
         "--dry-run", action="store_true", help="print the resolved configuration and the runs, and write nothing"
     )

@@ -87,6 +87,10 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
             "source_examples_without_label": len(source) - len(source.labelled),
             "target_labelled_examples": len(shots),
         },
+        checksums={
+            "source_examples": "+".join(domain.checksum_examples() for domain in sources),
+            "target_examples": target.checksum_examples(),
+        },
     )
 
 

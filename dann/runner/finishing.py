@@ -20,6 +20,7 @@ from dann.files import write_whole
 from dann.runner.active_run import ActiveRun
 from dann.runner.log import RunLog
 from dann.runner.records import FEATURES, Record, write_record
+from dann.runner.run_folder import read_checksums
 from dann.training.device import describe_device
 from dann.training.evaluate import Scores, compute_outputs, reported_scores
 from dann.training.trainer import Trainer
@@ -43,6 +44,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         variant=run.variant,
         seed=run.seed,
         setting=run.setting,
+        checksums=read_checksums(active.folder),
         fingerprint=config.fingerprint(),
         declared=run.declared,
         config=resolved,
