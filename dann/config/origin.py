@@ -47,19 +47,23 @@ def check_origin(folder: Path, file: Path) -> None:
     raise BadInput(f"{folder} has the runs of another file of this name, {origin}: give this one its own --out {other}")
 
 
-def redo_command(experiment: Experiment, folder: Path, file: Path, seeds: Sequence[int] | None = None) -> str:
+def redo_command(
+    experiment: Experiment, folder: Path, file: Path, seeds: Sequence[int] | None = None, only: str | None = None
+) -> str:
     """The command that makes the changed runs of an experiment again.
 
     Args:
         folder: of its runs.
         file: of the experiment.
         seeds: in place of the file's, if ``--seeds`` named them.
+        only: the one row that ``--only`` named; other rows may not know the values of ``--set``.
     """
     place, out = relative(file), folder
     if folder.parts[-len(place.parts) :] == place.parts:
         out = Path(*folder.parts[: -len(place.parts)])
     shown = os.path.relpath(file) if file.resolve().is_relative_to(Path.cwd()) else str(file)
     words = ["dann", "run", shown]
+    words += [] if only is None else ["--only", only]
     words += [] if seeds is None else ["--seeds", ",".join(map(str, seeds))]
     for key, value in flatten(experiment.overrides).items():
         words += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]

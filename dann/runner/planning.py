@@ -69,11 +69,17 @@ def launch(
     planned, changes, notes = plan(experiment, runs, folder, file, redo, seeds)
     for note in notes:
         observer.noted(note)
-    executor = Executor(device)
     folder.mkdir(parents=True, exist_ok=True)
     write_experiment(experiment, folder / EXPERIMENT, file)
     for change in changes:
         set_aside(change)
+    execute(planned, device, observer, workers)
+    drop_superseded(each.place for each in planned)
+
+
+def execute(planned: list[Planned], device: torch.device, observer: Observer, workers: int = 1) -> None:
+    """Make the runs that are missing, in worker processes if there are several ``workers``."""
+    executor = Executor(device)
     for run, _, place in planned:
         if is_finished(place):
             observer.finished(run, read_record(place), False)
@@ -86,7 +92,6 @@ def launch(
     else:
         for unit in pending:
             executor.execute(unit, observer)
-    drop_superseded(each.place for each in planned)
 
 
 def plan(
@@ -112,21 +117,19 @@ def plan(
     for each in planned:
         _check_compatible(each, file)
     _check_search(experiment, [each.config for each in planned], file)
-    command = redo_command(experiment, folder, file, seeds)
     changed = find_changed_configurations(planned)
-    _check_changes(changed, planned, redo, command)
     places = {change.place for change in changed}
-    read_checked_records(experiment, folder, places, command)
+    everything = redo_command(experiment, folder, file, seeds)
+    read_checked_records(experiment, folder, places, everything)
     compared = compare_inputs(experiment, [each for each in planned if each.place not in places], folder)
-    _check_changes(compared.changes, planned, redo, command)
-    return Plan(planned, [*changed, *compared.changes], compared.notes)
-
-
-def _check_changes(changes: list[Change], planned: list[Planned], redo: Redo | None, command: str) -> None:
-    """Refuse changed runs, unless they are to be made again and are among the planned ones."""
-    wanted = {each.place for each in planned} if redo == "changed" else set()
-    if left := [change for change in changes if change.place not in wanted]:
-        raise BadInput(describe_changes(left, command))
+    changes = [*changed, *compared.changes]
+    own = {each.place for each in planned}
+    if left := [change for change in changes if redo != "changed" or change.place not in own]:
+        rows = {run.variant for run in runs}
+        only = rows.pop() if len(rows) == 1 and len(experiment.variants) > 1 else None
+        these = redo_command(experiment, folder, file, seeds, only)
+        raise BadInput(describe_changes(left, these if all(each.place in own for each in left) else everything))
+    return Plan(planned, changes, compared.notes)
 
 
 def _check_compatible(planned: Planned, file: Path) -> None:

@@ -151,11 +151,11 @@ def _read_packed(rows: list[Run], seeds: Container[int], folder: Path) -> dict[P
     try:
         lines = gzip.decompress((folder / PACKED).read_bytes()).splitlines()
         every = [parse_record(json.loads(line)) for line in lines]
-        known = [record for record in every if record.run.row in order and record.seed in seeds]
+        known = [record for record in every if record.run.row in order]
         known.sort(key=lambda record: (order[record.run.row], record.seed))
     except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
         raise BadInput(f"{folder / PACKED}: not records of this version: publish the experiment again") from error
-    return {folder / record.run.folder: record for record in known}
+    return {folder / record.run.folder: record for record in known if record.seed in seeds}
 
 
 def _read_folders(rows: list[Run], seeds: Container[int], folder: Path) -> dict[Path, Record]:
