@@ -91,12 +91,12 @@ def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Pat
     sections: dict[str, list[Path]] = {}
     for place, each in planned.items():
         sections.setdefault(each.config.data.model_dump_json(), []).append(place)
-    refused = {}
+    refused: dict[Path, str] = {}
     for places in sections.values():
         try:
             pair = read_pair(planned[places[0]].config.data)
         except (BadInput, OSError) as error:
-            refused |= dict.fromkeys(places, f"the data are not at hand: {error}")
+            refused |= dict.fromkeys(places, f"not compared: the data are not at hand: {error}")
             continue
         causes = {place: _differing_data(chosen[place], planned[place].config, pair) for place in places}
         refused |= {place: cause for place, cause in causes.items() if cause is not None}
@@ -107,8 +107,9 @@ def _differing_data(record: Record, config: Config, pair: Pair) -> str | None:
     changed = differing(recorded_checksums(record), compute_checksums(config, pair))
     if not changed:
         return None
-    return f"the data or weights are not those of the record: {', '.join(changed)} changed" + describe_sizes(
-        changed, record, pair
+    return (
+        f"not compared: the data or weights are not those of the record: {', '.join(changed)} changed"
+        + describe_sizes(changed, record, pair)
     )
 
 
@@ -126,7 +127,7 @@ def _compare(then: Record, place: Path, again: Path, row: Sequence[Record]) -> O
     """Compare a record, and the weights where they are at hand, with the run that was made again."""
     name = then.run.name
     if not is_finished(again):
-        return Outcome(name, "unknown", "it could not be made again")
+        return Outcome(name, "unknown", "not compared: it could not be made again")
     now = read_record(again)
     difference = find_difference(then, now)
     weights = [folder / CHECKPOINT for folder in (place, again)]

@@ -10,10 +10,14 @@ from dann.errors import BadInput
 
 if TYPE_CHECKING:
     from dann.runner.records import Record
-    from dann.runner.verification import Outcome
+    from dann.runner.verification import Outcome, Verdict
 
-WORDS = {"equal": "equal to the last bit", "close": "within the tolerance", "different": "different",
-         "unknown": "not compared"}  # fmt: skip
+WORDS: "dict[Verdict, str]" = {
+    "equal": "equal to the last bit",
+    "close": "within the tolerance",
+    "different": "different",
+    "unknown": "not compared",
+}
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -21,8 +25,8 @@ def verify(options: argparse.Namespace) -> int:
     with TemporaryDirectory() as temporary:
         outcomes = _verify_all(options, options.out or Path(temporary))
     counts = Counter(outcome.verdict for outcome in outcomes)
-    print(f"{len(outcomes)} runs: " + ", ".join(f"{counts[verdict]} {word}" for verdict, word in WORDS.items()
-                                               if verdict in counts))  # fmt: skip
+    each = ", ".join(f"{counts[verdict]} {word}" for verdict, word in WORDS.items() if verdict in counts)
+    print(f"{len(outcomes)} run{'s' * (len(outcomes) != 1)}: {each}")
     return 1 if counts["different"] else 2 if counts["unknown"] else 0
 
 
