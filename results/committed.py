@@ -9,8 +9,9 @@ import yaml
 
 from dann.config.experiment import Experiment, read_experiment
 from dann.config.migration import version_mark
+from dann.config.origin import EXPERIMENTS, relative
 from dann.reporting.experiment_tables import make_tables
-from dann.reporting.locations import EXPERIMENTS, RESULTS, relative
+from dann.reporting.locations import RESULTS
 from dann.reporting.table import Table
 from dann.runner.records import Record, read_checked_records
 

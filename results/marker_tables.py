@@ -17,10 +17,11 @@ from pathlib import Path
 from committed import Reader, Result
 
 from dann.config.experiment import EXPERIMENT
+from dann.config.origin import EXPERIMENTS
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 from dann.reporting.captions import scored_examples
-from dann.reporting.locations import EXPERIMENTS, RESULTS
+from dann.reporting.locations import RESULTS
 from dann.reporting.rule_comparison import MEASURES, rule_table
 from dann.reporting.scores import Outcomes, apply_rule
 from dann.reporting.table import Cell, Column, Columns, Kind, Table, score_cell

@@ -8,19 +8,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from committed import Reader, experiment_copy, published_files, read_result
 from marker_tables import fill_markers, pages_with_markers
+from versions import CONSTRAINTS, constraints
 
 from dann.config.experiment import EXPERIMENT
+from dann.config.origin import EXPERIMENTS, relative
 from dann.errors import BadInput
 from dann.files import write_whole
-from dann.reporting.locations import EXPERIMENTS, RESULTS, relative
+from dann.reporting.locations import RESULTS
 
 
 def render_all(read: Reader) -> dict[Path, bytes]:
-    """What every page, and every copy of an experiment file in results/, should hold."""
+    """What every page, every copy of an experiment file in results/, and constraints.txt should hold."""
     contents: dict[Path, bytes] = {}
     for file in published_files():
         result, copy = read(file), RESULTS / relative(file) / EXPERIMENT
@@ -29,6 +32,10 @@ def render_all(read: Reader) -> dict[Path, bytes]:
         contents[copy] = kept if kept.startswith(file.read_bytes()) else experiment_copy(file)
     for page, text in pages_with_markers():
         contents[page] = fill_markers(text, page, read).encode()
+    if CONSTRAINTS.is_file():
+        contents[CONSTRAINTS] = constraints(
+            chain.from_iterable(read(file).records for file in published_files())
+        ).encode()
     return contents
 
 

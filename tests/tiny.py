@@ -52,6 +52,10 @@ class Silent:
     def __init__(self, stop_at: int | None = None) -> None:
         self.stop_at, self.new, self.starts = stop_at, 0, []
         self.warnings: list[str] = []
+        self.notes: list[str] = []
+
+    def noted(self, text: str) -> None:
+        self.notes.append(text)
 
     def loaded(self, data: dict[str, Any]) -> None:
         self.data = data

@@ -10,6 +10,7 @@ from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 
 FORMATS = ("md", "latex", "json")
+REDO = ("changed",)
 EXPORTS = ("onnx", "torch_export")
 KINDS = ("method", "network", "dataset", "optimiser", "transform", "rule", "metric")
 EPILOGUE = """\
@@ -69,10 +70,12 @@ def _add_experiments(command: Command) -> None:
     run.add_argument("--seeds", type=_seeds, metavar="0,1", help="seeds to use instead of the file's")
     run.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every run")
     _add_device(run)
-    run.add_argument(
-        "--jobs", type=_count, metavar="N", help="processes, one thread each (default: one per core, or one on a GPU)"
-    )
+    _add_jobs(run)
     run.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+    run.add_argument(
+        "--redo", choices=REDO, metavar="changed",
+        help="make runs again whose configuration, data or weights files changed; the old run stays until then",
+    )  # fmt: skip
     run.add_argument(
         "--dry-run", action="store_true", help="print the resolved configuration and the runs, and write nothing"
     )
@@ -102,6 +105,19 @@ def _add_results(command: Command) -> None:
 
     plot = command("plot", "Draw the figures of experiment files or of folders of runs.")
     plot.add_argument("path", type=Path, metavar="FILE_OR_DIR")
+
+    verify = command("verify", "Make the runs of records again and compare: exit status 1 if one is different.")
+    verify.add_argument(
+        "path", type=Path, metavar="RECORD_OR_FILE",
+        help="the folder of a run, a folder of runs or results, or an experiment file",
+    )  # fmt: skip
+    _set_completer(verify.add_argument("--only", metavar="VARIANT", help="the runs of one row only"), "complete_rows")
+    verify.add_argument("--seeds", type=_seeds, metavar="0,1", help="the runs of these seeds only")
+    _add_device(verify)
+    _add_jobs(verify)
+    verify.add_argument(
+        "--out", type=Path, metavar="DIR", help="keep the new runs here, where the same command goes on with them"
+    )
 
 
 def _add_models(command: Command) -> None:
@@ -157,6 +173,12 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda, … (default: a GPU if there is one)")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs", type=_count, metavar="N", help="processes, one thread each (default: one per core, or one on a GPU)"
+    )
 
 
 def _set_completer(action: argparse.Action, completer: str) -> None:

@@ -14,6 +14,7 @@ import yaml
 from argcomplete.completers import FilesCompleter
 
 import dann
+from dann.config.experiment import EXPERIMENT
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 
@@ -44,8 +45,19 @@ def complete_data_sets(prefix: str, **_: Any) -> list[str]:
 
 def complete_variants(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """The variants of the experiment file that the command line names; none while it cannot be read."""
+    return _variants_of(parsed_args, "file")
+
+
+def complete_rows(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """The same of an experiment file or a folder with the copy of one."""
+    return _variants_of(parsed_args, "path")
+
+
+def _variants_of(parsed_args: argparse.Namespace, argument: str) -> list[str]:
     try:
-        content = yaml.safe_load(parsed_args.file.read_text(encoding="utf-8"))
+        path = getattr(parsed_args, argument)
+        file = path / EXPERIMENT if path.is_dir() else path
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
         return list(map(str, content["variants"]))
     except (AttributeError, KeyError, OSError, TypeError, UnicodeDecodeError, yaml.YAMLError):
         return []

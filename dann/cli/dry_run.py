@@ -1,6 +1,6 @@
 """``dann run --dry-run``: an experiment as it would be run, as YAML; nothing is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +10,34 @@ from dann.cli.option_types import format_value
 from dann.config.experiment import Experiment, Run
 from dann.config.schema import resolve
 from dann.errors import BadInput
-from dann.runner.planning import plan
+from dann.runner.changed_runs import Redo
+from dann.runner.planning import Plan, plan
 from dann.runner.run_folder import is_finished, unfinished_folder
-from dann.training.stacking.grouping import Planned
 
 Resolved = dict[str, Any]
 Row = tuple[str | None, str]  # task and variant
-FINISHED, BEGUN, MISSING = "finished", "unfinished", "to make"
+STATES = FINISHED, BEGUN, MISSING, CHANGED = "finished", "unfinished", "to make", "to make again"
 BASE = "base"
 
 
-def describe_plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> str:
+def describe_plan(
+    experiment: Experiment,
+    runs: list[Run],
+    folder: Path,
+    file: Path,
+    redo: Redo | None = None,
+    seeds: list[int] | None = None,
+) -> str:
     """The resolved configuration of an experiment and its runs.
 
     Args:
         runs: a selection of the experiment's, in its ``folder``.
+        redo: as in ``dann.runner.planning.launch``, and so ``seeds``.
 
     Raises:
-        BadInput: as from the run itself, for an invalid configuration or for a run of another configuration in
-            ``folder``.
+        BadInput: as from the run itself, for an invalid configuration or for runs in ``folder`` that have changed.
     """
-    planned = plan(experiment, runs, folder, file)
+    planned = plan(experiment, runs, folder, file, redo, seeds)
     states = _states(planned)
     rows = {(run.task, run.variant): _resolve_row(experiment, run.variant, run.task, file) for run in runs}
     tasks = dict.fromkeys(run.task for run in runs)
@@ -89,18 +96,20 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Resolved:
     return result
 
 
-def _states(planned: Sequence[Planned]) -> dict[str, dict[str, list[int]]]:
+def _states(planned: Plan) -> dict[str, dict[str, list[int]]]:
     """The seeds of each row by what there is of their runs."""
     states: dict[str, dict[str, list[int]]] = {}
-    for run, _, place in planned:
-        state = FINISHED if is_finished(place) else BEGUN if unfinished_folder(place).is_dir() else MISSING
+    changed = {change.place for change in planned.changes}
+    for run, _, place in planned.runs:
+        there = FINISHED if is_finished(place) else BEGUN if unfinished_folder(place).is_dir() else MISSING
+        state = CHANGED if place in changed else there
         states.setdefault(run.row_name, {}).setdefault(state, []).append(run.seed)
     return states
 
 
 def _count(states: Mapping[str, Mapping[str, list[int]]]) -> str:
-    counts = {state: sum(len(row.get(state, [])) for row in states.values()) for state in (FINISHED, BEGUN, MISSING)}
-    each = ", ".join(f"{count} {state}" for state, count in counts.items())
+    counts = {state: sum(len(row.get(state, [])) for row in states.values()) for state in STATES}
+    each = ", ".join(f"{count} {state}" for state, count in counts.items() if count or state != CHANGED)
     return f"{sum(counts.values())} runs: {each}"
 
 

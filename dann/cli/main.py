@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from dann.cli.arguments import parser
-from dann.cli.commands import catalogue, data_sets, experiments, models, results
+from dann.cli.commands import catalogue, data_sets, experiments, models, results, verify
 from dann.config.naming import printable
 from dann.errors import BadInput
 from dann.files import DISK_FULL
@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "table": results.table,
     "report": results.report,
     "plot": results.plot,
+    "verify": verify.verify,
     "predict": models.predict,
     "export": models.export,
     "list": catalogue.list_,

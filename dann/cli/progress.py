@@ -44,6 +44,9 @@ class Progress:
     ) -> None:
         self.bars.stop()
 
+    def noted(self, text: str) -> None:
+        self._print(text)
+
     def loaded(self, data: dict[str, Any]) -> None:
         line = data_line(data)
         if line not in self.printed:  # each worker process loads the data and reports them

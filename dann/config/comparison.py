@@ -37,5 +37,11 @@ def declared_difference(made: Mapping[str, Any], resolved: Mapping[str, Any], no
     return difference({**made, **written_out}, now)
 
 
+def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The keys of two plain mappings that differ, each with both values."""
+    keys = [key for key in {**one, **other} if one.get(key, _ABSENT) != other.get(key, _ABSENT)]
+    return ", ".join(f"{key} {one.get(key, 'unknown')} then, {other.get(key, 'unknown')} now" for key in keys)
+
+
 def _shown(mapping: Mapping[str, Any], key: str) -> str:
     return json.dumps(mapping[key], ensure_ascii=False) if key in mapping else "not set"

@@ -22,6 +22,7 @@ from dann.files import write_whole
 from dann.options import look_up, validate
 
 EXPERIMENT = "experiment.yaml"  # the copy in the folder of runs
+ORIGIN = "origin"  # its key for the path of the file
 
 
 class Experiment(BaseModel):
@@ -146,11 +147,12 @@ class Run:
         return Path(*parts, f"seed-{self.seed}")
 
 
-def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
+def read_experiment(path: Path, sets: list[str] | None = None, seeds: list[int] | None = None) -> Experiment:
     """The experiment in a YAML file.
 
     Args:
         sets: assignments ``a.b=c`` that are laid over every run.
+        seeds: that join those of the file, so that tables show their runs too.
 
     Raises:
         BadInput: the file is missing or invalid, or two runs would share a folder.
@@ -159,6 +161,8 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
     for assignment in sets or []:
         overrides = merge(experiment.overrides, parse_assignment(assignment))
         experiment = experiment.model_copy(update={"overrides": overrides})
+    if more := [seed for seed in seeds or [] if seed not in experiment.seeds]:
+        experiment = experiment.model_copy(update={"seeds": [*experiment.seeds, *more]})
     _check_names(experiment, str(path))
     _check_search(experiment, str(path))
     _check_metrics(experiment, str(path))
@@ -171,6 +175,7 @@ def read_experiment(path: Path, sets: list[str] | None = None) -> Experiment:
 def _read_content(path: Path) -> Nested:
     content = read_yaml(path)
     if isinstance(content, dict) and (path.name == EXPERIMENT or WRITTEN_BY in content):
+        content.pop(ORIGIN, None)
         content = upgrade_experiment(content)
     if not isinstance(content, dict):
         raise BadInput(f"{path}: should be a mapping with title, seeds, base and variants, as experiment files are")
@@ -216,7 +221,8 @@ def _check_names(experiment: Experiment, where: str) -> None:
         look_up(experiment.tasks, task, "task under shown:", where)
 
 
-def write_experiment(experiment: Experiment, path: Path) -> None:
-    """Write ``experiment`` as YAML, from which ``read_experiment`` restores it."""
+def write_experiment(experiment: Experiment, path: Path, origin: Path | None = None) -> None:
+    """Write ``experiment`` as YAML, from which ``read_experiment`` restores it, with the path of the file it is of."""
     content = experiment.model_dump(exclude_defaults=True) | version_mark()
+    content |= {} if origin is None else {ORIGIN: str(origin.resolve())}
     write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())

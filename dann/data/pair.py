@@ -1,6 +1,6 @@
 """Splits of labelled sources and an unlabelled target, as an experiment uses them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
@@ -28,6 +28,8 @@ class Pair:
         preprocessor: fitted preprocessing that the raw examples went through.
         unseen: the indices of the classes without a labelled training example.
         class_vectors: an embedding of each class, shape ``(K, E)``; None if classes have an index alone.
+        checksums: of the examples of ``source`` and ``target`` without their labels, and of the class vectors; those
+            of examples and labels are in ``description``.
 
     Raises:
         BadInput: a split or a class has no examples.
@@ -44,6 +46,7 @@ class Pair:
     preprocessor: Preprocessor = NO_PREPROCESSING
     unseen: tuple[int, ...] = ()
     class_vectors: Tensor | None = None
+    checksums: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         target = self.description["target"]["name"]

@@ -107,6 +107,10 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
             },
             **list_label_notes([*sources, target]),
         },
+        checksums={
+            "source_examples": "+".join(domain.checksum_examples() for domain in sources),
+            "target_examples": target.checksum_examples(),
+        },
     )
 
 

@@ -1,6 +1,7 @@
 """Zero-shot classification: an embedding of each class, some classes without a labelled training example."""
 
 import csv
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,12 +35,15 @@ def make_zero_shot(pair: Pair, vectors: str | None, unseen: Sequence[str]) -> Pa
     if vectors is None:
         return pair
     indices = tuple(pair.classes.index(name) for name in unseen)
+    read = read_vectors(resolve_user_path(vectors), pair.classes)
+    digest = hashlib.sha256(read.numpy().tobytes()).hexdigest()[:16]
     return replace(
         pair,
         train=_drop_classes(pair.train, indices),
         validation=_drop_classes(pair.validation, indices),
         unseen=indices,
-        class_vectors=read_vectors(resolve_user_path(vectors), pair.classes),
+        class_vectors=read,
+        checksums={**pair.checksums, "class_vectors": digest},
     )
 
 

@@ -1,18 +1,13 @@
 """Folders of an experiment's runs and results. Imports no torch."""
 
+import shlex
 from pathlib import Path
 
 from dann.config.experiment import EXPERIMENT, Experiment, read_experiment
+from dann.config.origin import RUNS, check_origin, relative
 from dann.errors import BadInput
 
-EXPERIMENTS, RUNS, RESULTS = Path("experiments"), Path("runs"), Path("results")
-
-
-def relative(file: Path) -> Path:
-    """The place of an experiment under runs/ and results/: its file's path under experiments/, without the ending."""
-    path = file.resolve()
-    root = EXPERIMENTS.resolve()
-    return (path.relative_to(root) if path.is_relative_to(root) else Path(path.name)).with_suffix("")
+RESULTS = Path("results")
 
 
 def find_experiments(path: Path) -> list[tuple[Experiment, Path]]:
@@ -23,12 +18,13 @@ def find_experiments(path: Path) -> list[tuple[Experiment, Path]]:
             above such folders.
 
     Raises:
-        BadInput: there are none.
+        BadInput: there are none, or they are those of another file of this name.
     """
     if path.is_file():
         places = [root / relative(path) for root in (RUNS, RESULTS) if (root / relative(path)).is_dir()]
         if not places:
-            raise BadInput(f"{path}: no runs under {RUNS} or {RESULTS} yet: dann run {path}")
+            raise BadInput(f"{path}: no runs under {RUNS} or {RESULTS} yet: {shlex.join(['dann', 'run', str(path)])}")
+        check_origin(places[0], path)
         return [(read_experiment(path), places[0])]
     folders = sorted(file.parent for file in path.rglob(EXPERIMENT))
     if not folders:

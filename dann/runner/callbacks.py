@@ -10,6 +10,9 @@ from dann.runner.records import Record
 class Observer(Protocol):
     """The receiver of progress: the command line's progress bar, or a test."""
 
+    def noted(self, text: str) -> None:
+        """Something about the experiment that is no run's own is to be said."""
+
     def loaded(self, data: dict[str, Any]) -> None:
         """The data of the next runs are loaded; ``data`` is ``Pair.describe()``."""
 

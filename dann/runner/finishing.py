@@ -20,7 +20,8 @@ from dann.files import write_whole
 from dann.runner.active_run import ActiveRun
 from dann.runner.log import RunLog
 from dann.runner.records import FEATURES, Record, write_record
-from dann.training.device import describe_device
+from dann.runner.run_folder import read_checksums
+from dann.training.device import describe_device, describe_processor
 from dann.training.evaluate import Scores, compute_outputs, reported_scores
 from dann.training.trainer import Trainer
 
@@ -46,6 +47,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         variant=run.variant,
         seed=run.seed,
         setting=run.setting,
+        checksums=read_checksums(active.folder),
         fingerprint=config.fingerprint(),
         declared=run.declared,
         config=resolved,
@@ -107,6 +109,7 @@ def describe_environment(device: torch.device, dtype: torch.dtype) -> dict[str, 
         **{name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")},
         "system": platform.system(),
         "device": describe_device(device),
+        "processor": describe_processor(),
         "threads": torch.get_num_threads(),
         "precision": "bf16" if dtype is torch.bfloat16 else "fp32",
     }

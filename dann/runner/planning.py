@@ -4,21 +4,45 @@ import os
 import time
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from dann.config.compatibility import check_data, check_parts
 from dann.config.experiment import EXPERIMENT, Experiment, Run, write_experiment
+from dann.config.origin import check_origin, redo_command
 from dann.config.schema import Config, resolve
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.runner.callbacks import Observer
+from dann.runner.changed_runs import (
+    Change,
+    Redo,
+    compare_inputs,
+    describe_changes,
+    drop_superseded,
+    find_changed_configurations,
+    set_aside,
+)
 from dann.runner.executor import Executor
 from dann.runner.records import read_checked_records, read_record
-from dann.runner.run_folder import check_configuration, is_finished
+from dann.runner.run_folder import is_finished
 from dann.runner.turns import POLL, Turns
 from dann.runner.workers import spread
 from dann.training.stacking.grouping import Planned, Unit, group_runs
+
+
+class Plan(NamedTuple):
+    """The runs of a command.
+
+    Args:
+        changes: the runs among them that are there, but have changed and are to be made again.
+        notes: for the user.
+    """
+
+    runs: list[Planned]
+    changes: list[Change]
+    notes: list[str]
 
 
 def launch(
@@ -29,21 +53,36 @@ def launch(
     observer: Observer,
     file: Path,
     workers: int = 1,
+    redo: Redo | None = None,
+    seeds: list[int] | None = None,
 ) -> None:
     """Execute ``runs``, a selection of the experiment's, in its ``folder``; finished ones are not repeated.
 
     Args:
         file: the experiment's, for messages.
         workers: processes that execute them, one thread each; with one they execute here, with all threads.
+        redo: ``changed`` to make runs again whose configuration, data or weights files changed; the folder of such a
+            run stays, under another name, until its successor is complete.
+        seeds: those that the command line named, for messages.
 
     Raises:
-        BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds a
-            run of the same variant and seed with another configuration.
+        BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds
+            runs of another file, or of a configuration, data or weights that have changed.
     """
-    planned = plan(experiment, runs, folder, file)
-    executor = Executor(device)
+    planned, changes, notes = plan(experiment, runs, folder, file, redo, seeds)
+    for note in notes:
+        observer.noted(note)
     folder.mkdir(parents=True, exist_ok=True)
-    write_experiment(experiment, folder / EXPERIMENT)
+    write_experiment(experiment, folder / EXPERIMENT, file)
+    for change in changes:
+        set_aside(change)
+    execute(planned, device, observer, workers)
+    drop_superseded(each.place for each in planned)
+
+
+def execute(planned: list[Planned], device: torch.device, observer: Observer, workers: int = 1) -> None:
+    """Make the runs that are missing, in worker processes if there are several ``workers``."""
+    executor = Executor(device)
     for run, _, place in planned:
         if is_finished(place):
             observer.finished(run, read_record(place), False)
@@ -78,21 +117,42 @@ def _divide(observer: Observer, unit: Unit, reason: str) -> list[Unit]:
     return []
 
 
-def plan(experiment: Experiment, runs: list[Run], folder: Path, file: Path) -> list[Planned]:
+def plan(
+    experiment: Experiment,
+    runs: list[Run],
+    folder: Path,
+    file: Path,
+    redo: Redo | None = None,
+    seeds: list[int] | None = None,
+) -> Plan:
     """The runs with their resolved configurations and folders, checked against the experiment's folder; writes nothing.
 
+    Args:
+        redo: as in ``launch``, and so ``seeds``.
+
     Raises:
-        BadInput: a configuration is not valid, or ``folder`` holds a run of the same variant and seed with another.
+        BadInput: a configuration is not valid, or ``folder`` holds runs of another file or runs that have changed.
     """
+    check_origin(folder, file)
     planned = [
         Planned(run, resolve(run.declared, f"{file}, variant {run.variant}"), folder / run.folder) for run in runs
     ]
     for each in planned:
         _check_compatible(each, file)
-        check_configuration(each.place, each.config)
     _check_search(experiment, [each.config for each in planned], file)
-    read_checked_records(experiment, folder)
-    return planned
+    changed = find_changed_configurations(planned)
+    places = {change.place for change in changed}
+    everything = redo_command(experiment, folder, file, seeds)
+    read_checked_records(experiment, folder, places, everything)
+    compared = compare_inputs(experiment, [each for each in planned if each.place not in places], folder)
+    changes = [*changed, *compared.changes]
+    own = {each.place for each in planned}
+    if left := [change for change in changes if redo != "changed" or change.place not in own]:
+        rows = {run.variant for run in runs}
+        only = rows.pop() if len(rows) == 1 and len(experiment.variants) > 1 else None
+        these = redo_command(experiment, folder, file, seeds, only)
+        raise BadInput(describe_changes(left, these if all(each.place in own for each in left) else everything))
+    return Plan(planned, changes, compared.notes)
 
 
 def _check_compatible(planned: Planned, file: Path) -> None:

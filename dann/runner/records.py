@@ -4,14 +4,16 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from dann.config.comparison import declared_difference
-from dann.config.experiment import Experiment, Run
+from dann.config.experiment import EXPERIMENT, Experiment, Run
 from dann.config.migration import is_old, upgrade, upgrade_setting
+from dann.config.origin import read_origin, redo_command
 from dann.config.search import Setting
 from dann.errors import BadInput
 from dann.evaluation.rules import Evaluation
@@ -44,6 +46,8 @@ class Record:
         confusion: counts on each test split after the last step, a row per true class; of a source without a test
             split, on its validation split.
         environment: commit, versions, device, precision, threads, and the number of runs trained together.
+        checksums: of examples and labels of either side, of the examples alone, and of the class vectors, the weights
+            files and the pretrained backbone, where there are some.
         seconds: wall time of training and evaluation; of runs trained together, its share.
         failed: why the run stopped before its last step, such as "step 40: loss_label nan, learning rate 10"; it then
             has no result, whatever was evaluated before. None for a run that was made to its end.
@@ -67,6 +71,7 @@ class Record:
     reliability: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     setting: Setting = field(default_factory=dict)
     failed: str | None = None
+    checksums: dict[str, str] = field(default_factory=dict)
 
     @property
     def run(self) -> Run:
@@ -138,19 +143,20 @@ def parse_record(content: dict[str, Any]) -> Record:
 def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
     """The records of an experiment's finished runs under ``folder``, by the run's folder, in the order of its rows.
 
-    They are those of the packed file, or else those in the folders of the runs.
+    They are those of the packed file, or else those in the folders of the runs; of the rows and seeds that the
+    experiment names, whatever else it named before.
 
     Raises:
         BadInput: a file is damaged or of another version of the project.
     """
-    return _read(list(experiment.runs(seeds=[0])), folder)
+    return _read(list(experiment.runs(seeds=[0])), set(experiment.seeds), folder)
 
 
-def _read(rows: list[Run], folder: Path) -> dict[Path, Record]:
-    return _read_packed(rows, folder) if (folder / PACKED).is_file() else _read_folders(rows, folder)
+def _read(rows: list[Run], seeds: Container[int], folder: Path) -> dict[Path, Record]:
+    return _read_packed(rows, seeds, folder) if (folder / PACKED).is_file() else _read_folders(rows, seeds, folder)
 
 
-def _read_packed(rows: list[Run], folder: Path) -> dict[Path, Record]:
+def _read_packed(rows: list[Run], seeds: Container[int], folder: Path) -> dict[Path, Record]:
     order = {run.row: number for number, run in enumerate(rows)}
     try:
         lines = gzip.decompress((folder / PACKED).read_bytes()).splitlines()
@@ -159,38 +165,59 @@ def _read_packed(rows: list[Run], folder: Path) -> dict[Path, Record]:
         known.sort(key=lambda record: (order[record.run.row], record.seed))
     except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
         raise BadInput(f"{folder / PACKED}: not records of this version: publish the experiment again") from error
-    return {folder / record.run.folder: record for record in known}
+    return {folder / record.run.folder: record for record in known if record.seed in seeds}
 
 
-def _read_folders(rows: list[Run], folder: Path) -> dict[Path, Record]:
+def _read_folders(rows: list[Run], seeds: Container[int], folder: Path) -> dict[Path, Record]:
     records = {}
     for run in rows:
         places = [path.parent for path in (folder / run.folder.parent).glob(f"seed-*/{RECORD}")]
-        finished = [place for place in places if place.name.removeprefix("seed-").isdecimal()]
-        for place in sorted(finished, key=lambda place: int(place.name.removeprefix("seed-"))):
-            records[place] = read_record(place)
+        numbered = {place: int(number) for place in places if (number := place.name.removeprefix("seed-")).isdecimal()}
+        for place, seed in sorted(numbered.items(), key=itemgetter(1)):
+            if seed in seeds:
+                records[place] = read_record(place)
     return records
 
 
-def read_checked_records(experiment: Experiment, folder: Path) -> list[Record]:
-    """The records in ``folder`` of the experiment's variants and tasks.
+def find_other_runs(experiment: Experiment, folder: Path) -> list[Path]:
+    """The finished runs in ``folder`` of rows and seeds that the experiment does not name, such as removed ones."""
+    if not any(folder.rglob(RECORD)):
+        return []
+    own = {folder / run.folder for run in experiment.runs()}
+    others = {file.parent for file in folder.rglob(f"seed-*/{RECORD}")} - own
+    nested = [copy.parent for copy in folder.rglob(EXPERIMENT) if copy.parent != folder]
+    return sorted(place for place in others if place.name.removeprefix("seed-").isdecimal()
+                  and not any(place.is_relative_to(other) for other in nested))  # fmt: skip
+
+
+def read_checked_records(
+    experiment: Experiment, folder: Path, without: Container[Path] = (), command: str | None = None
+) -> list[Record]:
+    """The records in ``folder`` of the experiment's variants, tasks and seeds.
+
+    Args:
+        without: folders of runs that are left out, because they are about to be made again.
+        command: makes changed runs again, for messages; by default found from the copy in ``folder``.
 
     Raises:
         BadInput: a record was made with another configuration than the experiment now has, or from other data than
             another record of its row.
     """
+
+    def remedy() -> str:
+        file = read_origin(folder)
+        known = command or (redo_command(experiment, folder, file) if file is not None and file.is_file() else None)
+        return "run the experiment again in another --out" if known is None else f"{known} makes changed runs again"
+
     rows = {run.row: run for run in experiment.runs(seeds=[0])}
     checksums: dict[tuple[str | None, str, str], tuple[str, str]] = {}
-    records = _read(list(rows.values()), folder)
+    records = _read(list(rows.values()), set(experiment.seeds), folder)
+    records = {place: record for place, record in records.items() if place not in without}
     for place, record in records.items():
         row = record.run.row
         if changed := declared_difference(record.declared, record.config, rows[row].declared):
-            raise BadInput(
-                f"{place}: recorded with another configuration ({changed}): run the experiment again in another --out"
-            )
+            raise BadInput(f"{place}: recorded with another configuration ({changed}): {remedy()}")
         used = (record.data["source"]["checksum"], record.data["target"]["checksum"])
         if checksums.setdefault(row, used) != used:
-            raise BadInput(
-                f"{place}: made from other data than seeds before it: check DANN_DATA, run again in another --out"
-            )
+            raise BadInput(f"{place}: made from other data than seeds before it: check DANN_DATA; {remedy()}")
     return list(records.values())

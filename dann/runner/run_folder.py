@@ -10,6 +10,7 @@ from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.files import write_whole
+from dann.runner.checksums import Checksums, compute_checksums, differing
 from dann.runner.records import RECORD, UNFINISHED, read_record
 from dann.training.checkpoint import CHECKPOINT
 
@@ -26,11 +27,11 @@ def is_finished(place: Path) -> bool:
     return (place / RECORD).is_file()
 
 
-def check_configuration(place: Path, config: Config) -> None:
-    """Refuse to go on with a run, or to keep a finished one, of another configuration.
+def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | None:
+    """The folder of a run, finished or begun, that has another configuration, and the first difference; or None.
 
     Raises:
-        BadInput: the configuration differs, or the folder has no record.
+        BadInput: the folder of a finished run has no record, or one of them is damaged.
     """
     if place.exists() and not is_finished(place):
         raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
@@ -38,9 +39,8 @@ def check_configuration(place: Path, config: Config) -> None:
         if (folder / file).is_file():
             recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
             if changed := difference(recorded, config.model_dump(mode="json")):
-                raise BadInput(
-                    f"{folder} is of another configuration ({changed}): give another --out or remove that folder"
-                )
+                return folder, changed
+    return None
 
 
 def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | None) -> None:
@@ -53,14 +53,19 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
         BadInput: a checkpoint is there that was trained with other data or another backbone.
     """
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
-    checksums = {side: pair.description[side]["checksum"] for side in ("source", "target")}
-    checksums |= {} if backbone is None else {"backbone": backbone}
-    if not ((folder / CHECKPOINT).is_file() and (folder / DATA).is_file()):
-        write_whole(folder / DATA, json.dumps(checksums).encode())
-    elif {OLD_DATA.get(name, name): checksum for name, checksum in _read_json(folder / DATA).items()} != checksums:
+    checksums = compute_checksums(config, pair) | ({} if backbone is None else {"backbone": backbone})
+    if (folder / CHECKPOINT).is_file() and (changed := differing(read_checksums(folder), checksums)):
         raise BadInput(
-            f"{folder} was begun with other data or weights: restore them, or remove that folder to begin again"
+            f"{folder}: was begun with other data or weights: {', '.join(changed)} changed: restore them, or add "
+            "--redo changed to begin again"
         )
+    write_whole(folder / DATA, json.dumps(checksums).encode())
+
+
+def read_checksums(folder: Path) -> Checksums:
+    """The checksums that ``prepare_folder`` wrote; none if it did not."""
+    recorded = _read_json(folder / DATA) if (folder / DATA).is_file() else {}
+    return {OLD_DATA.get(name, name): checksum for name, checksum in recorded.items()}
 
 
 def _read_configuration(path: Path) -> dict[str, Any]:

@@ -268,6 +268,9 @@ class _Parent:
         except OSError:  # the parent is gone, or has given up
             sys.exit(INTERRUPTED)
 
+    def noted(self, text: str) -> None:
+        self.send("noted", text)
+
     def loaded(self, data: dict[str, Any]) -> None:
         self.send("loaded", data)
 

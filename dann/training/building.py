@@ -32,6 +32,12 @@ TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the oth
 
 def load_pair(data: DataSection) -> Pair:
     """The domains of a configuration, read from disk, split and prepared."""
+    msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
+    return preprocess_pair(read_pair(data), missing=data.missing, msda=msda, smote=data.resample == "smote")
+
+
+def read_pair(data: DataSection) -> Pair:
+    """The domains of a configuration, read from disk and split, before any preprocessing of their examples."""
     check_data(data)
     domains: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
@@ -49,9 +55,7 @@ def load_pair(data: DataSection) -> Pair:
     )
     sources = [domains[source.model_dump_json()] for source in data.sources]
     pair = build_pair(sources, domains[data.target.model_dump_json()], options)
-    pair = make_zero_shot(pair, data.class_vectors, data.unseen)
-    msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
-    return preprocess_pair(pair, missing=data.missing, msda=msda, smote=data.resample == "smote")
+    return make_zero_shot(pair, data.class_vectors, data.unseen)
 
 
 def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, like: Trainer | None = None) -> Trainer:

@@ -33,6 +33,12 @@ def read_shapes(path: Path) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in _read(path, torch.device("cpu"))["method"].items()}
 
 
+def read_method(path: Path) -> dict[str, Tensor]:
+    """The method's parameters and buffers, by name, on the CPU."""
+    state: dict[str, Tensor] = _read(path, torch.device("cpu"))["method"]
+    return state
+
+
 def load(path: Path, method: Method, optimizer: torch.optim.Optimizer | None = None) -> int:
     """Restore the state that ``save`` wrote; returns the number of steps done.
 

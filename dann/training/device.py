@@ -93,9 +93,17 @@ def describe_device(device: torch.device) -> str:
 _UNITS = {"amx_bf16": " with AMX", "avx512f": " with AVX-512", "avx2": " with AVX2"}
 
 
+def describe_processor() -> str:
+    """The model of the processor, such as "AMD EPYC 7763 64-Core Processor": other models may round otherwise."""
+    return _processor_line("model name") or platform.processor() or platform.machine()
+
+
 def _processor_flags() -> frozenset[str]:
+    return frozenset(_processor_line("flags").split())
+
+
+def _processor_line(key: str) -> str:
+    """The value of a key that Linux states of the first processor, or nothing."""
     information = Path("/proc/cpuinfo")
-    if not information.is_file():
-        return frozenset()
-    lines = information.read_text().splitlines()
-    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+    lines = information.read_text().splitlines() if information.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")

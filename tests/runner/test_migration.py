@@ -64,7 +64,11 @@ def make_old(folder: Path) -> None:
 
     def old_record(record: dict[str, Any]) -> dict[str, Any]:
         configs = {key: in_old_names(record[key]) for key in ("declared", "config")}
-        return record | configs | {"environment": record["environment"] | {"dann": "0.1.0"}}
+        old = {key: value for key, value in record.items() if key != "checksums"}
+        return old | configs | {"environment": record["environment"] | {"dann": "0.1.0"}}
+
+    def old_data(data: dict[str, str]) -> Any:
+        return in_old_names({key: data[key] for key in ("source", "target", "backbone")})
 
     def read_json(path: Path) -> Any:
         return json.loads(path.read_text())
@@ -77,15 +81,17 @@ def make_old(folder: Path) -> None:
 
     for path in folder.rglob("record.json"):
         rewrite(path, read_json, write_json, old_record)
-    for name in ("config.json", "data.json"):
+    for name, change in (("config.json", in_old_names), ("data.json", old_data)):
         for path in folder.rglob(name):
-            rewrite(path, read_json, write_json, in_old_names)
+            rewrite(path, read_json, write_json, change)
     for path in folder.rglob("checkpoint.pt"):
         rewrite(path, read_state, torch.save, old_state)
     for path in folder.rglob("inputs.pt"):
         rewrite(path, read_state, torch.save, in_old_names)
     copy = folder / "experiment.yaml"
-    copy.write_text(yaml.safe_dump(in_old_names(yaml.safe_load(copy.read_text())), sort_keys=False))
+    content = yaml.safe_load(copy.read_text())
+    del content["origin"]
+    copy.write_text(yaml.safe_dump(in_old_names(content), sort_keys=False))
     text = "".join(path.read_text() for path in folder.rglob("*.json")) + copy.read_text()
     assert "trunk" in text and "adam" in text and "backbone" not in text and "written_by" not in text
 

@@ -127,7 +127,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
     selection: dict[str, Any] = {"only": "DANN", "seeds": [0]}
     interrupted(file, tmp_path / "runs", Silent(stop_at=6), **selection)
     np.savez(tmp_path / "target.npz", x=x + 1, y=y, x_test=x, y_test=y)
-    with pytest.raises(BadInput, match=r"seed-0.unfinished was begun with other data"):
+    with pytest.raises(BadInput, match=r"seed-0.unfinished: DANN, seed 0 was begun .* the target's examples changed"):
         launched(file, tmp_path / "runs", Silent(), **selection)
     np.savez(tmp_path / "target.npz", x=x, y=y, x_test=x, y_test=y)
     launched(file, tmp_path / "runs", Silent(), **selection)

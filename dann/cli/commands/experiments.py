@@ -10,21 +10,23 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     from dann.config.experiment import read_experiment
-    from dann.reporting.locations import relative
+    from dann.config.origin import relative
 
-    experiment = read_experiment(options.file, options.set)
+    experiment = read_experiment(options.file, options.set, options.seeds)
     runs = list(experiment.runs(options.only, options.seeds))
     folder = options.out / relative(options.file)
     if options.dry_run:
         from dann.cli.dry_run import describe_plan
 
-        print(describe_plan(experiment, runs, folder, options.file), end="")
+        seeds = None if options.seeds is None else experiment.seeds
+        print(describe_plan(experiment, runs, folder, options.file, options.redo, seeds), end="")
         return 0
     return _execute(experiment, runs, folder, options)
 
 
 def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace) -> int:
     """Execute the runs that are missing, then print the tables and draw the figures."""
+    from dann.cli.commands.results import note_other_runs
     from dann.cli.failures import refuse_if_none, report_failures
     from dann.cli.progress import Progress
     from dann.cli.terminal import show_table
@@ -34,12 +36,15 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     from dann.training.device import choose_device
 
     device = choose_device(options.device)
+    workers = options.jobs or default_workers(device)
+    seeds = None if options.seeds is None else experiment.seeds
     with Progress(len(runs)) as progress:
-        launch(experiment, runs, folder, device, progress, options.file, options.jobs or default_workers(device))
+        launch(experiment, runs, folder, device, progress, options.file, workers, options.redo, seeds)
         refuse_if_none(progress, len(runs))
         for record, alarm in flag_negative_transfer(experiment, folder):
             progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
     show_table(experiment, folder)
+    note_other_runs(experiment, folder)
     figures = draw_all(experiment, folder)
     print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
     print(f"TensorBoard:  tensorboard --logdir {folder}")

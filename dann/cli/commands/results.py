@@ -1,6 +1,12 @@
 """``dann table``, ``dann report`` and ``dann plot``: what the records of finished runs show."""
 
 import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dann.config.experiment import Experiment
 
 from dann.config.naming import printable
 
@@ -16,14 +22,19 @@ def table(options: argparse.Namespace) -> int:
         heading = [printable(f"{experiment.title} ({folder})") + "\n"] if options.format == "md" else []
         tables = make_tables(experiment, read_checked_records(experiment, folder), options.selection)
         texts += heading + [WRITERS[options.format](table) for table in tables]
+        note_other_runs(experiment, folder)
     print("[" + ",\n".join(texts) + "]" if options.format == "json" else "\n".join(texts))
     return 0
 
 
 def report(options: argparse.Namespace) -> int:
     from dann.reporting.html.page import write_report
+    from dann.reporting.locations import find_experiments
 
     print(write_report(options.paths, options.out, options.selection))
+    for path in options.paths:
+        for experiment, folder in find_experiments(path):
+            note_other_runs(experiment, folder)
     return 0
 
 
@@ -34,4 +45,18 @@ def plot(options: argparse.Namespace) -> int:
     for experiment, folder in find_experiments(options.path):
         for path in draw_all(experiment, folder):
             print(path)
+        note_other_runs(experiment, folder)
     return 0
+
+
+def note_other_runs(experiment: "Experiment", folder: Path) -> None:
+    """Say on standard error which finished runs are in no table, because the file does not name them any more."""
+    from dann.runner.records import find_other_runs
+
+    if others := find_other_runs(experiment, folder):
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        print(
+            f"dann: {others[0]}{more}: not shown, as the experiment names no such row or seed: add it, or remove the "
+            "folder",
+            file=sys.stderr,
+        )

@@ -17,7 +17,7 @@ from dann.config.naming import slug
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
 from dann.reporting.scores import select_settings
-from dann.runner.records import FEATURES, Record, has_target_labels, read_records
+from dann.runner.records import FEATURES, Record, has_target_labels, read_checked_records, read_records
 
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
 SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_validation": SOURCE_COLOUR}
@@ -32,6 +32,7 @@ def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] =
     Args:
         kinds: of figures that are drawn.
     """
+    read_checked_records(experiment, folder)  # refuses what the tables refuse
     records = {place: each for place, each in read_records(experiment, folder).items() if each.failed is None}
     if not records:
         return []

@@ -1,0 +1,82 @@
+"""``dann verify``: the runs of records made again and compared with them."""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from dann.errors import BadInput
+
+if TYPE_CHECKING:
+    from dann.runner.records import Record
+    from dann.runner.verification import Outcome, Verdict
+
+WORDS: "dict[Verdict, str]" = {
+    "equal": "equal to the last bit",
+    "close": "within the tolerance",
+    "different": "different",
+    "unknown": "not compared",
+}
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Verify records; returns the exit status: 0, 1 if a run is different, 2 if one could not be compared."""
+    with TemporaryDirectory() as temporary:
+        outcomes = _verify_all(options, options.out or Path(temporary))
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    each = ", ".join(f"{counts[verdict]} {word}" for verdict, word in WORDS.items() if verdict in counts)
+    print(f"{len(outcomes)} run{'s' * (len(outcomes) != 1)}: {each}")
+    return 1 if counts["different"] else 2 if counts["unknown"] else 0
+
+
+def _verify_all(options: argparse.Namespace, out: Path) -> "list[Outcome]":
+    from dann.cli.progress import Progress
+    from dann.runner.planning import default_workers
+    from dann.runner.verification import verify
+    from dann.training.device import choose_device
+
+    device = choose_device(options.device)
+    found = [(folder, every, _select(own, options)) for folder, own, every in _find_records(options.path)]
+    runs = sum(len(chosen) for _, _, chosen in found)
+    if not runs:
+        raise BadInput(f"{options.path}: no finished run of this row and these seeds: leave out --only and --seeds")
+    outcomes: list[Outcome] = []
+    with Progress(runs) as progress:
+
+        def report(outcome: "Outcome") -> None:
+            outcomes.append(outcome)
+            progress.noted(f"{outcome.name}: {outcome.text}")
+
+        for number, (folder, every, chosen) in enumerate(found):
+            place = out / (folder.name if len(found) == 1 else f"{number}-{folder.name}")
+            workers = options.jobs or default_workers(device)
+            verify(chosen, every, place, device, progress, report, workers)
+    return outcomes
+
+
+def _find_records(path: Path) -> "list[tuple[Path, dict[Path, Record], list[Record]]]":
+    """The records at a path: of each experiment or run its folder, its records by their runs' folders, and all seeds'.
+
+    Args:
+        path: the folder of a run, an experiment file, a folder of runs or results, or the file of records in one.
+    """
+    from dann.reporting.locations import find_experiments
+    from dann.runner.records import PACKED, RECORD, read_checked_records, read_record, read_records
+
+    folder = path.parent if path.name in (RECORD, PACKED) else path
+    if (folder / RECORD).is_file():
+        seeds = [read_record(file.parent) for file in sorted(folder.absolute().parent.glob(f"seed-*/{RECORD}"))]
+        return [(folder, {folder: read_record(folder)}, seeds)]
+    found = []
+    for experiment, place in find_experiments(folder):
+        every = read_checked_records(experiment, place)
+        found.append((place, read_records(experiment, place), every))
+    return found
+
+
+def _select(records: "dict[Path, Record]", options: argparse.Namespace) -> "dict[Path, Record]":
+    """The records of the row and seeds that the command line names."""
+    return {place: record for place, record in records.items()
+            if options.only in (None, record.variant) and (options.seeds is None or record.seed in options.seeds)
+            }  # fmt: skip

@@ -1,0 +1,149 @@
+"""Existing runs that no longer are what their experiment file says, because it or the files it names were changed."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from dann.config.experiment import Experiment
+from dann.config.schema import Config, resolve
+from dann.data.pair import Pair
+from dann.errors import BadInput
+from dann.runner.checksums import compute_checksums, differing, recorded_checksums
+from dann.runner.records import PACKED, Record, read_record, read_records
+from dann.runner.run_folder import find_other_configuration, is_finished, read_checksums, unfinished_folder
+from dann.training.building import read_pair
+from dann.training.checkpoint import CHECKPOINT
+from dann.training.stacking.grouping import Planned
+
+Redo = Literal["changed"]
+STALE = ".stale"  # ends the folder name of a changed run until its successor is complete
+
+
+@dataclass(frozen=True)
+class Change:
+    """A run that has changed.
+
+    Args:
+        place: its folder once it is finished.
+        folder: where it lies: that folder, or its unfinished one.
+        cause: what changed.
+    """
+
+    place: Path
+    folder: Path
+    cause: str
+
+
+@dataclass
+class Comparison:
+    """The runs that have changed, and notes on those whose data are not at hand to be compared."""
+
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_changed_configurations(planned: Sequence[Planned]) -> list[Change]:
+    """The runs, finished or begun, whose configuration is not the planned one."""
+    found = []
+    for run, config, place in planned:
+        if (other := find_other_configuration(place, config)) is not None:
+            folder, changed = other
+            found.append(Change(place, folder, f"{run.name} is of another configuration ({changed})"))
+    return found
+
+
+def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: Path) -> Comparison:
+    """Compare data and weights files with those that existing runs were made from.
+
+    Compared are the planned runs, and the experiment's other runs on the same data, which share tables with them. Each
+    data section is read once, and only if there is a run of it.
+    """
+    comparison = Comparison()
+    sections: dict[str, list[tuple[Planned, Path]]] = {}
+    for each, existing in _find_existing(experiment, planned, folder):
+        sections.setdefault(each.config.data.model_dump_json(), []).append((each, existing))
+    for runs in sections.values():
+        try:
+            pair = read_pair(runs[0][0].config.data)
+        except (BadInput, OSError) as error:  # where a run of it is missing, training says the same
+            comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
+            continue
+        for each, existing in runs:
+            if cause := _compare(each.config, existing, pair):
+                comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
+    return comparison
+
+
+def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: Path) -> Iterator[tuple[Planned, Path]]:
+    """The runs that are finished or have a checkpoint, each with the folder where it lies."""
+    for each in planned:
+        if is_finished(each.place):
+            yield each, each.place
+        elif (unfinished_folder(each.place) / CHECKPOINT).is_file():
+            yield each, unfinished_folder(each.place)
+    if (folder / PACKED).is_file():
+        return
+    sections, known = {each.config.data.model_dump_json() for each in planned}, {each.place for each in planned}
+    declared = {run.row: run.declared for run in experiment.runs(seeds=[0])}
+    configs: dict[tuple[str | None, str, str], Config] = {}
+    for place, record in read_records(experiment, folder).items():
+        row = record.run.row
+        if place not in known:
+            configs[row] = configs.get(row) or resolve(declared[row], str(place))
+            if configs[row].data.model_dump_json() in sections:
+                yield Planned(record.run, configs[row], place), place
+
+
+def _compare(config: Config, folder: Path, pair: Pair) -> str | None:
+    """What changed since the run in ``folder`` was made or begun, or None."""
+    record = read_record(folder) if is_finished(folder) else None
+    recorded = read_checksums(folder) if record is None else recorded_checksums(record) | read_checksums(folder)
+    changed = differing(recorded, compute_checksums(config, pair))
+    if not changed:
+        return None
+    verb, sizes = ("was begun", "") if record is None else ("was made", describe_sizes(changed, record, pair))
+    return f"{verb} with other data or weights: {', '.join(changed)} changed{sizes}"
+
+
+def describe_sizes(changed: Sequence[str], record: Record, pair: Pair) -> str:
+    """The names and sizes, then and now, of the sides that changed."""
+    texts = []
+    for side in ("source", "target"):
+        then, now = record.data[side], pair.describe()[side]
+        if any(side in text for text in changed):
+            counts = [sum(data.get(split) or 0 for split in ("train", "test")) for data in (then, now)]
+            texts.append(f"{then['name']}: {counts[0]} examples then, {counts[1]} now")
+    return f" ({'; '.join(texts)})" if texts else ""
+
+
+def describe_changes(changes: Sequence[Change], command: str) -> str:
+    """The message on changed runs: the first of them and their number, and the command that makes them again."""
+    first, more = changes[0], len(changes) - 1
+    others = f"; so did {more} more" if more else ""
+    return f"{first.folder}: {first.cause}{others}: {command} makes changed runs again; or give another --out"
+
+
+def set_aside(change: Change) -> None:
+    """Rename the folder of a changed run; it stays until its successor is complete."""
+    aside = _stale_folder(change.place)
+    if aside.exists():
+        shutil.rmtree(aside)
+    change.folder.rename(aside)
+
+
+def drop_superseded(places: Iterable[Path]) -> None:
+    """Remove folders that were set aside and whose runs are complete again."""
+    for place in places:
+        if is_finished(place):
+            shutil.rmtree(_stale_folder(place), ignore_errors=True)
+
+
+def _stale_folder(place: Path) -> Path:
+    return place.with_name(place.name + STALE)
+
+
+def _name(runs: Sequence[tuple[Planned, Path]]) -> str:
+    more = len(runs) - 1
+    return f"{runs[0][1]}{f' and {more} more' if more else ''}"

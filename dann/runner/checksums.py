@@ -1,0 +1,64 @@
+"""Checksums of all that a run reads: its data, and the files of its network's weights."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from dann.config.schema import Config
+from dann.data.pair import Pair
+from dann.data.storage.download import compute_checksum
+from dann.runner.records import Record
+
+Checksums = dict[str, str]
+NAMES = {  # in messages
+    "source": "the source's data",
+    "target": "the target's data",
+    "classes": "the names of the classes",
+    "class_vectors": "data.class_vectors",
+    "network.weights": "the file of network.weights",
+    "network.model": "the files of network.model",
+    "backbone": "the weights of the pretrained backbone",
+}
+
+
+def compute_checksums(config: Config, pair: Pair) -> Checksums:
+    """The checksums by name: of the data and, as ``network.KEY``, of files and folders that the network names."""
+    sides = {side: str(pair.description[side]["checksum"]) for side in ("source", "target")}
+    return {**sides, **pair.checksums, "classes": _shorten("\n".join(pair.classes)), **_of_network(config)}
+
+
+def _of_network(config: Config) -> Checksums:
+    """The checksums of the files of the network's weights: a state dict, or a folder with a Hugging Face model."""
+    found, options = {}, config.network.options()
+    weights, model = (Path(str(options.get(key, ""))).expanduser() for key in ("weights", "model"))
+    if weights.is_file():
+        found["network.weights"] = _shorten(compute_checksum(weights))
+    if (model / "config.json").is_file() and "model" in options:
+        files = sorted(each for each in model.rglob("*") if each.is_file())
+        found["network.model"] = _shorten("".join(map(compute_checksum, files)))
+    return found
+
+
+def _shorten(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def recorded_checksums(record: Record) -> Checksums:
+    """The checksums that a record has; records of earlier versions have those of the data alone."""
+    return {side: record.data[side]["checksum"] for side in ("source", "target")} | record.checksums
+
+
+def differing(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What changed, in words; what only one of the two has is not compared, as earlier versions kept less."""
+    changed = [key for key in recorded if key in now and recorded[key] != now[key]]
+    named = []
+    for key in changed:
+        if key.endswith("_examples"):  # named with its side
+            continue
+        examples = f"{key}_examples"
+        if examples in recorded and examples in now:
+            part = "examples" if examples in changed else "labels"
+            named.append(f"the {key}'s {part}")
+        else:
+            named.append(NAMES.get(key, key))
+    return named

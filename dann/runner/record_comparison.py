@@ -1,0 +1,82 @@
+"""Comparison of a record with that of the same run made again: to the last digit, or within a tolerance."""
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dann.runner.records import Record
+
+ACCURACIES = ("source_validation", "source_test", "target_test")  # compared within a tolerance, after the last step
+PARTS = ("classes", "losses", "shares", "reliability", "confusion")  # compared whole, beside the evaluations
+WIDTH = 3.0  # standard errors
+
+
+def is_same_machine(one: Record, other: Record) -> bool:
+    """Whether two runs were made under circumstances that promise the same bits: processor, versions, threads, code.
+
+    Records of earlier versions do not name their processor, so that they never promise it.
+    """
+    return one.environment == other.environment and "processor" in one.environment
+
+
+def find_difference(then: Record, now: Record) -> str | None:
+    """The first recorded value in which two records differ, or None; what only the later one has is not compared."""
+    steps = [[evaluation["step"] for evaluation in record.evaluations] for record in (then, now)]
+    if steps[0] != steps[1]:
+        return f"evaluations after the steps {steps[0]} then, {steps[1]} now"
+    for old, new in zip(then.evaluations, now.evaluations, strict=True):
+        for key, value in old.items():
+            if new.get(key) != value:
+                return f"{key} after step {old['step']}: {value} then, {new.get(key, 'none')} now"
+    for part in PARTS:
+        if (old_part := getattr(then, part)) and old_part != getattr(now, part):
+            return _differing_part(part, old_part, getattr(now, part))
+    return None
+
+
+def _differing_part(name: str, then: Any, now: Any) -> str:
+    if name != "losses" or then["step"] != now.get("step"):
+        return f"{name} differ"
+    places = [(place, term) for term in then for place, value in enumerate(then[term])
+              if now.get(term, [])[place : place + 1] != [value]]  # fmt: skip
+    place, term = min(places)
+    return f"the {term} loss after step {then['step'][place]}: {then[term][place]} then, " + (
+        f"{now[term][place]} now" if term in now else "none now"
+    )
+
+
+def compare_accuracies(then: Record, now: Record, row: Sequence[Record]) -> Iterator[tuple[bool, str]]:
+    """Each accuracy after the last step: whether it is within its tolerance, and both values with it.
+
+    Args:
+        row: the records of the run's row, one for each seed, itself included.
+    """
+    for split in ACCURACIES:
+        old, new = then.evaluations[-1].get(split), now.evaluations[-1].get(split)
+        if old is not None:
+            allowed = tolerance(then, split, row)
+            close = new is not None and abs(new - old) <= allowed
+            shown = "none" if new is None else f"{100 * new:.2f} %"
+            yield close, f"{split} {100 * old:.2f} % then, {shown} now (±{100 * allowed:.2f} allowed)"
+
+
+def tolerance(record: Record, split: str, row: Sequence[Record]) -> float:
+    """The allowed difference of an accuracy: three times √(p (1 − p) / n + s²).
+
+    p is the recorded accuracy on n examples (Agresti and Coull 1998: with two successes and two failures added), s its
+    recorded standard deviation over the seeds of the row: rounding that differs at one step makes another course of
+    training, much as another seed does.
+    """
+    examples = _count_examples(record, split)
+    p = (record.evaluations[-1][split] * examples + 2) / (examples + 4)
+    seeds = [each.evaluations[-1][split] for each in row if split in each.evaluations[-1]]
+    spread = statistics.stdev(seeds) if len(seeds) > 1 else 0.0
+    return WIDTH * math.sqrt(p * (1 - p) / (examples + 4) + spread**2)
+
+
+def _count_examples(record: Record, split: str) -> int:
+    if split in record.confusion:
+        return sum(map(sum, record.confusion[split]))
+    side = record.data["target" if split.startswith("target") else "source"]
+    return int(record.data["validated_on"] if split == "source_validation" else side["test"])
