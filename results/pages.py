@@ -33,9 +33,8 @@ def render_all(read: Reader) -> dict[Path, bytes]:
     for page, text in pages_with_markers():
         contents[page] = fill_markers(text, page, read).encode()
     if CONSTRAINTS.is_file():
-        contents[CONSTRAINTS] = constraints(
-            chain.from_iterable(read(file).records for file in published_files())
-        ).encode()
+        records = chain.from_iterable(read(file).records for file in published_files())
+        contents[CONSTRAINTS] = constraints(records).encode()
     return contents
 
 

@@ -99,7 +99,7 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
 def _compare(config: Config, folder: Path, pair: Pair) -> str | None:
     """What changed since the run in ``folder`` was made or begun, or None."""
     record = read_record(folder) if is_finished(folder) else None
-    recorded = read_checksums(folder) if record is None else recorded_checksums(record) | read_checksums(folder)
+    recorded = read_checksums(folder) if record is None else read_checksums(folder) | recorded_checksums(record)
     changed = differing(recorded, compute_checksums(config, pair))
     if not changed:
         return None

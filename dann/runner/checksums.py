@@ -45,7 +45,7 @@ def _shorten(text: str) -> str:
 
 def recorded_checksums(record: Record) -> Checksums:
     """The checksums that a record has; records of earlier versions have those of the data alone."""
-    return {side: record.data[side]["checksum"] for side in ("source", "target")} | record.checksums
+    return record.checksums | {side: record.data[side]["checksum"] for side in ("source", "target")}
 
 
 def differing(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from committed import read_result
 from marker_tables import fill_markers
 from tiny import TURNS, write_tiny
+from versions import LIBRARIES, constraints
 
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
@@ -170,3 +171,17 @@ def test_pages_are_written_from_records_wherever_their_tables_stand(project: Pat
         link = f"{folder}/theme/tiny.md".removeprefix("/")
         assert "old" not in text and f"[Tiny moons]({link})" in text
     assert {path: path.read_bytes() for path in pictures} == pictures
+
+
+@pytest.mark.slow
+def test_constraints_are_the_versions_of_most_records(project: Path, capsys: Any) -> None:
+    assert publish.main(["experiments/theme/tiny.yaml"]) == 0
+    Path("constraints.txt").touch()
+    assert pages.main(["--check"]) == 1 and "constraints.txt: differs" in capsys.readouterr().out
+    assert pages.main([]) == 0 and pages.main(["--check"]) == 0
+    (record, *_) = read_records(read_experiment(Path("experiments/theme/tiny.yaml")), Path("runs/theme/tiny")).values()
+    versions = {library: record.environment[library] for library in LIBRARIES}
+    lines = [line for line in Path("constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert lines == [f"{library}=={version}" for library, version in versions.items()]
+    older = replace(record, environment=record.environment | {"torch": "1.0"})
+    assert f"torch=={versions['torch']}  # 2 runs with 1.0\n" in constraints([older, record, older, record, record])

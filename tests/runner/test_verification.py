@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,13 +23,21 @@ from dann.runner.records import RECORD, Record, pack_records, read_record, read_
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of four finished runs; the working directory is above it."""
-    monkeypatch.chdir(tmp_path)
-    file = write_tiny(Path("tiny.yaml"))
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an experiment file and its four finished runs."""
+    folder = tmp_path_factory.mktemp("made")
+    file = write_tiny(folder / "tiny.yaml")
     experiment = read_experiment(file)
-    launch(experiment, list(experiment.runs()), Path("runs/tiny"), CPU, Silent(), file)
+    launch(experiment, list(experiment.runs()), folder / "runs/tiny", CPU, Silent(), file)
+    return folder
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the runs in a copy, which is the working directory."""
+    shutil.copytree(made, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
     return Path("runs/tiny")
 
 
@@ -120,7 +129,7 @@ def test_other_data_are_said_first_and_nothing_trains(runs: Path, capsys: pytest
     rewrite(place, lambda content: content["data"]["target"].update(checksum="0"))
     status, out = verified(capsys, place, "--out", "again")
     assert status == 2 and "DANN, seed 0: not compared: the data or weights are not those of the record: " in out
-    assert "the target's labels changed (moons_rotated: 36 examples then, 36 now)" in out or "moons_rotated" in out
+    assert "the target's labels changed (moons_rotated: " in out
     assert not Path("again").exists()
 
 
