@@ -10,8 +10,8 @@ from dann.config.experiment import Experiment
 from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
-from dann.runner.checksums import compute_checksums, differing, recorded_checksums
-from dann.runner.records import PACKED, Record, read_record, read_records
+from dann.runner.checksums import Checksums, compute_checksums, differing, recorded_checksums
+from dann.runner.records import PACKED, Record, read_record
 from dann.runner.run_folder import find_other_configuration, is_finished, read_checksums, unfinished_folder
 from dann.training.building import read_pair
 from dann.training.checkpoint import CHECKPOINT
@@ -70,8 +70,12 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
         except (BadInput, OSError) as error:  # where a run of it is missing, training says the same
             comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
             continue
+        now: dict[str, Checksums] = {}  # by network, as weights files take time
         for each, existing in runs:
-            if cause := _compare(each.config, existing, pair):
+            network = each.config.network.model_dump_json()
+            if network not in now:
+                now[network] = compute_checksums(each.config, pair)
+            if cause := _compare(existing, now[network], pair):
                 comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
     return comparison
 
@@ -86,21 +90,20 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
     if (folder / PACKED).is_file():
         return
     sections, known = {each.config.data.model_dump_json() for each in planned}, {each.place for each in planned}
-    declared = {run.row: run.declared for run in experiment.runs(seeds=[0])}
     configs: dict[tuple[str | None, str, str], Config] = {}
-    for place, record in read_records(experiment, folder).items():
-        row = record.run.row
-        if place not in known:
-            configs[row] = configs.get(row) or resolve(declared[row], str(place))
-            if configs[row].data.model_dump_json() in sections:
-                yield Planned(record.run, configs[row], place), place
+    for run in experiment.runs():
+        place = folder / run.folder
+        if place not in known and is_finished(place):
+            configs[run.row] = configs.get(run.row) or resolve(run.declared, str(place))
+            if configs[run.row].data.model_dump_json() in sections:
+                yield Planned(run, configs[run.row], place), place
 
 
-def _compare(config: Config, folder: Path, pair: Pair) -> str | None:
+def _compare(folder: Path, now: Checksums, pair: Pair) -> str | None:
     """What changed since the run in ``folder`` was made or begun, or None."""
     record = read_record(folder) if is_finished(folder) else None
     recorded = read_checksums(folder) if record is None else read_checksums(folder) | recorded_checksums(record)
-    changed = differing(recorded, compute_checksums(config, pair))
+    changed = differing(recorded, now)
     if not changed:
         return None
     verb, sizes = ("was begun", "") if record is None else ("was made", describe_sizes(changed, record, pair))

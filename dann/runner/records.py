@@ -183,8 +183,10 @@ def find_other_runs(experiment: Experiment, folder: Path) -> list[Path]:
     """The finished runs in ``folder`` of rows and seeds that the experiment does not name, such as removed ones."""
     if not any(folder.rglob(RECORD)):
         return []
-    own = {folder / run.folder for run in experiment.runs()}
-    others = {file.parent for file in folder.rglob(f"seed-*/{RECORD}")} - own
+    rows = {folder / run.folder.parent for run in experiment.runs(seeds=[0])}
+    own = {f"seed-{seed}" for seed in experiment.seeds}
+    finished = [file.parent for file in folder.rglob(f"seed-*/{RECORD}")]
+    others = [place for place in finished if place.parent not in rows or place.name not in own]
     nested = [copy.parent for copy in folder.rglob(EXPERIMENT) if copy.parent != folder]
     return sorted(place for place in others if place.name.removeprefix("seed-").isdecimal()
                   and not any(place.is_relative_to(other) for other in nested))  # fmt: skip

@@ -12,13 +12,15 @@ import pytest
 import torch
 from complaints import complaint
 from numpy.typing import NDArray
-from tiny import Silent, write_tiny
+from tiny import MOONS, Silent, config_of, write_tiny
 
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
 from dann.errors import BadInput
+from dann.runner.checksums import compute_checksums, differing
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
+from dann.training.building import load_pair
 
 CPU = torch.device("cpu")
 RUNS = Path("runs/my experiment")
@@ -209,3 +211,26 @@ def test_a_file_that_was_edited_moved_or_copied_keeps_its_runs(file: Path) -> No
         old.replace(moved)
     moved.write_text(moved.read_text().replace("Another title", "A third title"))
     assert launched(moved, "DANN").new == 0
+
+
+def test_a_replaced_weights_file_is_noticed(tmp_path: Path) -> None:
+    """Of a state dict, and of a folder with a Hugging Face model; names of weights and models are no files."""
+    pair = load_pair(config_of(MOONS).data)
+
+    def checksums(**network: str) -> dict[str, str]:
+        return compute_checksums(
+            config_of(MOONS, network={"name": "torchvision", "model": "resnet18", **network}), pair
+        )
+
+    weights, model = tmp_path / "weights.pt", tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    weights.write_bytes(b"one")
+    plain, before = checksums(), checksums(weights=str(weights), model=str(model))
+    assert not [key for key in plain if key.startswith("network")]
+    assert differing(before, checksums(weights=str(weights), model=str(model))) == []
+    weights.write_bytes(b"two")
+    (model / "model.safetensors").write_bytes(b"more")
+    after = checksums(weights=str(weights), model=str(model))
+    assert differing(before, after) == ["the file of network.weights", "the files of network.model"]
+    assert differing(before, plain) == []  # what is not at hand is not compared
