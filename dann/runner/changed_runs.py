@@ -11,7 +11,7 @@ from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.runner.checksums import Checksums, compute_checksums, differing, recorded_checksums
-from dann.runner.records import PACKED, Record, read_record
+from dann.runner.records import RECORD, Record, read_record
 from dann.runner.run_folder import find_other_configuration, is_finished, read_checksums, unfinished_folder
 from dann.training.building import read_pair
 from dann.training.checkpoint import CHECKPOINT
@@ -87,13 +87,14 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
             yield each, each.place
         elif (unfinished_folder(each.place) / CHECKPOINT).is_file():
             yield each, unfinished_folder(each.place)
-    if (folder / PACKED).is_file():
+    others = {file.parent for file in folder.rglob(f"seed-*/{RECORD}")} - {each.place for each in planned}
+    if not others:  # listing all runs takes time in a large experiment
         return
-    sections, known = {each.config.data.model_dump_json() for each in planned}, {each.place for each in planned}
+    sections = {each.config.data.model_dump_json() for each in planned}
     configs: dict[tuple[str | None, str, str], Config] = {}
     for run in experiment.runs():
         place = folder / run.folder
-        if place not in known and is_finished(place):
+        if place in others:
             configs[run.row] = configs.get(run.row) or resolve(run.declared, str(place))
             if configs[run.row].data.model_dump_json() in sections:
                 yield Planned(run, configs[run.row], place), place
