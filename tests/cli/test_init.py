@@ -131,6 +131,26 @@ def test_texts_get_a_language_model(capsys: Any) -> None:
         Path(f"{name}.csv").write_text("text,label\n" + "".join(f"words {name} {i},{'ab'[i % 2]}\n" for i in range(8)))
     text = initialise(capsys, "--source", "a.csv", "--target", "b.csv")
     assert "tokenizer: distilbert-base-uncased" in text and "name: huggingface" in text
+    Path("mine.yaml").unlink()
+    Path("lines.txt").write_text("one text\nanother, with a comma\n")
+    assert "2 examples, no labels: no target accuracy" in initialise(
+        capsys, "--source", "a.csv", "--target", "lines.txt"
+    )
+
+
+def test_targets_with_no_label_or_a_few(capsys: Any) -> None:
+    photos("real")
+    photos("part", ("unlabelled",), each=9)
+    text = initialise(capsys, "--source", "real", "--target", "part")
+    assert "9 examples, no labels: no target accuracy" in text and "train on target" not in text
+    photos("part", ("cat", "dog", "owl"), each=1)
+    Path("mine.yaml").unlink()
+    text = initialise(capsys, "--source", "real", "--target", "part")
+    assert "12 examples, 3 with a label, which serves only to test" in text and "partial" not in text
+    line = complaint(capsys, "init", "--source", "part/cat", "--target", "real")
+    assert "--source part/cat: has no labels, which training needs" in line
+    photos("one", ("cat",))
+    assert "has the one class cat: add another" in complaint(capsys, "init", "--source", "one", "--target", "real")
 
 
 def test_nothing_is_overwritten(capsys: Any) -> None:
@@ -151,7 +171,7 @@ def test_nothing_is_overwritten(capsys: Any) -> None:
         ("table.csv", "no column path or text in its first line, 'height,width'"),
         ("vectors.npz", "--target: vectors, but the source has images"),
         ("tiny.npz", "images of 8 pixels are too small for the networks here"),
-        ("notes.txt", "its ending is not known: give a folder of images"),
+        ("notes.doc", "its ending is not known: give a folder of images"),
         ("nowhere", "nowhere is not there"),
     ],
 )
@@ -160,7 +180,7 @@ def test_data_that_cannot_be_trained_on(target: str, says: str, capsys: Any) -> 
     photos("birds", ("jay",))
     photos("lonely", each=1)
     Path("table.csv").write_text("height,width\n1,2\n")
-    Path("notes.txt").write_text("")
+    Path("notes.doc").write_text("")
     np.savez("vectors.npz", x=np.zeros((4, 2), np.float32), y=np.arange(4) % 2)
     np.savez("tiny.npz", x=np.zeros((6, 8, 8), np.uint8), y=np.array([*CLASSES, *CLASSES]))
     assert says in complaint(capsys, "init", "--source", "real", "--target", target)

@@ -204,3 +204,10 @@ def test_csv_images_that_are_bad_are_skipped_with_their_labels(images: Path) -> 
     assert read.skipped == ("pictures/a5.png", "pictures/a2.png")
     assert read.train.y.tolist() == [0, 1, 3, 4, 6, 7]
     assert_aligned(read.train)
+
+
+def test_a_text_file_of_paths_is_a_list_without_labels(images: Path) -> None:
+    read = csv(path=write_csv(images, "pictures/a1.png\n\npictures/a0.png\n", "list.txt"), size=8)
+    assert read.train.y.tolist() == [-1, -1] and read.classes == ()
+    read = csv(path=write_csv(images, "path,label\npictures/a1.png,b\n", "table.txt"), size=8)
+    assert read.classes == ("b",)
