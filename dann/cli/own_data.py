@@ -14,16 +14,17 @@ from dann.data.datasets.own_texts import TEXTS
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.readers.array_files import SUFFIXES as ARRAYS
 from dann.data.readers.image_conversion import open_image
+from dann.data.readers.image_files import SUFFIXES
 from dann.data.readers.image_lists import read_text
 from dann.data.readers.label_spellings import find_unlabelled
-from dann.data.readers.labelled_csv import PATHS
+from dann.data.readers.labelled_csv import PATHS, is_plain
 from dann.data.readers.svmlight import read_svmlight
 from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
 
 Form = Literal["images", "vectors", "series", "texts"]
 SAMPLED = 50  # image files whose sizes are looked at
-FORMATS = "a folder of images, or a .csv, .npz, .npy, .pt, .mat or .svm file"
+FORMATS = "a folder of images, or a .csv, .txt, .npz, .npy, .pt, .mat or .svm file"
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,13 @@ def _image_shape(paths: Sequence[Path]) -> tuple[int, ...]:
 def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
     header = next(iter(read_text(place).splitlines()), "").lower()
     columns = {name.strip(" \"'") for delimiter in ",;\t" for name in header.split(delimiter)}
-    if not columns & {*PATHS, *TEXTS}:
+    lines = is_plain(place, header, (*PATHS, *TEXTS))
+    if not columns & {*PATHS, *TEXTS} and not lines:
         raise BadInput(
             f"{place}: no column path or text in its first line, {header[:60]!r}: name it so, beside a column label if "
             "there are labels; save a table of numbers as .npz with x and y"
         )
-    of_images = bool(columns & set(PATHS))
+    of_images = bool(columns & set(PATHS)) or (lines and Path(header.strip()).suffix in SUFFIXES)
     read = read_parts(place, None, PATHS if of_images else TEXTS)
     reading, parts = read_labels(read, None), [rows for _, rows in read]
     names = {label: reading.classes[y] if y != UNLABELLED else "" for label, y in reading.index.items()}
@@ -143,7 +145,7 @@ def _from_domain(entry: dict[str, Any], domain: Domain) -> Side:
 
 
 INSPECTORS: dict[str, Callable[[Path, dict[str, Any]], Side]] = {
-    ".csv": _inspect_csv,
+    **dict.fromkeys((".csv", ".txt"), _inspect_csv),
     **dict.fromkeys(ARRAYS, _inspect_arrays),
     **dict.fromkeys((".svm", ".svmlight", ".libsvm"), _inspect_svmlight),
 }

@@ -23,6 +23,11 @@ from dann.data.datasets.own_arrays import from_arrays
         (np.array(["dog", None, np.nan, "cat"], object), [1, -1, -1, 0], ("cat", "dog")),
         (np.array([3, None, np.nan, 1], object), [1, -1, -1, 0], ("1", "3")),
         ([-1, -1, -1, -1], [-1, -1, -1, -1], ()),
+        ([-1, 1, 1, -1], [0, 1, 1, 0], ("-1", "1")),
+        ([-1.0, 0.0, 1.0, np.nan], [0, 1, 2, -1], ("-1", "0", "1")),
+        (["none", "ok", "none", ""], [0, 1, 0, -1], ("none", "ok")),
+        (["NA", "1", "0", "1"], [-1, 1, 0, 1], ("0", "1")),
+        (torch.tensor([-2, 0, 2, -2]), [0, 1, 2, 0], ("-2", "0", "2")),
         (["", "", "", ""], [-1, -1, -1, -1], ()),
         (None, [-1, -1, -1, -1], ()),
     ],
@@ -31,3 +36,20 @@ def test_labels_of_each_kind(y: Any, expected: list[int], classes: tuple[str, ..
     domain = from_arrays("mine", X[:4], y)
     assert domain.train.y.tolist() == expected and domain.train.y.dtype == torch.int64
     assert domain.classes == classes
+
+
+def test_the_option_says_what_means_no_label() -> None:
+    assert from_arrays("mine", X[:4], [-1, 0, 1, 0], unlabelled=[-1]).classes == ("0", "1")
+    domain = from_arrays("mine", X[:4], [-1, 0, 2, 0], unlabelled=[])
+    assert domain.classes == ("-1", "0", "2") and domain.train.y.tolist() == [0, 1, 2, 1]
+    named = from_arrays("mine", X[:4], [0, 1, -1, 0], classes=["a", "b"])
+    assert named.classes == ("a", "b") and named.train.y.tolist() == [0, 1, -1, 0]
+    words = from_arrays("mine", X[:4], ["none", "ok", "", "none"], classes=["ok", "none"])
+    assert words.train.y.tolist() == [1, 0, -1, 1]
+
+
+def test_a_test_part_needs_no_labels() -> None:
+    domain = from_arrays("mine", X[:4], x_test=X[4:7])
+    assert domain.test is not None and domain.test.y.tolist() == [-1, -1, -1] and domain.classes == ()
+    domain = from_arrays("mine", X[:4], [0, 1, 0, 1], x_test=X[4:7])
+    assert domain.test is not None and domain.test.y.tolist() == [-1, -1, -1] and domain.classes == ("0", "1")

@@ -1,10 +1,14 @@
 """Labels of several domains matched by name."""
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 from made_domains import values, vectors
 
+from dann.data.datasets.own_arrays import from_arrays
+from dann.data.domain import Domain
 from dann.data.pair_builder import PairOptions, build_pair
 from dann.errors import BadInput
 
@@ -57,3 +61,47 @@ def test_labels_of_every_source_are_matched_by_name() -> None:
     for split in (pair.train, pair.validation):
         for x, y in zip(split.x.flatten().tolist(), split.y.tolist(), strict=True):
             assert "abc"[y] == ("abc"[int(x) % 3] if x < 500 else "bca"[int(x - 500) % 3])
+
+
+def own(name: str, labels: list[int], **options: Any) -> Domain:
+    """A user's vectors, ten of each label in turn."""
+    x = np.arange(10.0 * len(labels), dtype=np.float32)[:, None] + len(name) / 100
+    return from_arrays(name, x, np.array(labels * 10), **options)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "says"),
+    [
+        (own("source", [3]), own("target", [3]), "source has one class, 3, so that any model is right"),
+        (own("source", [-1, 0]), own("target", [-1, 0]), "one class, 0.*10 examples without a label: 10 '-1'"),
+        (own("source", [-1]), own("target", [0, 1]), "source has no labels.*leave that row out; 10 examples without"),
+        (own("source", [0, 1]), own("target", [-1, 1]), "of source are 0 and 1, those of target -1 and 1: write both"),
+        (own("source", [-1, 1]), own("target", [0, 1]), "of source are -1 and 1, those of target 0 and 1: write both"),
+        (
+            own("source", [-1, 0, 1]),
+            own("target", [-1, 0]),
+            r"-1 is a class of source, but in target.*unlabelled: \[\]",
+        ),
+        (own("source", [-1, 0, 1]), own("target", [0, 1]), r"lacks classes.*partial.*unlabelled: \['-1'\] for source"),
+        (own("source", [0, 1]), own("target", [9]), r"\(9\).*or, if that means no label, set unlabelled: \['9'\]"),
+        (own("source", [0, 1]), own("target", [0]), r"lacks classes.*set unlabelled: \['0'\] for target"),
+    ],
+)
+def test_labels_that_may_mean_two_things_are_refused(source: Domain, target: Domain, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        build_pair([source], target, PairOptions())
+
+
+def test_minus_one_beside_zero_and_one_is_no_label_where_it_is_no_class_of_the_source() -> None:
+    pair = build_pair([own("source", [0, 1])], own("target", [-1, 0, 1]), PairOptions())
+    assert pair.classes == ("0", "1") and len(pair.target_test) == 4
+    assert pair.description["splits"]["target_train"] == {"examples": 26, "labelled": 16, "dropped": 0}
+    assert pair.description["label_notes"] == [
+        "target: 10 examples without a label: 10 '-1', which is no class of source"
+    ]
+    both = build_pair([own("source", [-1, 0, 1])], own("target", [-1, 0, 1]), PairOptions())
+    assert both.classes == ("-1", "0", "1")
+    told = build_pair([own("source", [-1, 0, 1])], own("target", [-1], unlabelled=[-1]), PairOptions())
+    assert not told.has_target_labels
+    with pytest.raises(BadInput, match="target_classes: target has no labels to choose its examples by"):
+        build_pair([own("source", [0, 1])], own("target", [-1]), PairOptions(target_classes=["0"]))

@@ -88,6 +88,42 @@ def test_csv_without_labels_is_unlabelled(images: Path) -> None:
     assert read.train.y.tolist() == [-1, -1, -1] and read.classes == ()
 
 
+def test_csv_needs_no_column_of_labels_but_its_columns_are_said(images: Path) -> None:
+    read = csv(path=write_csv(images, "lable,path\nauk,pictures/a0.png\nbat,pictures/a1.png\n"), size=8)
+    assert read.train.y.tolist() == [-1, -1] and read.classes == () and read.label_notes is not None
+    assert read.label_notes.sentences == ("none of 2 examples has a label", "the columns of birds.csv are lable,path")
+    read = csv(path=write_csv(images, "path\npictures/a0.png\n"), size=8)
+    assert read.train.y.tolist() == [-1]
+
+
+def test_csv_words_for_no_label(images: Path) -> None:
+    content = "path,label\npictures/a0.png,none\npictures/a1.png,bat\npictures/a2.png,NA\n"
+    assert csv(path=write_csv(images, content), size=8).classes == ("NA", "bat", "none")
+    read = csv(path=write_csv(images, content), size=8, unlabelled=["NA"])
+    assert read.classes == ("bat", "none") and read.train.y.tolist() == [1, 0, -1]
+    read = csv(path=write_csv(images, content.replace("none", "0").replace("bat", "1")), size=8)
+    assert read.classes == ("0", "1") and read.train.y.tolist() == [0, 1, -1]
+
+
+def test_folders_without_labels(tmp_path: Path) -> None:
+    flat, beside, alone = tmp_path / "flat", tmp_path / "beside", tmp_path / "alone"
+    for place in (flat, beside / "a", beside / "unlabelled", beside / "z", alone / "unlabelled" / "deep"):
+        for number in range(2):
+            write_image(place / f"{number}.png", number)
+    assert folder(path=str(flat), size=8).train.y.tolist() == [-1, -1]
+    read = folder(path=str(beside), size=8)
+    assert read.classes == ("a", "z") and read.train.y.tolist() == [0, 0, -1, -1, 1, 1]
+    assert read.label_notes is not None
+    assert read.label_notes.sentences == ("2 examples without a label: 2 'unlabelled'",)
+    read = folder(path=str(beside), size=8, unlabelled=["a"])
+    assert read.classes == ("unlabelled", "z") and read.train.y.tolist() == [-1, -1, 0, 0, 1, 1]
+    assert folder(path=str(alone), size=8).classes == ()
+    read = folder(path=str(flat), test=str(beside), size=8)
+    assert read.classes == ("a", "z") and read.test is not None and read.test.y.tolist() == [0, 0, -1, -1, 1, 1]
+    (tmp_path / "empty").mkdir()
+    assert_refused(lambda: folder(path=str(tmp_path / "empty")), "empty", "no images")
+
+
 def test_csv_test_split_from_a_column_or_a_second_file(images: Path) -> None:
     one = "path,label,split\npictures/a0.png,auk,train\npictures/a1.png,bat,Test\npictures/a2.png,crow,train\n"
     read = csv(path=write_csv(images, one), size=8)
@@ -168,3 +204,10 @@ def test_csv_images_that_are_bad_are_skipped_with_their_labels(images: Path) -> 
     assert read.skipped == ("pictures/a5.png", "pictures/a2.png")
     assert read.train.y.tolist() == [0, 1, 3, 4, 6, 7]
     assert_aligned(read.train)
+
+
+def test_a_text_file_of_paths_is_a_list_without_labels(images: Path) -> None:
+    read = csv(path=write_csv(images, "pictures/a1.png\n\npictures/a0.png\n", "list.txt"), size=8)
+    assert read.train.y.tolist() == [-1, -1] and read.classes == ()
+    read = csv(path=write_csv(images, "path,label\npictures/a1.png,b\n", "table.txt"), size=8)
+    assert read.classes == ("b",)

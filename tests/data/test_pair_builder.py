@@ -12,6 +12,7 @@ from dann.config.schema import resolve
 from dann.config.sections import DataSection
 from dann.data.domain import Domain, Split
 from dann.data.pair_builder import PairOptions, build_pair
+from dann.data.preprocessing.degradation import Degradation
 from dann.errors import BadInput
 from dann.training.building import build_trainer, load_pair
 
@@ -61,14 +62,78 @@ def test_too_small_a_validation_share_is_refused() -> None:
         build_pair([vectors("source", per_class=2)], vectors("target"), PairOptions(validation=0.01))
 
 
-def test_a_target_without_test_labels_is_refused() -> None:
-    target = vectors("target")
-    with pytest.raises(BadInput, match="target has no labelled test example"):
-        build_pair(
-            [vectors("source")],
-            replace(with_labels(target, torch.full_like(target.train.y, -1)), classes=()),
-            PairOptions(),
-        )
+def without_labels(name: str = "target", test: int = 0) -> Domain:
+    """Examples from 1000 on, of which none has a label."""
+
+    def strip(split: Split | None) -> Split | None:
+        return None if split is None else replace(split, y=torch.full_like(split.y, -1))
+
+    domain = vectors(name, first=1000, test=test)
+    train = strip(domain.train)
+    assert train is not None
+    return replace(domain, train=train, test=strip(domain.test), classes=())
+
+
+@pytest.mark.parametrize(("test", "tested"), [(0, 12), (5, 15)])
+def test_a_target_without_labels_has_unlabelled_test_examples(test: int, tested: int) -> None:
+    pair = build_pair([vectors("source")], without_labels(test=test), PairOptions())
+    assert not pair.has_target_labels and pair.classes == ("a", "b", "c")
+    assert len(pair.target_test) == tested and set(pair.target_test.y.tolist()) == {-1}
+    assert not values(pair.target_test) & values(pair.unlabelled)
+    described = pair.describe()
+    assert described["class_counts"].keys() == {"train"}
+    assert described["protocol"].endswith("; the target has no test labels")
+    assert described["splits"]["target_test"] == {"examples": tested, "labelled": 0, "dropped": 0}
+    whole = build_pair([vectors("source")], without_labels(test=test), PairOptions(transductive=True))
+    assert values(whole.target_test) == values(whole.unlabelled) and not whole.has_target_labels
+
+
+def test_two_examples_without_labels_train_and_are_watched() -> None:
+    target = without_labels()
+    few = replace(target, train=target.train.take(torch.tensor([0, 1])))
+    pair = build_pair([vectors("source")], few, PairOptions())
+    assert values(pair.unlabelled) == values(pair.target_test) == {1000, 1001}
+
+
+def labelled_in_part(count: int) -> Domain:
+    """A target of which the first ``count`` of 60 examples have labels."""
+    target = vectors("target", first=1000)
+    return with_labels(target, torch.where(torch.arange(60) < count, target.train.y, -1))
+
+
+def test_the_few_labels_of_a_target_all_test_and_never_train() -> None:
+    pair = build_pair([vectors("source")], labelled_in_part(12), PairOptions())
+    assert values(pair.target_test) == set(range(1000, 1012)) and pair.has_target_labels
+    assert values(pair.unlabelled) == set(range(1012, 1060))
+    assert pair.description["splits"]["target_train"] == {"examples": 48, "labelled": 0, "dropped": 0}
+    assert pair.description["splits"]["target_test"] == {"examples": 12, "labelled": 12, "dropped": 0}
+    shot = build_pair([vectors("source")], labelled_in_part(12), PairOptions(target_labelled=1))
+    assert len(shot.target_test) == 9 and len(shot.train) == len(pair.train) + 3
+    assert shot.description["splits"]["target_test"]["dropped"] == 0
+    assert not values(shot.train) & values(shot.target_test)
+    target = labelled_in_part(12)
+    with pytest.raises(BadInput, match="training would see the labels of the test examples"):
+        build_pair([target], target, PairOptions())
+
+
+def test_of_many_labels_a_share_is_held_out_and_all_other_examples_train() -> None:
+    pair = build_pair([vectors("source")], labelled_in_part(45), PairOptions())
+    assert len(pair.target_test) == 9 and values(pair.target_test) < set(range(1000, 1045))
+    assert values(pair.unlabelled) == set(range(1000, 1060)) - values(pair.target_test)
+    assert pair.description["splits"]["target_train"] == {"examples": 51, "labelled": 36, "dropped": 0}
+    with pytest.raises(BadInput, match=r"data.test leaves none of 60 labelled examples of target: raise it"):
+        build_pair([vectors("source")], vectors("target", first=1000), PairOptions(test=0.01, partial=True))
+
+
+def test_dropped_examples_are_counted() -> None:
+    source = vectors("source")
+    source = with_labels(source, torch.where(torch.arange(60) < 10, -1, source.train.y))
+    cut = PairOptions(target_classes=["a", "b"], target_degradation=Degradation(examples=0.5))
+    counts = build_pair([source], vectors("target", first=1000), cut).description["splits"]
+    assert counts["source_train"] == {"examples": 50, "labelled": 40, "dropped": 10}
+    assert counts["source_test"] == {"examples": 10, "labelled": 10, "dropped": 0}
+    assert counts["target_train"] == {"examples": 48, "labelled": 48, "dropped": 32}
+    assert counts["target_test"] == {"examples": 12, "labelled": 12, "dropped": 4}
 
 
 def test_target_test_split_of_the_data_set_is_kept() -> None:

@@ -20,15 +20,24 @@ def rows(domain: Domain) -> list[list[float]]:
 
 
 def test_svmlight_counts_from_one_by_default(tmp_path: Path) -> None:
-    one = write_svmlight(tmp_path, "3 1:0.5 3:2", "-1 2:nan  # a comment", "10 ", name="one.txt")
+    one = write_svmlight(tmp_path, "3 1:0.5 3:2", "-2 2:nan  # a comment", "10 ", name="one.txt")
     domain = svmlight(path=one)
-    assert domain.classes == ("-1", "3", "10") and domain.train.y.tolist() == [1, 0, 2]
+    assert domain.classes == ("-2", "3", "10") and domain.train.y.tolist() == [1, 0, 2]
     assert str(rows(domain)) == "[[0.5, 0.0, 2.0], [0.0, nan, 0.0], [0.0, 0.0, 0.0]]"
     zero = write_svmlight(tmp_path, "1 0:1", "2 3:1", name="zero.txt")
     assert rows(svmlight(path=zero, first=0)) == [[1, 0, 0, 0], [0, 0, 0, 1]]
     lacking = write_svmlight(tmp_path, "1 1:1", "2 3:1", name="lacking.txt")
     assert rows(svmlight(path=lacking, first=0, features=5)) == [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]]
     assert rows(svmlight(path=lacking, features=5)) == [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]]
+
+
+def test_svmlight_labels_follow_the_rule_of_all_readers(tmp_path: Path) -> None:
+    signs = svmlight(path=write_svmlight(tmp_path, "+1 1:1", "-1 1:2", "-1 1:3"))
+    assert signs.classes == ("-1", "1") and signs.train.y.tolist() == [1, 0, 0]
+    marked = write_svmlight(tmp_path, "3 1:1", "-1 1:2", "4 1:3", name="marked.svm")
+    assert svmlight(path=marked).train.y.tolist() == [0, -1, 1]
+    assert svmlight(path=marked, unlabelled=[]).classes == ("-1", "3", "4")
+    assert svmlight(path=write_svmlight(tmp_path, "nan 1:1", "nan 1:2", name="without.svm")).classes == ()
 
 
 def test_svmlight_parts_share_features_and_classes(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Row:
 
 
 def read_rows(file: Path, examples: tuple[str, ...] = PATHS) -> list[Row]:
-    """Read the rows of a CSV file; without a column of labels, each label is empty.
+    """Read the rows of a CSV file, or the lines of a .txt file that names no columns; without labels each is empty.
 
     Args:
         examples: possible names of the column of the examples.
@@ -34,6 +34,8 @@ def read_rows(file: Path, examples: tuple[str, ...] = PATHS) -> list[Row]:
         BadInput: it is not CSV in UTF-8 with the column of examples, or has no example, or a row is malformed.
     """
     text = read_text(file)
+    if is_plain(file, text, examples):
+        return [Row(number, line.strip(), "", "") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     delimiter, columns = _header(file, text, examples)
     rows: list[Row] = []
     lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -46,6 +48,13 @@ def read_rows(file: Path, examples: tuple[str, ...] = PATHS) -> list[Row]:
     if not rows:
         raise BadInput(f"{file}: has no examples below its first line: add them")
     return rows
+
+
+def is_plain(file: Path, text: str, examples: tuple[str, ...]) -> bool:
+    """Whether a file is a .txt file of one example a line, whose first line names no columns."""
+    first = next(iter(text.splitlines()), "").lower()
+    names = {name.strip(" \"'") for delimiter in ",;\t" for name in first.split(delimiter)}
+    return file.suffix.lower() == ".txt" and bool(first.strip()) and not names & set(examples)
 
 
 def _header(file: Path, text: str, examples: tuple[str, ...]) -> tuple[str, list[str]]:

@@ -1,0 +1,62 @@
+"""Spelled labels: which are classes, which mean no label, and what is said of them."""
+
+from collections import Counter
+
+import pytest
+
+from dann.data.readers.label_spellings import Unlabelled, read_spellings
+
+
+@pytest.mark.parametrize(
+    ("labels", "unlabelled", "classes", "without"),
+    [
+        ("cat dog", None, ("cat", "dog"), ""),
+        ("10 9 2", None, ("2", "9", "10"), ""),
+        ("-1 1", None, ("-1", "1"), ""),
+        ("-1 +1", None, ("-1", "+1"), ""),
+        ("-1 0 1", None, ("-1", "0", "1"), ""),
+        ("-1.0 0.0 1.0", None, ("-1", "0", "1"), ""),
+        ("-2 -1 0 1 2", None, ("-2", "-1", "0", "1", "2"), ""),
+        ("-3 2", None, ("-3", "2"), ""),
+        ("-1 0", None, ("0",), "-1"),
+        ("-1 0 1 2", None, ("0", "1", "2"), "-1"),
+        ("-1.0 1 2", None, ("1", "2"), "-1.0"),
+        ("-1 cat dog", None, ("cat", "dog"), "-1"),
+        ("-1", None, (), "-1"),
+        ("none crack", None, ("crack", "none"), ""),
+        ("NA EU", None, ("EU", "NA"), ""),
+        ("NA 0 1", None, ("0", "1"), "NA"),
+        ("null none 0.0 1.0", None, ("0", "1"), "null none"),
+        ("NA", None, (), "NA"),
+        ("unlabelled cat dog", None, ("cat", "dog"), "unlabelled"),
+        ("NA 0 1", [], ("0", "1", "NA"), ""),
+        ("-1 0 1", [-1], ("0", "1"), "-1"),
+        ("? none crack", ["?", "none"], ("crack",), "? none"),
+        ("1 1.0 2", None, ("1", "2"), ""),
+        ("7 007", None, ("007", "7"), ""),
+        ("1e5 abc", None, ("1e5", "abc"), ""),
+    ],
+)
+def test_classes_and_spellings_of_no_label(
+    labels: str, unlabelled: Unlabelled, classes: tuple[str, ...], without: str
+) -> None:
+    reading = read_spellings(Counter(labels.split()), unlabelled)
+    assert reading.classes == classes
+    assert {label for label, index in reading.index.items() if index == -1} == set(without.split())
+    said = " ".join(reading.notes.sentences)
+    assert all(repr(label) in said for label in without.split() if reading.classes)
+
+
+def test_an_empty_label_is_never_a_class_and_what_is_taken_how_is_said_with_its_count() -> None:
+    read = read_spellings({"": 3, "NA": 2, "-1": 4, "0": 5, "2": 6})
+    assert read.classes == ("0", "2")
+    assert read.notes.sentences == (
+        "9 examples without a label: 3 empty, 2 'NA', 4 '-1'; set unlabelled: [] if '-1' and 'NA' are classes",
+    )
+    assert read.notes.assumed == {"NA", "-1"}
+    assert read_spellings({"": 3, "0": 5}, []).index == {"": -1, "0": 0}
+    assert read_spellings({"": 3}).notes.sentences == ("none of 3 examples has a label",)
+    signs = read_spellings({"-1": 7, "1": 7})
+    assert signs.notes.sentences == ("'-1' is a class of 7 examples; set unlabelled: ['-1'] if it means no label",)
+    assert read_spellings({"none": 7, "b": 7}).notes.sentences[0].startswith("'none' is a class of 7 examples")
+    assert read_spellings({"a": 7, "b": 7}).notes.sentences == ()
