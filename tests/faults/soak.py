@@ -1,4 +1,4 @@
-"""Soak: very many tiny runs in one experiment, which leave no memory, files or processes and little time between runs."""
+"""Soak: very many tiny runs in one experiment, which leave no memory, files or processes behind."""
 
 import os
 import statistics
@@ -107,7 +107,9 @@ def measure(cases: int, seed: int, folder: Path) -> list[Outcome]:
         left = len(os.listdir("/proc/self/fd")) - files
         stayed = len(set(descendants(os.getpid())) - processes)
         what = "runs in this process" if jobs == 1 else f"runs in {jobs} worker processes"
-        detail = f"memory {100 * growth:+.1f} % after the first {SETTLED}, {left} descriptors and {stayed} processes left"
+        detail = (
+            f"memory {100 * growth:+.1f} % after the first {SETTLED}, {left} descriptors and {stayed} processes left"
+        )
         wrong = (2 * len(seeds) - made) + (growth > GROWTH) + (left > SERVER[jobs]) + (stayed > SERVER[jobs])
         if jobs == 1:
             between = 1 - inside / whole
