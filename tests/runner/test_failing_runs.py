@@ -75,12 +75,18 @@ def test_a_run_that_overflows_fails_with_its_reason_and_the_others_are_made(
     assert "already there" in capsys.readouterr().out
     assert main(["report", str(tmp_path / "runs/wild"), "--out", str(tmp_path / "report")]) == 0
     assert reason in (tmp_path / "report/report.html").read_text()
+    assert main(["run", str(wild), "--out", str(tmp_path / "only"), "--only", "DANN"]) == 1  # no run has a result
+    for command in ("table", "plot"):
+        assert main([command, str(tmp_path / "only/wild")]) == 0
+    assert main(["report", str(tmp_path / "only/wild"), "--out", str(tmp_path / "report")]) == 0
+    assert reason in (tmp_path / "report/report.html").read_text()
 
 
 def test_failed_runs_are_made_again_on_request(wild: Path, tmp_path: Path) -> None:
     make(wild, tmp_path / "runs")
     sound = (tmp_path / "runs/source-only/seed-0/record.json").stat().st_mtime_ns
-    experiment = read_experiment(wild, ("optimizer={name: sgd, lr: 0.1}",))
+    write_tiny(wild, base=DIAGNOSED)  # the file is corrected
+    experiment = read_experiment(wild)
     launch(experiment, list(experiment.runs(only="DANN")), tmp_path / "runs", CPU, Noting(), wild, redo="failed")
     assert read_record(tmp_path / "runs/dann/seed-0").failed is None
     assert (tmp_path / "runs/source-only/seed-0/record.json").stat().st_mtime_ns == sound
@@ -127,18 +133,14 @@ def test_a_gradient_that_is_not_finite_is_named_and_the_last_good_checkpoint_sta
 @pytest.mark.parametrize("method", ["dann", "bnm"])
 def test_the_other_members_of_a_stack_keep_their_bits(method: str, tmp_path: Path) -> None:
     """A rate of 1e30 for one of three; the members are the same in both experiments but for that rate."""
-    rates = {"one": 0.01, "two": 0.02, "three": 0.03}
-    base = {"train": {"replicas": 3}, "optimizer": {"name": "sgd"}, "method": {"name": method}}
-
-    def rows(**changed: float) -> dict[str, Any]:
-        return {"source only": None} | {name: {"optimizer": {"lr": rate}} for name, rate in (rates | changed).items()}
-
-    for name, changed in (("sound", {}), ("broken", {"three": 1e30})):
-        file = write_tiny(tmp_path / f"{name}.yaml", base=base, seeds=[0], variants={"DANN": None} | rows(**changed))
-        file.write_text("\n".join(line for line in file.read_text().splitlines() if not line.endswith(": null")))
-        make(file, tmp_path / name)
+    train = {"train": {"replicas": 3}, "optimizer": {"name": "sgd"}}
+    base = train | {"network": {"activation": "relu"}, "method": {"name": method}}
+    for name, last in (("sound", 0.03), ("broken", 1e30)):
+        rates = {"DANN": 0.01, "two": 0.02, "three": last}
+        variants = {row: {"optimizer": {"lr": rate}} for row, rate in rates.items()}
+        make(write_tiny(tmp_path / f"{name}.yaml", base=base, seeds=[0], variants=variants), tmp_path / name)
     assert (read_record(tmp_path / "broken/three/seed-0").failed or "").startswith("step 2: loss_")
-    for row in ("one", "two"):
+    for row in ("dann", "two"):
         sound, other = (read_record(tmp_path / name / row / "seed-0") for name in ("sound", "broken"))
         assert other.environment["replicas"] == 3 and other.failed is None
         assert sound.losses == other.losses and sound.evaluations == other.evaluations
