@@ -40,7 +40,9 @@ def _score_entries(runs: Runs, table: Table, variant: str) -> list[Entry]:
     """A row's entries; an interval, or the gap to a published number, links to the runs of the score before it."""
     entries, link, metric = [], "", table.facts["metric"]
     for column, cell in zip(table.columns, table.rows[variant], strict=True):
-        if column.kind in ("score", "source", "label_free") and cell.facts is not None:
+        if column.kind in ("score", "source", "label_free") and cell.facts is not None and "seeds" not in cell.facts:
+            entries.append(text_entry(cell.text))  # all of its runs failed
+        elif column.kind in ("score", "source", "label_free") and cell.facts is not None:
             link = _score_link(runs, metric, column, variant, cell.facts["seeds"])
             words = "" if column.kind == "label_free" else _seeds_in_words(cell.facts)
             entries.append(Entry(cell.text, sort_key(cell.facts), words, link))
