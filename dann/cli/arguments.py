@@ -10,7 +10,7 @@ from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 
 FORMATS = ("md", "latex", "json")
-REDO = ("changed",)
+REDO = ("changed", "failed")
 EXPORTS = ("onnx", "torch_export")
 KINDS = ("method", "network", "dataset", "optimiser", "transform", "rule", "metric")
 EPILOGUE = """\
@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_experiments(command: Command) -> None:
     """The commands that make runs."""
     run = command("run", "Make the runs of an experiment file that are missing, then its table and figures.")
+    run.epilog = "Exit status: 0; 1 if some runs have no result, which the last lines name; 2 for bad input."
     run.add_argument("file", type=Path, metavar="FILE", help="an experiment file, such as experiments/quickstart.yaml")
     _set_completer(
         run.add_argument("--only", metavar="VARIANT", help="make the runs of one row only"), "complete_variants"
@@ -73,8 +74,9 @@ def _add_experiments(command: Command) -> None:
     _add_jobs(run)
     run.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
     run.add_argument(
-        "--redo", choices=REDO, metavar="changed",
-        help="make runs again whose configuration, data or weights files changed; the old run stays until then",
+        "--redo", choices=REDO, metavar="changed|failed",
+        help="make runs again whose configuration, data or weights files changed, or that failed in training; "
+        "the old run stays until then",
     )  # fmt: skip
     run.add_argument(
         "--dry-run", action="store_true", help="print the resolved configuration and the runs, and write nothing"

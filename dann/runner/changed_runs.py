@@ -11,13 +11,14 @@ from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.runner.checksums import Checksums, compute_checksums, differing, recorded_checksums
+from dann.runner.locks import Held, Locks
 from dann.runner.records import RECORD, Record, read_record
 from dann.runner.run_folder import find_other_configuration, is_finished, read_checksums, unfinished_folder
 from dann.training.building import read_pair
 from dann.training.checkpoint import CHECKPOINT
 from dann.training.stacking.grouping import Planned
 
-Redo = Literal["changed"]
+Redo = Literal["changed", "failed"]
 STALE = ".stale"  # ends the folder name of a changed run until its successor is complete
 
 
@@ -52,6 +53,12 @@ def find_changed_configurations(planned: Sequence[Planned]) -> list[Change]:
             folder, changed = other
             found.append(Change(place, folder, f"{run.name} is of another configuration ({changed})"))
     return found
+
+
+def find_failed(planned: Sequence[Planned]) -> list[Change]:
+    """The runs whose numbers stopped being finite."""
+    finished = [(each, read_record(each.place).failed) for each in planned if is_finished(each.place)]
+    return [Change(each.place, each.place, f"failed at {failed}") for each, failed in finished if failed is not None]
 
 
 def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: Path) -> Comparison:
@@ -130,11 +137,23 @@ def describe_changes(changes: Sequence[Change], command: str) -> str:
 
 
 def set_aside(change: Change) -> None:
-    """Rename the folder of a changed run; it stays until its successor is complete."""
+    """Rename the folder of a changed run; it stays until its successor is complete.
+
+    Raises:
+        BadInput: another process is making the run as it was.
+    """
     aside = _stale_folder(change.place)
-    if aside.exists():
-        shutil.rmtree(aside)
-    change.folder.rename(aside)
+    try:
+        with Locks().hold([change.place]):
+            if not change.folder.exists():  # another process was faster
+                return
+            if aside.exists():
+                shutil.rmtree(aside)
+            change.folder.rename(aside)
+    except Held as owner:
+        raise BadInput(
+            f"{change.folder}: {owner} makes this run as it was: wait until it is done, or stop it"
+        ) from None
 
 
 def drop_superseded(places: Iterable[Path]) -> None:

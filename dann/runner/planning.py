@@ -22,6 +22,7 @@ from dann.runner.changed_runs import (
     describe_changes,
     drop_superseded,
     find_changed_configurations,
+    find_failed,
     set_aside,
 )
 from dann.runner.executor import Executor
@@ -61,8 +62,9 @@ def launch(
     Args:
         file: the experiment's, for messages.
         workers: processes that execute them, one thread each; with one they execute here, with all threads.
-        redo: ``changed`` to make runs again whose configuration, data or weights files changed; the folder of such a
-            run stays, under another name, until its successor is complete.
+        redo: ``changed`` to make runs again whose configuration, data or weights files changed, ``failed`` those whose
+            numbers stopped being finite; the folder of such a run stays, under another name, until its successor is
+            complete.
         seeds: those that the command line named, for messages.
 
     Raises:
@@ -140,8 +142,10 @@ def plan(
     for each in planned:
         _check_compatible(each, file)
     _check_search(experiment, [each.config for each in planned], file)
-    changed = find_changed_configurations(planned)
-    places = {change.place for change in changed}
+    again = find_failed(planned) if redo == "failed" else []
+    places = {change.place for change in again}
+    changed = find_changed_configurations([each for each in planned if each.place not in places])
+    places |= {change.place for change in changed}
     everything = redo_command(experiment, folder, file, seeds)
     read_checked_records(experiment, folder, places, everything)
     compared = compare_inputs(experiment, [each for each in planned if each.place not in places], folder)
@@ -152,7 +156,7 @@ def plan(
         only = rows.pop() if len(rows) == 1 and len(experiment.variants) > 1 else None
         these = redo_command(experiment, folder, file, seeds, only)
         raise BadInput(describe_changes(left, these if all(each.place in own for each in left) else everything))
-    return Plan(planned, changes, compared.notes)
+    return Plan(planned, [*changes, *again], compared.notes)
 
 
 def _check_compatible(planned: Planned, file: Path) -> None:

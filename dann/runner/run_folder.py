@@ -35,9 +35,13 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
     """
     if place.exists() and not is_finished(place):
         raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
-    for folder, file in ((place, RECORD), (unfinished_folder(place), CONFIGURATION)):
+    # In this order, because another process may complete the run meanwhile.
+    for folder, file in ((unfinished_folder(place), CONFIGURATION), (place, RECORD)):
         if (folder / file).is_file():
-            recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
+            try:
+                recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
+            except FileNotFoundError:
+                continue
             if changed := difference(recorded, config.model_dump(mode="json")):
                 return folder, changed
     return None
@@ -64,7 +68,10 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
 
 def read_checksums(folder: Path) -> Checksums:
     """The checksums that ``prepare_folder`` wrote; none if it did not."""
-    recorded = _read_json(folder / DATA) if (folder / DATA).is_file() else {}
+    try:
+        recorded = _read_json(folder / DATA)
+    except FileNotFoundError:
+        recorded = {}
     return {OLD_DATA.get(name, name): checksum for name, checksum in recorded.items()}
 
 

@@ -129,10 +129,13 @@ def _compare(then: Record, place: Path, again: Path, row: Sequence[Record]) -> O
     if not is_finished(again):
         return Outcome(name, "unknown", "not compared: it could not be made again")
     now = read_record(again)
+    if then.failed != now.failed:
+        ends = [f"failed at {each.failed}" if each.failed else "has a result" for each in (then, now)]
+        return Outcome(name, "different", f"different: recorded: {ends[0]}; now: {ends[1]}")
     difference = find_difference(then, now)
     weights = [folder / CHECKPOINT for folder in (place, again)]
     compared = "evaluations, losses, confusion"
-    if difference is None and weights[0].is_file():
+    if difference is None and all(each.is_file() for each in weights):
         compared += ", weights"
         difference = _differing_weights(*weights)
     if difference is None:

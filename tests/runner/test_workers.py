@@ -315,8 +315,8 @@ def test_narrow_line_keeps_the_name() -> None:
 
 def test_piped_display_says_lines_only() -> None:
     side = {"name": "moons", "train": 20, "test": 30}
-    data = {"source": side, "target": side, "class_counts": {"train": [10, 10], "target_test": [15, 15]}, "imbalance": 1.0,
-            "trained_on": 20, "protocol": "as published"}  # fmt: skip
+    data = {"source": side, "target": side, "class_counts": {"train": [10, 10], "target_test": [15, 15]},
+            "imbalance": 1.0, "trained_on": 20, "protocol": "as published"}  # fmt: skip
     screen = Screen(2, terminal=False)
     with screen.progress as progress:
         for seed in (0, 1):

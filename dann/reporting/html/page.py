@@ -19,7 +19,7 @@ from dann.reporting.html.linked_tables import alarm_grid, difference_grids, rule
 from dann.reporting.html.provenance import Runs
 from dann.reporting.locations import find_experiments
 from dann.reporting.rule_comparison import rule_table
-from dann.reporting.scores import apply_rule
+from dann.reporting.scores import apply_rule, with_result
 from dann.runner.records import RECORD, Record, has_target_labels, read_checked_records
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
@@ -119,11 +119,12 @@ def _summarise(sections: Sequence[Section]) -> dict[str, str]:
 def _section(
     name: str, file: Path, experiment: Experiment, folder: Path, records: Sequence[Record], rule: str
 ) -> Section:
-    labelled = any(map(has_target_labels, records))
+    made = with_result(records)
+    labelled = any(map(has_target_labels, made))
     metrics = experiment.metrics if labelled else []
     oracle = {metric: apply_rule(experiment, records, "oracle", metric) for metric in metrics}
-    runs = Runs(name, folder, records, apply_rule(experiment, records, rule), oracle)
-    ranked = [rule_grid(runs, rule_table(experiment, records))] if experiment.compare_rules and labelled else []
+    runs = Runs(name, folder, made, apply_rule(experiment, records, rule), oracle)
+    ranked = [rule_grid(runs, rule_table(experiment, made))] if experiment.compare_rules and labelled else []
     table, same = runs.table()
     return Section(
         name=name,
@@ -134,7 +135,7 @@ def _section(
         grids=[*score_grids(runs), *difference_grids(runs), *ranked],
         alarms=alarm_grid(runs),
         planned=len(list(experiment.runs())),
-        unwatched=sum(not record.shares for record in records),
+        unwatched=sum(not record.shares for record in made),
         drawings=list(_drawings(experiment, folder)),
         classes=class_grids(runs),
         table=table,
