@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,27 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     capsys.readouterr()
     assert pages.main(["--check"]) == 1
     assert "results/theme/tiny: experiments/theme/tiny.yaml does not exist" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+def test_publishing_that_is_killed_loses_nothing(renamed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rename(path: Path, other: Path) -> Path:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return genuine(path, other)
+
+    genuine, left, folder, new = Path.rename, [None] * renamed, tmp_path / "x", tmp_path / "x.new"
+    for path in (folder, new):
+        path.mkdir()
+        (path / path.name).touch()
+    monkeypatch.setattr(Path, "rename", rename)
+    with suppress(KeyboardInterrupt):
+        publish.replace_folder(folder, new)
+    monkeypatch.setattr(Path, "rename", genuine)
+    publish.restore(folder)
+    assert [path.name for path in folder.iterdir()] == ["x" if renamed < 2 else "x.new"]
+    assert not (tmp_path / "x.old").exists()
 
 
 def test_publish_wants_all_runs(project: Path, capsys: Any) -> None:
