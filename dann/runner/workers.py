@@ -260,6 +260,9 @@ class _Parent:
         with suppress(OSError):  # the parent has given up, and has asked this process to stop, or has ended
             self.pipe.send((call, arguments))
 
+    def noted(self, text: str) -> None:
+        self.send("noted", text)
+
     def loaded(self, data: dict[str, Any]) -> None:
         self.send("loaded", data)
 
