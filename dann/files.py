@@ -1,20 +1,23 @@
-"""Writing of files that appear whole or not at all, and locks between processes."""
+"""Writing of files that appear whole or not at all, checks that they are still whole, and locks between processes."""
 
 import bz2
 import errno
 import fcntl
 import gzip
+import hashlib
+import io
 import os
 import resource
 import stat
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from dann.errors import BadInput
 
+SEAL = b"sha256:"
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 LARGEST_TEXT = 1 << 28  # bytes of a record, a log or a configuration
 SMALL, RATIO = 1 << 30, 200  # bytes that may come out of any packed file, and their ratio to those of a larger one
@@ -110,18 +113,73 @@ def read_unpacked(path: Path, most: int | None = None) -> bytes:
     return content
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` so that a crash, a full disk or a reader at any moment sees old or new, no mix."""
+@contextmanager
+def open_whole(path: Path, before: Path | None = None) -> Iterator[BinaryIO]:
+    """A file to write that appears at ``path`` when the block ends: a crash, a full disk or a reader sees old or new.
+
+    It is on the disk, and so is its name, before this returns. An error within the block leaves ``path`` as it was.
+
+    Args:
+        before: where the file that was at ``path`` is kept; by default it is not.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
+        if before is not None and path.is_file():
+            path.replace(before)
         unfinished.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # an error of writing, unlike one of opening, names no file
+        raise
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may be gone: that error is the one to report
+            unfinished.unlink()
+
+
+def write_whole(path: Path, content: bytes, before: Path | None = None) -> None:
+    """Write ``content`` to ``path`` as ``open_whole`` does."""
+    with open_whole(path, before) as file:
+        file.write(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on the disk, where the file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def seal_archive(content: bytes) -> bytes:
+    """A zip archive, such as ``torch.save`` writes, with the SHA-256 of its bytes as its comment."""
+    body = content[:-2]  # an archive without a comment ends in the length of one, two bytes of zero
+    return body + len(_seal(body)).to_bytes(2, "little") + _seal(body)
+
+
+def _seal(body: bytes) -> bytes:
+    return SEAL + hashlib.sha256(body).hexdigest().encode()
+
+
+def is_whole_archive(path: Path) -> bool:
+    """Whether a zip archive is complete, as its seal says or, where there is none, the checksums of its members do."""
+    try:
+        content = path.read_bytes()
+        body, mark, _ = content[-len(_seal(b"")) - 2 :].partition(SEAL)
+        if mark:
+            body = content[: -len(_seal(b"")) - 2]
+            return content.endswith(_seal(body))
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            stored = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())  # no bomb
+            return stored and archive.testzip() is None
+    except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+        return False
 
 
 @contextmanager

@@ -63,6 +63,7 @@ def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path)
     """Put records, features and figures in place of the old; features of the first seed alone, where t-SNE is shown."""
     folder = RESULTS / relative(file)
     new = folder.with_name(f"{folder.name}.new")
+    restore(folder)
     shutil.rmtree(new, ignore_errors=True)
     pack_records(records, new)
     for run in (record.run for record in select_settings(experiment, records) if "tsne" in experiment.shown.figures):
@@ -71,8 +72,26 @@ def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path)
             write_whole(new / run.folder / FEATURES, _coarse(runs / run.folder / FEATURES))
     write_whole(new / EXPERIMENT, experiment_copy(file))
     draw_all(experiment, new, experiment.shown.figures)
-    shutil.rmtree(folder, ignore_errors=True)  # only now that its successor is complete
+    replace_folder(folder, new)  # only now that it is complete
+
+
+def replace_folder(folder: Path, new: Path) -> None:
+    """Put ``new`` in place of ``folder``; what an interruption leaves aside, ``restore`` puts back."""
+    if folder.exists():
+        folder.rename(_aside(folder))
     new.rename(folder)
+    shutil.rmtree(_aside(folder), ignore_errors=True)
+
+
+def restore(folder: Path) -> None:
+    """Put back a folder that an interruption left aside, before its successor had its name."""
+    if _aside(folder).is_dir() and not folder.exists():
+        _aside(folder).rename(folder)
+    shutil.rmtree(_aside(folder), ignore_errors=True)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.old")
 
 
 def _coarse(file: Path) -> bytes:

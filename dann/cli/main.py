@@ -2,17 +2,28 @@
 """The entry point: parses the command line, runs one command and turns errors into one line each."""
 
 import argparse
+import errno
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from dann.cli.arguments import parser
 from dann.cli.commands import catalogue, data_sets, experiments, models, results, verify
+from dann.cli.standard_streams import lasting_streams
+from dann.cli.stop_handler import handle_stop_signals
 from dann.config.naming import printable
-from dann.errors import BadInput
+from dann.errors import BadInput, Stopped
 from dann.files import DISK_FULL
+
+REMEDIES = {  # of errors of the operating system
+    errno.EACCES: "change its permissions, or name another place (--out for runs, DANN_CACHE for the cache)",
+    errno.EROFS: "name a place that can be written (--out for runs, DANN_CACHE for the cache)",
+    errno.ENOENT: "it was moved or deleted meanwhile: put it back and run the same command to continue",
+    errno.ESTALE: "it was moved or deleted meanwhile: put it back and run the same command to continue",
+    errno.EIO: "the disk may be failing: try again, or from a copy on another",
+}
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": experiments.run,
@@ -30,37 +41,50 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 if inputs were left out, 2 for bad input, 130 if stopped."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as Ctrl-C does, and worker processes with it
-    try:
-        whole = parser()
-        if "_ARGCOMPLETE" in os.environ:  # the shell asks for completions
-            from dann.cli.completion import complete  # imports argcomplete, which no other start waits for
+    """Run one command; returns the exit status.
 
-            complete(whole)
-        options = whole.parse_args(arguments)
-        return COMMANDS[options.command](options)
+    0, 1 if something was left out, 2 for bad input, 128 and its number if a signal stopped it: 130 for Ctrl-C.
+    """
+    with handle_stop_signals() as handler:
+        try:
+            try:
+                return _run(arguments)
+            except KeyboardInterrupt:
+                handler.ignore()  # the rest takes no time
+                raise
+        except KeyboardInterrupt as stop:  # a second signal may come before it is ignored
+            number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
+            return _complain("stopped; the same command continues from the last checkpoint", 128 + number)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run one command and turn errors into one line each."""
+    try:
+        with lasting_streams():
+            whole = parser()
+            if "_ARGCOMPLETE" in os.environ:  # the shell asks for completions
+                from dann.cli.completion import complete  # imports argcomplete, which no other start waits for
+
+                complete(whole)
+            options = whole.parse_args(arguments)
+            return COMMANDS[options.command](options)
     except BadInput as error:
         return _complain(str(error), 2)
-    except BrokenPipeError:  # the reader of our output has gone, as in `dann table … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         return _complain(_os_message(error), 2)
     except MemoryError as error:
         return _complain(f"out of memory ({error or 'no details'}): use a smaller batch or smaller examples", 2)
-    except KeyboardInterrupt:
-        return _complain("stopped; the same command continues from the last checkpoint", 130)
 
 
 def _os_message(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
     if error.errno in DISK_FULL:
         return f"{place}the disk is full: free some space and run the same command to continue"
-    return f"{place}{error.strerror or error}"
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{place}{error.strerror or error}" + (f": {remedy}" if remedy else "")
 
 
 def _complain(message: str, status: int) -> int:
-    print(f"dann: {printable(message)}", file=sys.stderr)
+    with suppress(OSError):  # nobody reads it: the status says the same
+        print(f"dann: {printable(message)}", file=sys.stderr, flush=True)
     return status

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import create_model
 
-from dann.errors import BadInput
+from dann.errors import BadInput, raise_if_stopped
 from dann.options import Section, look_up, validate
 
 Built = TypeVar("Built")
@@ -31,6 +31,7 @@ class Component(Section):
         try:
             return registry[self.name](*arguments, **self.options())
         except (ValueError, RuntimeError) as error:
+            raise_if_stopped(error)
             raise BadInput(f"{self.name}: {' '.join(str(error).split())} (options: {self.options()})") from error
 
     def options(self) -> dict[str, Any]:

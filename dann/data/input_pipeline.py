@@ -11,7 +11,7 @@ from dann.data.preprocessing.preprocessor import Preprocessor
 from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
-from dann.files import check_zip, write_whole
+from dann.files import check_zip, is_whole_archive, seal_archive, write_whole
 
 INPUTS = "inputs.pt"
 
@@ -89,7 +89,7 @@ def save_inputs(pair: Pair, transform: Transform, backbone: str | None, folder: 
     }
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_whole(folder / INPUTS, buffer.getvalue())
+    write_whole(folder / INPUTS, seal_archive(buffer.getvalue()))
 
 
 def read_inputs(folder: Path, options: TransformOptions) -> InputPipeline:
@@ -106,6 +106,8 @@ def read_inputs(folder: Path, options: TransformOptions) -> InputPipeline:
         raise BadInput(f"{folder}: has no {INPUTS}, which newer runs keep: remove that folder and run it again")
     check_zip(path)
     try:
+        if not is_whole_archive(path):  # torch compares no checksums
+            raise ValueError("damaged")
         state = torch.load(path, map_location="cpu", weights_only=True)
         shape = tuple(state["shape"])
         transform = Transform.restore(options, shape, state["scale"], state["offset"])

@@ -157,7 +157,10 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
 
 def _check_result(record: Record, method: Method, folder: Path) -> None:
     """Raise unless the weights are the finite ones of the record's last step."""
-    step, recorded = checkpoint.read_step(folder / checkpoint.CHECKPOINT), int(record.evaluations[-1]["step"])
+    _, step, facts = checkpoint.read_saved(folder / checkpoint.CHECKPOINT)
+    recorded = int(record.evaluations[-1]["step"])
+    if facts is not None and (facts.seed, facts.fingerprint) != (record.seed, record.fingerprint):
+        raise BadInput(f"{folder}: its weights are of another run: remove that folder and run it again")
     if step != recorded:
         raise BadInput(
             f"{folder}: its weights are of step {step}, its record of {recorded}: remove that folder and run it again"

@@ -11,10 +11,12 @@ from dann.diagnostics.measurements import diagnose
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
 from dann.runner.log import RunLog
+from dann.runner.resuming import Start
 from dann.runner.run_folder import prepare_folder, unfinished_folder
 from dann.training import checkpoint
 from dann.training.building import build_trainer
-from dann.training.checkpoint import CHECKPOINT
+from dann.training.checkpoint import CHECKPOINT, Facts
+from dann.training.device import precision_name
 from dann.training.evaluate import Scores, evaluate_splits
 from dann.training.finite import NUMERICAL, Failure
 from dann.training.stacking.grouping import Planned
@@ -28,6 +30,7 @@ class ActiveRun:
     Args:
         folder: in which it lies until it is complete.
         start: the number of steps done before, 0 unless it is resumed.
+        together: the names of the runs that train as one stack with it, itself included.
         scores: of the last evaluation.
         failed: the reason for which the run has stopped, if it has.
     """
@@ -37,6 +40,7 @@ class ActiveRun:
     trainer: Trainer
     run_log: RunLog
     start: int
+    together: tuple[str, ...]
     scores: dict[str, Scores] = field(default_factory=dict)
     failed: str | None = None
 
@@ -62,7 +66,22 @@ class ActiveRun:
             return
         for alarm in self.run_log.log_evaluation(step, self.scores, diagnosed):
             observer.warned(self.planned.run, step, f"{alarm.alarm}: {alarm.text}")
-        checkpoint.save(self.folder / CHECKPOINT, self.trainer.method, self.trainer.optimizer, step)
+        self.save(step)
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint after ``step`` steps; the log is on the disk before it."""
+        seconds = self.run_log.seconds()
+        length, digest = self.run_log.sync()
+        facts = Facts(
+            fingerprint=self.planned.config.fingerprint(),
+            seed=self.planned.run.seed,
+            precision=precision_name(self.trainer.dtype),
+            together=self.together,
+            seconds=seconds,
+            log_length=length,
+            log_sha256=digest,
+        )
+        checkpoint.save(self.folder / CHECKPOINT, self.trainer.method, self.trainer.optimizer, step, facts)
 
     def _not_finite(self) -> str | None:
         """The weights or the predictions that are not finite, if there are any."""
@@ -91,35 +110,40 @@ def build(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
         raise BadInput(f"{planned.run.name}: {error}") from error
 
 
-def begin(planned: Planned, pair: Pair, device: torch.device, like: Trainer | None, replicas: int) -> ActiveRun:
-    """A run as it begins, or goes on from its last checkpoint.
+def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, together: tuple[str, ...]) -> ActiveRun:
+    """A run as it begins, or goes on from a checkpoint.
 
     Args:
         like: the trainer of another run with the same data section, if there is one.
-        replicas: the number of runs that train as one stack with it, itself included.
+        together: the names of the runs that train as one stack with it, itself included.
 
     Raises:
         BadInput: the configuration does not fit the data, or the data are not those of its checkpoint.
     """
-    _, config, place = planned
+    planned, saved = at.planned, at.saved
     trainer = build(planned, pair, device, like)  # first: a refusal leaves no folder
-    folder = unfinished_folder(place)
-    prepare_folder(folder, config, pair, trainer.initial_backbone)
-    saved = folder / CHECKPOINT
-    start = checkpoint.load(saved, trainer.method, trainer.optimizer) if saved.is_file() else 0
+    folder, config = unfinished_folder(planned.place), planned.config
+    prepare_folder(folder, config, pair, trainer.initial_backbone, resumed=saved is not None)
+    if saved is not None:
+        checkpoint.load(saved.path, trainer.method, trainer.optimizer)
+    checkpoint.keep(folder, saved)
+    facts = None if saved is None else saved.facts
+    if facts is not None and at.step == config.train.steps:
+        together = facts.together  # others of its stack may be finished
     examples = count_classes(pair.train, len(pair.classes))
     run_log = RunLog(
         folder,
-        start,
+        at.step,
+        facts=facts,
         steps=config.train.steps,
         classes=pair.classes,
         prior=[count / sum(examples) for count in examples],
-        share=1 / replicas,
+        share=1 / len(together),
         unseen=pair.unseen,
     )
-    if start == 0:
+    if at.step == 0:
         run_log.board.add_images(pair)
-    active = ActiveRun(planned, folder, trainer, run_log, start)
-    if start == config.train.steps:  # interrupted between its last step and its record
+    active = ActiveRun(planned, folder, trainer, run_log, at.step, together)
+    if at.step == config.train.steps:  # interrupted between its last step and its record
         active.scores = evaluate_splits(trainer)
     return active

@@ -6,18 +6,20 @@ import torch
 
 from dann.config.sections import DataSection
 from dann.data.pair import Pair
-from dann.errors import BadInput
+from dann.errors import BadInput, Stopped
+from dann.files import sync_folder
 from dann.runner.active_run import ActiveRun, begin, build
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit
 from dann.runner.locks import Held, Locks
 from dann.runner.records import read_record
+from dann.runner.resuming import Start, find_starts
 from dann.runner.run_errors import ERROR, report_error, stops_all
-from dann.runner.run_folder import is_finished, unfinished_folder
-from dann.training import checkpoint
+from dann.runner.run_folder import is_finished
+from dann.runner.stop_signals import StopSignals
+from dann.runner.tensorboard import quiet_writers
 from dann.training.building import load_pair
-from dann.training.checkpoint import CHECKPOINT
-from dann.training.device import keep_memory
+from dann.training.device import choose_dtype, keep_memory, precision_name
 from dann.training.finite import Failure
 from dann.training.loop import train
 from dann.training.stacking.grouping import Unit, differing_numbers, optimizer_key
@@ -110,32 +112,46 @@ class Executor:
 
     def _make(self, unit: Unit, pair: Pair, like: Trainer | None, observer: Observer) -> None:
         """Make runs together; those that an interruption left at different steps, one group after another."""
-        done = {each.place: checkpoint.read_step(unfinished_folder(each.place) / CHECKPOINT) for each in unit}
-        for start in sorted(set(done.values())):
-            group = [each for each in unit if done[each.place] == start]
-            runs: list[ActiveRun] = []
-            try:
-                for each in group:
-                    runs.append(begin(each, pair, self.device, like, len(group)))
-                _train(runs, observer)
-                for active in runs:
-                    record = finish(active, pair, {"commit": self.commit, "replicas": len(group)})
-                    (active.folder / ERROR).unlink(missing_ok=True)
-                    active.folder.rename(active.planned.place)
-                    observer.finished(active.planned.run, record, True)
-            finally:
-                for active in runs:
-                    active.trainer.stream.reader.close()
-                    active.run_log.board.close()
+        precisions = [precision_name(choose_dtype(each.config.train.precision, self.device)) for each in unit]
+        for group in find_starts(unit, precisions):
+            with quiet_writers():
+                self._train(group, pair, like, observer)
+
+    def _train(self, group: list[Start], pair: Pair, like: Trainer | None, observer: Observer) -> None:
+        """Train runs that are at the same step to their end, and finish them."""
+        together = tuple(at.planned.run.name for at in group)
+        runs: list[ActiveRun] = []
+        try:
+            for at in group:
+                runs.append(begin(at, pair, self.device, like, together))
+                if at.notes:
+                    text = f"{'; '.join(at.notes)}: the run goes on from this step"
+                    observer.warned(at.planned.run, at.step, text)
+            _train(runs, observer)
+            for active in runs:
+                record, place = finish(active, pair, {"commit": self.commit}), active.planned.place
+                (active.folder / ERROR).unlink(missing_ok=True)
+                active.folder.rename(place)
+                sync_folder(place.parent)
+                observer.finished(active.planned.run, record, True)
+        finally:
+            for active in runs:
+                active.trainer.stream.reader.close()
+                active.run_log.board.close()
 
 
 def _train(runs: list[ActiveRun], observer: Observer) -> None:
-    """Train runs that are at the same step to their end, logging, evaluating and saving as configured."""
+    """Train runs that are at the same step to their end, logging, evaluating and saving as configured.
+
+    Raises:
+        Stopped: a signal to stop came; the state after the last step is saved.
+    """
     configs, trainers = [each.planned.config for each in runs], [each.trainer for each in runs]
     section = configs[0].train
     stack = None
     if len(runs) > 1:
         stack = Stack(trainers, differing_numbers(configs), [optimizer_key(config) for config in configs])
+    saved = runs[0].start
 
     def log(step: int, rates: list[float], terms: list[dict[str, float]]) -> None:
         for active, rate, losses in zip(runs, rates, terms, strict=True):
@@ -143,12 +159,23 @@ def _train(runs: list[ActiveRun], observer: Observer) -> None:
                 active.log(step, rate, losses, observer)
 
     def evaluate(step: int) -> bool:
+        nonlocal saved
         if stack is not None:
             stack.hand_back()
         for active in runs:
             if active.failed is None:
                 active.evaluate_and_save(step, observer)
+        saved = step
         return is_left()
+
+    def halt(step: int) -> None:
+        if stack is not None:
+            stack.hand_back()
+        for active in runs:
+            if step != saved and active.failed is None:
+                active.save(step)
+        assert signals.received is not None
+        raise Stopped(signals.received)
 
     def fail(replica: int, failure: Failure) -> bool:
         runs[replica].fail(failure)
@@ -159,13 +186,16 @@ def _train(runs: list[ActiveRun], observer: Observer) -> None:
 
     for active in runs:
         observer.started(active.planned.run, active.start, section.steps)
-    train(
-        trainers[0] if stack is None else stack,
-        steps=section.steps,
-        start=runs[0].start,
-        log_every=section.log_every,
-        log=log,
-        evaluate_every=section.evaluate_every,
-        evaluate=evaluate,
-        fail=fail,
-    )
+    with StopSignals() as signals:
+        train(
+            trainers[0] if stack is None else stack,
+            steps=section.steps,
+            start=runs[0].start,
+            log_every=section.log_every,
+            log=log,
+            evaluate_every=section.evaluate_every,
+            evaluate=evaluate,
+            fail=fail,
+            is_halt_due=lambda: signals.received is not None,
+            halt=halt,
+        )

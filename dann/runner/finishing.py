@@ -21,7 +21,8 @@ from dann.runner.active_run import ActiveRun
 from dann.runner.log import RunLog
 from dann.runner.records import FEATURES, Record, write_record
 from dann.runner.run_folder import read_checksums
-from dann.training.device import describe_device, describe_processor
+from dann.training import checkpoint
+from dann.training.device import describe_device, describe_processor, precision_name
 from dann.training.evaluate import Scores, compute_outputs, reported_scores
 from dann.training.trainer import Trainer
 
@@ -36,8 +37,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
     A run that failed has no result: its record has what was evaluated before, and there are no other files.
 
     Args:
-        execution: facts for the record that this process does not know: the commit when the command began, and the
-            number of runs trained together.
+        execution: facts for the record that this process does not know: the commit when the command began.
     """
     (run, config, _), trainer, run_log = active.planned, active.trainer, active.run_log
     resolved = config.model_dump(mode="json")
@@ -59,7 +59,9 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         alarms=run_log.alarms(),
         reliability={split: _reliability(scored) for split, scored in scores.items()},
         confusion={split: each.confusion.tolist() for split, each in scores.items() if each.confusion is not None},
-        environment=describe_environment(trainer.device, trainer.dtype) | execution,
+        environment=describe_environment(trainer.device, trainer.dtype)
+        | execution
+        | {"replicas": len(active.together)},
         seconds=round(run_log.seconds(), 2),
         failed=active.failed,
     )
@@ -69,6 +71,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
     run_log.board.close()
     write_record(record, active.folder)
+    checkpoint.forget_previous(active.folder)
     return record
 
 
@@ -111,7 +114,7 @@ def describe_environment(device: torch.device, dtype: torch.dtype) -> dict[str, 
         "device": describe_device(device),
         "processor": describe_processor(),
         "threads": torch.get_num_threads(),
-        "precision": "bf16" if dtype is torch.bfloat16 else "fp32",
+        "precision": precision_name(dtype),
     }
 
 

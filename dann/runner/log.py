@@ -1,7 +1,9 @@
 """Log of a run while it trains: its metrics.jsonl and TensorBoard events."""
 
+import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +16,11 @@ from dann.evaluation.metrics import calibration_error, compute_metrics
 from dann.evaluation.rules import Evaluation
 from dann.files import write_whole
 from dann.runner.tensorboard import Board
+from dann.training.checkpoint import Facts
 from dann.training.evaluate import Scores, reported_scores
 
 METRICS = "metrics.jsonl"
+FAILED = "failed"  # the key of the line that says that a run failed
 CURVE_POINTS = 200  # points of a loss curve in the record; metrics.jsonl has all
 
 
@@ -26,6 +30,7 @@ class RunLog:
     Args:
         folder: of the unfinished run.
         start: the number of steps done when the run is resumed; later entries of the interrupted run are dropped.
+        facts: of the checkpoint that it is resumed from, if they are known.
         steps: of the whole run.
         classes: the K names.
         prior: the share of each class among the labelled training examples, shape ``(K,)``.
@@ -38,6 +43,7 @@ class RunLog:
         folder: Path,
         start: int,
         *,
+        facts: Facts | None = None,
         steps: int,
         classes: Sequence[str],
         prior: Sequence[float],
@@ -45,11 +51,14 @@ class RunLog:
         unseen: Sequence[int] = (),
     ) -> None:
         self.path = folder / METRICS
-        self.entries = [entry for entry in _read_lines(self.path) if entry["step"] <= start]
-        write_whole(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries).encode())
+        content = _content_before(self.path, start, facts)
+        write_whole(self.path, content)
+        self.entries: list[dict[str, Any]] = [json.loads(line) for line in content.splitlines()]
+        self.length, self.digest = len(content), hashlib.sha256(content)
         self.board = Board(folder, dict(zip(classes, prior, strict=True)), start)
         self.steps, self.prior, self.unseen = steps, prior, unseen
-        self.seconds_before = max((entry.get("seconds", 0.0) for entry in self.entries), default=0.0)
+        logged = max((entry.get("seconds", 0.0) for entry in self.entries), default=0.0)
+        self.seconds_before = logged if facts is None else facts.seconds
         self.began, self.share = time.perf_counter(), share
 
     def log(self, step: int, learning_rate: float, coefficients: dict[str, float], terms: dict[str, float]) -> None:
@@ -85,6 +94,7 @@ class RunLog:
         """Log the step at which a run failed, with its losses where they are known, and the alarm for it."""
         if terms:
             self.log(step, learning_rate, coefficients, terms)
+        self._append({"step": step, FAILED: reason})
         self._append(Alarm("divergence", step, f"{reason}: a lower learning rate may help").entry())
 
     def seconds(self) -> float:
@@ -92,9 +102,19 @@ class RunLog:
         return self.seconds_before + self.share * (time.perf_counter() - self.began)
 
     def _append(self, entry: dict[str, Any]) -> None:
+        line = (json.dumps(entry) + "\n").encode()
+        with self.path.open("ab") as file:
+            file.write(line)
         self.entries.append(entry)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        self.length += len(line)
+        self.digest.update(line)
+
+    def sync(self) -> tuple[int, str]:
+        """Wait until the log is on the disk; returns the length of metrics.jsonl in bytes and its SHA-256."""
+        self.board.writer.flush()
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        return self.length, self.digest.hexdigest()
 
     def evaluations(self) -> list[Evaluation]:
         """All evaluations so far."""
@@ -153,12 +173,32 @@ def _digits(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.5g}")
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    """The entries of metrics.jsonl; a last line that a crash cut short is dropped."""
-    entries = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+def is_log_of(path: Path, facts: Facts) -> bool:
+    """Whether metrics.jsonl still begins with what was logged up to a checkpoint."""
+    return _digest(path, facts.log_length) == facts.log_sha256
+
+
+def has_failed(path: Path, facts: Facts | None) -> bool:
+    """Whether metrics.jsonl says that the run failed after a checkpoint."""
+    content = path.read_bytes() if path.is_file() else b""
+    return f'"{FAILED}": '.encode() in content[0 if facts is None else facts.log_length :]
+
+
+def _digest(path: Path, length: int) -> str | None:
+    content = path.read_bytes()[:length] if path.is_file() else b""
+    return hashlib.sha256(content).hexdigest() if len(content) == length else None
+
+
+def _content_before(path: Path, start: int, facts: Facts | None) -> bytes:
+    """What metrics.jsonl said when ``start`` steps were done; a line that a crash cut short is not part of it."""
+    content = path.read_bytes() if path.is_file() and start else b""
+    if facts is not None:
+        return content[: facts.log_length]
+    kept = b""
+    for line in content.splitlines(keepends=True):  # a checkpoint of version 0.2.0 or earlier does not say how far
         try:
-            entries.append(json.loads(line))
+            before = json.loads(line)["step"] <= start
         except ValueError:
             break
-    return entries
+        kept += line.rstrip() + b"\n" if before else b""
+    return kept

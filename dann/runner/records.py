@@ -1,6 +1,7 @@
 """Records of finished runs, one in the folder of each run or all of an experiment packed. Imports no torch."""
 
 import gzip
+import hashlib
 import io
 import json
 import zlib
@@ -20,6 +21,7 @@ from dann.evaluation.rules import Evaluation
 from dann.files import write_whole
 
 RECORD, PACKED, FEATURES = "record.json", "records.jsonl.gz", "features.npz"
+CHECKSUM = "checksum"  # the key in the file of a single record; packed ones have that of gzip
 DIGITS = 6  # significant digits of measured values: one example more or less of 100 000
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
 
@@ -91,7 +93,8 @@ def has_target_labels(record: Record) -> bool:
 
 def write_record(record: Record, folder: Path) -> None:
     """Write ``record`` into its run's folder."""
-    write_whole(folder / RECORD, _line(record))
+    content = json.loads(_line(record))
+    write_whole(folder / RECORD, _dump(content | {CHECKSUM: _checksum(content)}))
 
 
 def pack_records(records: Iterable[Record], folder: Path) -> None:
@@ -104,10 +107,16 @@ def pack_records(records: Iterable[Record], folder: Path) -> None:
 
 def _line(record: Record) -> bytes:
     rounded = [{name: _round(value) for name, value in each.items()} for each in record.evaluations]
-    text = json.dumps(
-        vars(record) | {"evaluations": rounded}, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
-    return (text + "\n").encode()
+    return _dump(vars(record) | {"evaluations": rounded})
+
+
+def _dump(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n").encode()
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """The SHA-256 of what a record says, in hexadecimal; JSON writes numbers so that they are read as they were."""
+    return hashlib.sha256(_dump(content)).hexdigest()
 
 
 def _round(value: float) -> float:
@@ -122,8 +131,11 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        return parse_record(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop(CHECKSUM, None) not in (None, _checksum(content)):  # earlier records have none
+            raise ValueError("damaged")
+        return parse_record(content)
+    except (AttributeError, OSError, ValueError, TypeError) as error:
         raise BadInput(f"{path}: not a record of this version: remove its folder and run it again") from error
 
 

@@ -12,7 +12,6 @@ from dann.errors import BadInput
 from dann.files import write_whole
 from dann.runner.checksums import Checksums, compute_checksums, differing
 from dann.runner.records import RECORD, UNFINISHED, read_record
-from dann.training.checkpoint import CHECKPOINT
 
 CONFIGURATION, DATA = "config.json", "data.json"
 OLD_DATA = {"trunk": "backbone"}  # names of version 0.1
@@ -47,18 +46,19 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
     return None
 
 
-def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | None) -> None:
+def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | None, *, resumed: bool) -> None:
     """Write the configuration and the checksums of the data into an unfinished run's folder.
 
     Args:
         backbone: the checksum of the pretrained backbone before training, if there is one.
+        resumed: whether the run goes on from a checkpoint.
 
     Raises:
-        BadInput: a checkpoint is there that was trained with other data or another backbone.
+        BadInput: the checkpoint was trained with other data or another backbone.
     """
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
     checksums = compute_checksums(config, pair) | ({} if backbone is None else {"backbone": backbone})
-    if (folder / CHECKPOINT).is_file() and (changed := differing(read_checksums(folder), checksums)):
+    if resumed and (changed := differing(read_checksums(folder), checksums)):
         raise BadInput(
             f"{folder}: was begun with other data or weights: {', '.join(changed)} changed: restore them, or add "
             "--redo changed to begin again"

@@ -4,8 +4,10 @@ import json
 import math
 import re
 import shutil
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,7 @@ LAYOUT = {
     },
 }
 GROUPS = ("discriminator", "score", "distance", "features", "gradient", "update", "share")  # first words of tags
+FINAL = ".final"  # ends the name of the events that are written once a run is trained
 MOST_CLASSES = 20  # classes whose shares are shown
 
 
@@ -62,9 +65,7 @@ class Board:
         if start == 0:
             for stale in folder.glob("events.*"):  # left by a run that was interrupted before its first checkpoint
                 stale.unlink()
-        # TensorBoard reads files in the order of their names, of which only the second in them follows time.
-        while any(f".{int(time.time())}." in before.name for before in folder.glob("events.*")):
-            time.sleep(0.05)
+        _date_back(folder)
         self.folder = folder
         self.prior = {printable(name): share for name, share in list(prior.items())[:MOST_CLASSES]}
         self.writer = SummaryWriter(str(folder), purge_step=start + 1 if start else None)
@@ -110,7 +111,12 @@ class Board:
             for key, value in flatten(config).items()
         }
         metrics = {f"last/{name}": value for name, value in values.items() if name != "step"}
+        for stale in self.folder.glob(f"events.*{FINAL}"):  # left by an interruption after this point
+            stale.unlink()
+        before = set(self.folder.glob("events.*"))
         self.writer.add_hparams(options, metrics, run_name=".", global_step=int(values["step"]))
+        for new in set(self.folder.glob("events.*")) - before:
+            new.rename(new.with_name(new.name + FINAL))
 
     def add_embeddings(self, features: Tensor, labels: list[list[str]], images: Tensor, step: int) -> None:
         """Add features of both domains to the projector, with domain and class, and with the images, if any."""
@@ -127,3 +133,28 @@ class Board:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+@contextmanager
+def quiet_writers() -> Iterator[None]:
+    """Show no trace of an error of writing events in its thread: the next event, or the next flush, raises it."""
+    before = threading.excepthook
+    threading.excepthook = lambda error: None if isinstance(error.exc_value, OSError) else before(error)
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
+def _date_back(folder: Path) -> None:
+    """Rename the events of an interrupted run so that TensorBoard reads them before those that follow.
+
+    It reads files in the order of their names, which hold the second of their making: the same second if the run goes
+    on at once, a later one if the clock was set back.
+    """
+    now = int(time.time())
+    written = sorted(folder.glob("events.out.tfevents.[0-9]*"))
+    for age, path in zip(range(len(written), 0, -1), written, strict=True):
+        parts = path.name.split(".")
+        parts[3] = f"{min(int(parts[3]), now - age):010d}"
+        path.rename(path.with_name(".".join(parts)))

@@ -10,13 +10,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 
+from dann.data.loading.read_ahead import start_fork_server
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
 from dann.runner.turns import POLL, Turns
@@ -28,7 +28,7 @@ PRELOADED = [
 READY, HELD, FAILED = "READY", "HELD", "FAILED"  # messages of a worker besides calls of the observer
 USER_ERRORS = (BadInput, OSError, MemoryError)  # errors that the command line reports in one line
 INTERRUPTED = 130  # the exit status of a worker that was asked to stop
-GRACE = 5.0  # seconds in which a worker must stop
+GRACE = 30.0  # seconds in which a worker must stop, after the end of a step and a checkpoint
 MOST_USELESS = 3  # workers that may end before they have a unit
 
 Unit = TypeVar("Unit")
@@ -52,7 +52,7 @@ def spread(units: Sequence[Unit], work: Work[Unit], workers: int, observer: Obse
     """
     team = _Team(work)
     try:
-        _start_server()
+        start_fork_server(PRELOADED)
         for _ in range(min(workers, len(units))):
             team.hire()
         _Desk(team, Turns(units, observer), observer, lose).attend()
@@ -62,17 +62,6 @@ def spread(units: Sequence[Unit], work: Work[Unit], workers: int, observer: Obse
         raise
     finally:
         team.dismiss()
-
-
-def _start_server() -> None:
-    """Start the process that forks the workers, with Ctrl-C blocked, as it then is in them from the start."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
-    resource_tracker.ensure_running()  # the server needs it; starting it would end the blocking
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Team:
@@ -213,17 +202,22 @@ def _serve(pipe: Connection, life: Connection, work: Work[Any], folder: str, env
     os.setpgid(0, 0)  # so that its child processes can be ended with it
     threading.Thread(target=_end_with_parent, args=(life,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal, but the parent decides
-    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        try:
+            signal.signal(signal.SIGTERM, _interrupt)
+            _prepare(folder, environment)
+            _work(work, _Parent(pipe))
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the rest takes no time
+    except KeyboardInterrupt:  # as it is raised once at most, nothing leaves this process with a trace
+        sys.exit(INTERRUPTED)
+
+
+def _prepare(folder: str, environment: dict[str, str]) -> None:
     torch.set_num_threads(1)  # two threads that wait for each other beside other work are ten times slower
     os.chdir(folder)  # the server still has the folder and environment of its start
     os.environ.clear()
     os.environ.update(environment)
-    try:
-        _work(work, _Parent(pipe))
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the rest takes no time
 
 
 def _end_with_parent(life: Connection) -> None:
@@ -263,10 +257,8 @@ class _Parent:
             yield unit
 
     def send(self, call: str, *arguments: object) -> None:
-        try:
+        with suppress(OSError):  # the parent has given up, and has asked this process to stop, or has ended
             self.pipe.send((call, arguments))
-        except OSError:  # the parent is gone, or has given up
-            sys.exit(INTERRUPTED)
 
     def noted(self, text: str) -> None:
         self.send("noted", text)

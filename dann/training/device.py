@@ -40,6 +40,11 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
 
 
+def precision_name(dtype: torch.dtype) -> str:
+    """The name of a number format in records and checkpoints."""
+    return "bf16" if dtype is torch.bfloat16 else "fp32"
+
+
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     """The context in which a method's forward pass computes."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16)

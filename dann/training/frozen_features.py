@@ -1,19 +1,20 @@
 """Features of a frozen backbone: its outputs, computed once for all runs and kept in the cache."""
 
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dann.data.domain import Split
 from dann.data.loading.read_ahead import read_chunks
-from dann.data.storage.folders import cache_folder
+from dann.data.storage.folders import made_folder
+from dann.data.storage.sealed_files import read_array, write_array
 from dann.data.store import TensorStore
 from dann.data.transforms.input_transform import Transform
+from dann.errors import BadInput
 from dann.files import hold_lock
 from dann.networks.backbone import Backbone
 from dann.training.device import autocast
@@ -29,31 +30,29 @@ def extract_features(
     The key in the cache is the examples, their transform, the backbone's weights, the number format, the kind of device
     and the version of torch.
     """
-    path = cache_folder() / "features" / f"{_key(split, backbone, transform, device, dtype)}.npy"
+    path = made_folder("features") / f"{_key(split, backbone, transform, device, dtype)}.npy"
     with hold_lock(path.with_suffix(".lock")):
-        if not path.is_file():
+        if (stored := read_array(path)) is None:
             _compute(path, split, backbone, transform, device, dtype)
-    features = torch.from_numpy(np.load(path, mmap_mode="c")).to(device)
-    return replace(split, store=TensorStore(features), rows=torch.arange(len(split)))
+            stored = read_array(path)
+    if stored is None or len(stored) != len(split):
+        raise BadInput(f"{path}: was changed while it was read: run the same command again")
+    return replace(split, store=TensorStore(torch.from_numpy(stored).to(device)), rows=torch.arange(len(split)))
 
 
 def _compute(
     path: Path, split: Split, backbone: Backbone, transform: Transform, device: torch.device, dtype: torch.dtype
 ) -> None:
-    """Write the features of a split to ``path``, row by row: they may be larger than memory. Appears when complete."""
+    """Write the features of a split to ``path``, some rows at a time: they may be larger than memory."""
     backbone = backbone.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    unfinished, row = path.with_name(f"{path.name}.{os.getpid()}.tmp"), 0
-    try:
-        with torch.inference_mode(), autocast(device, dtype):
-            shape = (len(split), backbone(transform(split.spread(1).x.to(device))).shape[1])
-            file = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float32, shape=shape)
-            for x in read_chunks(split, CHUNK):
-                file[row : row + len(x)] = backbone(transform(x.to(device))).float().cpu().numpy()
-                row += len(x)
-        file.flush()
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+    def compute(x: Tensor) -> Tensor:
+        features: Tensor = backbone(transform(x.to(device))).float().cpu()
+        return features
+
+    with torch.inference_mode(), autocast(device, dtype):
+        shape = compute(split.spread(1).x).shape[1:]
+        write_array(path, (compute(x).numpy() for x in read_chunks(split, CHUNK)), tuple(shape), np.float32)
 
 
 def _key(split: Split, backbone: Backbone, transform: Transform, device: torch.device, dtype: torch.dtype) -> str:

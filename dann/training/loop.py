@@ -13,6 +13,8 @@ READ_EVERY = 500  # steps after which losses and gradients are at the latest che
 Log = Callable[[int, list[float], list[dict[str, float]]], None]
 Evaluate = Callable[[int], bool]
 Fail = Callable[[int, Failure], bool]
+IsDue = Callable[[], bool]
+Halt = Callable[[int], None]
 
 
 class Learner(Protocol):
@@ -44,6 +46,8 @@ def train(
     evaluate_every: int,
     evaluate: Evaluate,
     fail: Fail,
+    is_halt_due: IsDue = lambda: False,
+    halt: Halt = lambda done: None,
 ) -> None:
     """Train ``learner`` in place from step ``start`` to ``steps``, or until all of its replicas have failed.
 
@@ -55,9 +59,11 @@ def train(
             ``log_every`` steps. Losses stay on the device until then.
         evaluate: called with the number of steps done, every ``evaluate_every`` steps and after the last; returns
             whether replicas are left that have not failed.
-        fail: called, before the next ``log`` or ``evaluate``, with a replica whose losses or gradients are not finite
-            and its first failure; returns whether others are left. A replica that failed trains on within its stack,
-            where the others take no harm from it.
+        fail: called, before the next ``log``, ``evaluate`` or ``halt``, with a replica whose losses or gradients are
+            not finite and its first failure; returns whether others are left. A replica that failed trains on within
+            its stack, where the others take no harm from it.
+        is_halt_due: whether to call ``halt`` with the number of steps done, after all else of this step; it may end
+            the training by an exception.
     """
     check = FiniteCheck()
     learner.train()
@@ -75,7 +81,8 @@ def train(
             if _explains(error, check, fail, done, learner.rates()):
                 return
             raise
-        if (logging or evaluating or done % READ_EVERY == 0) and not _report(check, fail):
+        halting = is_halt_due()
+        if (logging or evaluating or halting or done % READ_EVERY == 0) and not _report(check, fail):
             return
         if logging:
             values = torch.stack(list(terms.values()), dim=1).tolist()
@@ -84,6 +91,8 @@ def train(
             if not evaluate(done):
                 return
             learner.train()
+        if halting:
+            halt(done)
 
 
 def _report(check: FiniteCheck, fail: Fail) -> bool:

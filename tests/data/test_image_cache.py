@@ -127,7 +127,7 @@ def test_an_interrupted_build_leaves_nothing_that_counts(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "_write_header", stop)
+        patch.setattr(cache, "write_array", stop)
         with pytest.raises(KeyboardInterrupt):
             load_photos(paths)
     assert not list(own_cache.rglob("*.npy*"))

@@ -1,7 +1,9 @@
 """Publishing to results/, its pages and their check."""
 
 import gzip
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,10 +91,10 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     assert figures == ["bars.png", "curves.png"] and not list(page.parent.rglob("*.npz"))
     assert not (project / "results/theme/tiny/dann").exists() and not list(page.parent.rglob(RECORD))
     packed = page.with_suffix("") / PACKED
-    lines = [
-        (project / "runs/theme/tiny" / run.folder / RECORD).read_text() for run in read_experiment(Path(file)).runs()
-    ]
-    assert gzip.decompress(packed.read_bytes()).decode() == "".join(lines)
+    folders = [project / "runs/theme/tiny" / run.folder for run in read_experiment(Path(file)).runs()]
+    written = [json.loads((folder / RECORD).read_text()) for folder in folders]
+    packed_ones = map(json.loads, gzip.decompress(packed.read_bytes()).splitlines())
+    assert [{key: value for key, value in each.items() if key != "checksum"} for each in written] == list(packed_ones)
     assert pages.main(["--check"]) == 0
     assert main(["table", "results"]) == 0
 
@@ -120,6 +122,27 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     capsys.readouterr()
     assert pages.main(["--check"]) == 1
     assert "results/theme/tiny: experiments/theme/tiny.yaml does not exist" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+def test_publishing_that_is_killed_loses_nothing(renamed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rename(path: Path, other: Path) -> Path:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return genuine(path, other)
+
+    genuine, left, folder, new = Path.rename, [None] * renamed, tmp_path / "x", tmp_path / "x.new"
+    for path in (folder, new):
+        path.mkdir()
+        (path / path.name).touch()
+    monkeypatch.setattr(Path, "rename", rename)
+    with suppress(KeyboardInterrupt):
+        publish.replace_folder(folder, new)
+    monkeypatch.setattr(Path, "rename", genuine)
+    publish.restore(folder)
+    assert [path.name for path in folder.iterdir()] == ["x" if renamed < 2 else "x.new"]
+    assert not (tmp_path / "x.old").exists()
 
 
 def test_publish_wants_all_runs(project: Path, capsys: Any) -> None:

@@ -63,6 +63,7 @@ def make_old(folder: Path) -> None:
         return state | {"method": method}
 
     def old_record(record: dict[str, Any]) -> dict[str, Any]:
+        record.pop("checksum")
         configs = {key: in_old_names(record[key]) for key in ("declared", "config")}
         old = {key: value for key, value in record.items() if key != "checksums"}
         return old | configs | {"environment": record["environment"] | {"dann": "0.1.0"}}

@@ -1,6 +1,7 @@
 """Records in folders and packed, and their checks."""
 
 import gzip
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -42,7 +43,8 @@ def test_packed_records_are_the_same_bytes_whenever_written(tmp_path: Path, monk
     lines = gzip.decompress(first).splitlines(keepends=True)
     for record, line in zip(records, lines, strict=True):
         write_record(record, tmp_path / "one")
-        assert (tmp_path / "one" / RECORD).read_bytes() == line
+        content = json.loads((tmp_path / "one" / RECORD).read_bytes())
+        assert content.pop("checksum") == hashlib.sha256(line).hexdigest() and content == json.loads(line)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,7 @@ def test_seeds_from_other_data_are_not_mixed(project: Path, capsys: Any) -> None
     record = project / "runs/theme/tiny/dann/seed-1/record.json"
     content = json.loads(record.read_text())
     content["data"]["target"]["checksum"] = "0"
+    del content["checksum"]  # as a record of version 0.2.0
     record.write_text(json.dumps(content))
     assert main(["table", "runs"]) == 2
     assert "made from other data than seeds before it" in capsys.readouterr().err
@@ -81,3 +84,12 @@ def test_written_out_default_is_no_other_configuration(project: Path, capsys: An
     write_tiny(project / "experiments/theme/tiny.yaml", base={"optimizer": {"weight_decay": 0.1}})
     assert main(["table", "experiments/theme/tiny.yaml"]) == 2
     assert "optimizer.weight_decay: not set there, 0.1 now" in capsys.readouterr().err
+
+
+def test_a_changed_digit_in_a_record_is_noticed(project: Path, capsys: Any) -> None:
+    record = project / "runs/theme/tiny/dann/seed-1/record.json"
+    content = record.read_text()
+    place = content.index('"target_test":') + 17
+    record.write_text(content[:place] + str((int(content[place]) + 1) % 10) + content[place + 1 :])
+    assert main(["table", "runs"]) == 2
+    assert f"{Path(*record.parts[-6:])}: not a record of this version: remove" in capsys.readouterr().err

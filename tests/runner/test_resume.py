@@ -4,12 +4,15 @@ That every method and network resumes is held by ``tests/methods/test_contract.p
 """
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from damage import cut, empty_file
 from method_cases import batch_of
 from pretrained_runs import setup_of, trained
 from stacked_runs import CPU, DIGITS, InTurn, assert_same_state, in_both_ways, in_double_precision
@@ -23,6 +26,7 @@ from dann.methods.all_methods import METHODS
 from dann.methods.cdan import Cdan
 from dann.networks.mlp import mlp
 from dann.runner import executor
+from dann.runner.active_run import ActiveRun
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
 from dann.runner.tensorboard import Board
@@ -48,6 +52,18 @@ def interrupted(file: Path, folder: Path, observer: Silent, sets: tuple[str, ...
 def loss_steps(folder: Path) -> list[int]:
     """The steps of the label loss in TensorBoard."""
     return [event.step for event in EventAccumulator(str(folder)).Reload().Scalars("loss/label")]
+
+
+def values(record: Record) -> dict[str, Any]:
+    """All of a record but the time that the run took."""
+    return {name: value for name, value in vars(record).items() if name != "seconds"}
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    states = [torch.load(folder / "checkpoint.pt", weights_only=True)["method"] for folder in (one, other)]
+    return states[0].keys() == states[1].keys() and all(
+        torch.equal(value, states[1][name]) for name, value in states[0].items()
+    )
 
 
 # One run
@@ -131,6 +147,80 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
         launched(file, tmp_path / "runs", Silent(), **selection)
     np.savez(tmp_path / "target.npz", x=x, y=y, x_test=x, y_test=y)
     launched(file, tmp_path / "runs", Silent(), **selection)
+
+
+# Files that a power loss or a mistake damaged
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """The folder of a run that was interrupted after its checkpoints of steps 4 and 8."""
+    interrupted(write_tiny(tmp_path / "tiny.yaml"), tmp_path / "runs", Silent(stop_at=10), only="DANN", seeds=[0])
+    return tmp_path / "runs/dann/seed-0.unfinished"
+
+
+def first_line(path: Path) -> None:
+    path.write_bytes(path.read_bytes().split(b"\n")[0] + b"\n")
+
+
+def up_to_step_6(path: Path) -> None:
+    path.write_text("".join(line + "\n" for line in path.read_text().splitlines() if json.loads(line)["step"] <= 6))
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "start", "note"),
+    [
+        ("metrics.jsonl", empty_file, 0, "is not what was logged up to step 8"),
+        ("metrics.jsonl", Path.unlink, 0, "is not what was logged up to step 8"),
+        ("metrics.jsonl", first_line, 0, "is not what was logged up to step 4"),
+        ("metrics.jsonl", up_to_step_6, 4, "is not what was logged up to step 8"),
+        ("checkpoint.pt", empty_file, 4, "checkpoint.pt is damaged"),
+        ("checkpoint.pt", cut, 4, "checkpoint.pt is damaged"),
+        ("checkpoint.pt", flip, 4, "checkpoint.pt is damaged"),
+        ("checkpoint.pt", Path.unlink, 4, None),
+        ("checkpoint.previous.pt", flip, 8, "previous.pt is damaged"),
+    ],
+)
+def test_a_damaged_run_goes_on_from_what_is_whole(
+    file: str, damage: Callable[[Path], None], start: int, note: str | None, broken: Path, tmp_path: Path
+) -> None:
+    damage(broken / file)
+    (record,) = launched(tmp_path / "tiny.yaml", tmp_path / "runs", again := Silent(), only="DANN", seeds=[0])
+    assert again.starts == [start]
+    assert note in again.warnings[0] if note else not again.warnings
+    (whole,) = launched(tmp_path / "tiny.yaml", tmp_path / "whole", Silent(), only="DANN", seeds=[0])
+    assert values(record) == values(whole)
+    place = Path("dann/seed-0")
+    assert same_weights(tmp_path / "runs" / place, tmp_path / "whole" / place)
+    assert not list((tmp_path / "runs").rglob("checkpoint.previous.pt"))  # of use to unfinished runs only
+
+
+def test_a_checkpoint_of_another_seed_is_refused(broken: Path, tmp_path: Path) -> None:
+    shutil.copytree(broken, broken.with_name("seed-1.unfinished"))
+    with pytest.raises(BadInput, match=r"checkpoint.pt: is of another run \(seed 0\): remove "):
+        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only="DANN", seeds=[1])
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(broken: Path, tmp_path: Path) -> None:
+    interrupted(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(stop_at=10), only="source only", seeds=[0])
+    other = tmp_path / "runs/source-only/seed-0.unfinished"
+    (broken / "checkpoint.pt").replace(other / "checkpoint.pt")
+    with pytest.raises(BadInput, match=r"checkpoint.pt: is of another run \(another configuration\): remove "):
+        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only="source only", seeds=[0])
+
+
+def test_a_run_does_not_go_on_in_another_precision(
+    broken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "choose_dtype", lambda *_: torch.bfloat16)  # as on another machine with "auto"
+    with pytest.raises(BadInput, match=r"begun in fp32, and would go on here in bf16: continue on the machine"):
+        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only="DANN", seeds=[0])
 
 
 # What is written on the way
@@ -226,13 +316,47 @@ def test_an_interrupted_stack_ends_as_the_unbroken_one(lambdas: Path, tmp_path: 
         assert one.evaluations == other.evaluations and one.losses == other.losses
 
 
-def test_runs_begun_apart_go_on_together_from_where_each_is(lambdas: Path, tmp_path: Path) -> None:
-    sets = ("train.replicas=3",)
-    interrupted(lambdas, tmp_path / "runs", Silent(stop_at=10), sets)
-    (tmp_path / "runs/source-only/seed-1.unfinished/checkpoint.pt").unlink()
-    records = launched(lambdas, tmp_path / "runs", again := Silent(), sets)
-    assert sorted(again.starts[:2]) == [0, 8]
+def test_runs_begun_apart_go_on_from_where_each_is(lambdas: Path, tmp_path: Path) -> None:
+    interrupted(lambdas, tmp_path / "runs", Silent(stop_at=10), only="source only", seeds=[0])
+    records = launched(lambdas, tmp_path / "runs", again := Silent(), ("train.replicas=3",))
+    assert sorted(again.starts) == [0, 0, 0, 0, 0, 8]
     assert [record.evaluations[-1]["step"] for record in records] == [12] * 6
+    assert [record.environment["replicas"] for record in records] == [1, 1, 3, 3, 3, 1]
+
+
+@pytest.mark.parametrize("at", [4, 8, 12])
+def test_a_stack_killed_between_two_checkpoints_goes_on_as_a_stack(
+    at: int, lambdas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def saving(active: ActiveRun, step: int) -> None:
+        if step == at and active.planned.run.seed == 1:
+            raise KeyboardInterrupt
+        save_run(active, step)
+
+    save_run, only = ActiveRun.save, {"only": "DANN", "sets": ("train.replicas=2",)}
+    (one, other) = launched(lambdas, tmp_path / "whole", Silent(), **only)
+    monkeypatch.setattr(ActiveRun, "save", saving)
+    interrupted(lambdas, tmp_path / "broken", Silent(), **only)
+    monkeypatch.setattr(ActiveRun, "save", save_run)
+    resumed = launched(lambdas, tmp_path / "broken", again := Silent(), **only)
+    assert again.starts == [at - 4, at - 4]
+    assert [values(record) for record in resumed] == [values(one), values(other)]
+    for seed in (0, 1):
+        assert same_weights(tmp_path / f"whole/dann/seed-{seed}", tmp_path / f"broken/dann/seed-{seed}")
+
+
+def test_a_stack_killed_between_two_of_its_records_is_recorded_as_one(
+    lambdas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ending(Silent):
+        def finished(self, run: Run, record: Record, new: bool) -> None:
+            raise KeyboardInterrupt
+
+    only = {"only": "DANN", "sets": ("train.replicas=2",)}
+    whole = launched(lambdas, tmp_path / "whole", Silent(), **only)
+    interrupted(lambdas, tmp_path / "broken", Ending(), **only)
+    broken = launched(lambdas, tmp_path / "broken", again := Silent(), **only)
+    assert again.starts == [12] and list(map(values, broken)) == list(map(values, whole))
 
 
 def test_a_checkpoint_holds_one_replica(lambdas: Path, tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """Digits rendered with fonts, after the description of SYN DIGITS."""
 
 import math
-from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -17,9 +15,9 @@ from pydantic import Field
 
 from dann.data.datasets.mnist import DIGITS
 from dann.data.domain import Domain, Split
-from dann.data.storage.folders import cache_folder
+from dann.data.storage.folders import made_folder
+from dann.data.storage.sealed_files import read_array, write_array
 from dann.errors import BadInput
-from dann.files import write_whole
 
 VERSION = 2  # of the recipe: raise it when the same seed gives other images
 PARTS = {"train": 0, "test": 1}
@@ -86,20 +84,13 @@ def rendered_digits(*, train: Count = 50_000, test: Count = 9_553, seed: Seed = 
 def _load_or_render(part: str, count: int, seed: int, size: int) -> Pixels:
     """Load the images of a split, shape ``(N, 3, size, size)``, from the cache, or render them and put them there."""
     programs = f"v{VERSION}-pillow{PIL.__version__}-matplotlib{version('matplotlib')}"
-    path = cache_folder() / "rendered_digits" / f"{part}-{count}-{size}px-seed{seed}-{programs}.npy"
-    try:
-        mapped: Callable[..., Pixels] = np.lib.format.open_memmap  # untyped in older NumPy
-        stored = mapped(path, mode="c")
-        if stored.shape == (count, 3, size, size) and stored.dtype == np.uint8:
-            return stored
-    except (OSError, ValueError, EOFError):
-        pass  # not there, or damaged: it is made again
+    path = made_folder("rendered_digits") / f"{part}-{count}-{size}px-seed{seed}-{programs}.npy"
+    if (stored := read_array(path)) is not None:
+        return stored
     images = np.empty((count, 3, size, size), np.uint8)
     for index in range(count):
         images[index] = _render(part, index, seed, size)
-    content = BytesIO()
-    np.save(content, images)
-    write_whole(path, content.getvalue())
+    write_array(path, [images], (3, size, size), np.uint8)
     return images
 
 

@@ -4,7 +4,9 @@ import itertools
 import math
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator
+from multiprocessing import forkserver, resource_tracker
 
 import torch
 from torch import Tensor
@@ -17,6 +19,7 @@ from dann.errors import BadInput
 WORKERS = min(8, os.cpu_count() or 1)
 CHUNK = 1000  # examples at once
 VALUES = 2**24  # of the examples at once, so that photos take no gigabytes
+TERMINAL = signal.SIGINT, signal.SIGHUP  # signals that reach every process of a terminal
 Rows = tuple[Tensor, ...]
 
 
@@ -45,13 +48,36 @@ def _read_or_error(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterato
     reader = _Reader(stores)
     if not any(store.streamed for store in stores):
         return map(reader.__getitem__, places)
-    # Forking a process whose threads hold locks may hang it; a server that has only imported this forks at once.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    start_fork_server([__name__])
     loader = DataLoader(
-        reader, sampler=_Once(places), batch_size=None, num_workers=WORKERS, multiprocessing_context=context
+        reader,
+        sampler=_Once(places),
+        batch_size=None,
+        num_workers=WORKERS,
+        multiprocessing_context=multiprocessing.get_context("forkserver"),
+        worker_init_fn=_ignore_stop,
     )
     return iter(loader)
+
+
+def start_fork_server(modules: list[str]) -> None:
+    """Start the process that forks others, once, with a terminal's signals blocked, as they then are in those.
+
+    Forking a process whose threads hold locks may hang it; a server that has only imported ``modules`` forks at once.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
+    resource_tracker.ensure_running()  # the server needs it; starting it would end the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ignore_stop(worker: int) -> None:
+    """Leave signals to the parent process: ended by one, a worker would be an error in the parent."""
+    for number in TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Once(torch.utils.data.Sampler[Rows]):

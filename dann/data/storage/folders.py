@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 from dann.errors import BadInput
+from dann.files import DISK_FULL
 
 
 def data_folder() -> Path:
     """The folder that ``DANN_DATA`` names, else ``~/.cache/dann``; each data set has its own folder in it."""
     named = os.environ.get("DANN_DATA")
-    folder = Path(named).expanduser() if named else Path.home() / ".cache" / "dann"
+    folder = _expand(Path(named), "DANN_DATA") if named else _home_folder("DANN_DATA")
     if named and not folder.is_dir():
         raise BadInput(f"DANN_DATA names {folder}, which is not a folder: correct or unset it")
     return folder
@@ -19,7 +20,37 @@ def data_folder() -> Path:
 def cache_folder() -> Path:
     """The folder of files that can be made again: ``DANN_CACHE`` names it, else ``~/.cache/dann/made``."""
     named = os.environ.get("DANN_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "dann" / "made"
+    return _expand(Path(named), "DANN_CACHE") if named else _home_folder("DANN_CACHE") / "made"
+
+
+def made_folder(name: str) -> Path:
+    """A folder of the cache, which is there and can be written.
+
+    Raises:
+        BadInput: it cannot be.
+    """
+    folder = cache_folder() / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = None if os.access(folder, os.W_OK) else "no permission, or a read-only file system"
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        reason = error.strerror
+    if reason is not None:
+        raise BadInput(f"{folder}: the cache cannot be written ({reason}): name another folder with DANN_CACHE")
+    return folder
+
+
+def _home_folder(variable: str) -> Path:
+    return _expand(Path("~"), variable) / ".cache" / "dann"
+
+
+def _expand(path: Path, variable: str) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise BadInput(f"{path}: there is no such home folder: set HOME, or {variable} to a whole path") from error
 
 
 def memory_budget() -> int:

@@ -8,11 +8,12 @@ and files that changed are.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,16 +21,19 @@ from numpy.typing import NDArray
 
 from dann.data.readers.image_conversion import describe_conversion
 from dann.data.readers.image_files import FILE_ERRORS, ImageFiles
-from dann.data.storage.folders import cache_folder, memory_budget
+from dann.data.storage.folders import made_folder, memory_budget
+from dann.data.storage.sealed_files import read_array, read_sealed, write_array, write_sealed
 from dann.data.store import Store, TensorStore
 from dann.errors import BadInput
-from dann.files import hold_lock, write_whole
+from dann.files import hold_lock
 
 VERSION = (
     1  # of decoding, part of checksums in records: ``describe_conversion`` marks files that decode otherwise since
 )
 STATE_VERSION = 2  # of what an index says about files: to be raised when they are to be read again
 READ_AHEAD = 256  # images that are decoded while one is written
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def load_images(files: ImageFiles) -> tuple[Store, dict[int, str]]:
@@ -37,19 +41,18 @@ def load_images(files: ImageFiles) -> tuple[Store, dict[int, str]]:
 
     They are decoded into the cache once or, if that would be larger than the memory budget, only tried once.
     """
-    folder = cache_folder() / "images"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = made_folder("images")
     streamed = len(files) * 3 * files.size**2 > memory_budget()
     index = folder / f"{_name_of_state(files)}{'-streamed' if streamed else ''}.json"
     with hold_lock(index.with_suffix(".lock")):
         entry = _read_index(index)
-        if entry is None or not (streamed or _is_whole(folder / entry["file"], entry["count"], files.size)):
-            entry = _build(files, folder, streamed)
-            write_whole(index, json.dumps(entry).encode())
+        images = None if entry is None or streamed else read_array(folder / entry["file"])
+        if entry is None or (images is None and not streamed):
+            entry, images = _build(files, folder, streamed)
+            write_sealed(index, json.dumps(entry).encode())
     bad = {int(row): f"{files.paths[int(row)]}{fault}" for row, fault in entry["bad"].items()}
-    if streamed:
+    if images is None:
         return _leave_out(files, set(bad), entry["content"]), bad
-    images = np.load(folder / entry["file"], mmap_mode="c")
     return TensorStore(torch.from_numpy(images).permute(0, 3, 1, 2), entry["content"]), bad
 
 
@@ -71,20 +74,23 @@ def _name_of_state(files: ImageFiles) -> str:
     return digest.hexdigest()[:32]
 
 
-def _build(files: ImageFiles, folder: Path, streamed: bool) -> dict[str, Any]:
-    """Read all files, decode them unless the same content has been, and return the index entry."""
+def _build(files: ImageFiles, folder: Path, streamed: bool) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
+    """Read all files, decode them unless the same content has been, and return the index entry and the images."""
     content = hashlib.sha256(f"{VERSION} {files.size} {files.fit} {files.boxes}".encode())
-    with ThreadPoolExecutor() as pool:
-        for digest in pool.map(_digest, files.paths):
-            content.update(digest)
+    for digest in _in_threads(_digest, files.paths):
+        content.update(digest)
     name = content.hexdigest()
-    known = folder / f"{name}.json"
+    path, known = folder / f"{name}.npy", folder / f"{name}.json"
     entry = _read_index(known)
-    if entry is None or not (streamed or _is_whole(folder / entry["file"], entry["count"], files.size)):
-        entry = {"content": name, "file": f"{name}.npy", **_decode(files, folder / f"{name}.npy", streamed)}
+    images = None if entry is None or streamed else read_array(path)
+    if entry is None or (images is None and not streamed):
+        entry = {"content": name, "file": path.name, **_decode(files, path, streamed)}
         if not streamed:
-            write_whole(known, json.dumps(entry).encode())
-    return entry
+            write_sealed(known, json.dumps(entry).encode())
+            images = read_array(path)
+            if images is None:
+                raise BadInput(f"{path}: was changed while it was read: run the same command again")
+    return entry, images
 
 
 def _digest(path: Path) -> bytes:
@@ -100,58 +106,35 @@ def _digest(path: Path) -> bytes:
 def _decode(files: ImageFiles, path: Path, streamed: bool) -> dict[str, Any]:
     """Decode all files into ``path``, which appears when it is whole; return their count and the others' faults."""
     bad: dict[str, str] = {}
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    count = 0
-    try:
-        with unfinished.open("wb") as out:
-            _write_header(out, len(files), files.size)
-            for row, image in enumerate(_decode_in_order(files)):
-                if isinstance(image, BadInput):
-                    bad[str(row)] = str(image).removeprefix(str(files.paths[row]))
-                    continue
-                count += 1
-                if not streamed:
-                    out.write(image.data)
-            _write_header(out, count, files.size)
-            out.flush()
-            os.fsync(out.fileno())
-        if not streamed:
-            unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+
+    def good() -> Iterator[NDArray[np.uint8]]:
+        for row, image in enumerate(_in_threads(partial(_attempt, files), range(len(files)))):
+            if isinstance(image, BadInput):
+                bad[str(row)] = str(image).removeprefix(str(files.paths[row]))
+            else:
+                yield image[None]
+
+    count = sum(1 for _ in good()) if streamed else write_array(path, good(), (files.size, files.size, 3), np.uint8)
     return {"count": count, "bad": bad}
 
 
-def _decode_in_order(files: ImageFiles) -> Iterator[NDArray[np.uint8] | BadInput]:
-    def attempt(row: int) -> NDArray[np.uint8] | BadInput:
-        try:
-            return np.ascontiguousarray(files.pixels(row))
-        except BadInput as error:
-            return error
-
-    with ThreadPoolExecutor() as pool:  # Pillow lets other threads run while it decodes
-        for first in range(0, len(files), READ_AHEAD):
-            yield from pool.map(attempt, range(first, min(first + READ_AHEAD, len(files))))
-
-
-def _write_header(out: BinaryIO, count: int, size: int) -> None:
-    """Write the head of an .npy file of uint8, shape ``(count, size, size, 3)``; NumPy leaves room for any count."""
-    out.seek(0)
-    head = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    np.lib.format.write_array_header_1_0(out, head)
-
-
-def _is_whole(path: Path, count: int, size: int) -> bool:
+def _attempt(files: ImageFiles, row: int) -> NDArray[np.uint8] | BadInput:
     try:
-        shape: tuple[int, ...] = np.load(path, mmap_mode="r").shape  # fails on a file that is too short
-    except (OSError, ValueError):
-        return False
-    return shape == (count, size, size, 3)
+        return files.pixels(row)
+    except BadInput as error:
+        return error
+
+
+def _in_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """The results of ``function`` in order, some of them ahead; Pillow and hashing let other threads run meanwhile."""
+    pool = ThreadPoolExecutor()
+    try:
+        for first in range(0, len(items), READ_AHEAD):
+            yield from pool.map(function, items[first : first + READ_AHEAD])
+    finally:
+        pool.shutdown(cancel_futures=True)  # an interruption waits for those under way alone
 
 
 def _read_index(path: Path) -> dict[str, Any] | None:
-    try:
-        entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return entry if {"content", "file", "count", "bad"} <= set(entry) else None
-    except (OSError, ValueError):
-        return None
+    content = read_sealed(path)
+    return None if content is None else json.loads(content)
