@@ -97,7 +97,7 @@ def test_a_package_says_what_it_is_and_imports_nothing() -> None:
 
 def test_every_package_of_tests_is_one_of_the_project() -> None:
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders <= {*PACKAGES, "experiments"}
+    assert folders <= {*PACKAGES, "experiments", "faults"}
 
 
 def test_what_tables_need_is_free_of_torch() -> None:
