@@ -34,7 +34,8 @@ DATA = ("store", "domain", "labels", "splits", "readers", "storage", "preprocess
 TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "evaluation.rules",
               "evaluation.selection", "evaluation.statistics", "config.comparison", "config.experiment",
               "config.experiment_fields", "config.merging", "config.migration", "config.naming", "config.origin",
-              "config.search", "config.yaml_files", "diagnostics.alarms", "runner.records", "reporting")  # fmt: skip
+              "config.search", "config.yaml_files", "diagnostics.alarms", "runner.record_schema", "runner.records",
+              "reporting")  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:

@@ -11,6 +11,7 @@ from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.files import write_whole
 from dann.runner.checksums import Checksums, compute_checksums, differing
+from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, UNFINISHED, read_record
 from dann.training.checkpoint import CHECKPOINT
 
@@ -76,7 +77,6 @@ def _read_configuration(path: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return load_line(path.read_bytes())
     except ValueError as error:
-        raise BadInput(f"{path}: damaged; remove its folder to make the run again") from error
-    return content
+        raise BadInput(f"{path}: damaged ({error}): remove its folder to make the run again") from error
