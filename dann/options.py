@@ -3,13 +3,18 @@
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dann.errors import BadInput
 
 Model = TypeVar("Model", bound=BaseModel)
+# What an option may be, so that a number out of range is found when its file is read and not when its run begins.
+Factor = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=16_384)]  # two such layers have a gigabyte of weights
 LISTED, SPELT = 100, 60  # most known names in a message; longest name that is compared with them
 
 

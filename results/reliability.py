@@ -13,9 +13,9 @@ RECORD, PAGE = RESULTS / "reliability.json", RESULTS / "reliability.md"
 INTRODUCTION = """\
 # Reliability
 
-Faults were provoked many times, at random moments and places drawn from a seed, and each outcome was compared with the
-right one. `make faults` measures all of it again, `make faults PARTS="fuzz"` one part, and both write this page; a small
-sample of each part is in the ordinary tests, under `tests/faults/`."""
+Faults were provoked many times, at moments and places drawn from a seed, and each outcome was compared with the
+right one. `make faults` measures all of it again, `make faults PARTS="fuzz"` one part, and both write this page; a
+small sample of each part is in the ordinary tests, under `tests/faults/`."""
 Part = dict[str, Any]  # outcomes of one kind of fault, and how they were measured
 
 

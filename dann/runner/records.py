@@ -126,9 +126,7 @@ def read_record(folder: Path) -> Record:
     try:
         return parse_record(load_line(path.read_bytes()))
     except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{path}: not a record of this version ({error}): remove its folder and run it again"
-        ) from error
+        raise BadInput(f"{path}: not a record of this version ({error}): remove its folder and run it again") from error
 
 
 def parse_record(content: dict[str, Any]) -> Record:

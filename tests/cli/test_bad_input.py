@@ -37,7 +37,7 @@ from dann.cli.main import main
         ({"base": {"data": {"target": "digits"}}}, ["digits has classes that moons has not", "target_classes"]),
         ({"base": {"data": {"transform": {"shift": 1}}}}, ["data.transform.shift", "images"]),
         ({"base": {"network": {"name": "mnist"}}}, ["network: mnist cannot take inputs of shape (2,)"]),
-        ({"base": {"optimizer": {"lr": -1.0}}}, ["adamw: Invalid learning rate: -1.0"]),
+        ({"base": {"optimizer": {"lr": -1.0}}}, ["optimizer.lr", "greater than or equal to 0"]),
         ({"base": {"optimizer": {"lr": float("nan")}}}, ["optimizer.lr", "finite number"]),
         ({"base": {"method": {"weight": float("inf")}}}, ["method.weight", "finite number"]),
         ({"base": {"method": {"discriminator": [0]}}}, ["method.discriminator.0", "greater than or equal to 1"]),

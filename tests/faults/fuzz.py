@@ -108,13 +108,13 @@ def draw_arguments(random: random.Random, template: Template) -> Case:
 
 
 SURFACES = [
-    Surface("values of experiment files", 0.44, draw_experiment),
-    Surface("bytes of experiment files", 0.12, draw_text),
-    Surface("experiments that run", 0.02, draw_run),
+    Surface("values of experiment files", 0.5, draw_experiment),
+    Surface("bytes of experiment files", 0.16, draw_text),
+    Surface("experiments that run", 0.005, draw_run),
     Surface("records", 0.2, draw_records),
-    Surface("files of run folders", 0.06, draw_folder),
-    Surface("data files and weights", 0.06, draw_data),
-    Surface("command lines", 0.1, draw_arguments),
+    Surface("files of run folders", 0.03, draw_folder),
+    Surface("data files", 0.05, draw_data),
+    Surface("command lines", 0.055, draw_arguments),
 ]
 
 

@@ -19,13 +19,15 @@ from dann.config.merging import merge
 from dann.runner.planning import launch
 
 FILE, FOLDER, RUN = "experiments/file.yaml", "runs/file", "runs/file/dann/seed-0"
-SMALL: dict[str, Any] = {"seeds": [0], "base": {"train": {"steps": 4, "evaluate_every": 2}, "diagnose": {"examples": 10}}}
+SMALL: dict[str, Any] = {
+    "seeds": [0],
+    "base": {"train": {"steps": 4, "evaluate_every": 2}, "diagnose": {"examples": 10}},
+}
 USERS = [
     ["predict", RUN, "data.npz", "--out", "out.csv"],
     ["predict", RUN, "data.npy", "--with", RUN],
-    ["run", FILE, "--seeds", "0,1", "--jobs", "1", "--device", "cpu"],
-    ["run", FILE, "--seeds", "1", "--dry-run"],
-    ["table", FOLDER],
+    ["run", FILE, "--seeds", "0,1", "--jobs", "1", "--device", "cpu"],  # draws, which takes seconds
+    *[["run", FILE, "--seeds", "1", "--dry-run"], ["table", FOLDER]] * 3,
 ]
 READERS = [
     *[["table", FOLDER, *more] for more in ([], ["--format", "json"], ["--format", "latex"], ["--selection", "im"],

@@ -2,11 +2,13 @@
 
 import contextlib
 import io
+import itertools
 import multiprocessing
 import os
 import resource
 import shutil
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
@@ -98,7 +100,7 @@ def _serve(pipe: Connection, folder: Path, template: Path | None) -> None:
     os.setpgid(0, 0)
     memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    watch = _Watch(folder)
+    watch = _Watch()
     while True:
         case: Case = pipe.recv()
         work = folder / "case" / "work"
@@ -110,8 +112,14 @@ def _serve(pipe: Connection, folder: Path, template: Path | None) -> None:
             (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_bytes(content)
         os.chdir(work)
-        os.environ |= {"HOME": str(folder / "home"), "DANN_CACHE": str(folder / "cache"), "DANN_DATA": str(folder / "no")}
-        with watch.allowing([*(work / name for name in case.outputs), folder / "cache"]):
+        os.environ |= {"HOME": str(folder / "home"), "DANN_CACHE": str(folder / "cache"), "DANN_DATA": str(folder / "no"),
+                       "TMPDIR": str(folder / "cache")}  # fmt: skip
+        tempfile.tempdir = None  # so that TMPDIR is read
+        (folder / "cache").mkdir(exist_ok=True)
+        named = [
+            work / word for before, word in itertools.pairwise(case.arguments) if before == "--out" and "\0" not in word
+        ]
+        with watch.allowing([*named, *(work / name for name in case.outputs), folder / "cache"]):
             verdict = _judge(case)
         outside = [*watch.outside]
         pipe.send(Verdict(verdict.status, verdict.fault or (f"wrote {outside[0]}" if outside else ""), verdict.seconds,
@@ -121,8 +129,8 @@ def _serve(pipe: Connection, folder: Path, template: Path | None) -> None:
 class _Watch:
     """Notices writing outside some folders; an audit hook sees what Python opens, makes, moves and removes."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.allowed, self.outside = folder, [Path("/dev")], list[str]()
+    def __init__(self) -> None:
+        self.allowed, self.outside = list[Path](), list[str]()
         self.active = False
         sys.addaudithook(self._notice)
 
@@ -137,19 +145,21 @@ class _Watch:
     def _notice(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self.active:
             return
-        if event == "open" and isinstance(arguments[0], str | bytes) and arguments[2] & WRITES:
-            self._check(arguments[0])
-        elif event in ("os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree") or event.startswith("os.sym"):
+        if (
+            (event == "open" and isinstance(arguments[0], str | bytes) and arguments[2] & WRITES)
+            or event in ("os.remove", "os.rmdir", "shutil.rmtree", "os.symlink")
+            or (
+                event == "os.mkdir" and not os.path.isdir(arguments[0])  # parents that are there already
+            )
+        ):
             self._check(arguments[0])
         elif event in ("os.rename", "os.link"):
             self._check(arguments[1])
 
     def _check(self, place: Any) -> None:
-        if isinstance(place, int):
-            return
         path = Path(os.path.abspath(os.fsdecode(place)))
-        temporary = path.name.startswith("tmp") or "__pycache__" in path.parts
-        if not temporary and not any(path == each or path.is_relative_to(each) for each in self.allowed):
+        named = any(path.is_relative_to(each) or path.name.startswith(f"{each.name}.") for each in self.allowed)
+        if not named and "__pycache__" not in path.parts:
             self.outside.append(str(path))
 
 
