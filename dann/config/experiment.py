@@ -71,7 +71,11 @@ class Experiment(BaseModel):
     def shows(self, variant: str, task: str | None = None) -> bool:
         """Whether a variant, and a task if one is named, gets curves, confusion matrices and t-SNE."""
         wanted = not self.shown.variants or variant in self.shown.variants
-        return wanted and (task is None or not self.shown.tasks or task in self.shown.tasks)
+        return wanted and (task is None or self.shows_task(task))
+
+    def shows_task(self, task: str) -> bool:
+        """Whether a task gets figures of its own."""
+        return not self.shown.tasks or task in self.shown.tasks
 
     def find_baseline(self, variant: str) -> str | None:
         """The baseline of a variant: the one that ``baseline`` names, else the first on the source only; not itself."""

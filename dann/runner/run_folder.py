@@ -36,8 +36,10 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
     """
     if place.exists() and not is_finished(place):
         raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
-    for folder, file in ((place, RECORD), (unfinished_folder(place), CONFIGURATION)):
-        if (folder / file).is_file():
+    unfinished = unfinished_folder(place)
+    for folder, file in ((place, RECORD), (unfinished, CONFIGURATION)):
+        # A run without a checkpoint begins anew: one that stopped at its first step may be corrected.
+        if (folder / file).is_file() and (folder == place or (unfinished / CHECKPOINT).is_file()):
             recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
             if changed := difference(recorded, config.model_dump(mode="json")):
                 return folder, changed
