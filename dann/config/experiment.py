@@ -137,7 +137,7 @@ class Experiment(BaseModel):
         settings = sum(1 if self.search is None else self.search.count(variant) for variant in self.variants)
         if (runs := settings * max(1, len(self.tasks)) * len(seeds)) > MOST_RUNS:
             raise BadInput(
-                f"{where}{': ' if where else ''}{runs:,} runs, more than the {MOST_RUNS:,} that an experiment may have: "
+                f"{where}{': ' if where else ''}{runs:,} runs, more than the {MOST_RUNS:,} of the largest experiment: "
                 "take fewer seeds, variants, tasks or searched values, or search at random with a budget"
             )
 

@@ -6,16 +6,19 @@ import random
 from dann.cli.arguments import parser
 
 VALUES = [
-    "", " ", "-", "--", "-1", "0", "1", "2", "01", "1.5", "1e9", "1" * 30, "0,1", "0,0", "0-3", "0-1000000000000", ",", "a,b",
-    "1_000", "²", "١", "none", "auto", "cpu", "cuda", "cuda:99", "meta", "xpu", "mps", "cpu:0:0", "last", "oracle", "md", "html",
-    "onnx", "method", "methods", "network", "dann", "mnist", "moons", "pacs/photo", "pacs", "list", "show", "x.yaml", "file.yaml",
-    "runs", "runs/file", "runs/file/dann/seed-0", "experiments/file.yaml", "data.npz", "pictures", "/etc/passwd", "/dev/null",
-    ".", "..", "~", "../x", "a\nb", "\x1b[31m", "\udcff", "\ud800", "é" * 200, "x" * 5000, "DANN", "source only", "[", "(.*", "a=b",
-    "size=64", "points=-1", "points=1000000000000", "points=0", "noise=-1", "degrees=x", "turns=9", "=", "=1", "a=", "a==b", ".a=1",
-    "a..b=1", "train.steps=5", "train.steps=0", "train.steps=-1", "train.steps=1000000000000000000000", "train=5", "data=x",
-    "method=x", "method.name=dann", "method.weight=-1", "method.weight=.nan", "data.batch_size=1000000000000", "network.hidden=-1",
-    "network.hidden=100000000000", "data.unseen=[a]", "optimizer.lr=-1", "train.steps=" + "[" * 300 + "]" * 300, "x=" + "{a: " * 300,
-    "x=&a [*a]", "x=*a", "x=!!python/name:os.system", "x=!!set {a}", "x=2020-01-01", "x: y=1", "x=\t", "x=\x00", ".".join("a" * 2000) + "=1",
+    "", " ", "-", "--", "-1", "0", "1", "2", "01", "1.5", "1e9", "1" * 30, "0,1", "0,0", "0-3", "0-1000000000000",
+    ",", "a,b", "1_000", "²", "١", "none", "auto", "cpu", "cuda", "cuda:99", "meta", "xpu", "mps", "cpu:0:0",
+    "last", "oracle", "md", "html", "onnx", "method", "methods", "network", "dann", "mnist", "moons", "pacs/photo",
+    "pacs", "list", "show", "x.yaml", "file.yaml", "runs", "runs/file", "runs/file/dann/seed-0",
+    "experiments/file.yaml", "data.npz", "pictures", "/etc/passwd", "/dev/null", ".", "..", "~", "../x", "a\nb",
+    "\x1b[31m", "\udcff", "\ud800", "é" * 200, "x" * 5000, "DANN", "source only", "[", "(.*", "a=b", "size=64",
+    "points=-1", "points=1000000000000", "points=0", "noise=-1", "degrees=x", "turns=9", "=", "=1", "a=", "a==b",
+    ".a=1", "a..b=1", "train.steps=5", "train.steps=0", "train.steps=-1", "train.steps=1000000000000000000000",
+    "train=5", "data=x", "method=x", "method.name=dann", "method.weight=-1", "method.weight=.nan",
+    "data.batch_size=1000000000000", "network.hidden=-1", "network.hidden=100000000000", "data.unseen=[a]",
+    "optimizer.lr=-1", "train.steps=" + "[" * 300 + "]" * 300, "x=" + "{a: " * 300, "x=&a [*a]", "x=*a",
+    "x=!!python/name:os.system", "x=!!set {a}", "x=2020-01-01", "x: y=1", "x=\t", "x=\x00",
+    ".".join("a" * 2000) + "=1",
 ]  # fmt: skip
 
 

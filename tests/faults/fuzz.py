@@ -5,14 +5,16 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import yaml
 from arguments_at_random import command_line
 from fuzz_templates import Template, make_template
+from generated_experiments import experiments
 from mutations import damage, mutate
 from outcome import Outcome
 from sandbox import Case, Sandbox, Verdict
@@ -47,8 +49,7 @@ EXPERIMENTS = _experiment_texts()
 def draw_experiment(random: random.Random, template: Template) -> Case:
     """An experiment file of the repository with changes to its values."""
     content = mutate(yaml.safe_load(random.choice(EXPERIMENTS)), random, random.choice([1, 1, 1, 2, 5]))
-    text = yaml.dump(content, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=random.random() < 0.2)
-    return Case(["run", FILE, "--dry-run"], {FILE: text.encode("utf-8", "surrogatepass")})
+    return _dry_run(content, random.random() < 0.2)
 
 
 def draw_text(random: random.Random, template: Template) -> Case:
@@ -108,7 +109,7 @@ def draw_arguments(random: random.Random, template: Template) -> Case:
 
 
 SURFACES = [
-    Surface("values of experiment files", 0.5, draw_experiment),
+    Surface("values of experiment files", 0.42, draw_experiment),
     Surface("bytes of experiment files", 0.16, draw_text),
     Surface("experiments that run", 0.005, draw_run),
     Surface("records", 0.2, draw_records),
@@ -121,8 +122,31 @@ SURFACES = [
 def measure(cases: int, seed: int, folder: Path) -> list[Outcome]:
     """Outcomes of ``cases`` cases over all kinds of input; case n of a kind and seed is always the same."""
     template = make_template(folder / "template")
+    hypothesis.configuration.set_hypothesis_home_dir(folder / "hypothesis")
     with Sandbox(folder / "sandbox", template.root) as sandbox:
-        return [_outcome(surface, sandbox, template, round(cases * surface.share), seed) for surface in SURFACES]
+        generated = _generated(sandbox, cases - sum(round(cases * each.share) for each in SURFACES), seed)
+        return [*(_outcome(each.name, _verdicts(each, sandbox, template, round(cases * each.share), seed))
+                  for each in SURFACES), _outcome("experiment files by hypothesis", generated)]  # fmt: skip
+
+
+def _generated(sandbox: Sandbox, cases: int, seed: int) -> list[Verdict]:
+    """Verdicts on experiments that hypothesis generates."""
+    found: list[Verdict] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(max_examples=cases, database=None, deadline=None, phases=[hypothesis.Phase.generate],
+                         suppress_health_check=list(hypothesis.HealthCheck))  # fmt: skip
+    @hypothesis.given(experiments())
+    def run(content: dict[str, Any]) -> None:
+        found.append(sandbox.run(_dry_run(content)))
+
+    run()
+    return found
+
+
+def _dry_run(content: Any, unicode: bool = False) -> Case:
+    text = yaml.dump(content, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=unicode)
+    return Case(["run", FILE, "--dry-run"], {FILE: text.encode("utf-8", "surrogatepass")})
 
 
 def verdicts(surface: Surface, sandbox: Sandbox, template: Template, cases: int, seed: int
@@ -132,16 +156,21 @@ def verdicts(surface: Surface, sandbox: Sandbox, template: Template, cases: int,
         yield case, sandbox.run(case)
 
 
-def _outcome(surface: Surface, sandbox: Sandbox, template: Template, cases: int, seed: int) -> Outcome:
-    faults, slowest, refused = Counter[str](), 0.0, 0
-    for _, verdict in verdicts(surface, sandbox, template, cases, seed):
+def _verdicts(surface: Surface, sandbox: Sandbox, template: Template, cases: int, seed: int) -> Iterator[Verdict]:
+    return (verdict for _, verdict in verdicts(surface, sandbox, template, cases, seed))
+
+
+def _outcome(what: str, each: Iterable[Verdict]) -> Outcome:
+    faults, slowest, refused, cases = Counter[str](), 0.0, 0, 0
+    for verdict in each:
+        cases += 1
         slowest, refused = max(slowest, verdict.seconds), refused + (verdict.status == 2)
         if verdict.fault:
             faults[_kind(verdict.fault)] += 1
     detail = f"{refused} refused, the slowest {slowest:.1f} s"
     if faults:
         detail += "; " + "; ".join(f"{fault} ({count})" for fault, count in faults.most_common(3))
-    return Outcome(surface.name, RIGHT, cases, faults.total(), detail)
+    return Outcome(what, RIGHT, cases, faults.total(), detail)
 
 
 def _kind(fault: str) -> str:

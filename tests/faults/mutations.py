@@ -7,11 +7,12 @@ from copy import deepcopy
 from typing import Any
 
 ODD: list[Any] = [
-    None, True, False, 0, 1, -1, 2, 0.0, 0.5, -0.5, 1.5, 1e-12, 1e308, -1e308, float("nan"), float("inf"), -float("inf"),
-    10**6, 10**9, 10**12, 2**31, 2**63, 10**30, "", " ", "a", "none", "auto", "target", "mnist", "moons", "1e-3", "0x10",
-    "../x", "../../../../tmp/x", "/etc/passwd", "-x", ".", "..", "a\nb", "a\x00b", "\x1b[31m", "\ud800", "é" * 300, "x" * 5000,
-    r"$\frac{1}{$", "$", "%s", "{}", "~", "~/x", "=cmd()", "<b>", "🙂", [], {}, [[]], [None], {"name": "x"}, {"name": None},
-    {"a": {"b": 1}}, {1: 2}, {None: None}, [0, 0], [1, 2, 3], ["a", "b"], datetime.date(2020, 1, 1),
+    None, True, False, 0, 1, -1, 2, 0.0, 0.5, -0.5, 1.5, 1e-12, 1e308, -1e308, float("nan"), float("inf"),
+    -float("inf"), 10**6, 10**9, 10**12, 2**31, 2**63, 10**30, "", " ", "a", "none", "auto", "target", "mnist",
+    "moons", "1e-3", "0x10", "../x", "../../../../tmp/x", "/etc/passwd", "-x", ".", "..", "a\nb", "a\x00b",
+    "\x1b[31m", "\ud800", "é" * 300, "x" * 5000, r"$\frac{1}{$", "$", "%s", "{}", "~", "~/x", "=cmd()", "<b>", "🙂",
+    [], {}, [[]], [None], {"name": "x"}, {"name": None}, {"a": {"b": 1}}, {1: 2}, {None: None}, [0, 0], [1, 2, 3],
+    ["a", "b"], datetime.date(2020, 1, 1),
 ]  # fmt: skip
 Place = tuple[Any, Any]  # a list or dict, and the index or key in it
 

@@ -17,7 +17,7 @@ from dann.reporting.scores import Outcomes, SeedScores, apply_rule, published_sc
 from dann.runner.records import Record
 
 MOST_TASKS = 4  # with more, the bars show their average alone
-MOST_DRAWN = 400  # rows: an image has at most 65 536 pixels a side
+MOST_DRAWN = 200  # rows: an image has at most 65 536 pixels a side
 MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars are horizontal
 
 
@@ -31,8 +31,8 @@ def new_axes(columns: int, width: float, height: float, rows: int = 1) -> tuple[
 def bars(experiment: Experiment, records: list[Record]) -> Figure:
     """The first table as bars: a metric of each variant, per task; a dashed line is the published number.
 
-    More than four tasks are shown by their average alone, and of very many variants the first 400. More than twelve variants, more than forty bars, or long
-    names make the bars horizontal, the first on top.
+    More than four tasks are shown by their average alone, and of very many variants the first 200. More than twelve
+    variants, more than forty bars, or long names make the bars horizontal, the first on top.
     """
     ours = apply_rule(experiment, records)
     columns = _columns(ours)
