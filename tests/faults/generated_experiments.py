@@ -22,8 +22,8 @@ KEYS = [
     *(("base", key) for key in ("data", "network", "optimizer", "train", "method", "finetune", "diagnose")),
     *(("base", "data", key) for key in (
         "source", "target", "dataset", "batch_size", "validation", "test", "target_classes", "target_labelled",
-        "missing", "msda", "resample", "class_weights", "beta", "source_degradation", "class_vectors", "unseen", "calibration",
-        "transform", "target_transform", "target_view")),
+        "missing", "msda", "resample", "class_weights", "beta", "source_degradation", "class_vectors", "unseen",
+        "calibration", "transform", "target_transform", "target_view")),
     *(("base", "method", key) for key in ("name", "weight", "horizon", "discriminator", "loss_weight", "schedule")),
     *(("base", "network", key) for key in ("name", "hidden", "discriminator", "dropout", "weights", "model")),
     *(("base", "optimizer", key) for key in ("name", "lr", "momentum", "weight_decay", "schedule", "nesterov")),

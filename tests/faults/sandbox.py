@@ -112,8 +112,8 @@ def _serve(pipe: Connection, folder: Path, template: Path | None) -> None:
             (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_bytes(content)
         os.chdir(work)
-        os.environ |= {"HOME": str(folder / "home"), "DANN_CACHE": str(folder / "cache"), "DANN_DATA": str(folder / "no"),
-                       "TMPDIR": str(folder / "cache")}  # fmt: skip
+        places = {"HOME": "home", "DANN_CACHE": "cache", "DANN_DATA": "no", "TMPDIR": "cache"}
+        os.environ |= {name: str(folder / place) for name, place in places.items()}
         tempfile.tempdir = None  # so that TMPDIR is read
         (folder / "cache").mkdir(exist_ok=True)
         named = [
