@@ -161,15 +161,18 @@ def _verdicts(surface: Surface, sandbox: Sandbox, template: Template, cases: int
 
 
 def _outcome(what: str, each: Iterable[Verdict]) -> Outcome:
-    faults, slowest, refused, cases = Counter[str](), 0.0, 0, 0
+    faults, first, slowest, refused, cases = Counter[str](), dict[str, int](), 0.0, 0, 0
     for verdict in each:
         cases += 1
         slowest, refused = max(slowest, verdict.seconds), refused + (verdict.status == 2)
         if verdict.fault:
-            faults[_kind(verdict.fault)] += 1
+            faults[kind := _kind(verdict.fault)] += 1
+            first.setdefault(kind, cases - 1)
     detail = f"{refused} refused, the slowest {slowest:.1f} s"
     if faults:
-        detail += "; " + "; ".join(f"{fault} ({count})" for fault, count in faults.most_common(3))
+        detail += "; " + "; ".join(
+            f"{fault} ({count}, first in case {first[fault]})" for fault, count in faults.most_common(3)
+        )
     return Outcome(what, RIGHT, cases, faults.total(), detail)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,12 @@ USERS = [
     ["predict", RUN, "data.npz", "--out", "out.csv"],
     ["predict", RUN, "data.npy", "--with", RUN],
     ["run", FILE, "--seeds", "0,1", "--jobs", "1", "--device", "cpu"],  # draws, which takes seconds
-    *[["run", FILE, "--seeds", "1", "--dry-run"], ["table", FOLDER]] * 3,
+    *[["run", FILE, "--seeds", "1", "--dry-run"], ["table", FOLDER]] * 6,
 ]
 READERS = [
     *[["table", FOLDER, *more] for more in ([], ["--format", "json"], ["--format", "latex"], ["--selection", "im"],
-                                            ["--selection", "vote"], ["--selection", "oracle"])] * 4,
-    *[["run", FILE, "--dry-run"]] * 4,
+                                            ["--selection", "vote"], ["--selection", "oracle"])] * 10,
+    *[["run", FILE, "--dry-run"]] * 20,
     ["plot", FOLDER],  # drawing takes a second
     ["report", FOLDER, "--out", "out"],
 ]  # fmt: skip
@@ -60,7 +60,14 @@ class Template:
 
 
 def make_template(root: Path) -> Template:
-    """Make the runs and data files in ``root``."""
+    """Make the runs and data files, then move them to ``root``, so that the runs' own file is gone."""
+    made = root.with_name("made")
+    template = _make(made)
+    made.rename(root)
+    return replace(template, root=root)
+
+
+def _make(root: Path) -> Template:
     root.mkdir(parents=True)
     with contextlib.chdir(root), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         experiment = merge(TINY, SMALL)

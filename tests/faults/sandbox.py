@@ -143,7 +143,8 @@ class _Watch:
             self.active = False
 
     def _notice(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.active:
+        # Within a folder that is being removed, names are relative to it; its removal was an event of its own.
+        if not self.active or (event in ("os.remove", "os.rmdir") and arguments[1] != -1):
             return
         if (
             (event == "open" and isinstance(arguments[0], str | bytes) and arguments[2] & WRITES)

@@ -5,7 +5,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 import yaml
-from fuzz import SURFACES, measure
+from fuzz import FILE, SURFACES, measure
+from fuzz_templates import make_template
 from generated_experiments import experiments
 from sandbox import Case, Sandbox
 
@@ -21,8 +22,8 @@ def hypothesis_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.slow
 def test_bad_input_at_random_ends_in_one_line(tmp_path: Path) -> None:
-    outcomes = measure(120, 1, tmp_path)
-    assert len(outcomes) == len(SURFACES) + 1 and sum(outcome.cases for outcome in outcomes) == 120
+    outcomes = measure(80, 1, tmp_path)
+    assert len(outcomes) == len(SURFACES) + 1 and sum(outcome.cases for outcome in outcomes) == 80
     assert [outcome for outcome in outcomes if outcome.wrong] == []
 
 
@@ -63,3 +64,13 @@ def test_the_sandbox_notices(command: object, fault: str, tmp_path: Path, monkey
     monkeypatch.setattr("dann.cli.main.main", command)
     with Sandbox(tmp_path / "sandbox") as sandbox:
         assert sandbox.run(Case([str(tmp_path)])).fault.startswith(fault)
+
+
+@pytest.mark.slow
+def test_what_is_altered_is_right_before(tmp_path: Path) -> None:
+    template = make_template(tmp_path / "template")
+    reads = [command for _, _, commands in template.data for command in commands if command[0] == "predict"]
+    with Sandbox(tmp_path / "sandbox", template.root) as sandbox:
+        for arguments in [["run", FILE, "--dry-run"], *template.users[:2], template.readers[0], *reads]:
+            verdict = sandbox.run(Case(arguments, outputs=("runs", "out.csv")))
+            assert (verdict.status, verdict.fault) == (0, ""), (arguments, verdict)
