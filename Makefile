@@ -4,12 +4,13 @@
 # make bench     measure speed into results/speed: PARTS="steps start" for some parts, DEVICE=cuda for a GPU
 # make pages     write the pages of results/ and all tables between markers from the committed records
 # make check     fail if one of these differs from the records
+# make faults    provoke crashes, races, damage and bad input; writes results/reliability: PARTS="fuzz kills" for some
 # make docs      the API reference, in build/docs
 PYTHON ?= python3
 DEVICE ?= cpu
 BIN := .venv/bin
 
-.PHONY: demo test publish pages check bench docs
+.PHONY: demo test publish pages check bench faults docs
 
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
@@ -33,6 +34,9 @@ check: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python experiments/speed/bench.py $(PARTS) --device $(DEVICE)
+
+faults: .venv/tested
+	PYTHONPATH=tests:results $(BIN)/python tests/faults/measure.py $(PARTS)
 
 docs: .venv/developing
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs dann

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from dann.options import Factor, Rate
+
 Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]  # the latter: parameter groups as in torch.optim
 Schedule = Callable[[float], float]
 
@@ -17,9 +19,9 @@ Schedule = Callable[[float], float]
 def sgd(
     parameters: Parameters,
     *,
-    lr: float = 0.01,
-    momentum: float = 0.9,
-    weight_decay: float = 0.0,
+    lr: Factor = 0.01,
+    momentum: Rate = 0.9,
+    weight_decay: Factor = 0.0,
     nesterov: bool = False,
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent; the optimiser of Ganin et al. 2016, section 5.2.2, whose values are the defaults.
@@ -40,7 +42,7 @@ def sgd(
     return optimizer
 
 
-def adam(parameters: Parameters, *, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+def adam(parameters: Parameters, *, lr: Factor = 1e-3, weight_decay: Factor = 0.0) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba 2015).
 
     Args:
@@ -50,7 +52,7 @@ def adam(parameters: Parameters, *, lr: float = 1e-3, weight_decay: float = 0.0)
     return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, fused=True)
 
 
-def adamw(parameters: Parameters, *, lr: float = 1e-3, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+def adamw(parameters: Parameters, *, lr: Factor = 1e-3, weight_decay: Factor = 0.0) -> torch.optim.Optimizer:
     """AdamW: Adam with decoupled weight decay (Loshchilov and Hutter 2019).
 
     Args:

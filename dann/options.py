@@ -1,14 +1,21 @@
 """Validation of options against models; an error is one line with the place and the nearest known name."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dann.errors import BadInput
 
 Model = TypeVar("Model", bound=BaseModel)
+# What an option may be, so that a number out of range is found when its file is read and not when its run begins.
+Factor = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=16_384)]  # two such layers have a gigabyte of weights
+LISTED, SPELT = 100, 60  # most known names in a message; longest name that is compared with them
 
 
 class Section(BaseModel):
@@ -52,7 +59,14 @@ def _explain(model: type[BaseModel], error: Mapping[str, Any], at: str) -> str:
         .replace("valid dictionary or instance of", "mapping of keys of")
         .replace("valid dictionary", "mapping")
     )
-    return f"{path}: {message}, not {error['input']!r}" if path else f"the content {message}"
+    return f"{path}: {message}, not {shown(error['input'])}" if path else f"the content {message}"
+
+
+def shown(value: Any) -> str:
+    """A value in a message: as Python writes it, but shortened where it is long or deep."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 80
+    return short.repr(value)
 
 
 def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:
@@ -68,10 +82,11 @@ def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:
 
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest known name, if any is near, and all known names."""
-    names = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(wrong.lower(), names, n=1)
+    names = {str(name).lower(): str(name) for name in known}
+    near = difflib.get_close_matches(wrong.lower(), names, n=1) if len(wrong) <= SPELT else []
     meant = f"; did you mean {names[near[0]]}?" if near else ""
-    return f"{meant} (known: {', '.join(names.values())})" if names else meant
+    listed, more = list(names.values())[:LISTED], f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{meant} (known: {', '.join(listed)}{more})" if names else meant
 
 
 def look_up(registry: Mapping[str, Any], name: Any, what: str, where: str) -> Any:
@@ -85,5 +100,5 @@ def look_up(registry: Mapping[str, Any], name: Any, what: str, where: str) -> An
         BadInput: there is no such entry.
     """
     if not isinstance(name, str) or name not in registry:
-        raise BadInput(f"{where}: unknown {what} {name!r}{suggest(str(name), registry)}")
+        raise BadInput(f"{where}: unknown {what} {shown(name)}{suggest(str(name), registry)}")
     return registry[name]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from committed import Reader, experiment_copy, published_files, read_result
 from marker_tables import fill_markers, pages_with_markers
+from reliability import PAGE, RECORD, read_parts, render_parts
 from versions import CONSTRAINTS, constraints
 
 from dann.config.experiment import EXPERIMENT
@@ -30,8 +31,10 @@ def render_all(read: Reader) -> dict[Path, bytes]:
         contents[result.page] = result.render().encode()
         kept = copy.read_bytes() if copy.is_file() else b""  # its mark may be of an earlier version
         contents[copy] = kept if kept.startswith(file.read_bytes()) else experiment_copy(file)
+    if RECORD.is_file():
+        contents[PAGE] = render_parts(read_parts()).encode()
     for page, text in pages_with_markers():
-        contents[page] = fill_markers(text, page, read).encode()
+        contents.setdefault(page, fill_markers(text, page, read).encode())
     if CONSTRAINTS.is_file():
         records = chain.from_iterable(read(file).records for file in published_files())
         contents[CONSTRAINTS] = constraints(records).encode()

@@ -34,7 +34,8 @@ DATA = ("store", "domain", "labels", "splits", "readers", "storage", "preprocess
 TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "evaluation.rules",
               "evaluation.selection", "evaluation.statistics", "config.comparison", "config.experiment",
               "config.experiment_fields", "config.merging", "config.migration", "config.naming", "config.origin",
-              "config.search", "config.yaml_files", "diagnostics.alarms", "runner.records", "reporting")  # fmt: skip
+              "config.search", "config.yaml_files", "diagnostics.alarms", "runner.record_schema", "runner.records",
+              "reporting")  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:
@@ -97,7 +98,7 @@ def test_a_package_says_what_it_is_and_imports_nothing() -> None:
 
 def test_every_package_of_tests_is_one_of_the_project() -> None:
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders <= {*PACKAGES, "experiments"}
+    assert folders <= {*PACKAGES, "experiments", "faults"}
 
 
 def test_what_tables_need_is_free_of_torch() -> None:

@@ -39,7 +39,8 @@ def describe_plan(
     """
     planned = plan(experiment, runs, folder, file, redo, seeds)
     states = _states(planned)
-    rows = {(run.task, run.variant): _resolve_row(experiment, run.variant, run.task, file) for run in runs}
+    rows = {(task, variant): _resolve_row(experiment, variant, task, file)
+            for task, variant in dict.fromkeys((run.task, run.variant) for run in runs)}  # fmt: skip
     tasks = dict.fromkeys(run.task for run in runs)
     bases = {task: _base(experiment, rows, task) for task in tasks}
     first, *others = bases

@@ -42,6 +42,11 @@ def select_panel(domain: Domain) -> Panel:
 
 def draw(panels: list[Panel], name: str, folder: Path) -> Path:
     """Draw the panels below one another in a PNG file called after ``name`` in ``folder``; returns its path."""
+    with matplotlib.rc_context({"text.parse_math": False}):  # a dollar sign in a name begins no formula
+        return _draw(panels, name, folder)
+
+
+def _draw(panels: list[Panel], name: str, folder: Path) -> Path:
     figure = matplotlib.figure.Figure(figsize=(12, 3.6 * len(panels)), layout="constrained")
     for number, shown in enumerate(panels):
         axes = figure.add_subplot(len(panels), 1, number + 1)

@@ -25,6 +25,8 @@ def check_data(data: DataSection) -> None:
 def check_parts(config: Config) -> None:
     """Raise if method, network, data and fine-tuning are incompatible."""
     data, name, method = config.data, config.network.name, METHODS[config.method.name]
+    if config.optimizer.options().get("nesterov") and not config.optimizer.options().get("momentum"):
+        raise BadInput("optimizer.nesterov: needs a momentum: set optimizer.momentum above 0, or leave nesterov out")
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:

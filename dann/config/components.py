@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import create_model
 
 from dann.errors import BadInput, raise_if_stopped
-from dann.options import Section, look_up, validate
+from dann.options import Section, look_up, shown, validate
 
 Built = TypeVar("Built")
 Registry = Mapping[str, Callable[..., Any]]
@@ -76,7 +76,7 @@ def check_mapping(value: Any, path: str, where: str) -> Mapping[str, Any]:
     """``value`` if it is a mapping, which components and transforms must be."""
     if not isinstance(value, Mapping):
         raise BadInput(
-            f"{where}: {path} should be a mapping{'' if 'transform' in path else ' with a name'}, not {value!r}"
+            f"{where}: {path} should be a mapping{'' if 'transform' in path else ' with a name'}, not {shown(value)}"
         )
     return value
 

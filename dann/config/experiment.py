@@ -1,10 +1,11 @@
 """An experiment file: one table, and the runs behind it. Imports no torch, so that tables appear at once."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +24,7 @@ from dann.options import look_up, validate
 
 EXPERIMENT = "experiment.yaml"  # the copy in the folder of runs
 ORIGIN = "origin"  # its key for the path of the file
+MOST_RUNS = 100_000  # of an experiment: planning takes seconds for each ten thousand
 
 
 class Experiment(BaseModel):
@@ -69,7 +71,11 @@ class Experiment(BaseModel):
     def shows(self, variant: str, task: str | None = None) -> bool:
         """Whether a variant, and a task if one is named, gets curves, confusion matrices and t-SNE."""
         wanted = not self.shown.variants or variant in self.shown.variants
-        return wanted and (task is None or not self.shown.tasks or task in self.shown.tasks)
+        return wanted and (task is None or self.shows_task(task))
+
+    def shows_task(self, task: str) -> bool:
+        """Whether a task gets figures of its own."""
+        return not self.shown.tasks or task in self.shown.tasks
 
     def find_baseline(self, variant: str) -> str | None:
         """The baseline of a variant: the one that ``baseline`` names, else the first on the source only; not itself."""
@@ -79,7 +85,16 @@ class Experiment(BaseModel):
 
     def find_source_only(self) -> str | None:
         """The first variant that trains on the source only, or None."""
+        return self._source_only
+
+    @cached_property
+    def _source_only(self) -> str | None:
         return next((variant for variant in self.variants if self.is_source_only(variant)), None)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Experiment":
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_source_only", None)  # of the fields before
+        return copied
 
     def find_source_only_baseline(self, variant: str) -> str | None:
         """The source-only row for negative transfer: the variant's baseline if that is source only, else the first."""
@@ -104,12 +119,27 @@ class Experiment(BaseModel):
         """
         if only is not None:
             look_up(self.variants, only, "variant", "--only")
+        seeds = self.seeds if seeds is None else seeds
+        self.check_size(seeds)
         for task in self.tasks or [None]:
             for variant in self.variants if only is None else [only]:
                 for setting in self.settings(variant):
                     config = self.merge_configuration(variant, task, setting)
-                    for seed in self.seeds if seeds is None else seeds:
+                    for seed in seeds:
                         yield Run(task, variant, seed, config, setting)
+
+    def check_size(self, seeds: list[int], where: str = "") -> None:
+        """Refuse more runs than can be planned; counts them without listing any.
+
+        Args:
+            where: the file, for the message.
+        """
+        settings = sum(1 if self.search is None else self.search.count(variant) for variant in self.variants)
+        if (runs := settings * max(1, len(self.tasks)) * len(seeds)) > MOST_RUNS:
+            raise BadInput(
+                f"{where}{': ' if where else ''}{runs:,} runs, more than the {MOST_RUNS:,} of the largest experiment: "
+                "take fewer seeds, variants, tasks or searched values, or search at random with a budget"
+            )
 
     def settings(self, variant: str) -> list[Setting]:
         """The settings of hyper-parameters that a row tries; without a search, a single one that sets nothing."""
@@ -163,12 +193,12 @@ def read_experiment(path: Path, sets: list[str] | None = None, seeds: list[int] 
         experiment = experiment.model_copy(update={"overrides": overrides})
     if more := [seed for seed in seeds or [] if seed not in experiment.seeds]:
         experiment = experiment.model_copy(update={"seeds": [*experiment.seeds, *more]})
+    experiment.check_size(experiment.seeds, str(path))
     _check_names(experiment, str(path))
     _check_search(experiment, str(path))
-    _check_metrics(experiment, str(path))
-    folder, runs = Counter(run.folder for run in experiment.runs()).most_common(1)[0]
-    if runs > 1:
-        raise BadInput(f"{path}: two runs would share the folder {folder}: rename a task or variant, or drop a seed")
+    rows = list(experiment.runs(seeds=experiment.seeds[:1]))
+    _check_metrics(experiment, rows, str(path))
+    _check_folders(experiment, rows, str(path))
     return experiment
 
 
@@ -194,13 +224,23 @@ def _check_search(experiment: Experiment, where: str) -> None:
         raise BadInput(f"--set {min(taken)}: is searched in {where}: leave one of them out")
 
 
-def _check_metrics(experiment: Experiment, where: str) -> None:
+def _check_metrics(experiment: Experiment, rows: list[Run], where: str) -> None:
     """Raise if a metric of unseen classes is wanted of a run that has none; before anything is trained."""
     wanted = [metric for metric in experiment.metrics if METRICS[metric].for_unseen_classes]
-    for run in experiment.runs(seeds=experiment.seeds[:1]) if wanted else []:
-        if not run.declared.get("data", {}).get("unseen"):
+    for run in rows if wanted else []:
+        data = run.declared.get("data", {})
+        if isinstance(data, dict) and not data.get("unseen"):  # of another type, it is refused as such later
             raise BadInput(f"{where}: metrics: {wanted[0]} is of unseen classes, but {run.name} has no data.unseen: "
                            "name some, or leave it out")  # fmt: skip
+
+
+def _check_folders(experiment: Experiment, rows: list[Run], where: str) -> None:
+    """Raise if two runs would share a folder."""
+    folder, same = Counter(run.folder for run in rows).most_common(1)[0]
+    seed, times = Counter(experiment.seeds).most_common(1)[0]
+    if same > 1 or times > 1:
+        shared = folder if same > 1 else folder.with_name(f"seed-{seed}")
+        raise BadInput(f"{where}: two runs would share the folder {shared}: rename a task or variant, or drop a seed")
 
 
 def _check_names(experiment: Experiment, where: str) -> None:

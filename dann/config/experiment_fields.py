@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dann.evaluation.metric_definitions import METRICS
+from dann.options import shown
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -32,7 +33,7 @@ def _check_baseline(baseline: Any) -> str | dict[str, str]:
     """A variant, or the baselines of some variants; of a plain union, pydantic would report the wrong alternative."""
     names = [*baseline, *baseline.values()] if isinstance(baseline, dict) else [baseline]
     if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"should name a variant, or variants' own as in {{DANN: source only}}, not {baseline!r}")
+        raise ValueError(f"should name a variant, or variants' own as in {{DANN: source only}}, not {shown(baseline)}")
     checked: str | dict[str, str] = baseline
     return checked
 

@@ -1,11 +1,11 @@
 """Nested mappings of a configuration: merging, dotted keys, and the short forms of domains. Imports no torch."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any
 
-from dann.config.yaml_files import parse_yaml
+from dann.config.yaml_files import DEPTH, parse_yaml
 from dann.errors import BadInput
+from dann.options import shown
 
 Nested = dict[str, Any]
 
@@ -13,15 +13,16 @@ Nested = dict[str, Any]
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Nested:
     """``base`` with ``over`` laid over it, mapping by mapping.
 
-    A mapping that changes its ``name`` replaces the whole: another component does not know the old one's options.
+    A mapping that changes its ``name`` replaces the whole: another component does not know the old one's options. What
+    neither changes is shared with them, so nested values are never changed in place.
     """
-    result = dict(deepcopy(base))
+    result = dict(base)
     for key, value in over.items():
         old = result.get(key)
         if isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name"):
             result[key] = merge(old, value)
         else:
-            result[key] = deepcopy(value)
+            result[key] = value
     return result
 
 
@@ -38,6 +39,8 @@ def nest(leaves: Mapping[str, Any]) -> Nested:
     """The inverse of ``flatten``: dotted keys and their values as nested mappings."""
     result: Nested = {}
     for path, value in leaves.items():
+        if path.count(".") >= DEPTH:
+            raise BadInput(f"{path[:DEPTH]}…: a key of more than {DEPTH} levels: write a shorter one")
         for key in reversed(path.split(".")):
             value = {key: value}
         result = merge(result, value)
@@ -68,7 +71,7 @@ def spell_out_domains(declared: Nested) -> Nested:
     dataset = data.pop("dataset", None)
     family = {"name": dataset} if isinstance(dataset, str) else dataset
     if family is not None and not (isinstance(family, dict) and isinstance(family.get("name"), str)):
-        raise BadInput(f"data.dataset should be the name of a data set or a mapping with one, not {dataset!r}")
+        raise BadInput(f"data.dataset should be the name of a data set or a mapping with one, not {shown(dataset)}")
     if data.get("source") == "target" and "target" in data:
         data["source"] = data["target"]
     for side in {"source", "target"} & set(data):

@@ -21,7 +21,7 @@ KEYS = {
 
 def is_old(version: str | None) -> bool:
     """Whether a version of dann used the old names; None is a version before numbers were written."""
-    return version is None or version.startswith(OLD)
+    return version is None or str(version).startswith(OLD)
 
 
 def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:

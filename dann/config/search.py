@@ -82,8 +82,9 @@ class Search(BaseModel):
         Raises:
             BadInput: with the row and the remedy.
         """
+        known = dict.fromkeys(variants)
         for variant in self.rows:
-            look_up(dict.fromkeys(variants), variant, "variant under search.rows:", where)
+            look_up(known, variant, "variant under search.rows:", where)
         for variant in variants:
             try:
                 settings = self.settings(variant)
@@ -95,6 +96,13 @@ class Search(BaseModel):
                     f"{where}: search: {variant} has {different} settings, the budget is {self.budget} for each row, "
                     "baselines too: give it as many, or search ranges at random"
                 )
+
+    def count(self, variant: str) -> int:
+        """The number of settings that a row tries, equal ones included; lists none."""
+        if self.kind == "random":
+            return self.budget
+        values = (self.keys | self.rows.get(variant, {})).values()
+        return math.prod(len(each) for each in values if isinstance(each, list))
 
     def settings(self, variant: str) -> list[Setting]:
         """The settings that a row tries."""

@@ -21,7 +21,7 @@ class Msda(Section):
         corruption: probability that a feature is set to 0 before it is reconstructed.
     """
 
-    layers: int = Field(5, ge=1)
+    layers: int = Field(5, ge=1, le=1000)
     corruption: float = Field(0.5, gt=0, lt=1)
 
 
@@ -55,14 +55,14 @@ class DataSection(Section):
 
     source: SerializeAsAny[Component] | list[SerializeAsAny[Component]]
     target: SerializeAsAny[Component]
-    batch_size: int = Field(64, ge=1)
-    target_batch_size: int | None = Field(None, ge=1)
+    batch_size: int = Field(64, ge=1, le=1_000_000)
+    target_batch_size: int | None = Field(None, ge=1, le=1_000_000)
     validation: float = Field(0.1, gt=0, lt=1)
     test: float = Field(0.2, gt=0, lt=1)
     transductive: bool = False
     partial: bool = False
     target_classes: list[str] | None = None
-    target_labelled: int = Field(0, ge=0)
+    target_labelled: int = Field(0, ge=0, le=1_000_000)
     missing: Missing = "error"
     msda: Msda | None = None
     resample: Resample = "none"
@@ -100,9 +100,9 @@ class TrainSection(Section):
             that differ only in numbers of the method or in the optimiser. ``auto``: all, where that is faster.
     """
 
-    steps: int = Field(ge=1)
-    evaluate_every: int = Field(1000, ge=1)
-    log_every: int = Field(50, ge=1)
+    steps: int = Field(ge=1, le=1_000_000_000)
+    evaluate_every: int = Field(1000, ge=1, le=1_000_000_000)
+    log_every: int = Field(50, ge=1, le=1_000_000_000)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     replicas: Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)] = 1
 
@@ -125,4 +125,4 @@ class DiagnoseSection(Section):
 
     examples: Annotated[int, AfterValidator(_none_or_enough)] = 500
     mixval: bool = False
-    reverse_steps: int = Field(0, ge=0)
+    reverse_steps: int = Field(0, ge=0, le=1_000_000_000)

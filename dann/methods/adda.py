@@ -15,7 +15,8 @@ from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.copies import Frozen
-from dann.networks.network import Network, Width
+from dann.networks.network import Network
+from dann.options import Factor, Width
 
 
 class Adda(Method):
@@ -50,7 +51,7 @@ class Adda(Method):
         network: Network,
         *,
         pretrain: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-        weight: float = 1.0,
+        weight: Factor = 1.0,
         discriminator: list[Width] | None = None,
     ) -> None:
         super().__init__(network)

@@ -10,6 +10,7 @@ from dann.functional.norms import hard_feature_norm, stepwise_feature_norm
 from dann.functional.predictions import entropy, label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
+from dann.options import Factor
 
 
 class Afn(Method):
@@ -36,10 +37,10 @@ class Afn(Method):
         network: Network,
         *,
         mode: Literal["stepwise", "hard"] = "stepwise",
-        weight: float = 0.05,
-        step: float = 1.0,
-        radius: float = 25.0,
-        entropy: float = 0.0,
+        weight: Factor = 0.05,
+        step: Factor = 1.0,
+        radius: Factor = 25.0,
+        entropy: Factor = 0.0,
         layer: str = "features",
     ) -> None:
         super().__init__(network)

@@ -6,6 +6,7 @@ from dann.data.loading.stream import Batch
 from dann.functional.predictions import label_loss, nuclear_norm
 from dann.methods.method import Method
 from dann.networks.network import Network
+from dann.options import Factor
 
 
 class Bnm(Method):
@@ -19,7 +20,7 @@ class Bnm(Method):
         weight: λ, weight of the nuclear norm.
     """
 
-    def __init__(self, network: Network, *, weight: float = 1.0) -> None:
+    def __init__(self, network: Network, *, weight: Factor = 1.0) -> None:
         super().__init__(network)
         self.weight = weight
 

@@ -10,8 +10,9 @@ from dann.functional.adversarial import domain_adversarial_loss
 from dann.functional.norms import spectral_penalty
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.network import Network, Width
+from dann.networks.network import Network
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor, Width
 
 
 class Bsp(Method):
@@ -35,9 +36,9 @@ class Bsp(Method):
         self,
         network: Network,
         *,
-        penalty: float = 1e-4,
+        penalty: Factor = 1e-4,
         k: Annotated[int, Field(ge=1)] = 1,
-        weight: float = 1.0,
+        weight: Factor = 1.0,
         schedule: Literal["ramp", "constant"] = "ramp",
         discriminator: list[Width] | None = None,
     ) -> None:

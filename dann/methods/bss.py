@@ -10,6 +10,7 @@ from dann.functional.norms import spectral_shrinkage
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
+from dann.options import Factor
 
 
 class Bss(Method):
@@ -29,7 +30,7 @@ class Bss(Method):
 
     smallest_batch = 2
 
-    def __init__(self, network: Network, *, weight: float = 0.001, k: Annotated[int, Field(ge=1)] = 1) -> None:
+    def __init__(self, network: Network, *, weight: Factor = 0.001, k: Annotated[int, Field(ge=1)] = 1) -> None:
         super().__init__(network)
         if not any(parameter.requires_grad for parameter in network.features.parameters()):
             raise ValueError("needs features that are trained: choose finetune.backbone above 0 or head: bottleneck")

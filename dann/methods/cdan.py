@@ -1,9 +1,8 @@
 """Conditional adversarial domain adaptation (Long et al. 2018)."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from dann.data.loading.stream import Batch
@@ -17,8 +16,9 @@ from dann.functional.adversarial import (
 from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.network import Network, Outputs, Width
+from dann.networks.network import Network, Outputs
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor, Width
 
 LARGEST = 4096  # width of the multilinear map above which the paper uses a random projection
 
@@ -58,8 +58,8 @@ class Cdan(Method):
         normalised: bool = False,
         detach: bool = True,
         randomized: Literal["auto", "always", "never"] = "auto",
-        random_dim: Annotated[int, Field(ge=1)] = 1024,
-        weight: float = 1.0,
+        random_dim: Width = 1024,
+        weight: Factor = 1.0,
         schedule: Literal["ramp", "constant"] = "ramp",
         discriminator: list[Width] | None = None,
     ) -> None:

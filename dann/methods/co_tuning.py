@@ -14,6 +14,7 @@ from dann.functional.predictions import label_loss
 from dann.functional.relations import direct_relation, reverse_relation
 from dann.methods.method import Method
 from dann.networks.network import Network
+from dann.options import Factor
 
 
 class CoTuning(Method):
@@ -40,7 +41,7 @@ class CoTuning(Method):
     relations: Tensor
 
     def __init__(
-        self, network: Network, *, weight: float = 2.3, relation: Literal["reverse", "direct"] = "reverse"
+        self, network: Network, *, weight: Factor = 2.3, relation: Literal["reverse", "direct"] = "reverse"
     ) -> None:
         super().__init__(network)
         head = network.require_backbone().head

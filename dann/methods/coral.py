@@ -7,6 +7,7 @@ from dann.functional.moments import coral
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
+from dann.options import Factor
 
 
 class DeepCoral(Method):
@@ -24,7 +25,7 @@ class DeepCoral(Method):
 
     smallest_batch = 2
 
-    def __init__(self, network: Network, *, weight: float = 1.0, layer: str = "logits") -> None:
+    def __init__(self, network: Network, *, weight: Factor = 1.0, layer: str = "logits") -> None:
         super().__init__(network)
         network.width(layer)  # raises if there is no such layer
         self.weight, self.layer, self.layers = weight, layer, ("features", "logits", layer)

@@ -10,8 +10,9 @@ from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_adversarial_loss, domain_loss, reverse_gradient
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.network import Network, Outputs, Width
+from dann.networks.network import Network, Outputs
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor, Width
 
 DELTA = 1e-6  # keeps an adaptive λ finite if neither loss has a gradient
 LARGEST = 10.0  # bound of the adaptive ratio: the gradient of a discriminator at chance is close to 0
@@ -48,7 +49,7 @@ class Dann(Method):
         self,
         network: Network,
         *,
-        weight: float = 1.0,
+        weight: Factor = 1.0,
         schedule: Literal["ramp", "constant", "adaptive"] = "ramp",
         horizon: Annotated[float, Field(gt=0, le=1)] = 1.0,
         layer: str = "features",

@@ -17,6 +17,7 @@ from dann.methods.method import Method
 from dann.networks.backbone import Backbone, measure_width
 from dann.networks.copies import Frozen
 from dann.networks.network import Network, capture_outputs
+from dann.options import Factor
 
 DEFAULT_LAYERS = 4  # number of layers whose maps are preserved by default
 
@@ -51,8 +52,8 @@ class Delta(Method):
         self,
         network: Network,
         *,
-        weight: float = 0.01,
-        head_weight: float = 0.01,
+        weight: Factor = 0.01,
+        head_weight: Factor = 0.01,
         layers: Sequence[str] | None = None,
         attention: bool = True,
         examples: Annotated[int, Field(ge=1)] = 64,

@@ -9,7 +9,8 @@ from dann.data.loading.stream import Batch
 from dann.functional.adversarial import confusion_loss, domain_loss
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.network import Network, Width
+from dann.networks.network import Network
+from dann.options import Factor, Width
 
 
 class DomainConfusion(Method):
@@ -28,7 +29,7 @@ class DomainConfusion(Method):
 
     adversarial = True
 
-    def __init__(self, network: Network, *, weight: float = 0.01, discriminator: list[Width] | None = None) -> None:
+    def __init__(self, network: Network, *, weight: Factor = 0.01, discriminator: list[Width] | None = None) -> None:
         super().__init__(network)
         self.discriminator = network.discriminator(discriminator)
         self.weight = weight

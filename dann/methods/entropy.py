@@ -6,6 +6,7 @@ from dann.data.loading.stream import Batch
 from dann.functional.predictions import entropy, label_loss, marginal_entropy
 from dann.methods.method import Method
 from dann.networks.network import Network
+from dann.options import Factor
 
 
 class EntropyMinimisation(Method):
@@ -23,7 +24,7 @@ class EntropyMinimisation(Method):
             mutual information.
     """
 
-    def __init__(self, network: Network, *, weight: float = 0.1, diversity: float = 0.0) -> None:
+    def __init__(self, network: Network, *, weight: Factor = 0.1, diversity: Factor = 0.0) -> None:
         super().__init__(network)
         self.weight, self.diversity = weight, diversity
 

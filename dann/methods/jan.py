@@ -11,9 +11,9 @@ from dann.functional.moments import Bandwidth, Estimator, Kernels, jmmd
 from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.methods.mmd import Positive
 from dann.networks.network import Network, Outputs
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor, Positive
 
 
 class Jan(Method):
@@ -44,7 +44,7 @@ class Jan(Method):
         self,
         network: Network,
         *,
-        weight: float = 1.0,
+        weight: Factor = 1.0,
         schedule: Literal["ramp", "constant"] = "ramp",
         estimator: Estimator = "linear",
         bandwidth: Bandwidth | Positive = "median",

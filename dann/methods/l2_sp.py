@@ -1,17 +1,13 @@
 """L2-SP: fine-tuning with weight decay towards the pretrained weights (Li et al. 2018)."""
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
-
-Strength = Annotated[float, Field(ge=0)]
+from dann.options import Factor
 
 
 class L2SP(Method):
@@ -32,7 +28,7 @@ class L2SP(Method):
 
     needs_pretrained = True
 
-    def __init__(self, network: Network, *, weight: Strength = 0.1, head_weight: Strength = 0.01) -> None:
+    def __init__(self, network: Network, *, weight: Factor = 0.1, head_weight: Factor = 0.01) -> None:
         super().__init__(network)
         self.weight, self.head_weight = weight, head_weight
         started = list(network.require_backbone().parameters())

@@ -9,6 +9,7 @@ from dann.data.loading.stream import Batch
 from dann.functional.predictions import class_confusion, label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
+from dann.options import Factor
 
 
 class Mcc(Method):
@@ -24,7 +25,7 @@ class Mcc(Method):
     """
 
     def __init__(
-        self, network: Network, *, weight: float = 1.0, temperature: Annotated[float, Field(gt=0)] = 2.5
+        self, network: Network, *, weight: Factor = 1.0, temperature: Annotated[float, Field(gt=0)] = 2.5
     ) -> None:
         super().__init__(network)
         self.weight, self.temperature = weight, temperature

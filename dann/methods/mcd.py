@@ -12,6 +12,7 @@ from dann.functional.predictions import classifier_discrepancy, label_loss
 from dann.methods.method import Method
 from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network, Outputs
+from dann.options import Factor
 
 
 class Mcd(Method):
@@ -32,7 +33,7 @@ class Mcd(Method):
         weight: weight of the discrepancy in B and C; 1 in the paper.
     """
 
-    def __init__(self, network: Network, *, num_k: Annotated[int, Field(ge=1)] = 4, weight: float = 1.0) -> None:
+    def __init__(self, network: Network, *, num_k: Annotated[int, Field(ge=1)] = 4, weight: Factor = 1.0) -> None:
         super().__init__(network)
         self.second_classifier = copy_with_new_weights(network.classifier)
         self.num_k, self.weight = num_k, weight

@@ -11,8 +11,9 @@ from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_loss, reverse_gradient
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.network import Network, Outputs, Width
+from dann.networks.network import Network, Outputs
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor, Positive, Width
 
 TINY, LARGE = 1e-12, 1e6
 
@@ -48,11 +49,11 @@ class Mdan(Method):
         self,
         network: Network,
         *,
-        sources: Annotated[int, Field(ge=1)] = 2,
+        sources: Annotated[int, Field(ge=1, le=1000)] = 2,
         aggregate: Literal["soft", "hard", "mean"] = "soft",
         score: Literal["bound", "sum", "apart"] = "bound",
-        gamma: float = 10.0,
-        weight: float = 1.0,
+        gamma: Positive = 10.0,
+        weight: Factor = 1.0,
         schedule: Literal["ramp", "constant"] = "constant",
         discriminator: list[Width] | None = None,
     ) -> None:

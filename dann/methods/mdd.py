@@ -13,6 +13,7 @@ from dann.methods.method import Method
 from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor
 
 
 class Mdd(Method):
@@ -35,7 +36,7 @@ class Mdd(Method):
         self,
         network: Network,
         *,
-        weight: float = 0.1,
+        weight: Factor = 0.1,
         margin: Annotated[float, Field(gt=0)] = 4.0,
         schedule: Literal["ramp", "constant"] = "ramp",
         horizon: Annotated[float, Field(gt=0)] = 1.0,

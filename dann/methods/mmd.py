@@ -13,8 +13,7 @@ from dann.functional.moments import Bandwidth, Estimator, mean_distance, mk_mmd
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
-
-Positive = Annotated[float, Field(gt=0)]
+from dann.options import Factor, Positive
 
 
 class Ddc(Method):
@@ -30,7 +29,7 @@ class Ddc(Method):
         layer: layer whose means are matched: ``features``, ``logits``, or the dotted name of a module.
     """
 
-    def __init__(self, network: Network, *, weight: float = 0.25, layer: str = "features") -> None:
+    def __init__(self, network: Network, *, weight: Factor = 0.25, layer: str = "features") -> None:
         super().__init__(network)
         network.width(layer)  # raises if there is no such layer
         self.weight, self.layer, self.layers = weight, layer, ("features", "logits", layer)
@@ -68,7 +67,7 @@ class Dan(Method):
         self,
         network: Network,
         *,
-        weight: float = 1.0,
+        weight: Factor = 1.0,
         layers: Annotated[Sequence[str], Field(min_length=1)] = ["features", "logits"],
         estimator: Estimator = "linear",
         bandwidth: Bandwidth | Positive = "median",

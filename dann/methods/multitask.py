@@ -32,7 +32,7 @@ class Multitask(Method):
         self,
         network: Network,
         *,
-        sources: Annotated[int, Field(ge=1)] = 1,
+        sources: Annotated[int, Field(ge=1, le=1000)] = 1,
         predict: Literal["mean", "target"] = "mean",
     ) -> None:
         super().__init__(network)

@@ -7,6 +7,7 @@ from dann.data.loading.stream import Batch
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
+from dann.options import Factor
 
 TURNS = 4
 
@@ -32,7 +33,7 @@ class Rotation(Method):
     reads_inputs = True
     smallest_batch = TURNS
 
-    def __init__(self, network: Network, *, weight: float = 0.7) -> None:
+    def __init__(self, network: Network, *, weight: Factor = 0.7) -> None:
         super().__init__(network)
         shape = network.input_shape
         if len(shape) != 3 or shape[1] != shape[2]:

@@ -11,6 +11,7 @@ from dann.functional.predictions import label_loss, pseudo_label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -33,7 +34,7 @@ class PseudoLabel(Method):
         self,
         network: Network,
         *,
-        weight: float = 1.0,
+        weight: Factor = 1.0,
         threshold: Probability = 0.95,
         schedule: Literal["ramp", "constant"] = "ramp",
     ) -> None:
@@ -68,7 +69,7 @@ class FixMatch(Method):
 
     second_view = True
 
-    def __init__(self, network: Network, *, weight: float = 1.0, threshold: Probability = 0.95) -> None:
+    def __init__(self, network: Network, *, weight: Factor = 1.0, threshold: Probability = 0.95) -> None:
         super().__init__(network)
         self.weight, self.threshold = weight, threshold
 

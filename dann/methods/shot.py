@@ -15,6 +15,7 @@ from dann.functional.predictions import entropy, label_loss, marginal_entropy
 from dann.methods.method import Method
 from dann.networks.copies import Frozen
 from dann.networks.network import Network
+from dann.options import Factor
 
 
 class Shot(Method):
@@ -44,7 +45,7 @@ class Shot(Method):
         network: Network,
         *,
         pretrain: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-        weight: float = 0.3,
+        weight: Factor = 0.3,
         smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         refreshes: Annotated[int, Field(ge=1)] = 15,
     ) -> None:

@@ -13,8 +13,9 @@ from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_adversarial_loss, domain_loss
 from dann.functional.predictions import entropy, kl_divergence, label_loss
 from dann.methods.method import Method
-from dann.networks.network import Network, Width
+from dann.networks.network import Network
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor, Width
 
 
 class Vada(Method):
@@ -48,9 +49,9 @@ class Vada(Method):
         self,
         network: Network,
         *,
-        weight: float = 0.01,
-        source_weight: float = 1.0,
-        target_weight: float = 0.01,
+        weight: Factor = 0.01,
+        source_weight: Factor = 1.0,
+        target_weight: Factor = 0.01,
         radius: Annotated[float, Field(gt=0)] = 3.5,
         schedule: Literal["ramp", "constant"] = "constant",
         discriminator: list[Width] | None = None,

@@ -13,8 +13,9 @@ from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.functional.priors import bbse, confusion, mlls
 from dann.methods.method import Method
-from dann.networks.network import Network, Width
+from dann.networks.network import Network
 from dann.optim import LAMBDA_SCHEDULES
+from dann.options import Factor, Width
 
 SMALLEST = 1e-3  # lower bound of a weight: a batch whose weights are all 0 would have no loss
 
@@ -57,7 +58,7 @@ class WeightedDann(Method):
         estimate: Literal["bbse", "mlls", "pada"],
         normalised: bool = False,
         refreshes: Annotated[int, Field(ge=1)] = 20,
-        weight: float = 1.0,
+        weight: Factor = 1.0,
         schedule: Literal["ramp", "constant"] = "ramp",
         discriminator: list[Width] | None = None,
     ) -> None:

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from torch import nn
 
 from dann.networks.network import Network, feature_width, fully_connected
+from dann.options import Rate
 
 Shape = tuple[int, ...]
 
 
-def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dropout: float = 0.0) -> Network:
+def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dropout: Rate = 0.0) -> Network:
     """For MNIST, Figure 4a: conv 5×5×32, pool, conv 5×5×48, pool; head 100-100-K; discriminator 100-1.
 
     Args:
@@ -36,7 +37,7 @@ def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dro
     return _network("mnist", layers, input_shape, [100, 100, num_classes], [100], dropout)
 
 
-def svhn(input_shape: Shape, num_classes: int, *, dropout: float = 0.5) -> Network:
+def svhn(input_shape: Shape, num_classes: int, *, dropout: Rate = 0.5) -> Network:
     """For SVHN, Figure 4b: conv 5×5×64, pool, 5×5×64, pool, 5×5×128; head 3072-2048-K; discriminator 1024-1024-1.
 
     Args:

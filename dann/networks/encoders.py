@@ -7,8 +7,9 @@ from dann.errors import BadInput
 from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
-from dann.networks.pretrained import Rate, Shape
+from dann.networks.pretrained import Shape
 from dann.networks.weights import import_package, load_model
+from dann.options import Rate
 
 REMEDY = "give the name of a Hugging Face model, or the folder of one"
 

@@ -1,19 +1,19 @@
 """Shallow network for vectors."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
 from torch import nn
 
 from dann.errors import BadInput
-from dann.networks.network import Network, Width
+from dann.networks.network import Network
+from dann.options import Width
 
 
 def mlp(
     input_shape: tuple[int, ...],
     num_classes: int,
     *,
-    hidden: Annotated[int, Field(ge=1)] = 50,
+    hidden: Width = 50,
     activation: Literal["sigmoid", "relu"] = "sigmoid",
     batch_norm: bool = False,
     discriminator: list[Width] | None = None,

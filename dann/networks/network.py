@@ -4,17 +4,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from dann.errors import BadInput
 from dann.functional.adversarial import reverse_gradient
 from dann.networks.backbone import Backbone, measure_width
 
-Width = Annotated[int, Field(ge=1)]  # of a hidden layer
 Outputs = dict[str, Tensor]  # outputs of layers by name: "features" (N, D), "logits" (N, K), and requested inner layers
 
 

@@ -7,9 +7,8 @@ whose last layer may have another number of classes.
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from torch import nn
 
 from dann.errors import BadInput
@@ -17,8 +16,8 @@ from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
 from dann.networks.weights import find_weights_file, import_package, load_model, read_weights
+from dann.options import Rate
 
-Rate = Annotated[float, Field(ge=0, lt=1)]
 Shape = tuple[int, ...]
 ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # prefixes of models that timm loads but does not list
 # Models with auxiliary classifiers, which are used in training only. Their pretrained weights need inputs that the

@@ -4,10 +4,11 @@ from torch import nn
 
 from dann.errors import BadInput
 from dann.networks.network import Network
+from dann.options import Rate, Width
 
 
 def cnn1d(
-    input_shape: tuple[int, ...], num_classes: int, *, width: int = 64, kernel: int = 5, dropout: float = 0.5
+    input_shape: tuple[int, ...], num_classes: int, *, width: Width = 64, kernel: Width = 5, dropout: Rate = 0.5
 ) -> Network:
     """For time series (C, L): three convolutions of 64, 128 and 128 channels, mean over time (Ragab et al. 2023).
 

@@ -26,7 +26,7 @@ def alarm_cells(ours: Outcomes, metric: str) -> dict[str, Cell]:
 
 def _alarms_of_runs(ours: Outcomes, variant: str) -> list[dict[str, Any]]:
     """A fact for each alarm in a variant's records, except negative transfer: a record's flag may be outdated."""
-    runs = [{alarm["alarm"] for alarm in record.alarms} for record in ours.records if record.variant == variant]
+    runs = [{alarm["alarm"] for alarm in record.alarms} for record in ours.by_variant[variant]]
     counts = Counter(name for names in runs for name in sorted(names - {NEGATIVE}))
     return [{"alarm": name, "runs": count, "of": len(runs)} for name, count in counts.items()]
 

@@ -128,7 +128,7 @@ def _gap_cell(scores: SeedScores, value: float | None) -> Cell:
 
 def _setting_cell(ours: Outcomes, variant: str) -> Cell:
     """The chosen setting of the hyper-parameters, for each task."""
-    settings = {record.task: record.setting for record in ours.records if record.variant == variant}
+    settings = {record.task: record.setting for record in ours.by_variant[variant]}
     words = [
         f"{task}: {name_setting(setting)}" if task else name_setting(setting) for task, setting in settings.items()
     ]

@@ -1,7 +1,7 @@
 """Scores of an experiment's rows and columns, by seed, from its records and a selection rule. Imports no torch."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
@@ -46,9 +46,17 @@ class Outcomes:
         return max(counts, key=lambda number: (counts[number], number), default=0)
 
     @cached_property
-    def upper_bounds(self) -> list[str]:
-        """The variants that train on target labels."""
-        return list(dict.fromkeys(record.variant for record in self.records if trains_on_target(record)))
+    def upper_bounds(self) -> Mapping[str, None]:
+        """The variants that train on target labels, in order; a mapping, because many ask whether they are in it."""
+        return dict.fromkeys(record.variant for record in self.records if trains_on_target(record))
+
+    @cached_property
+    def by_variant(self) -> Mapping[str, list[Record]]:
+        """The records of each variant."""
+        groups: dict[str, list[Record]] = {variant: [] for variant in self.experiment.variants}
+        for record in self.records:
+            groups.setdefault(record.variant, []).append(record)
+        return groups
 
     @cached_property
     def has_target_labels(self) -> bool:

@@ -136,11 +136,7 @@ def plan(
         BadInput: a configuration is not valid, or ``folder`` holds runs of another file or runs that have changed.
     """
     check_origin(folder, file)
-    planned = [
-        Planned(run, resolve(run.declared, f"{file}, variant {run.variant}"), folder / run.folder) for run in runs
-    ]
-    for each in planned:
-        _check_compatible(each, file)
+    planned = _resolve_runs(runs, folder, file)
     _check_search(experiment, [each.config for each in planned], file)
     again = find_failed(planned) if redo == "failed" else []
     places = {change.place for change in again}
@@ -159,13 +155,26 @@ def plan(
     return Plan(planned, [*changes, *again], compared.notes)
 
 
-def _check_compatible(planned: Planned, file: Path) -> None:
+def _resolve_runs(runs: list[Run], folder: Path, file: Path) -> list[Planned]:
+    """The runs with their configurations, of which the seeds of a row share one."""
+    planned: list[Planned] = []
+    for run in runs:
+        if planned and planned[-1].run.declared is run.declared:
+            config = planned[-1].config
+        else:
+            config = resolve(run.declared, f"{file}, variant {run.variant}")
+            _check_compatible(config, run, file)
+        planned.append(Planned(run, config, folder / run.folder))
+    return planned
+
+
+def _check_compatible(config: Config, run: Run, file: Path) -> None:
     """Refuse parts that do not fit together now, not when the run's turn comes."""
     try:
-        check_data(planned.config.data)
-        check_parts(planned.config)
+        check_data(config.data)
+        check_parts(config)
     except BadInput as error:
-        raise BadInput(f"{file}, variant {planned.run.variant}: {error}") from error
+        raise BadInput(f"{file}, variant {run.variant}: {error}") from error
 
 
 def _check_search(experiment: Experiment, configs: list[Config], file: Path) -> None:

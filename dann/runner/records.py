@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
@@ -19,10 +19,12 @@ from dann.config.search import Setting
 from dann.errors import BadInput
 from dann.evaluation.rules import Evaluation
 from dann.files import write_whole
+from dann.runner.record_schema import check_record, load_line
 
 RECORD, PACKED, FEATURES = "record.json", "records.jsonl.gz", "features.npz"
 CHECKSUM = "checksum"  # the key in the file of a single record; packed ones have that of gzip
 DIGITS = 6  # significant digits of measured values: one example more or less of 100 000
+LINE = 100_000_000  # bytes that a record may have, so that a packed file of zeros fills no memory
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
 
 
@@ -131,16 +133,21 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_line(path.read_bytes())
         if content.pop(CHECKSUM, None) not in (None, _checksum(content)):  # earlier records have none
             raise ValueError("damaged")
         return parse_record(content)
-    except (AttributeError, OSError, ValueError, TypeError) as error:
-        raise BadInput(f"{path}: not a record of this version: remove its folder and run it again") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: not a record of this version ({error}): remove its folder and run it again") from error
 
 
 def parse_record(content: dict[str, Any]) -> Record:
-    """The record in a line of JSON, in the names of this version."""
+    """The record in a line of JSON, in the names of this version.
+
+    Raises:
+        ValueError: a field is missing, unknown or not what it should be.
+    """
+    check_record(content, Record)
     record = Record(**content)
     if not is_old(record.environment.get("dann", "")):
         return record
@@ -171,13 +178,22 @@ def _read(rows: list[Run], seeds: Container[int], folder: Path) -> dict[Path, Re
 def _read_packed(rows: list[Run], seeds: Container[int], folder: Path) -> dict[Path, Record]:
     order = {run.row: number for number, run in enumerate(rows)}
     try:
-        lines = gzip.decompress((folder / PACKED).read_bytes()).splitlines()
-        every = [parse_record(json.loads(line)) for line in lines]
+        every = [parse_record(load_line(line)) for line in _unpack(folder / PACKED)]
         known = [record for record in every if record.run.row in order]
         known.sort(key=lambda record: (order[record.run.row], record.seed))
-    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
-        raise BadInput(f"{folder / PACKED}: not records of this version: publish the experiment again") from error
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise BadInput(
+            f"{folder / PACKED}: not records of this version ({error}): publish the experiment again"
+        ) from error
     return {folder / record.run.folder: record for record in known if record.seed in seeds}
+
+
+def _unpack(path: Path) -> Iterator[bytes]:
+    with gzip.open(path, "rb") as file:
+        while line := file.readline(LINE + 1):
+            if len(line) > LINE:
+                raise ValueError("a line is too long")
+            yield line
 
 
 def _read_folders(rows: list[Run], seeds: Container[int], folder: Path) -> dict[Path, Record]:

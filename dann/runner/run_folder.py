@@ -11,7 +11,9 @@ from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.files import write_whole
 from dann.runner.checksums import Checksums, compute_checksums, differing
+from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, UNFINISHED, read_record
+from dann.training.checkpoint import CHECKPOINT
 
 CONFIGURATION, DATA = "config.json", "data.json"
 OLD_DATA = {"trunk": "backbone"}  # names of version 0.1
@@ -34,9 +36,11 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
     """
     if place.exists() and not is_finished(place):
         raise BadInput(f"{place} holds no {RECORD}: remove that folder to make the run again")
+    unfinished = unfinished_folder(place)
     # In this order, because another process may complete the run meanwhile.
-    for folder, file in ((unfinished_folder(place), CONFIGURATION), (place, RECORD)):
-        if (folder / file).is_file():
+    for folder, file in ((unfinished, CONFIGURATION), (place, RECORD)):
+        # A run without a checkpoint begins anew: one that stopped at its first step may be corrected.
+        if (folder / file).is_file() and (folder == place or (unfinished / CHECKPOINT).is_file()):
             try:
                 recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
             except FileNotFoundError:
@@ -83,7 +87,6 @@ def _read_configuration(path: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return load_line(path.read_bytes())
     except ValueError as error:
-        raise BadInput(f"{path}: damaged; remove its folder to make the run again") from error
-    return content
+        raise BadInput(f"{path}: damaged ({error}): remove its folder to make the run again") from error

@@ -1,5 +1,7 @@
 """Builds what one run trains with, from its configuration: data, network, method, optimiser and batches."""
 
+import math
+
 import torch
 
 from dann.config.compatibility import check_data, check_method, check_parts
@@ -14,6 +16,7 @@ from dann.data.pair_builder import PairOptions, build_pair
 from dann.data.pair_preprocessing import preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
 from dann.data.zero_shot import make_zero_shot
+from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS, RGB_ONLY
@@ -22,7 +25,7 @@ from dann.networks.finetuning import parameter_groups, prepare_backbone
 from dann.networks.network import Network
 from dann.networks.zero_shot_head import give_class_vectors
 from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS
-from dann.training.device import choose_dtype
+from dann.training.device import choose_dtype, measure_memory
 from dann.training.frozen_features import checksum
 from dann.training.inputs import TrainingInputs, prepare_inputs
 from dann.training.trainer import Trainer
@@ -69,6 +72,7 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
     """
     check_parts(config)
     inputs = prepare_inputs(config.data, pair, device, config.network.name in RGB_ONLY) if like is None else like.inputs
+    _check_batch_size(config.data, inputs.raw.output_shape(pair.input_shape), device)
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
     network = config.network.build(NETWORKS, inputs.raw.output_shape(pair.input_shape), len(pair.classes))
@@ -91,6 +95,17 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         dtype=dtype,
         device=device,
     )
+
+
+def _check_batch_size(data: DataSection, shape: tuple[int, ...], device: torch.device) -> None:
+    """Refuse batches that alone would fill the memory of the device, before anything is written."""
+    examples = data.batch_size + (data.target_batch_size or data.batch_size)
+    size, memory = 4 * examples * math.prod(shape), measure_memory(device)
+    if size > memory / 2:
+        raise BadInput(
+            f"data.batch_size: {examples} examples of shape {shape} take {size / 2**30:.1f} GiB, too much for this "
+            f"device's {memory / 2**30:.1f} GiB: set it lower"
+        )
 
 
 def _is_constant(backbone: Backbone, config: Config) -> bool:

@@ -84,6 +84,13 @@ def keep_memory() -> None:
         library.mallopt(ctypes.c_int(-3), ctypes.c_int(2**28))  # M_MMAP_THRESHOLD: larger are data sets
 
 
+def measure_memory(device: torch.device) -> int:
+    """The memory of a device in bytes; of a processor, the machine's."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def describe_device(device: torch.device) -> str:
     """The device in general terms, such as "2-core x86_64 with AMX"."""
     if device.type == "cuda":

@@ -1,6 +1,7 @@
 """Bad input gets one clear line that names the place and the remedy, exit status 2, no traceback, nothing lost."""
 
 import errno
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ from dann.cli.main import main
         ({"base": {"data": {"target": "digits"}}}, ["digits has classes that moons has not", "target_classes"]),
         ({"base": {"data": {"transform": {"shift": 1}}}}, ["data.transform.shift", "images"]),
         ({"base": {"network": {"name": "mnist"}}}, ["network: mnist cannot take inputs of shape (2,)"]),
-        ({"base": {"optimizer": {"lr": -1.0}}}, ["adamw: Invalid learning rate: -1.0"]),
+        ({"base": {"optimizer": {"lr": -1.0}}}, ["optimizer.lr", "greater than or equal to 0"]),
         ({"base": {"optimizer": {"lr": float("nan")}}}, ["optimizer.lr", "finite number"]),
         ({"base": {"method": {"weight": float("inf")}}}, ["method.weight", "finite number"]),
         ({"base": {"method": {"discriminator": [0]}}}, ["method.discriminator.0", "greater than or equal to 1"]),
@@ -190,3 +191,25 @@ def test_a_file_size_limit_is_reported_like_a_full_disk(tmp_path: Path) -> None:
 
 def test_tiny_itself_is_good(tmp_path: Path) -> None:
     assert TINY["variants"] and main(["run", str(write_tiny(tmp_path / "t.yaml")), "--out", str(tmp_path)]) == 0
+
+
+def test_a_run_that_stopped_before_its_first_checkpoint_may_be_corrected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "runs/file/dann/seed-0.unfinished"
+    place.mkdir(parents=True)
+    (place / "config.json").write_text(json.dumps({"written_by": "0.2.0", "data": {"batch_size": 5}}))
+    file = write_tiny(tmp_path / "file.yaml", seeds=[0])
+    assert main(["run", str(file), "--only", "DANN", "--dry-run", "--out", str(tmp_path / "runs")]) == 0
+    (place / "checkpoint.pt").write_bytes(b"")
+    said = complaint(capsys, "run", file, "--only", "DANN", "--dry-run", "--out", tmp_path / "runs")
+    assert "another configuration" in said
+
+
+def test_batches_that_fill_the_memory_are_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dann.training.building.measure_memory", lambda device: 1000)
+    file = write_tiny(tmp_path / "file.yaml", seeds=[0])
+    assert "data.batch_size: 128 examples" in complaint(capsys, "run", file, "--out", tmp_path / "runs")
+    assert not list((tmp_path / "runs").rglob("config.json"))

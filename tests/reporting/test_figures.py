@@ -10,11 +10,15 @@ import pages
 import publish
 import pytest
 from made_records import TARGET, column, scored, table_of, tasked
+from matplotlib.figure import Figure
 from tiny import TINY, TURNS, write_tiny
 
 from dann.cli.main import main
+from dann.config.experiment import Experiment
+from dann.reporting.figures.bars import bars
 from dann.reporting.figures.curves import diagnosis
-from dann.runner.records import PACKED
+from dann.reporting.figures.draw import DRAW, draw_all
+from dann.runner.records import PACKED, Record, pack_records
 
 
 @pytest.mark.parametrize(
@@ -22,8 +26,6 @@ from dann.runner.records import PACKED
     [(8, 4, False, 5), (9, 4, True, 5), (12, 5, False, 1), (13, 4, True, 5), (33, 12, True, 1), (13, 0, True, 1)],
 )
 def test_many_bars_lie_and_many_tasks_are_averaged(variants: int, tasks: int, lying: bool, columns: int) -> None:
-    from dann.reporting.figures.bars import bars
-
     experiment, records = tasked([0, 1], variants, tasks)
     figure = bars(experiment, records)
     (axes,) = figure.axes
@@ -46,8 +48,6 @@ def test_many_bars_lie_and_many_tasks_are_averaged(variants: int, tasks: int, ly
 
 
 def test_the_legend_names_every_colour_where_the_first_variant_has_no_runs() -> None:
-    from dann.reporting.figures.bars import bars
-
     experiment, records = tasked([0, 1], 2, 2)
     some = [record for record in records if record.variant != next(iter(experiment.variants))]
     (legend,) = bars(experiment, some).legends
@@ -55,8 +55,6 @@ def test_the_legend_names_every_colour_where_the_first_variant_has_no_runs() -> 
 
 
 def test_a_published_number_is_a_line_across_its_bar() -> None:
-    from dann.reporting.figures.bars import bars
-
     for variants, axis in ((2, 1), (13, 0)):
         experiment, records = tasked([0], variants, 0)
         experiment = experiment.model_copy(update={"published": {"row 1": 0.9}})
@@ -95,7 +93,6 @@ def test_figures_are_drawn(project: Path, capsys: Any) -> None:
 
 @pytest.mark.slow
 def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from matplotlib.figure import Figure
 
     file, folder = "experiments/theme/turns.yaml", project / "results/theme/turns"
     kinds = ["bars", "curves", "confusion", "reliability", "tsne"]
@@ -122,3 +119,26 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
     assert features == ["30/dann-weak/seed-0/features.npz", "30/dann/seed-0/features.npz"]
     assert len(gzip.decompress((folder / PACKED).read_bytes()).splitlines()) == 6
     assert pages.main(["--check"]) == 0
+
+
+def declared(experiment: Experiment, records: list[Record]) -> list[Record]:
+    """The records as of runs of the experiment."""
+    return [replace(each, declared=experiment.merge_configuration(each.variant, each.task)) for each in records]
+
+
+def test_a_dollar_sign_in_a_name_begins_no_formula(tmp_path: Path) -> None:
+    experiment, records = scored({r"source only $\frac{1}{$": [0.5], "$x$": [0.6]}, title="costs $5 or $6")
+    pack_records(declared(experiment, records), tmp_path)
+    assert [path.name for path in draw_all(experiment, tmp_path, ["bars", "curves"])] == ["bars.png", "curves.png"]
+
+
+def test_figures_show_the_first_of_very_many_rows_and_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment, records = tasked([0], variants=4, tasks=3)
+    pack_records(declared(experiment, records), tmp_path)
+    monkeypatch.setattr("dann.reporting.figures.draw.MOST_DRAWN", 2)
+    drawn: list[set[str]] = []
+    monkeypatch.setitem(DRAW, "curves", lambda _, runs: drawn.append({r.variant for r in runs.values()}) or Figure())
+    assert len(draw_all(experiment, tmp_path, ["curves"])) == 2
+    assert drawn == [{"row 0", "row 1"}] * 2
+    monkeypatch.setattr("dann.reporting.figures.bars.MOST_DRAWN", 3)
+    assert bars(experiment, records).axes[0].get_title() == "Tiny moons, the first 3 of 4 variants"

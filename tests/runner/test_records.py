@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from complaints import complaint
 from made_records import record_of, tasked
 from tiny import write_tiny
 
 from dann.cli.main import main
+from dann.config.experiment import write_experiment
 from dann.errors import BadInput
 from dann.reporting.experiment_tables import make_tables
 from dann.runner.records import PACKED, RECORD, pack_records, read_records, write_record
@@ -93,3 +95,82 @@ def test_a_changed_digit_in_a_record_is_noticed(project: Path, capsys: Any) -> N
     record.write_text(content[:place] + str((int(content[place]) + 1) % 10) + content[place + 1 :])
     assert main(["table", "runs"]) == 2
     assert f"{Path(*record.parts[-6:])}: not a record of this version: remove" in capsys.readouterr().err
+
+
+def changed(path: str, value: object) -> Callable[[dict[str, Any]], None]:
+    """A change of the value at a dotted path."""
+
+    def change(content: dict[str, Any]) -> None:
+        *outer, last = path.split(".")
+        for key in outer:
+            content = content[int(key) if isinstance(content, list) else key]
+        content[last] = value
+
+    return change
+
+
+def deep(levels: int) -> Any:
+    return {"a": deep(levels - 1)} if levels else 1
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("variant", 5),
+        ("seed", -1),
+        ("seconds", "long"),
+        ("classes", []),
+        ("classes", ["a", "b", "c"]),
+        ("declared", [1]),
+        ("declared", deep(100)),
+        ("config", "none"),
+        ("setting", None),
+        ("data.source", "moons"),
+        ("data.target", {"name": "moons"}),
+        ("data.protocol", 5),
+        ("environment", {}),
+        ("environment.threads", "1"),
+        ("environment.dann", {"a": 1}),
+        ("evaluations", []),
+        ("evaluations", {"step": 1}),
+        ("evaluations", [5]),
+        ("evaluations", [{"target_test": 0.5}]),
+        ("evaluations.0.target_test", "0.5"),
+        ("evaluations.0.target_test", float("nan")),
+        ("losses", {}),
+        ("losses.label", [1.0]),
+        ("losses.label", ["a", "b"]),
+        ("confusion.target_test", [[1, 2]]),
+        ("confusion.target_test", [[1, "2"], [3, 4]]),
+        ("shares", [[0.5]]),
+        ("alarms", [5]),
+        ("alarms", [{"alarm": "collapse"}]),
+        ("reliability", {"target_test": {"share": [1.0]}}),
+        ("task", "\ud800"),
+        ("unknown", 1),
+    ],
+)
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_record_of_another_form_is_refused_in_one_line(path: str, value: object, packed: bool, tmp_path: Path,
+                                                          capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    experiment, records = tasked([0])
+    write_experiment(experiment, tmp_path / "experiment.yaml")
+    content = json.loads(json.dumps(vars(records[0])))
+    changed(path, value)(content)
+    line = json.dumps(content).encode()
+    if packed:
+        (tmp_path / PACKED).write_bytes(gzip.compress(line + b"\n"))
+    else:
+        folder = tmp_path / records[0].run.folder
+        folder.mkdir(parents=True)
+        (folder / RECORD).write_bytes(line)
+    assert "not a record" in (said := complaint(capsys, "table", tmp_path)) or "not records" in said
+    assert len(said) < 500
+
+
+def test_a_line_of_records_without_end_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment, _ = tasked([0])
+    monkeypatch.setattr("dann.runner.records.LINE", 1000)
+    (tmp_path / PACKED).write_bytes(gzip.compress(bytes(10_000)))
+    with pytest.raises(BadInput, match="too long"):
+        read_records(experiment, tmp_path)

@@ -13,7 +13,7 @@ from dann.data.storage.folders import data_folder, find_dataset_folder, missing_
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=4096)]
 INNER = ("images*", "kfold", "domain_adaptation_images", "OfficeHomeDataset*")  # where archives put the domains
 
 

@@ -16,7 +16,7 @@ from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
 from dann.files import read_unpacked
 
-Size = Annotated[int, Field(ge=4)] | None
+Size = Annotated[int, Field(ge=4, le=4096)] | None
 DIGITS = tuple("0123456789")
 MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # the mirror that torchvision names, and its checksums
 FILES = {

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dann.data.domain import Domain, Split
 
-Points = Annotated[int, Field(ge=1)]
+Points = Annotated[int, Field(ge=1, le=10_000_000)]
 CLASSES = ("upper moon", "lower moon")
 
 

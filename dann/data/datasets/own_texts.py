@@ -25,7 +25,7 @@ def texts(
     path: str,
     tokenizer: str,
     test: str | None = None,
-    length: Annotated[int, Field(ge=1)] = 128,
+    length: Annotated[int, Field(ge=1, le=1_000_000)] = 128,
     unlabelled: Unlabelled = None,
 ) -> Domain:
     """Texts of your own in a CSV file with the columns ``text`` and ``label``, as token ids for ``huggingface``.

@@ -37,9 +37,9 @@ CONTRAST = 45.0  # the least difference in brightness of digit and ground, of 25
 NOISE = 8  # the greatest, of 255
 EDGES = (0, 0, 1, 2)  # widths of the digits' outline in pixels of 32
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0)]
-Side = Annotated[int, Field(ge=8)]
+Side = Annotated[int, Field(ge=8, le=4096)]
 Colour = tuple[int, int, int]
 Pixels = NDArray[np.uint8]
 

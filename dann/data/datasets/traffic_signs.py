@@ -22,7 +22,7 @@ CLASSES = tuple(f"{number:02d}" for number in range(43))
 COUNTS = {"Final_Training/Images": 39_209, "Training": 26_640, "Final_Test/Images": 12_630, "syn_signs": 100_000}
 COLUMNS = ("Width", "Height", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2", "ClassId")
 
-Side = Annotated[int, Field(ge=4)]
+Side = Annotated[int, Field(ge=4, le=4096)]
 
 
 class Sign(NamedTuple):

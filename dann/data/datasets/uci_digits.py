@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dann.data.datasets.mnist_m_recipe import Pixels, blend
 from dann.data.domain import Domain, Split
 
-Side = Annotated[int, Field(ge=1)]
+Side = Annotated[int, Field(ge=1, le=4096)]
 CLASSES = tuple("0123456789")
 TEST_SHARE = 0.25
 

@@ -38,7 +38,7 @@ class RandAugment(Section):
         magnitude: strength of each operation, from 0 to 30.
     """
 
-    ops: int = Field(2, ge=1)
+    ops: int = Field(2, ge=1, le=100)
     magnitude: int = Field(9, ge=0, le=30)
 
 
@@ -61,12 +61,12 @@ class TransformOptions(Section):
         mask: share of the features of a vector, cells of an image or stretches of a series that are set to 0.
     """
 
-    crop: int | None = Field(None, ge=1)
+    crop: int | None = Field(None, ge=1, le=4096)
     scale: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] | None = Field(
         None, strict=False
     )
     flip: Share = 0.0
-    shift: int = Field(0, ge=0)
+    shift: int = Field(0, ge=0, le=4096)
     jitter: Jitter | None = None
     randaugment: RandAugment | None = None
     normalise: Normalisation = "mean"

@@ -17,6 +17,7 @@ from dann.reporting.scores import Outcomes, SeedScores, apply_rule, published_sc
 from dann.runner.records import Record
 
 MOST_TASKS = 4  # with more, the bars show their average alone
+MOST_DRAWN = 200  # rows: an image has at most 65 536 pixels a side
 MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars are horizontal
 
 
@@ -30,12 +31,12 @@ def new_axes(columns: int, width: float, height: float, rows: int = 1) -> tuple[
 def bars(experiment: Experiment, records: list[Record]) -> Figure:
     """The first table as bars: a metric of each variant, per task; a dashed line is the published number.
 
-    More than four tasks are shown by their average alone. More than twelve variants, more than forty bars, or long
-    names make the bars horizontal, the first on top.
+    More than four tasks are shown by their average alone, and of very many variants the first 200. More than twelve
+    variants, more than forty bars, or long names make the bars horizontal, the first on top.
     """
     ours = apply_rule(experiment, records)
     columns = _columns(ours)
-    rows = list(experiment.variants)
+    rows = list(experiment.variants)[:MOST_DRAWN]
     lying = len(rows) > MOST_ROWS or len(rows) * len(columns) > MOST_BARS or max(map(len, rows)) > LONGEST
     long = len(rows) * (0.6 + 0.35 * len(columns))
     figure, (axes,) = new_axes(1, *((8, 1.2 + 0.24 * long) if lying else (2.5 + long, 3.6)))
@@ -105,7 +106,9 @@ def _label(axes: Axes, ours: Outcomes, rows: list[str], lying: bool) -> None:
     several = len(experiment.metrics) > 1 and not experiment.tasks
     metric = "target test" if several else f"target test {METRICS[experiment.metrics[0]].label}"
     metric += (f", average of {len(ours.scored_tasks)} tasks" if many else "") + ", %"
-    axes.set_title(experiment.title, fontsize=10)
+    every = len(experiment.variants)
+    cut = f", the first {len(rows)} of {every} variants" if len(rows) < every else ""
+    axes.set_title(experiment.title + cut, fontsize=10)
     if lying:
         axes.set_yticks(range(len(rows)), rows, fontsize=8)
         axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top

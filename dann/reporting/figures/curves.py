@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from dann.config.experiment import Experiment
 from dann.reporting.figures.bars import new_axes
@@ -35,6 +36,8 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
         axes.legend(fontsize=7)
     if any(value for record in records for value in record.losses.get("label", [])):  # a diverged run has none
         panels[0].set_yscale("log")
+        for set_formatter in (panels[0].yaxis.set_major_formatter, panels[0].yaxis.set_minor_formatter):
+            set_formatter(LogFormatter())  # writes 0.01 and no formula, which names may not be either
     both = "% (target —, source ···)"
     titles = ("label loss", f"test accuracy, {both}", "domain loss", f"discriminator accuracy, {both}")
     for axes, title in zip(panels, titles, strict=False):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -14,6 +15,7 @@ from sklearn.manifold import TSNE
 from dann.config.experiment import Experiment
 from dann.config.experiment_fields import FigureKind
 from dann.config.naming import slug
+from dann.errors import BadInput
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
 from dann.reporting.scores import select_settings
@@ -22,27 +24,36 @@ from dann.runner.records import FEATURES, Record, has_target_labels, read_checke
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
 SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_validation": SOURCE_COLOUR}
 Runs = dict[Path, Record]
+MOST_DRAWN = 40  # variants of a figure, and tasks with figures of their own: an image has at most 65 536 pixels a side
 
 
 def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] = get_args(FigureKind)) -> list[Path]:
     """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
 
-    The bars show all runs, the other figures those that the experiment names under ``shown``.
+    The bars show all runs, the other figures those that the experiment names under ``shown``, of the first forty
+    variants and tasks at most. Names are drawn as they are written: a dollar sign begins no formula.
 
     Args:
         kinds: of figures that are drawn.
     """
+    with rc_context({"text.parse_math": False}):
+        return _draw_all(experiment, folder, kinds)
+
+
+def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind]) -> list[Path]:
     read_checked_records(experiment, folder)  # refuses what the tables refuse
     records = {place: each for place, each in read_records(experiment, folder).items() if each.failed is None}
     if not records:
         return []
     every = list(records.values())
     selected = {id(record) for record in select_settings(experiment, every)}
+    tasks = [task for task in experiment.tasks or [None] if task is None or experiment.shows_task(task)][:MOST_DRAWN]
+    variants = list(filter(experiment.shows, experiment.variants))[:MOST_DRAWN]
     shown = {place: record for place, record in records.items()
-             if id(record) in selected and experiment.shows(record.variant, record.task)}  # fmt: skip
+             if id(record) in selected and record.variant in variants and record.task in tasks}  # fmt: skip
     scored = any(map(has_target_labels, every))  # else there is nothing for bars to show
     figures = {"bars": bars(experiment, every)} if "bars" in kinds and scored else {}
-    for task in experiment.tasks or [None]:
+    for task in tasks:
         runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""
         for kind in kinds if runs else ():
@@ -128,8 +139,7 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
     figure, every = new_axes(max(len(variants), 1), 3.6 * max(len(variants), 1), 3.9)
     for axes, variant in zip(every, variants, strict=False):
         place = next(place for place, record in kept.items() if record.variant == variant)
-        with np.load(place / FEATURES) as stored:
-            features, domain = stored["features"].astype(np.float32), stored["domain"]
+        features, domain = _read_features(place / FEATURES)
         perplexity = min(30.0, (len(features) - 1) / 3)
         points = TSNE(init=_plane(features), perplexity=perplexity, random_state=0).fit_transform(features)
         for side, colour, name in ((0, SOURCE_COLOUR, "source"), (1, TARGET_COLOUR, "target")):
@@ -139,6 +149,22 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
         axes.set_yticks([])
         axes.legend(fontsize=7, loc="upper right")
     return figure
+
+
+def _read_features(path: Path) -> tuple[NDArray[np.float32], NDArray[np.generic]]:
+    """The features and the domain of each example that a run kept for its figure.
+
+    Raises:
+        BadInput: the file is damaged.
+    """
+    try:
+        with np.load(path) as stored:
+            features, domain = stored["features"].astype(np.float32), stored["domain"]
+    except Exception as error:  # of damaged archives NumPy raises a dozen types
+        raise BadInput(f"{path}: damaged: remove it to draw the figures without it") from error
+    if features.ndim != 2 or len(features) < 2 or domain.shape != features.shape[:1] or not np.isfinite(features).all():
+        raise BadInput(f"{path}: damaged: remove it to draw the figures without it")
+    return features, domain
 
 
 def _plane(features: NDArray[np.float32]) -> NDArray[np.float32]:

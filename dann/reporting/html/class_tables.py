@@ -60,8 +60,11 @@ def _grid(runs: Runs, records: Sequence[Record], split: str, title: str) -> Grid
     """The table of records with the same classes."""
     classes, lines = records[0].classes, []
     scores = class_scores([record.confusion[split] for record in records])
-    for variant in runs.experiment.variants:
-        if of_variant := [place for place, record in enumerate(records) if record.variant == variant]:
+    places: dict[str, list[int]] = {variant: [] for variant in runs.experiment.variants}
+    for place, record in enumerate(records):
+        places[record.variant].append(place)
+    for variant, of_variant in places.items():
+        if of_variant:
             mean = scores[of_variant].mean(axis=0).ravel()  # of each class its three scores in turn
             link = runs.link("", runs.numbers(records[place] for place in of_variant))
             lines.append(Line(variant, [_entry(float(score)) for score in mean], link=link))

@@ -24,7 +24,10 @@ def score_grids(runs: Runs) -> Iterator[Grid]:
     for table in score_tables(runs.ours):
         metric = table.facts["metric"]
         title = METRICS[metric].label if several else "scores"
-        lines = [Line(variant, _score_entries(runs, table, variant), variant in runs.ours.upper_bounds)
+        losses: dict[str, dict[Row, str]] = defaultdict(dict)
+        for row, text in negative_transfer(runs.shown(metric), metric).items():
+            losses[row[1]][row] = text
+        lines = [Line(variant, _score_entries(runs, table, variant, losses[variant]), variant in runs.ours.upper_bounds)
                  for variant in table.rows]  # fmt: skip
         heads = [_head(column) for column in table.columns]
         name = f"{runs.name}-scores-{slug(metric)}"
@@ -36,7 +39,7 @@ def _head(column: Column) -> Head:
     return Head(column.title, words=column.is_text, upper=upper)
 
 
-def _score_entries(runs: Runs, table: Table, variant: str) -> list[Entry]:
+def _score_entries(runs: Runs, table: Table, variant: str, losses: dict[Row, str]) -> list[Entry]:
     """A row's entries; an interval, or the gap to a published number, links to the runs of the score before it."""
     entries, link, metric = [], "", table.facts["metric"]
     for column, cell in zip(table.columns, table.rows[variant], strict=True):
@@ -47,7 +50,7 @@ def _score_entries(runs: Runs, table: Table, variant: str) -> list[Entry]:
             words = "" if column.kind == "label_free" else _seeds_in_words(cell.facts)
             entries.append(Entry(cell.text, sort_key(cell.facts), words, link))
         elif column.kind == "alarms":
-            entries.append(_alarm_entry(runs.shown(metric), metric, variant, cell))
+            entries.append(_alarm_entry(runs.shown(metric), variant, cell, losses))
         elif column.is_text:
             entries.append(text_entry(cell.text))
         else:
@@ -71,7 +74,7 @@ def _score_link(runs: Runs, metric: str, column: Column, variant: str, seeds: Se
 
 def _records(ours: Outcomes, variant: str, seeds: Collection[int], tasks: Collection[str] = ()) -> list[Record]:
     """A variant's records of some seeds, and of some tasks or of all where none is named."""
-    records = [record for record in ours.records if record.variant == variant and record.seed in seeds]
+    records = [record for record in ours.by_variant[variant] if record.seed in seeds]
     return [record for record in records if not tasks or record.task in tasks]
 
 
@@ -83,19 +86,18 @@ def _seeds_in_words(facts: dict[str, Any]) -> str:
     return f"{interval}n = {facts['n']}; by seed {each}"
 
 
-def _alarm_entry(ours: Outcomes, metric: str, variant: str, cell: Cell) -> Entry:
-    """The alarms of a row, each with its reasons."""
-    below = {row: text for row, text in negative_transfer(ours, metric).items() if row[1] == variant}
-    reasons = _alarm_reasons(ours.records, variant) | {NEGATIVE: _losses_in_words(ours, below)}
+def _alarm_entry(ours: Outcomes, variant: str, cell: Cell, losses: dict[Row, str]) -> Entry:
+    """The alarms of a row, each with its reasons; the losses against source only are the row's."""
+    reasons = _alarm_reasons(ours.by_variant[variant]) | {NEGATIVE: _losses_in_words(ours, losses)}
     badges = [Badge(fact["alarm"], alarm_words(fact), reasons.get(fact["alarm"], [])) for fact in cell.facts]
     return Entry(cell.text, sort_key(cell.facts) or None, badges=badges)
 
 
-def _alarm_reasons(records: Sequence[Record], variant: str) -> dict[str, list[str]]:
+def _alarm_reasons(records: Sequence[Record]) -> dict[str, list[str]]:
     """The reasons for a row's alarms, by alarm: a line for each, with the seeds that share it."""
     seeds: dict[tuple[str, str], list[str]] = defaultdict(list)
     for record in records:
-        for alarm in record.alarms if record.variant == variant else ():
+        for alarm in record.alarms:
             place = f"{record.task}, " if record.task else ""
             seeds[alarm["alarm"], f"{place}step {alarm['step']}: {alarm['text']}"].append(str(record.seed))
     reasons: dict[str, list[str]] = defaultdict(list)

@@ -23,6 +23,7 @@ from dann.reporting.scores import apply_rule, with_result
 from dann.runner.records import RECORD, Record, has_target_labels, read_checked_records
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
+MOST_RUNS = 20_000  # of a page: with more, browsers take minutes
 CAPTIONS = {
     "bars": "The first table as bars: mean, standard deviation and each run; a dashed line is a published number",
     "curves": "Losses and accuracies over the steps: mean and range over seeds; the target solid, the source dotted",
@@ -85,6 +86,8 @@ def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
         folder.resolve(): (path, experiment, folder) for path in paths for experiment, folder in find_experiments(path)
     }
     records = {place: read_checked_records(experiment, folder) for place, (_, experiment, folder) in found.items()}
+    if (many := sum(map(len, records.values()))) > MOST_RUNS:
+        raise BadInput(f"{many:,} runs, more than the {MOST_RUNS:,} that a page can show: name a smaller experiment")
     if not any(records.values()):
         raise BadInput(f"{', '.join(map(str, paths))}: no finished runs yet: dann run makes them")
     given = [(path if path.is_file() else folder / EXPERIMENT, experiment, folder, records[place])
