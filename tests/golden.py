@@ -1,4 +1,4 @@
-"""Losses, weights and records of short runs, to compare two versions of the code to the last bit.
+"""Weights and records of short runs, to compare two versions of the code to the last bit.
 
 A change that is meant to leave every number as it is (a move, a renaming, a simplification) is held to that:
 
@@ -27,6 +27,7 @@ from dann.runner.planning import launch
 
 Values = dict[str, dict[str, Any]]
 OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "bbse"}}
+LEFT_OUT = {"environment", "seconds", "fingerprint", "declared", "config", "checksum"}  # keys of a record
 # Methods that need images, a pretrained backbone, BatchNorm, a second view, several sources.
 ELSEWHERE = {"rotation", "l2_sp", "delta", "co_tuning", "adabn", "fixmatch", "mdan"}
 TRAIN = {"train": {"steps": 20, "evaluate_every": 10, "log_every": 1}, "diagnose": {"examples": 20}}
@@ -66,18 +67,19 @@ def _experiment(base: dict[str, Any], variants: dict[str, Any], seeds: list[int]
 
 
 def values(folder: Path) -> Values:
-    """Of each finished run its losses, and hashes of its weights and of its record without time and environment."""
+    """Of each finished run its losses, and hashes of its weights and of each key of its record."""
     result: Values = {}
     for file in sorted(folder.rglob("record.json")):
-        record = {key: value for key, value in json.loads(file.read_text()).items()
-                  if key not in {"environment", "seconds", "fingerprint", "declared", "config"}}  # fmt: skip
+        record = {key: value for key, value in json.loads(file.read_text()).items() if key not in LEFT_OUT}
         state = torch.load(file.with_name("checkpoint.pt"), weights_only=True)["method"]
         weights = hashlib.sha256(b"".join(tensor.contiguous().numpy().tobytes() for tensor in state.values()))
-        digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        digests = {
+            f"record.{key}": hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+            for key, value in record.items()
+        }
         result[file.parent.relative_to(folder).as_posix()] = {
-            "losses": record["losses"],
             "weights": weights.hexdigest(),
-            "record": digest,
+            **digests,
         }
     return result
 
