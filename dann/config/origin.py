@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from dann.config.experiment import EXPERIMENT, ORIGIN, Experiment
@@ -43,8 +44,12 @@ def check_origin(folder: Path, file: Path) -> None:
     if origin.samefile(file) or origin.read_bytes() == file.read_bytes():
         return
     parent = file.resolve().parent.name or "other"
-    other = shlex.quote(str(RUNS / parent))
-    raise BadInput(f"{folder} has the runs of another file of this name, {origin}: give this one its own --out {other}")
+    names = chain([parent], (f"{parent}-{number}" for number in count(2)))
+    free = next(RUNS / name for name in names if read_origin(RUNS / name / relative(file)) in (None, file.resolve()))
+    command = shlex.join(["dann", "run", str(file), "--out", str(free)])
+    raise BadInput(
+        f"{folder} has the runs of another file of this name, {origin}: {command} keeps those of this one apart"
+    )
 
 
 def redo_command(

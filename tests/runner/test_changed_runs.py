@@ -200,6 +200,11 @@ def test_two_files_of_one_name_do_not_share_a_folder(file: Path, capsys: pytest.
     assert "another file of this name" in complaint(capsys, "table", other)
     assert main(["run", str(other), "--out", "runs/elsewhere", "--only", "DANN", "--seeds", "0"]) == 0
     assert main(["table", "runs/elsewhere"]) == 0 and "Another" in capsys.readouterr().out
+    third = Path("below/elsewhere") / file.name
+    third.parent.mkdir(parents=True)
+    third.write_text(other.read_text().replace("Another", "A third"))
+    assert "--out runs/elsewhere-2 " in complaint(capsys, "run", third)
+    assert "--out runs/elsewhere-2 " in complaint(capsys, "run", third, "--out", "runs/elsewhere")
 
 
 def test_a_file_that_was_edited_moved_or_copied_keeps_its_runs(file: Path) -> None:
