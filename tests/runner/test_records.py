@@ -91,7 +91,7 @@ def test_written_out_default_is_no_other_configuration(project: Path, capsys: An
 def test_a_changed_digit_in_a_record_is_noticed(project: Path, capsys: Any) -> None:
     record = project / "runs/theme/tiny/dann/seed-1/record.json"
     content = record.read_text()
-    place = content.index('"target_test":0.') + 17  # an accuracy; the data have counts by that name
+    place = content.index('"target_test":0.') + 16  # an accuracy; the data have counts by that name
     record.write_text(content[:place] + str((int(content[place]) + 1) % 10) + content[place + 1 :])
     assert main(["table", "runs"]) == 2
     assert f"{Path(*record.parts[-6:])}: not a record of this version: remove" in capsys.readouterr().err
