@@ -94,7 +94,7 @@ def test_a_changed_digit_in_a_record_is_noticed(project: Path, capsys: Any) -> N
     place = content.index('"target_test":0.') + 16  # an accuracy; the data have counts by that name
     record.write_text(content[:place] + str((int(content[place]) + 1) % 10) + content[place + 1 :])
     assert main(["table", "runs"]) == 2
-    assert f"{Path(*record.parts[-6:])}: not a record of this version: remove" in capsys.readouterr().err
+    assert f"{Path(*record.parts[-6:])}: not a record of this version (damaged): remove" in capsys.readouterr().err
 
 
 def changed(path: str, value: object) -> Callable[[dict[str, Any]], None]:
