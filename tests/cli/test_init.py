@@ -93,7 +93,7 @@ def test_arrays_of_series_with_labels_in_other_files(capsys: Any) -> None:
         np.save(f"{name}_y.npy", np.arange(30) % 3)
     arguments = ["--source", "a.pt", "--target", "b.pt", "--source-labels", "a_y.npy"]
     assert "no labels: no target accuracy" in initialise(capsys, *arguments)
-    run_it(capsys, "--only", "DANN")
+    run_it(capsys, "--only", "DANN", "--out", "without")
     Path("mine.yaml").unlink()
     assert "name: cnn1d" in initialise(capsys, *arguments, "--target-labels", "b_y.npy")
     run_it(capsys, "--only", "DANN")
