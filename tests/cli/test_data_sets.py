@@ -25,13 +25,13 @@ def test_data_show_and_prepare(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     command = ["digits", "digits_m", "moons", "--out", str(tmp_path)]
     assert main(["data", "show", *command]) == 0
     out = capsys.readouterr().out
-    assert "images 3 × 16 × 16, values 0 to 255" in out and "674 examples; per class:" in out
+    assert "images 3 × 16 × 16, values 0 to 255" in out and "674 examples, 674 labelled; per class:" in out
     assert "imbalance ratio" in out
     with Image.open(tmp_path / "digits-digits_m-moons.png") as image:
         assert image.width > 1000 and len(set(image.convert("L").tobytes())) > 100
     assert main(["data", "prepare", "digits", "--set", "size=20"]) == 0
     assert "images 1 × 20 × 20" in capsys.readouterr().out
-    np.savez(tmp_path / "a.npz", x=np.array([[1.0, np.nan], [2.0, 3.0], [0.0, 1.0]]), y=np.array([0, 1, -1]))
+    np.savez(tmp_path / "a.npz", x=np.array([[1.0, np.nan], [2.0, 3.0], [0.0, 1.0]]), y=np.array([0, 2, -1]))
     assert main(["data", "show", "arrays", "--set", f"path={tmp_path / 'a.npz'}", "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "1 values missing" in out and "1 without label" in out and "values 0 to 3" in out

@@ -32,7 +32,8 @@ def texts(
 
     The first line names the columns; ``sentence`` or ``review`` and ``class`` or ``target`` serve too. Commas,
     semicolons or tabs between them, quotes, and a byte order mark are understood. Texts without labels need no column
-    ``label``, and may stand in a .txt file, one on each line. A column ``split`` of ``train`` and ``test`` marks the test split.
+    ``label``, and may stand in a .txt file, one on each line. A column ``split`` of ``train`` and ``test`` marks the
+    test split.
 
     Values are ids of tokens in float32, −1 behind the end of a text; shape ``(N, length)``.
 
