@@ -19,8 +19,8 @@ from dann.errors import BadInput
 
 SEAL = b"sha256:"
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-LARGEST_TEXT = 1 << 28  # bytes of a record, a log or a configuration
-SMALL, RATIO = 1 << 30, 200  # bytes that may come out of any packed file, and their ratio to those of a larger one
+SMALL, SMALL_ARRAYS = 1 << 28, 1 << 30  # bytes that may come out of any packed file; dense arrays may be mostly zeros
+RATIO = 200  # of the bytes that may come out of a larger file to its own
 KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"),
          (stat.S_ISBLK, "device"))  # fmt: skip
 
@@ -52,9 +52,9 @@ def memory() -> int:
     return min(size for size in sizes if size > 0)  # no limit is −1
 
 
-def most_unpacked(packed: int) -> int:
+def most_unpacked(packed: int, small: int = SMALL) -> int:
     """The largest number of bytes that ``packed`` compressed bytes may unpack to; real data come nowhere near."""
-    return int(min(memory() / 2, max(SMALL, RATIO * packed)))
+    return max(small, RATIO * packed)
 
 
 def check_zip(path: Path) -> None:
@@ -69,28 +69,17 @@ def check_zip(path: Path) -> None:
             size = sum(member.file_size for member in file.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return  # its reader says what is damaged
-    check_size(path, size, most_unpacked(path.stat().st_size))
+    check_size(path, size, most_unpacked(path.stat().st_size, SMALL_ARRAYS))
 
 
 def check_size(place: object, size: int, most: int | None = None) -> None:
-    """Raise if content of ``size`` bytes is more than ``most``, by default half of the memory."""
-    most = memory() // 2 if most is None else most
+    """Raise if content of ``size`` bytes is more than ``most``, or than half of the memory."""
+    most = min(memory() // 2, size if most is None else most)
     if size > most:
         raise BadInput(
             f"{place}: its content takes {size / 2**30:.1f} GiB, too much for a limit of {most / 2**30:.1f} GiB: "
             "restore the file, or keep fewer examples"
         )
-
-
-def read_text_file(path: Path, most: int = LARGEST_TEXT) -> str:
-    """The content of a regular UTF-8 file of at most ``most`` bytes.
-
-    Raises:
-        BadInput: as ``check_regular``.
-        OSError, UnicodeDecodeError: it cannot be read.
-    """
-    check_regular(path, most)
-    return path.read_text(encoding="utf-8")
 
 
 def read_unpacked(path: Path, most: int | None = None) -> bytes:

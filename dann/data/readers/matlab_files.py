@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dann.errors import BadInput
-from dann.files import check_regular, check_size, most_unpacked
+from dann.files import SMALL_ARRAYS, check_regular, check_size, most_unpacked
 
 HEAD, COMPRESSED, PIECE = 128, 15, 1 << 20  # bytes before the variables, a type, bytes unpacked at once
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -40,7 +40,8 @@ def read_matlab(path: Path) -> dict[str, Any]:
 
 def check_compressed(path: Path) -> None:
     """Raise if the compressed variables of a file of version 5 unpack to more than is plausible."""
-    size, total, most = path.stat().st_size, 0, most_unpacked(path.stat().st_size)
+    size = path.stat().st_size
+    total, most = 0, most_unpacked(size, SMALL_ARRAYS)
     with path.open("rb") as file:
         head = file.read(HEAD)
         order: Literal["little", "big"] = "big" if head[126:128] == b"MI" else "little"

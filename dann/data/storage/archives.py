@@ -15,14 +15,13 @@ from typing import IO, Literal
 
 from dann.data.storage.download import PIECE, Remote, describe_error, download
 from dann.errors import BadInput
-from dann.files import check_regular
+from dann.files import check_regular, most_unpacked
 
 PACKERS: dict[bytes, Callable[[Path, Literal["rb"]], IO[bytes]]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
 }
-SMALL, RATIO = 1 << 28, 100  # bytes that any archive may unpack to, and their ratio to those of a larger one
 LARGEST_PIECE = 1 << 24  # bytes read at once
 NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)  # of a bad name
 DAMAGED = (
@@ -110,13 +109,13 @@ def _untar(archive: Path, folder: Path) -> None:
     with archive.open("rb") as plain:
         start = plain.read(6)
     opener = next((opener for magic, opener in PACKERS.items() if start.startswith(magic)), open)
-    most = _most(archive) if opener is not open else archive.stat().st_size
+    most = most_unpacked(archive.stat().st_size)
     with opener(archive, "rb") as unpacked, tarfile.open(fileobj=_Bounded(unpacked, most, archive), mode="r:") as file:
         total = 0
         for member in file:
             total += member.size  # of a sparse file more than is in the archive
-            if total > _most(archive):
-                raise _too_large(archive, _most(archive))
+            if total > most:
+                raise _too_large(archive, most)
             try:
                 checked = tarfile.data_filter(member, str(folder))
             except tarfile.FilterError as error:  # a path or link that leads outside, or a device
@@ -129,9 +128,10 @@ def _untar(archive: Path, folder: Path) -> None:
 
 def _unzip(archive: Path, folder: Path) -> None:
     """Unpack a zip file; ``zipfile`` would put members outside to other places without an error."""
+    most = most_unpacked(archive.stat().st_size)
     with zipfile.ZipFile(archive) as file:
-        if sum(member.file_size for member in file.infolist()) > _most(archive):
-            raise _too_large(archive, _most(archive))
+        if sum(member.file_size for member in file.infolist()) > most:
+            raise _too_large(archive, most)
         for member in file.infolist():
             name = member.filename
             parts = PurePosixPath(name.replace(os.sep, "/").replace("\\", "/")).parts
@@ -150,11 +150,6 @@ def _check_new(archive: Path, name: str, folder: Path, is_folder: bool) -> None:
     place = folder / name
     if os.path.lexists(place) and not (is_folder and place.is_dir()):
         raise BadInput(f"{archive}: {name} is there twice: do not trust this archive")
-
-
-def _most(archive: Path) -> int:
-    """The largest number of bytes that an archive may unpack to."""
-    return max(SMALL, RATIO * archive.stat().st_size)
 
 
 def _too_large(archive: Path, most: int) -> BadInput:
