@@ -19,8 +19,8 @@ from dann.errors import BadInput
 
 SEAL = b"sha256:"
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-SMALL, SMALL_ARRAYS = 1 << 28, 1 << 30  # bytes that may come out of any packed file; dense arrays may be mostly zeros
-RATIO = 200  # of the bytes that may come out of a larger file to its own
+SMALL, RATIO = 1 << 28, 50  # bytes that may come out of any packed file, and their ratio to those of a larger one
+SMALL_ARRAYS, RATIO_ARRAYS = 1 << 30, 200  # the same of arrays, of which nearly all values may be zero
 KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"),
          (stat.S_ISBLK, "device"))  # fmt: skip
 
@@ -52,9 +52,9 @@ def memory() -> int:
     return min(size for size in sizes if size > 0)  # no limit is −1
 
 
-def most_unpacked(packed: int, small: int = SMALL) -> int:
+def most_unpacked(packed: int, arrays: bool = False) -> int:
     """The largest number of bytes that ``packed`` compressed bytes may unpack to; real data come nowhere near."""
-    return max(small, RATIO * packed)
+    return max(SMALL_ARRAYS, RATIO_ARRAYS * packed) if arrays else max(SMALL, RATIO * packed)
 
 
 def check_zip(path: Path) -> None:
@@ -69,7 +69,7 @@ def check_zip(path: Path) -> None:
             size = sum(member.file_size for member in file.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return  # its reader says what is damaged
-    check_size(path, size, most_unpacked(path.stat().st_size, SMALL_ARRAYS))
+    check_size(path, size, most_unpacked(path.stat().st_size, arrays=True))
 
 
 def check_size(place: object, size: int, most: int | None = None) -> None:

@@ -388,7 +388,7 @@ def test_names_are_no_formulas_and_no_commands_of_the_terminal(digits: Path, tmp
     assert main(["predict", str(digits), "=1+1.png", "@x.png", "a;=b.png", "--out", "out.csv"]) == 0
     assert [row["input"] for row in lines(tmp_path / "out.csv")] == ["'=1+1.png", "'@x.png", "a;'=b.png"]
     predicted = Predictions(["x"], ("-1", "+cmd", "\t=1", "cat"), np.array([[0.25, 0.4, 0.3, 0.05]], np.float32))
-    assert predicted.csv().decode().splitlines()[0] == "input,class,probability,-1,'+cmd,'\t=1,cat"
+    assert predicted.csv().decode().splitlines()[0] == "input,class,probability,-1,'+cmd,'\t'=1,cat"
 
 
 @pytest.mark.parametrize("how", ["nan", "step"])

@@ -22,7 +22,7 @@ PACKERS: dict[bytes, Callable[[Path, Literal["rb"]], IO[bytes]]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
 }
-LARGEST_PIECE = 1 << 24  # bytes read at once
+LARGEST_PIECE = PADDING = 1 << 24  # bytes read at once, and bytes after the last member
 NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)  # of a bad name
 DAMAGED = (
     zipfile.BadZipFile,
@@ -122,8 +122,10 @@ def _untar(archive: Path, folder: Path) -> None:
                 raise BadInput(f"{archive}: {describe_error(error)}: do not trust this archive") from error
             _check_new(archive, checked.name, folder, checked.isdir())
             file.extract(member, folder, filter="data")
-        while file.fileobj.read(PIECE):  # type: ignore[union-attr]  # gzip's checksum comes after the last member
-            pass
+        for _ in range(PADDING // PIECE):  # gzip's checksum comes after the last member and zeros
+            if not unpacked.read(PIECE):
+                return
+        raise BadInput(f"{archive}: goes on after its end: do not trust this archive")
 
 
 def _unzip(archive: Path, folder: Path) -> None:
