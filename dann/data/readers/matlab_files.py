@@ -49,6 +49,9 @@ def check_compressed(path: Path) -> None:
             kind, length = int.from_bytes(tag[:4], order), int.from_bytes(tag[4:], order)
             if kind == COMPRESSED:
                 inflate, end = zlib.decompressobj(), file.tell() + length
+                start = inflate.decompress(file.read(min(PIECE, length)))
+                check_size(path, total + int.from_bytes(start[4:8], order), most)  # as its own tag claims
+                total += len(start)
                 while total <= most and (piece := file.read(min(PIECE, end - file.tell()))):
                     total += len(inflate.decompress(piece))
                 check_size(path, total, most)
