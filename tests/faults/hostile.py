@@ -25,8 +25,8 @@ import torch
 from hostile_files import BOMBS, CALLS, GIB, PICKLES, Call, tar_of, zip_of
 from outcome import Outcome
 
+from dann.config.experiment import read_experiment
 from dann.config.naming import printable, slug, spreadsheet_text
-from dann.config.yaml_files import read_yaml
 from dann.data.input_pipeline import INPUTS, read_inputs
 from dann.data.readers.array_files import read_arrays
 from dann.data.readers.image_files import decode_image
@@ -46,14 +46,15 @@ READERS: dict[str, Reader] = {
     "x.npy": read_arrays, "x.npz": read_arrays, "x.pt": read_arrays, "x.mat": read_arrays, "x.svm.gz": read_svmlight,
     "weights.pth": lambda path: read_weights(torch.nn.Linear(2, 2), path), "checkpoint.pt": read_shapes,
     INPUTS: lambda path: read_inputs(path.parent, TransformOptions()), "x.pickle": read_plain_pickle,
-    "x.png": lambda path: decode_image(path, 8, "squash"), "x.csv": read_rows, "x.yaml": read_yaml,
+    "x.png": lambda path: decode_image(path, 8, "squash"), "x.csv": read_rows, "x.yaml": read_experiment,
     RECORD: lambda path: read_record(path.parent), "x.tar": lambda path: unpack(path, path.with_name("out")),
     "x.zip": lambda path: unpack(path, path.with_name("out")),
 }  # fmt: skip
 NAMES = ("../{}", "a/../../{}", "/tmp/{}", "..\\{}", "C:\\{}", "a/./../../{}", "{}", "fine.txt", "a\n{}",
          "x" * 300)  # fmt: skip
-HOSTILE_PARTS = ("..", "/", "\\", "\0", "\n", "\x1b[2J", "\u202e", "-", "=", "+", "@", "CON", "nul", " ", ".", "a", "é",
-                 "\t", "\r", ";", ",", "|", "$", "<script>", "\udc80", "x" * 500, "seed-0", "experiment.yaml")  # fmt: skip
+HOSTILE_PARTS = ("..", "/", "\\", "\0", "\n", "\x1b[2J", "\u202e", "-", "=", "+", "@", "CON", "nul", " ", ".", "a",
+                 "é", "\t", "\r", ";", ",", "|", "$", "<script>", "\udc80", "x" * 500, "seed-0",
+                 "experiment.yaml")  # fmt: skip
 
 
 def measure(cases: int, seed: int, folder: Path) -> list[Outcome]:
@@ -164,12 +165,8 @@ def _special_files(cases: int, draw: random.Random, folder: Path) -> Outcome:
         else:
             {"fifo": os.mkfifo, "folder": os.mkdir, "device": lambda at: os.symlink("/dev/zero", at)}[kind](path)
         wrong += not _is_refused(READERS[name], path)
-    return Outcome(
-        "FIFO, socket, device or folder in place of a file",
-        f"refused within {SECONDS} s of the processor",
-        cases,
-        wrong,
-    )
+    right = f"refused within {SECONDS} s of the processor"
+    return Outcome("FIFO, socket, device or folder in place of a file", right, cases, wrong)
 
 
 def _bombs(cases: int, draw: random.Random, folder: Path) -> Outcome:
@@ -181,11 +178,9 @@ def _bombs(cases: int, draw: random.Random, folder: Path) -> Outcome:
     seconds = [json.loads(line) for line in answer.stdout.splitlines()]
     slowest = max((each for each in seconds if each is not None), default=np.nan)
     detail = f"the slowest took {slowest:.1f} s" + (f"; {answer.stderr[-300:]}" if answer.returncode else "")
-    what, right = (
-        "bombs: packed zeros, claimed sizes",
-        f"refused within {SECONDS} s of the processor and {MEMORY // GIB} GiB",
-    )
-    return Outcome(what, right, cases, cases - sum(each is not None for each in seconds), detail)
+    right = f"refused within {SECONDS} s of the processor and {MEMORY // GIB} GiB"
+    refused = sum(each is not None for each in seconds)
+    return Outcome("bombs: packed zeros, claimed sizes", right, cases, cases - refused, detail)
 
 
 def main(paths: list[str]) -> None:

@@ -6,5 +6,5 @@ from hostile import measure
 
 
 def test_hostile_input_is_refused(tmp_path: Path) -> None:
-    for outcome in measure(40, 0, tmp_path):
+    for outcome in measure(20, 0, tmp_path):
         assert outcome.wrong == 0, outcome
