@@ -1,10 +1,12 @@
 """Use of a finished run: its model is loaded, predicts and is exported."""
 
 import csv
+import gzip
 import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ import yaml
 from complaints import complaint
 from method_cases import OF_BACKBONES
 from PIL import Image
+from scipy.io import savemat
+from scipy.sparse import csr_matrix
 from tiny import TINY, Silent, write_tiny
 
 import dann
@@ -24,7 +28,8 @@ from dann.config.schema import resolve
 from dann.errors import BadInput
 from dann.inference import export
 from dann.inference.model import Model
-from dann.inference.predict import Predictions
+from dann.inference.predict import Predictions, predict
+from dann.inference.user_inputs import read_examples
 from dann.methods.all_methods import METHODS
 from dann.runner import planning as launch
 from dann.runner.records import read_record
@@ -268,6 +273,31 @@ def test_arrays_are_predicted_into_a_file(moons: Path, tmp_path: Path, capsys: A
         assert row["class"] == model.classes[likely.argmax()] and float(row["probability"]) == pytest.approx(
             likely.max()
         )
+
+
+def test_whatever_training_takes_is_predicted(moons: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    x, model = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32), dann.load(moons)
+    expected = model.predict(x)
+    savemat(tmp_path / "x.mat", {"x": x, "y": np.arange(5)})
+    torch.save({"x": x, "y": list(range(5))}, tmp_path / "x.pt")
+    (tmp_path / "x.svm.gz").write_bytes(gzip.compress(b"".join(b"0 1:%r 2:%r\n" % (float(a), float(b)) for a, b in x)))
+    for name in ("x.mat", "x.pt", "x.svm.gz"):
+        np.testing.assert_allclose(predict(model, [tmp_path / name]).probabilities, expected, atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(model.predict(csr_matrix(x)), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict(x.tolist()), expected, atol=1e-6)
+
+    texts, given = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], list[list[str]]()
+    target = SimpleNamespace(name="texts", options=lambda: {"tokenizer": "any"})
+    reader = SimpleNamespace(config=SimpleNamespace(data=SimpleNamespace(target=target)), inputs=model.inputs)
+    monkeypatch.setattr(
+        "dann.inference.user_inputs.to_token_ids", lambda lines, *_: given.append(lines) or torch.tensor(texts)
+    )
+    (tmp_path / "a.txt").write_text("one, two\n\nthree\nfour\n")
+    (tmp_path / "b.csv").write_text('text,label\n"one, two",a\nthree,\nfour,b\n')
+    for name in ("a.txt", "b.csv"):
+        ((names, ids, bad),) = read_examples(tmp_path / name, reader)  # type: ignore[arg-type]
+        assert names == [f"{tmp_path / name}[{row}]" for row in range(3)] and ids.tolist() == texts and not bad
+    assert given == [["one, two", "three", "four"]] * 2
 
 
 def test_predictions_are_shown(digits: Path, moons: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
