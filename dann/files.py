@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from dann.errors import BadInput
 
@@ -94,8 +94,8 @@ def read_unpacked(path: Path, most: int | None = None) -> bytes:
     """
     check_regular(path, memory() // 2)
     most = most_unpacked(path.stat().st_size) if most is None else most
-    opened: IO[bytes] = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix, open)(path, "rb")
-    with opened as file:
+    packed = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File}.get(path.suffix)
+    with path.open("rb") if packed is None else packed(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise BadInput(f"{path}: holds more than {most} bytes when unpacked: restore the file")

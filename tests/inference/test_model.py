@@ -289,9 +289,12 @@ def test_whatever_training_takes_is_predicted(moons: Path, tmp_path: Path, monke
     texts, given = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], list[list[str]]()
     target = SimpleNamespace(name="texts", options=lambda: {"tokenizer": "any"})
     reader = SimpleNamespace(config=SimpleNamespace(data=SimpleNamespace(target=target)), inputs=model.inputs)
-    monkeypatch.setattr(
-        "dann.inference.user_inputs.to_token_ids", lambda lines, *_: given.append(lines) or torch.tensor(texts)
-    )
+
+    def to_token_ids(lines: list[str], *_: object) -> torch.Tensor:
+        given.append(lines)
+        return torch.tensor(texts)
+
+    monkeypatch.setattr("dann.inference.user_inputs.to_token_ids", to_token_ids)
     (tmp_path / "a.txt").write_text("one, two\n\nthree\nfour\n")
     (tmp_path / "b.csv").write_text('text,label\n"one, two",a\nthree,\nfour,b\n')
     for name in ("a.txt", "b.csv"):

@@ -3,6 +3,7 @@
 import bz2
 import errno
 import gzip
+import io
 import lzma
 import os
 import tarfile
@@ -11,16 +12,15 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
 
 from dann.data.storage.download import PIECE, Remote, describe_error, download
 from dann.errors import BadInput
 from dann.files import check_regular, most_unpacked
 
-PACKERS: dict[bytes, Callable[[Path, Literal["rb"]], IO[bytes]]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ": lzma.open,
+PACKERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda path: gzip.GzipFile(path),
+    b"BZh": lambda path: bz2.BZ2File(path),
+    b"\xfd7zXZ": lambda path: lzma.LZMAFile(path),  # noqa: SIM115  # closed by its caller
 }
 LARGEST_PIECE = PADDING = 1 << 24  # bytes read at once, and bytes after the last member
 NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)  # of a bad name
@@ -86,7 +86,7 @@ class _Bounded:
     A tar file's headers may claim any length, and tarfile reads them at once.
     """
 
-    def __init__(self, file: IO[bytes], most: int, archive: Path) -> None:
+    def __init__(self, file: io.BufferedIOBase, most: int, archive: Path) -> None:
         self.file, self.most, self.archive = file, most, archive
 
     def read(self, size: int) -> bytes:
@@ -108,9 +108,11 @@ def _untar(archive: Path, folder: Path) -> None:
         raise BadInput(f"{archive}: this Python cannot unpack it safely: update it to 3.10.12, 3.11.4 or later")
     with archive.open("rb") as plain:
         start = plain.read(6)
-    opener = next((opener for magic, opener in PACKERS.items() if start.startswith(magic)), open)
+    opener = next(
+        (opener for magic, opener in PACKERS.items() if start.startswith(magic)), lambda path: path.open("rb")
+    )
     most = most_unpacked(archive.stat().st_size)
-    with opener(archive, "rb") as unpacked, tarfile.open(fileobj=_Bounded(unpacked, most, archive), mode="r:") as file:
+    with opener(archive) as unpacked, _open_tar(_Bounded(unpacked, most, archive)) as file:
         total = 0
         for member in file:
             total += member.size  # of a sparse file more than is in the archive
@@ -126,6 +128,11 @@ def _untar(archive: Path, folder: Path) -> None:
             if not unpacked.read(PIECE):
                 return
         raise BadInput(f"{archive}: goes on after its end: do not trust this archive")
+
+
+def _open_tar(stream: _Bounded) -> tarfile.TarFile:
+    opened: tarfile.TarFile = tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
+    return opened
 
 
 def _unzip(archive: Path, folder: Path) -> None:
