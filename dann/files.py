@@ -13,14 +13,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from dann.errors import BadInput
 
 SEAL = b"sha256:"
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-LARGEST_TEXT = 1 << 28  # bytes of a record, a log or a configuration
-SMALL, RATIO = 1 << 30, 200  # bytes that may come out of any packed file, and their ratio to those of a larger one
+SMALL, RATIO = 1 << 28, 50  # bytes that may come out of any packed file, and their ratio to those of a larger one
+SMALL_ARRAYS, RATIO_ARRAYS = 1 << 30, 200  # the same of arrays, of which nearly all values may be zero
 KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"),
          (stat.S_ISBLK, "device"))  # fmt: skip
 
@@ -52,9 +52,9 @@ def memory() -> int:
     return min(size for size in sizes if size > 0)  # no limit is −1
 
 
-def most_unpacked(packed: int) -> int:
+def most_unpacked(packed: int, arrays: bool = False) -> int:
     """The largest number of bytes that ``packed`` compressed bytes may unpack to; real data come nowhere near."""
-    return int(min(memory() / 2, max(SMALL, RATIO * packed)))
+    return max(SMALL_ARRAYS, RATIO_ARRAYS * packed) if arrays else max(SMALL, RATIO * packed)
 
 
 def check_zip(path: Path) -> None:
@@ -69,28 +69,17 @@ def check_zip(path: Path) -> None:
             size = sum(member.file_size for member in file.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return  # its reader says what is damaged
-    check_size(path, size, most_unpacked(path.stat().st_size))
+    check_size(path, size, most_unpacked(path.stat().st_size, arrays=True))
 
 
 def check_size(place: object, size: int, most: int | None = None) -> None:
-    """Raise if content of ``size`` bytes is more than ``most``, by default half of the memory."""
-    most = memory() // 2 if most is None else most
+    """Raise if content of ``size`` bytes is more than ``most``, or than half of the memory."""
+    most = min(memory() // 2, size if most is None else most)
     if size > most:
         raise BadInput(
             f"{place}: its content takes {size / 2**30:.1f} GiB, too much for a limit of {most / 2**30:.1f} GiB: "
             "restore the file, or keep fewer examples"
         )
-
-
-def read_text_file(path: Path, most: int = LARGEST_TEXT) -> str:
-    """The content of a regular UTF-8 file of at most ``most`` bytes.
-
-    Raises:
-        BadInput: as ``check_regular``.
-        OSError, UnicodeDecodeError: it cannot be read.
-    """
-    check_regular(path, most)
-    return path.read_text(encoding="utf-8")
 
 
 def read_unpacked(path: Path, most: int | None = None) -> bytes:
@@ -105,8 +94,8 @@ def read_unpacked(path: Path, most: int | None = None) -> bytes:
     """
     check_regular(path, memory() // 2)
     most = most_unpacked(path.stat().st_size) if most is None else most
-    opened: IO[bytes] = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix, open)(path, "rb")
-    with opened as file:
+    packed = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File}.get(path.suffix)
+    with path.open("rb") if packed is None else packed(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise BadInput(f"{path}: holds more than {most} bytes when unpacked: restore the file")

@@ -10,7 +10,7 @@ LONGEST = 150  # bytes; file systems take 255, and endings are added
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 FILES = (".yaml", ".png", ".html", ".gz", ".unfinished", ".lock", ".tmp")
 JOINERS = "\u200c\u200d"  # of scripts and emoji
-FORMULA = re.compile(r"(^|[,;|\t\r\n])(\s*[=+\-@＝＋－＠]|[\t\r])")
+FORMULA = re.compile(r"(?:^|(?<=[,;|\t\r\n]))(?=[\t\r]|[^\S\t\r\n]*[=+\-@＝＋－＠])")
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 
@@ -46,7 +46,7 @@ def spreadsheet_text(text: str) -> str:
 
     A separator in it may begin a new cell there. Numbers are kept: they are no formulas.
     """
-    return text if NUMBER.fullmatch(text) else FORMULA.sub(r"\1'\2", text)
+    return text if NUMBER.fullmatch(text) else FORMULA.sub("'", text)
 
 
 def name_setting(setting: Mapping[str, Any]) -> str:

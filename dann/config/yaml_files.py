@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from dann.errors import BadInput
+from dann.files import check_regular
 from dann.options import shown
 
 try:
@@ -52,6 +53,7 @@ def read_yaml(path: Path) -> Any:
     Raises:
         BadInput: it is missing, unreadable or not valid YAML.
     """
+    check_regular(path)
     try:
         with path.open("rb") as file:
             content = file.read(BYTES + 1)

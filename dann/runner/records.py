@@ -18,7 +18,7 @@ from dann.config.origin import read_origin, redo_command
 from dann.config.search import Setting
 from dann.errors import BadInput
 from dann.evaluation.rules import Evaluation
-from dann.files import write_whole
+from dann.files import check_regular, write_whole
 from dann.runner.record_schema import check_record, load_line
 
 RECORD, PACKED, FEATURES = "record.json", "records.jsonl.gz", "features.npz"
@@ -132,6 +132,7 @@ def read_record(folder: Path) -> Record:
         BadInput: it is damaged or of another version of the project.
     """
     path = folder / RECORD
+    check_regular(path)
     try:
         content = load_line(path.read_bytes())
         if content.pop(CHECKSUM, None) not in (None, _checksum(content)):  # earlier records have none

@@ -9,7 +9,7 @@ from dann.config.migration import WRITTEN_BY, is_old, upgrade, version_mark
 from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files import check_regular, write_whole
 from dann.runner.checksums import Checksums, compute_checksums, differing
 from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, UNFINISHED, read_record
@@ -86,6 +86,7 @@ def _read_configuration(path: Path) -> dict[str, Any]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    check_regular(path)
     try:
         return load_line(path.read_bytes())
     except ValueError as error:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from dann.errors import BadInput
-from dann.files import is_whole_archive, seal_archive, write_whole
+from dann.files import check_regular, is_whole_archive, seal_archive, write_whole
 from dann.methods.method import Method
 
 CHECKPOINT = "checkpoint.pt"
@@ -123,6 +123,7 @@ def load(path: Path, method: Method, optimizer: torch.optim.Optimizer | None = N
 
 
 def _read(path: Path, device: torch.device, map_file: bool = False) -> dict[str, Any]:
+    check_regular(path)
     if not is_whole_archive(path):  # torch compares no checksums
         raise _damaged(path)
     try:

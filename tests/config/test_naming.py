@@ -47,7 +47,7 @@ def test_what_is_shown_moves_no_cursor() -> None:
     "text", ["=1+1", "+cmd", "-x", "@sum", "\t=1", "\r=1", " =1", "a;=1", "a\n=1", "＝1", "-1+1", "1;-2|x"]
 )
 def test_no_cell_of_a_spreadsheet_is_a_formula(text: str) -> None:
-    for cell in re.split(r"[,;|\t\r\n]", spreadsheet_text(text).replace("'\t", "'").replace("'\r", "'")):
+    for cell in re.split(r"[,;|\t\r\n]", spreadsheet_text(text)):
         assert not re.match(r"\s*[=+\-@＝]", cell)
 
 

@@ -1,5 +1,6 @@
 """Archives that cannot write outside their folder, and damaged ones."""
 
+import gzip
 import io
 import tarfile
 import zipfile
@@ -86,6 +87,34 @@ def test_links_outside_and_devices_are_refused(tmp_path: Path, kind: bytes) -> N
     (tmp_path / "b").write_bytes(zipped("link", link=True))
     with pytest.raises(BadInput, match="is a link"):
         unpack(tmp_path / "b", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("make", [tarred, lambda *names: tarred(*names, mode="w")])
+def test_no_member_is_written_over_another(tmp_path: Path, make: Callable[..., bytes]) -> None:
+    (tmp_path / "a").write_bytes(make("one/x.bin", "two.bin", "one/x.bin"))
+    with pytest.raises(BadInput, match=r"one/x\.bin is there twice: do not trust"):
+        unpack(tmp_path / "a", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz", "behind the end"])
+def test_an_archive_unpacks_to_a_limit(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dann.files.SMALL", 300_000)
+    monkeypatch.setattr("dann.data.storage.archives.PADDING", 1 << 20)
+    content = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("zeros", bytes(4_000_000))
+    else:
+        with tarfile.open(fileobj=content, mode="w:gz") as file:
+            entry = tarfile.TarInfo("zeros")
+            entry.size = 4_000_000 if kind == "tar.gz" else 0
+            file.addfile(entry, io.BytesIO(bytes(entry.size)))
+    behind = gzip.compress(bytes(4_000_000)) if kind == "behind the end" else b""
+    (tmp_path / "a").write_bytes(content.getvalue() + behind)
+    with pytest.raises(BadInput, match=r"(unpacks to more than \d+ bytes|goes on after its end).*: do not trust"):
+        unpack(tmp_path / "a", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

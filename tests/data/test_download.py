@@ -1,10 +1,11 @@
 """Downloads that resume and are checked."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -19,14 +20,23 @@ MD5, SHA = (f"{kind}:{hashlib.new(kind, CONTENT).hexdigest()}" for kind in ("md5
 
 
 class Server(BaseHTTPRequestHandler):
-    """Serves ``CONTENT``; ``/ranges`` honours ranges, ``/whole`` does not, ``/cut`` ends early, the rest is 404."""
+    """Serves ``CONTENT``: ``/ranges`` honours ranges, ``/whole`` does not, ``/cut`` ends early; the rest is 404.
+
+    ``/endless`` says no length and goes on, ``/slow`` sends a byte at a time, ``/stalled`` nothing after the first.
+    """
 
     asked: list[str]
+    stopped: Event
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
         self.asked.append(f"{self.path} {wanted}")
         kind = self.path.split("/")[1]
+        if kind in {"endless", "slow", "stalled"}:
+            self.send_response(200)
+            self.end_headers()
+            self._drip(bytes(100_000) if kind == "endless" else b"x", 100 if kind == "stalled" else 0.05)
+            return
         first = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and kind == "ranges" else 0
         if kind not in {"ranges", "whole", "cut"}:
             self.send_error(404)
@@ -38,18 +48,25 @@ class Server(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(CONTENT[first : 100_000 if kind == "cut" else None])
 
+    def _drip(self, piece: bytes, pause: float) -> None:
+        """Send until the other side hangs up, or the server stops."""
+        with contextlib.suppress(OSError):
+            while not self.stopped.wait(0 if len(piece) > 1 else pause):
+                self.wfile.write(piece)
+
     def log_message(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    Server.asked = []
+    Server.asked, Server.stopped = [], Event()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
         thread = Thread(target=running.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{running.server_address[1]}"
+        Server.stopped.set()
         running.shutdown()
         thread.join()
 
@@ -106,3 +123,21 @@ def test_offline_or_gone_says_what_to_do(server: str, data_folder: Path, url: st
     with pytest.raises(BadInput, match=f"pictures is not in .*{says}.*put a.bin there"):
         fetch(url.format(server=server), data_folder)
     assert not list(data_folder.glob("*.bin"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("endless", r"more than 1000000 bytes came, which were thrown away"),
+        ("slow", r"fewer than 1024 bytes a second came"),
+        ("stalled", r"timed out"),
+    ],
+)
+def test_a_download_has_limits_of_size_and_time(
+    kind: str, says: str, server: str, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("LARGEST", 1_000_000), ("PATIENCE", 0.3), ("TIMEOUT", 0.5)):
+        monkeypatch.setattr(f"dann.data.storage.download.{name}", value)
+    with pytest.raises(BadInput, match=rf"pictures is not in .*{says}.*put a.bin there"):
+        fetch(f"{server}/{kind}/a.bin", data_folder)
+    assert not (data_folder / "a.bin").exists() and (data_folder / "a.bin.part").exists() == (kind != "endless")

@@ -75,5 +75,5 @@ def test_wrong_svmlight_is_named(tmp_path: Path) -> None:
         assert path in str(caught.value)
     (tmp_path / "cut.svm.gz").write_bytes(b"\x1f\x8b\x08\0 cut")
     for path in (tmp_path, tmp_path / "cut.svm.gz"):
-        with pytest.raises(BadInput, match="not a readable svmlight file|a folder, not a file"):
+        with pytest.raises(BadInput, match=r"not a readable svmlight file|a folder, not a file"):
             svmlight(path=str(path))

@@ -1,10 +1,12 @@
 """Use of a finished run: its model is loaded, predicts and is exported."""
 
 import csv
+import gzip
 import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ import yaml
 from complaints import complaint
 from method_cases import OF_BACKBONES
 from PIL import Image
+from scipy.io import savemat
+from scipy.sparse import csr_matrix
 from tiny import TINY, Silent, write_tiny
 
 import dann
@@ -24,7 +28,8 @@ from dann.config.schema import resolve
 from dann.errors import BadInput
 from dann.inference import export
 from dann.inference.model import Model
-from dann.inference.predict import Predictions
+from dann.inference.predict import Predictions, predict
+from dann.inference.user_inputs import read_examples
 from dann.methods.all_methods import METHODS
 from dann.runner import planning as launch
 from dann.runner.records import read_record
@@ -270,6 +275,34 @@ def test_arrays_are_predicted_into_a_file(moons: Path, tmp_path: Path, capsys: A
         )
 
 
+def test_whatever_training_takes_is_predicted(moons: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    x, model = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32), dann.load(moons)
+    expected = model.predict(x)
+    savemat(tmp_path / "x.mat", {"x": x, "y": np.arange(5)})
+    torch.save({"x": x, "y": list(range(5))}, tmp_path / "x.pt")
+    (tmp_path / "x.svm.gz").write_bytes(gzip.compress(b"".join(b"0 1:%r 2:%r\n" % (float(a), float(b)) for a, b in x)))
+    for name in ("x.mat", "x.pt", "x.svm.gz"):
+        np.testing.assert_allclose(predict(model, [tmp_path / name]).probabilities, expected, atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(model.predict(csr_matrix(x)), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict(x.tolist()), expected, atol=1e-6)
+
+    texts, given = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], list[list[str]]()
+    target = SimpleNamespace(name="texts", options=lambda: {"tokenizer": "any"})
+    reader = SimpleNamespace(config=SimpleNamespace(data=SimpleNamespace(target=target)), inputs=model.inputs)
+
+    def to_token_ids(lines: list[str], *_: object) -> torch.Tensor:
+        given.append(lines)
+        return torch.tensor(texts)
+
+    monkeypatch.setattr("dann.inference.user_inputs.to_token_ids", to_token_ids)
+    (tmp_path / "a.txt").write_text("one, two\n\nthree\nfour\n")
+    (tmp_path / "b.csv").write_text('text,label\n"one, two",a\nthree,\nfour,b\n')
+    for name in ("a.txt", "b.csv"):
+        ((names, ids, bad),) = read_examples(tmp_path / name, reader)  # type: ignore[arg-type]
+        assert names == [f"{tmp_path / name}[{row}]" for row in range(3)] and ids.tolist() == texts and not bad
+    assert given == [["one, two", "three", "four"]] * 2
+
+
 def test_predictions_are_shown(digits: Path, moons: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)  # for names that fit the terminal
     np.save(tmp_path / "x.npy", np.zeros((23, 16, 16, 3), np.uint8))
@@ -388,7 +421,7 @@ def test_names_are_no_formulas_and_no_commands_of_the_terminal(digits: Path, tmp
     assert main(["predict", str(digits), "=1+1.png", "@x.png", "a;=b.png", "--out", "out.csv"]) == 0
     assert [row["input"] for row in lines(tmp_path / "out.csv")] == ["'=1+1.png", "'@x.png", "a;'=b.png"]
     predicted = Predictions(["x"], ("-1", "+cmd", "\t=1", "cat"), np.array([[0.25, 0.4, 0.3, 0.05]], np.float32))
-    assert predicted.csv().decode().splitlines()[0] == "input,class,probability,-1,'+cmd,'\t=1,cat"
+    assert predicted.csv().decode().splitlines()[0] == "input,class,probability,-1,'+cmd,'\t'=1,cat"
 
 
 @pytest.mark.parametrize("how", ["nan", "step"])

@@ -10,6 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tiny import DIAGNOSED, Silent, write_tiny
 
 from dann.config.experiment import read_experiment
 from dann.runner.planning import launch
-from dann.runner.tensorboard import LAYOUT
+from dann.runner.tensorboard import LAYOUT, Board
 
 SECONDS = 60  # for TensorBoard to begin
 RUN = "dann/seed-0"
@@ -118,3 +119,14 @@ def test_lambda_is_that_of_its_schedule(served: Served) -> None:
     events = served("plugin/scalars/scalars", run=RUN, tag="schedule/lambda")
     expected = [2 / (1 + math.exp(-10 * (step - 1) / 12)) - 1 for step in (2, 4, 6, 8, 10, 12)]
     assert [value for *_, value in events] == pytest.approx(expected, rel=1e-5)
+
+
+def test_names_of_classes_shift_no_row_of_the_projector(tmp_path: Path) -> None:
+    board = Board(tmp_path, {"a\tb\nc": 1.0})
+    board.add_embeddings(torch.eye(2), [["source", "a\tb\nc"], ["target", "=\x1b[2J\udc80"]], torch.empty(0), 3)
+    board.add_hyperparameters({"data": {"name": "\udc80", "sizes": [1, 2]}}, {"step": 3})
+    board.close()
+    (table,) = tmp_path.rglob("metadata.tsv")
+    assert table.read_text("utf-8").splitlines() == [
+        "domain\tclass", "source\ta\\tb\\nc", "target\t=\\x1b[2J\\udc80"
+    ]  # fmt: skip

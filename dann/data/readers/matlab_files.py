@@ -11,7 +11,7 @@ import numpy as np
 from dann.errors import BadInput
 from dann.files import check_regular, check_size, most_unpacked
 
-HEAD, COMPRESSED, PIECE = 128, 15, 1 << 20  # bytes before the variables, a type, bytes unpacked at once
+HEAD, COMPRESSED, PIECE = 128, 15, 1 << 14  # bytes before the variables, a type, bytes that are unpacked at once
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MARKED = b"MATLAB 7.3"  # the first bytes of files that MATLAB writes
 
@@ -40,18 +40,20 @@ def read_matlab(path: Path) -> dict[str, Any]:
 
 def check_compressed(path: Path) -> None:
     """Raise if the compressed variables of a file of version 5 unpack to more than is plausible."""
-    size, total, most = path.stat().st_size, 0, most_unpacked(path.stat().st_size)
+    size = path.stat().st_size
+    total, most = 0, most_unpacked(size, arrays=True)
     with path.open("rb") as file:
         head = file.read(HEAD)
         order: Literal["little", "big"] = "big" if head[126:128] == b"MI" else "little"
         while len(tag := file.read(8)) == 8:
             kind, length = int.from_bytes(tag[:4], order), int.from_bytes(tag[4:], order)
             if kind == COMPRESSED:
-                inflate = zlib.decompressobj()
-                left = file.read(min(length, size))
-                while left and total <= most:
-                    total += len(inflate.decompress(left, PIECE))
-                    left = inflate.unconsumed_tail
+                inflate, end = zlib.decompressobj(), file.tell() + length
+                start = inflate.decompress(file.read(min(PIECE, length)))
+                check_size(path, total + int.from_bytes(start[4:8], order), most)  # as its own tag claims
+                total += len(start)
+                while total <= most and (piece := file.read(min(PIECE, end - file.tell()))):
+                    total += len(inflate.decompress(piece))
                 check_size(path, total, most)
             else:
                 file.seek(length, os.SEEK_CUR)

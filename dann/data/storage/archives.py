@@ -3,6 +3,7 @@
 import bz2
 import errno
 import gzip
+import io
 import lzma
 import os
 import tarfile
@@ -11,19 +12,17 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
 
 from dann.data.storage.download import PIECE, Remote, describe_error, download
 from dann.errors import BadInput
-from dann.files import check_regular
+from dann.files import check_regular, most_unpacked
 
-PACKERS: dict[bytes, Callable[[Path, Literal["rb"]], IO[bytes]]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ": lzma.open,
+PACKERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda path: gzip.GzipFile(path),
+    b"BZh": lambda path: bz2.BZ2File(path),
+    b"\xfd7zXZ": lambda path: lzma.LZMAFile(path),  # noqa: SIM115  # closed by its caller
 }
-SMALL, RATIO = 1 << 28, 100  # bytes that any archive may unpack to, and their ratio to those of a larger one
-LARGEST_PIECE = 1 << 24  # bytes read at once
+LARGEST_PIECE = PADDING = 1 << 24  # bytes read at once, and bytes after the last member
 NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EEXIST)  # of a bad name
 DAMAGED = (
     zipfile.BadZipFile,
@@ -87,7 +86,7 @@ class _Bounded:
     A tar file's headers may claim any length, and tarfile reads them at once.
     """
 
-    def __init__(self, file: IO[bytes], most: int, archive: Path) -> None:
+    def __init__(self, file: io.BufferedIOBase, most: int, archive: Path) -> None:
         self.file, self.most, self.archive = file, most, archive
 
     def read(self, size: int) -> bytes:
@@ -109,29 +108,39 @@ def _untar(archive: Path, folder: Path) -> None:
         raise BadInput(f"{archive}: this Python cannot unpack it safely: update it to 3.10.12, 3.11.4 or later")
     with archive.open("rb") as plain:
         start = plain.read(6)
-    opener = next((opener for magic, opener in PACKERS.items() if start.startswith(magic)), open)
-    most = _most(archive) if opener is not open else archive.stat().st_size
-    with opener(archive, "rb") as unpacked, tarfile.open(fileobj=_Bounded(unpacked, most, archive), mode="r:") as file:
+    opener = next(
+        (opener for magic, opener in PACKERS.items() if start.startswith(magic)), lambda path: path.open("rb")
+    )
+    most = most_unpacked(archive.stat().st_size)
+    with opener(archive) as unpacked, _open_tar(_Bounded(unpacked, most, archive)) as file:
         total = 0
         for member in file:
             total += member.size  # of a sparse file more than is in the archive
-            if total > _most(archive):
-                raise _too_large(archive, _most(archive))
+            if total > most:
+                raise _too_large(archive, most)
             try:
                 checked = tarfile.data_filter(member, str(folder))
             except tarfile.FilterError as error:  # a path or link that leads outside, or a device
                 raise BadInput(f"{archive}: {describe_error(error)}: do not trust this archive") from error
             _check_new(archive, checked.name, folder, checked.isdir())
             file.extract(member, folder, filter="data")
-        while file.fileobj.read(PIECE):  # type: ignore[union-attr]  # gzip's checksum comes after the last member
-            pass
+        for _ in range(PADDING // PIECE):  # gzip's checksum comes after the last member and zeros
+            if not unpacked.read(PIECE):
+                return
+        raise BadInput(f"{archive}: goes on after its end: do not trust this archive")
+
+
+def _open_tar(stream: _Bounded) -> tarfile.TarFile:
+    opened: tarfile.TarFile = tarfile.open(fileobj=stream, mode="r:")  # type: ignore[call-overload]  # noqa: SIM115
+    return opened
 
 
 def _unzip(archive: Path, folder: Path) -> None:
     """Unpack a zip file; ``zipfile`` would put members outside to other places without an error."""
+    most = most_unpacked(archive.stat().st_size)
     with zipfile.ZipFile(archive) as file:
-        if sum(member.file_size for member in file.infolist()) > _most(archive):
-            raise _too_large(archive, _most(archive))
+        if sum(member.file_size for member in file.infolist()) > most:
+            raise _too_large(archive, most)
         for member in file.infolist():
             name = member.filename
             parts = PurePosixPath(name.replace(os.sep, "/").replace("\\", "/")).parts
@@ -150,11 +159,6 @@ def _check_new(archive: Path, name: str, folder: Path, is_folder: bool) -> None:
     place = folder / name
     if os.path.lexists(place) and not (is_folder and place.is_dir()):
         raise BadInput(f"{archive}: {name} is there twice: do not trust this archive")
-
-
-def _most(archive: Path) -> int:
-    """The largest number of bytes that an archive may unpack to."""
-    return max(SMALL, RATIO * archive.stat().st_size)
 
 
 def _too_large(archive: Path, most: int) -> BadInput:

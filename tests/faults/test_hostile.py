@@ -1,0 +1,10 @@
+"""A sample of hostile input."""
+
+from pathlib import Path
+
+from hostile import measure
+
+
+def test_hostile_input_is_refused(tmp_path: Path) -> None:
+    for outcome in measure(20, 0, tmp_path):
+        assert outcome.wrong == 0, outcome
