@@ -1,6 +1,7 @@
 """The device that a run computes on, and the number format of its forward pass."""
 
 import ctypes
+import gc
 import os
 import platform
 from pathlib import Path
@@ -84,11 +85,22 @@ def keep_memory() -> None:
         library.mallopt(ctypes.c_int(-3), ctypes.c_int(2**28))  # M_MMAP_THRESHOLD: larger are data sets
 
 
+<<<<<<< HEAD
 def measure_memory(device: torch.device) -> int:
     """The memory of a device in bytes; of a processor, the machine's."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+=======
+def release_memory() -> None:
+    """Return to the system what ``keep_memory`` keeps and nothing uses, as before other data are loaded.
+
+    Without it a process grows to the sum of what runs on data of different sizes need.
+    """
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+>>>>>>> 03d4f50 (Memory that runs on other data used is returned before new data are loaded)
 
 
 def describe_device(device: torch.device) -> str:
