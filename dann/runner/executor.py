@@ -173,7 +173,7 @@ def _train(runs: list[ActiveRun], observer: Observer) -> None:
         if stack is not None:
             stack.hand_back()
         for active in runs:
-            if step != saved and active.failed is None:
+            if step != saved and active.failed is None and active.find_broken() is None:
                 active.save(step)
         assert signals.received is not None
         raise Stopped(signals.received)
