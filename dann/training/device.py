@@ -85,13 +85,13 @@ def keep_memory() -> None:
         library.mallopt(ctypes.c_int(-3), ctypes.c_int(2**28))  # M_MMAP_THRESHOLD: larger are data sets
 
 
-<<<<<<< HEAD
 def measure_memory(device: torch.device) -> int:
     """The memory of a device in bytes; of a processor, the machine's."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-=======
+
+
 def release_memory() -> None:
     """Return to the system what ``keep_memory`` keeps and nothing uses, as before other data are loaded.
 
@@ -100,7 +100,6 @@ def release_memory() -> None:
     gc.collect()
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
->>>>>>> 03d4f50 (Memory that runs on other data used is returned before new data are loaded)
 
 
 def describe_device(device: torch.device) -> str:
