@@ -56,7 +56,7 @@ class ActiveRun:
         A run whose weights or predictions are not finite fails instead, and its last checkpoint stays.
         """
         self.scores = evaluate_splits(self.trainer)
-        if (broken := self._not_finite()) is not None:
+        if (broken := self.find_broken()) is not None:
             self.fail(Failure(step, broken, self.trainer.rates()[0], {}))
             return
         try:
@@ -83,7 +83,7 @@ class ActiveRun:
         )
         checkpoint.save(self.folder / CHECKPOINT, self.trainer.method, self.trainer.optimizer, step, facts)
 
-    def _not_finite(self) -> str | None:
+    def find_broken(self) -> str | None:
         """The weights or the predictions that are not finite, if there are any."""
         for name, value in self.trainer.method.state_dict().items():
             if not value.isfinite().all():

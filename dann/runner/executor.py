@@ -19,7 +19,7 @@ from dann.runner.run_folder import is_finished
 from dann.runner.stop_signals import StopSignals
 from dann.runner.tensorboard import quiet_writers
 from dann.training.building import load_pair
-from dann.training.device import choose_dtype, keep_memory, precision_name
+from dann.training.device import choose_dtype, keep_memory, precision_name, release_memory
 from dann.training.finite import Failure
 from dann.training.loop import train
 from dann.training.stacking.grouping import Unit, differing_numbers, optimizer_key
@@ -99,6 +99,7 @@ class Executor:
     def _load(self, data: DataSection, observer: Observer) -> Pair:
         if data != self.data:
             self.data = self.pair = None
+            release_memory()
             try:
                 self.pair = load_pair(data)
                 observer.loaded(self.pair.describe())
@@ -172,7 +173,7 @@ def _train(runs: list[ActiveRun], observer: Observer) -> None:
         if stack is not None:
             stack.hand_back()
         for active in runs:
-            if step != saved and active.failed is None:
+            if step != saved and active.failed is None and active.find_broken() is None:
                 active.save(step)
         assert signals.received is not None
         raise Stopped(signals.received)

@@ -1,6 +1,7 @@
 """The device that a run computes on, and the number format of its forward pass."""
 
 import ctypes
+import gc
 import os
 import platform
 from pathlib import Path
@@ -89,6 +90,16 @@ def measure_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def release_memory() -> None:
+    """Return to the system what ``keep_memory`` keeps and nothing uses, as before other data are loaded.
+
+    Without it a process grows to the sum of what runs on data of different sizes need.
+    """
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def describe_device(device: torch.device) -> str:

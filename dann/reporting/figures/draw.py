@@ -1,5 +1,6 @@
 """The figures of an experiment, drawn from its records. Imports no torch."""
 
+import io
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -16,6 +17,7 @@ from dann.config.experiment import Experiment
 from dann.config.experiment_fields import FigureKind
 from dann.config.naming import slug
 from dann.errors import BadInput
+from dann.files import write_whole
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
 from dann.reporting.scores import select_settings
@@ -70,8 +72,11 @@ def _is_drawable(kind: FigureKind, runs: Runs) -> bool:
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=110)
-    Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)  # a third of the size: git keeps them
+    drawn, content = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, dpi=110, format="png")
+    # A third of the size: git keeps them.
+    Image.open(drawn).convert("RGB").quantize(128).save(content, format="png", optimize=True)
+    write_whole(path, content.getvalue())  # other processes may draw the same figure
     return path
 
 
