@@ -7,7 +7,7 @@ import random
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,8 @@ class Bench:
         self.experiment = read_experiment(self.file)
         self.make(folder / "whole", [0, 1])
         for seed in (0, 1):
-            try:
+            with suppress(KeyboardInterrupt):
                 self.make(folder / "broken", [seed], stop_at=10)
-            except KeyboardInterrupt:
-                pass
         self.x = torch.rand(20, 2, generator=torch.Generator().manual_seed(0))
         self.photos = [write_photos(folder / name) for name in ("photos", "others")]
         with cache_in(folder / "cache"):

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,9 @@ def _run(file: Path, runs: Path, after: float | None = None, within: tuple[str, 
     process.join(LAST if after is None else after)
     if process.is_alive():
         assert process.pid is not None
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has not come so far as to have a group
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.join()
     process.close()
 
