@@ -30,12 +30,13 @@ def lasting_streams() -> Iterator[None]:
 
 
 def _lasting(stream: TextIO, genuine: TextIO | None) -> TextIO:
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # without a buffer under PYTHONUNBUFFERED
     if stream is not genuine or not isinstance(raw, io.FileIO):  # another program's or a test's
         return stream
     stream.flush()
-    buffer = io.BufferedWriter(_Lasting(raw))
-    return io.TextIOWrapper(buffer, stream.encoding, stream.errors, line_buffering=stream.isatty(), write_through=True)
+    lasting = io.BufferedWriter(_Lasting(raw))
+    return io.TextIOWrapper(lasting, stream.encoding, stream.errors, line_buffering=stream.isatty(), write_through=True)
 
 
 def _finish(stream: TextIO) -> None:

@@ -61,6 +61,8 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
         BadInput: the checkpoint was trained with other data or another backbone.
     """
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
+    for unfinished in folder.glob("*.tmp"):  # of a process that was killed while it wrote
+        unfinished.unlink()
     checksums = compute_checksums(config, pair) | ({} if backbone is None else {"backbone": backbone})
     if resumed and (changed := differing(read_checksums(folder), checksums)):
         raise BadInput(

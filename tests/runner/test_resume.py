@@ -243,15 +243,15 @@ class Startled(Silent):
 
 @pytest.mark.parametrize("interrupting", [Silent(stop_at=10), Startled()], ids=["later", "at the alarm"])
 def test_an_alarm_outlives_an_interruption_once(interrupting: Silent, tmp_path: Path) -> None:
-    base = {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}}
+    base = {"optimizer": {"name": "sgd", "lr": 30.0}, "network": {"activation": "relu"}}
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], base=base)
     interrupted(file, tmp_path / "runs", interrupting, only="DANN")
     (record,) = launched(file, tmp_path / "runs", again := Silent(), only="DANN")
     assert again.starts == [8 if interrupting.stop_at else 0]
-    assert [alarm["alarm"] for alarm in record.alarms] == ["divergence"]
+    assert [alarm["alarm"] for alarm in record.alarms] == ["divergence", "collapse"]
     lines = map(json.loads, (tmp_path / "runs/dann/seed-0/metrics.jsonl").read_text().splitlines())
     assert record.alarms == [entry for entry in lines if "alarm" in entry]
-    assert len(interrupting.warnings) + len(again.warnings) == 1  # each alarm is reported once
+    assert len(interrupting.warnings) + len(again.warnings) == 2  # each alarm is reported once
 
 
 # What a checkpoint holds

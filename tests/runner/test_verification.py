@@ -49,7 +49,7 @@ def verified(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[in
 def rewrite(place: Path, change: Callable[[dict[str, Any]], None]) -> None:
     content = json.loads((place / RECORD).read_text())
     change(content)
-    content.pop("checksum", None)  # as earlier versions wrote it
+    content.pop("checksum", None)  # as in a record of version 0.2.0
     (place / RECORD).write_text(json.dumps(content))
 
 

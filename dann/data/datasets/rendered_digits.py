@@ -18,6 +18,7 @@ from dann.data.domain import Domain, Split
 from dann.data.storage.folders import made_folder
 from dann.data.storage.sealed_files import read_array, write_array
 from dann.errors import BadInput
+from dann.files import hold_lock
 
 VERSION = 2  # of the recipe: raise it when the same seed gives other images
 PARTS = {"train": 0, "test": 1}
@@ -85,12 +86,13 @@ def _load_or_render(part: str, count: int, seed: int, size: int) -> Pixels:
     """Load the images of a split, shape ``(N, 3, size, size)``, from the cache, or render them and put them there."""
     programs = f"v{VERSION}-pillow{PIL.__version__}-matplotlib{version('matplotlib')}"
     path = made_folder("rendered_digits") / f"{part}-{count}-{size}px-seed{seed}-{programs}.npy"
-    if (stored := read_array(path)) is not None:
-        return stored
-    images = np.empty((count, 3, size, size), np.uint8)
-    for index in range(count):
-        images[index] = _render(part, index, seed, size)
-    write_array(path, [images], (3, size, size), np.uint8)
+    with hold_lock(path.with_suffix(".lock")):
+        if (stored := read_array(path)) is not None:
+            return stored
+        images = np.empty((count, 3, size, size), np.uint8)
+        for index in range(count):
+            images[index] = _render(part, index, seed, size)
+        write_array(path, [images], (3, size, size), np.uint8)
     return images
 
 

@@ -36,7 +36,7 @@ def read_sealed(path: Path) -> bytes | None:
 
 
 def write_array(path: Path, rows: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: DTypeLike) -> int:
-    """Write an array, which may be larger than memory, to ``path``; appears whole. Returns the number of rows.
+    """Write an array, which may be larger than memory, to ``path``, whose lock is held; returns the number of rows.
 
     Written plainly, not by a memory map, in which a full disk ends the process.
 
@@ -44,6 +44,8 @@ def write_array(path: Path, rows: Iterable[NDArray[Any]], shape: tuple[int, ...]
         rows: pieces of N rows, each ``(N, *shape)``.
         shape: of one row.
     """
+    for unfinished in path.parent.glob(f"{path.name}.*.tmp"):  # of a process that was killed: its lock is now ours
+        unfinished.unlink()
     with open_whole(path) as file:
         _write_head(file, 0, shape, dtype)
         count = checksum = 0
