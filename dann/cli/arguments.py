@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from dann import __version__
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
+from dann.paths import expand_user
 
 FORMATS = ("md", "latex", "json")
 REDO = ("changed", "failed")
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, help: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(command=name)
+        added.register("type", Path, expand_user)  # the shell leaves ~ in --out=~/runs and in quotes
         return added
 
     _add_experiments(command)

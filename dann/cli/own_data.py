@@ -19,8 +19,8 @@ from dann.data.readers.image_lists import read_text
 from dann.data.readers.label_spellings import find_unlabelled
 from dann.data.readers.labelled_csv import PATHS, is_plain
 from dann.data.readers.svmlight import read_svmlight
-from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
+from dann.paths import resolve_user_path
 
 Form = Literal["images", "vectors", "series", "texts"]
 SAMPLED = 50  # image files whose sizes are looked at

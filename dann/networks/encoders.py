@@ -10,6 +10,7 @@ from dann.networks.network import Network
 from dann.networks.pretrained import Shape
 from dann.networks.weights import import_package, load_model
 from dann.options import Rate
+from dann.paths import find_model_folder
 
 REMEDY = "give the name of a Hugging Face model, or the folder of one"
 
@@ -36,7 +37,7 @@ def huggingface(
     if len(input_shape) != 1:
         raise BadInput(f"network: {model} takes token ids, not inputs of shape {input_shape}: choose a text data set")
     library = import_package("transformers", "text")
-    automatic = library.AutoModel
+    automatic, model = library.AutoModel, find_model_folder(model)
     if weights == "default":
         built = load_model(model, lambda: automatic.from_pretrained(model), REMEDY)
     elif weights == "none":

@@ -6,7 +6,6 @@ whose last layer may have another number of classes.
 """
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -17,6 +16,7 @@ from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
 from dann.networks.weights import find_weights_file, import_package, load_model, read_weights
 from dann.options import Rate
+from dann.paths import find_user_path
 
 Shape = tuple[int, ...]
 ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # prefixes of models that timm loads but does not list
@@ -50,7 +50,8 @@ def torchvision(
 
     if model not in (known := models.list_models(module=models)):
         raise BadInput(f"network.model: torchvision has no {model!r}; it has {', '.join(known)}")
-    file = Path(weights) if Path(weights).is_file() else None
+    found = None if weights in ("default", "none", "") else find_user_path(weights)
+    file = found if found is not None and found.is_file() else None
     given = {"default": "DEFAULT", "none": None}.get(weights, None if file else weights)
     options: dict[str, Any] = {}
     if model in AUXILIARY and given is None:

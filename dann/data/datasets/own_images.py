@@ -20,9 +20,9 @@ from dann.data.readers.label_spellings import (
 )
 from dann.data.readers.labelled_csv import PARTS, PATHS, Columns, Row, read_rows
 from dann.data.readers.row_duplicates import Duplicates, separate_parts
-from dann.data.storage.folders import resolve_user_path
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
+from dann.paths import expand_user, resolve_user_path
 
 
 def folder(
@@ -159,7 +159,7 @@ def csv(
 
 def _find_image(file: Path, row: Row) -> str:
     """The real path of the image in a row, which starts from the file's folder."""
-    return realpath(file.parent / Path(row.name).expanduser())
+    return realpath(file.parent / expand_user(row.name))
 
 
 def read_parts(
@@ -197,7 +197,7 @@ def read_labels(parts: Sequence[tuple[Path, list[Row]]], unlabelled: Unlabelled)
 
 def _list_images(file: Path, rows: list[Row], labels: LabelReading) -> list[ListedImage]:
     return [
-        ListedImage(row.number, row.name, file.parent / Path(row.name).expanduser(), labels.index[row.label])
+        ListedImage(row.number, row.name, file.parent / expand_user(row.name), labels.index[row.label])
         for row in rows
     ]
 

@@ -13,8 +13,8 @@ from dann.data.domain import Domain, Split
 from dann.data.readers.label_spellings import LabelReading, Unlabelled
 from dann.data.readers.labelled_csv import Columns, Row
 from dann.data.readers.row_duplicates import Duplicates, separate_parts
-from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
+from dann.paths import find_model_folder, resolve_user_path
 
 TEXTS = ("text", "sentence", "review")
 PADDING = -1.0  # where a text is shorter than the others
@@ -71,7 +71,7 @@ def _load_tokenizer(name: str) -> Any:
     except ImportError as error:
         raise BadInput("data: texts need transformers: pip install 'dann[text]'") from error
     try:
-        return AutoTokenizer.from_pretrained(name)
+        return AutoTokenizer.from_pretrained(find_model_folder(name))
     except (OSError, ValueError) as error:
         raise BadInput(f"data.tokenizer: {name} cannot be loaded: name a Hugging Face model or its folder") from error
 
