@@ -1,5 +1,6 @@
 """``dann init``: a first experiment file for a user's own source and target."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,7 @@ def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path) -> str
     unlabelled = "" if sides[1].counts else without
     return (
         f"{out}: {', '.join(experiment.variants)} on {sides[0].form} of {len(classes)} classes, "
-        f"network {network.get('model', network['name'])}{unlabelled}\nNext: dann run {out}"
+        f"network {network.get('model', network['name'])}{unlabelled}\nNext: dann run {shlex.quote(str(out))}"
     )
 
 
