@@ -9,7 +9,7 @@ import torch
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.duplicates import describe_duplicates
 from dann.data.hold_out_remedies import suggest_share
-from dann.data.labels import align_labels, check_classes_present, read_minus_one_as_source_does
+from dann.data.labels import align_labels, check_classes_present, count_classes, read_minus_one_as_source_does
 from dann.data.pair import Pair
 from dann.data.preprocessing.degradation import Degradation, degrade
 from dann.data.split_counts import Counts, count_split, list_label_notes
@@ -97,7 +97,9 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
     labelled = test.labelled
     if protocol == _describe_held_out(options.test) and len(labelled) and not options.partial:
         remedy = suggest_share("data.test", join_test_split(read[-1]), read[-1].classes, TEST_SEED, every_class=True)
-        check_classes_present(labelled, target.classes, f"the test split of {target.name}", remedy)
+        trained = count_classes(rest, len(target.classes))
+        absent = [k for k, tested in enumerate(count_classes(labelled, len(target.classes))) if not tested + trained[k]]
+        check_classes_present(labelled, target.classes, f"the test split of {target.name}", remedy, absent)
     target_test = labelled if len(labelled) else test if len(test) else rest
     return Pair(
         classes=target.classes,
