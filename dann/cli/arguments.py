@@ -91,6 +91,9 @@ def _add_experiments(command: Command) -> None:
     for side in ("source", "target"):
         init.add_argument(f"--{side}-labels", metavar="FILE", help=f"labels of the {side}, if it is a .npy or .pt file")
     init.add_argument(
+        "--set", action="append", default=[], metavar="a=b", help="an option of both data sets, such as layout=nlc"
+    )
+    init.add_argument(
         "--out", type=Path, default=Path("experiment.yaml"), metavar="FILE", help="default: experiment.yaml"
     )
 

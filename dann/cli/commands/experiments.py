@@ -55,8 +55,9 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
 
 
 def init(options: argparse.Namespace) -> int:
+    from dann.cli.assignments import read_assignments
     from dann.cli.first_experiment import write_first_experiment
 
     sides = (options.source, options.source_labels), (options.target, options.target_labels)
-    print(write_first_experiment(*sides, options.out))
+    print(write_first_experiment(*sides, options.out, read_assignments(options.set)))
     return 0
