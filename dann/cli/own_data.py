@@ -116,8 +116,8 @@ def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
     if not columns & {*PATHS, *TEXTS} and not lines:
         raise BadInput(
             f"{place}: no column path or text in its first line, {header[:60]!r}: name it so, beside a column label if "
-            "there are labels; if it is an example, give --set 'columns=[text, label]'; save a table of numbers as .npz "
-            "with x and y"
+            "there are labels; if it is an example, give --set 'columns=[text, label]'; save a table of numbers as "
+            ".npz with x and y"
         )
     of_images = bool(columns & set(PATHS)) or (lines and Path(header.strip()).suffix in SUFFIXES)
     read = read_parts(place, None, PATHS if of_images else TEXTS, options.get("columns"))
