@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dann.cli.arguments import parser
+from dann.files import find_model_folder, find_user_path, resolve_user_path
 from dann.networks.weights import find_weights_file
-from dann.paths import find_model_folder, find_user_path, resolve_user_path
 
 
 def test_home_and_relative_paths_mean_the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
+from dann.files import find_model_folder
 from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
 from dann.networks.pretrained import Shape
 from dann.networks.weights import import_package, load_model
 from dann.options import Rate
-from dann.paths import find_model_folder
 
 REMEDY = "give the name of a Hugging Face model, or the folder of one"
 

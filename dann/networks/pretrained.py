@@ -11,12 +11,12 @@ from typing import Any
 from torch import nn
 
 from dann.errors import BadInput
+from dann.files import find_user_path
 from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
 from dann.networks.weights import find_weights_file, import_package, load_model, read_weights
 from dann.options import Rate
-from dann.paths import find_user_path
 
 Shape = tuple[int, ...]
 ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")  # prefixes of models that timm loads but does not list

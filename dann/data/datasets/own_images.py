@@ -22,7 +22,7 @@ from dann.data.readers.labelled_csv import PARTS, PATHS, Columns, Row, read_rows
 from dann.data.readers.row_duplicates import Duplicates, separate_parts
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
-from dann.paths import expand_user, resolve_user_path
+from dann.files import expand_user, resolve_user_path
 
 
 def folder(
@@ -197,8 +197,7 @@ def read_labels(parts: Sequence[tuple[Path, list[Row]]], unlabelled: Unlabelled)
 
 def _list_images(file: Path, rows: list[Row], labels: LabelReading) -> list[ListedImage]:
     return [
-        ListedImage(row.number, row.name, file.parent / expand_user(row.name), labels.index[row.label])
-        for row in rows
+        ListedImage(row.number, row.name, file.parent / expand_user(row.name), labels.index[row.label]) for row in rows
     ]
 
 

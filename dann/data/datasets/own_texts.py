@@ -14,7 +14,7 @@ from dann.data.readers.label_spellings import LabelReading, Unlabelled
 from dann.data.readers.labelled_csv import Columns, Row
 from dann.data.readers.row_duplicates import Duplicates, separate_parts
 from dann.errors import BadInput
-from dann.paths import find_model_folder, resolve_user_path
+from dann.files import find_model_folder, resolve_user_path
 
 TEXTS = ("text", "sentence", "review")
 PADDING = -1.0  # where a text is shorter than the others
@@ -34,7 +34,8 @@ def texts(
 
     The first line names the columns; ``sentence`` or ``review`` and ``class`` or ``target`` serve too. Commas,
     semicolons or tabs between them, quotes, and a byte order mark are understood. Texts without labels need no column
-    ``label``, and may stand in a .txt file, one on each line. A column ``split`` of ``train`` and ``test`` marks the test split.
+    ``label``, and may stand in a .txt file, one on each line. A column ``split`` of ``train`` and ``test`` marks the
+    test split.
 
     Values are ids of tokens in float32, −1 behind the end of a text; shape ``(N, length)``.
 

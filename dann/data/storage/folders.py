@@ -5,9 +5,8 @@ import re
 from pathlib import Path
 
 from dann.errors import BadInput
-from dann.files import DISK_FULL
-from dann.paths import data_folder as data_folder  # beside the cache's, for readers of data sets
-from dann.paths import expand_home, home_folder
+from dann.files import DISK_FULL, expand_home, home_folder
+from dann.files import data_folder as data_folder  # beside the cache's, for readers of data sets
 
 
 def cache_folder() -> Path:
