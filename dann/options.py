@@ -40,7 +40,7 @@ def validate(model: type[Model], content: Any, where: str, at: str = "") -> Mode
     except ValidationError as error:
         # A misspelt key is both unknown and missing: the unknown one comes with the nearest name.
         first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-        raise BadInput(f"{where}: {_explain(model, first, at)}") from error
+        raise BadInput(f"{where}: {_explain(model, first, at)}{_quotes(first)}") from error
 
 
 def _explain(model: type[BaseModel], error: Mapping[str, Any], at: str) -> str:
@@ -67,6 +67,13 @@ def shown(value: Any) -> str:
     short = reprlib.Repr()
     short.maxstring = short.maxother = 80
     return short.repr(value)
+
+
+def _quotes(error: Mapping[str, Any]) -> str:
+    """The remedy for a word that YAML reads as something else than a text."""
+    if error["type"] != "string_type" or isinstance(error["input"], list | dict):
+        return ""
+    return "; quote words such as no, on, null, 1 and 2024-01-31, as 'no'"
 
 
 def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:

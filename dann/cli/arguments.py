@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from dann import __version__
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
+from dann.files import expand_user
 
 FORMATS = ("md", "latex", "json")
 REDO = ("changed", "failed")
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, help: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
         added.set_defaults(command=name)
+        added.register("type", Path, expand_user)  # the shell leaves ~ in --out=~/runs and in quotes
         return added
 
     _add_experiments(command)
@@ -88,6 +90,9 @@ def _add_experiments(command: Command) -> None:
     init.add_argument("--target", required=True, metavar="PATH", help="adapted to; its labels serve only to test")
     for side in ("source", "target"):
         init.add_argument(f"--{side}-labels", metavar="FILE", help=f"labels of the {side}, if it is a .npy or .pt file")
+    init.add_argument(
+        "--set", action="append", default=[], metavar="a=b", help="an option of both data sets, such as layout=nlc"
+    )
     init.add_argument(
         "--out", type=Path, default=Path("experiment.yaml"), metavar="FILE", help="default: experiment.yaml"
     )

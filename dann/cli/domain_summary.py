@@ -10,20 +10,19 @@ from typing import Any
 
 import torch
 
+from dann.cli.assignments import read_assignments
 from dann.cli.docstrings import parse_docstring
 from dann.cli.gallery import Panel
 from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.components import read_component
 from dann.config.experiment import read_experiment
 from dann.config.schema import Config, resolve
-from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes, imbalance_ratio
 from dann.data.loading.read_ahead import read_chunks
 from dann.data.pair import Pair
 from dann.data.storage.folders import find_dataset_folder
-from dann.errors import BadInput
 from dann.options import look_up
 from dann.training.building import build_trainer, load_pair
 
@@ -84,12 +83,7 @@ def load_domains(word: str, sets: list[str]) -> Iterator[Domain]:
     """
     name, _, chosen = word.partition("/")
     domains = domain_choices(look_up(DOMAINS, name, "data set", "dann data"))
-    options: dict[str, Any] = {"name": name}
-    for assignment in sets:
-        key, equals, value = assignment.partition("=")
-        if not equals:
-            raise BadInput(f"--set {assignment}: is no assignment: write a=b, such as --set size=64")
-        options[key] = parse_yaml(value, f"--set {assignment}")
+    options = {"name": name, **read_assignments(sets)}
     known = {str(domain): domain for domain in domains}
     for domain in [chosen] if chosen else (list(known) or [""]):
         own = {"domain": look_up(known, domain, "domain", f"dann data {name}")} if domain else {}

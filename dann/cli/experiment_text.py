@@ -1,5 +1,6 @@
 """The text of a first experiment file: values that suit the data, each with a comment."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ def compose(source: Side, target: Side, data: dict[str, Any], out: Path) -> str:
         data: the options of ``data`` beside the two sides.
         out: where it will lie.
     """
+    command = shlex.join(["dann", "run", str(out)])
     title = f"{_name(source)} to {_name(target)}"
     lines: list[Line] = [
-        (0, "", f"# dann run {out}             makes the runs, a table and figures"),
-        (0, "", f"# dann run {out} --dry-run   shows every value, defaults included"),
+        (0, "", f"# {command}             makes the runs, a table and figures"),
+        (0, "", f"# {command} --dry-run   shows every value, defaults included"),
         (0, "", "# dann list; dann describe method dann   show what else may stand here"),
         (0, f"title: {format_value(title)}", ""),
         (0, "seeds: [0, 1, 2]", "runs of each variant; five or more give usable intervals"),

@@ -1,6 +1,7 @@
 """``dann init``: a first experiment file for a user's own source and target."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ TEST_SHARES, VALIDATION_SHARES = (0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3)
 OwnFiles = tuple[str, str | None]  # a path, and a file of labels
 
 
-def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path) -> str:
+def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path, options: Mapping[str, Any]) -> str:
     """Write the experiment file and return a summary for the terminal.
+
+    Args:
+        options: of both data sets, which neither their shapes nor their files decide.
 
     Raises:
         BadInput: the file exists already, or the data cannot be trained on; says what to change.
@@ -34,7 +38,7 @@ def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path) -> str
         raise BadInput(f"--out {out}: is no name of an experiment file: let it end in .yaml")
     if source[0] == target[0]:
         raise BadInput(f"--target {target[0]}: is the source too: name two paths")
-    sides = _match_sides(inspect_side(*source), inspect_side(*target))
+    sides = _match_sides(inspect_side(*source, options), inspect_side(*target, options))
     classes = _shared_classes(*sides)
     text = compose(*sides, _data_options(*sides, classes), out)
     experiment = validate(Experiment, parse_yaml(text, str(out)), str(out))
@@ -46,7 +50,7 @@ def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path) -> str
     unlabelled = "" if sides[1].counts else without
     return (
         f"{out}: {', '.join(experiment.variants)} on {sides[0].form} of {len(classes)} classes, "
-        f"network {network.get('model', network['name'])}{unlabelled}\nNext: dann run {out}"
+        f"network {network.get('model', network['name'])}{unlabelled}\nNext: dann run {shlex.quote(str(out))}"
     )
 
 

@@ -1,7 +1,8 @@
 """Inspection of a user's own data: which data set of ``dann`` reads it, its shape and its labels."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,10 +20,11 @@ from dann.data.readers.image_lists import read_text
 from dann.data.readers.label_spellings import find_unlabelled
 from dann.data.readers.labelled_csv import PATHS, is_plain
 from dann.data.readers.svmlight import read_svmlight
-from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
+from dann.files import resolve_user_path
 
 Form = Literal["images", "vectors", "series", "texts"]
+ASKS = re.compile(r"\bset (layout|columns|duplicates): |such as range: ")  # messages whose remedy is an option
 SAMPLED = 50  # image files whose sizes are looked at
 FORMATS = "a folder of images, or a .csv, .txt, .npz, .npy, .pt, .mat or .svm file"
 
@@ -62,11 +64,12 @@ class Side:
         return Counter(label for label in (*self.labels, *(self.test_labels or ())) if label)
 
 
-def inspect_side(path: str, labels: str | None = None) -> Side:
+def inspect_side(path: str, labels: str | None = None, more: Mapping[str, Any] | None = None) -> Side:
     """The data at a path.
 
     Args:
         labels: a file with the labels alone, for a file of arrays.
+        more: options of the data set that its shape or its first line do not decide.
 
     Raises:
         BadInput: the path is missing, or of no known form; or the content is damaged.
@@ -77,7 +80,12 @@ def inspect_side(path: str, labels: str | None = None) -> Side:
         raise BadInput(f"{path}: its ending is not known: give {FORMATS}")
     if labels is not None and inspect is not _inspect_arrays:
         raise BadInput(f"{labels}: labels of their own are for files of arrays, but {path} is none: leave them out")
-    return inspect(place, {"path": path, **({"labels": labels} if labels else {})})
+    try:
+        return inspect(place, {"path": path, **({"labels": labels} if labels else {}), **(more or {})})
+    except BadInput as error:
+        if not ASKS.search(str(error)):
+            raise
+        raise BadInput(f"{error} (for dann init: --set layout=nlc and the like)") from error
 
 
 def _inspect_folder(place: Path, options: dict[str, Any]) -> Side:
@@ -103,14 +111,16 @@ def _image_shape(paths: Sequence[Path]) -> tuple[int, ...]:
 def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
     header = next(iter(read_text(place).splitlines()), "").lower()
     columns = {name.strip(" \"'") for delimiter in ",;\t" for name in header.split(delimiter)}
+    columns = set(options["columns"]) if options.get("columns") else columns
     lines = is_plain(place, header, (*PATHS, *TEXTS))
     if not columns & {*PATHS, *TEXTS} and not lines:
         raise BadInput(
             f"{place}: no column path or text in its first line, {header[:60]!r}: name it so, beside a column label if "
-            "there are labels; save a table of numbers as .npz with x and y"
+            "there are labels; if it is an example, give --set 'columns=[text, label]'; save a table of numbers as "
+            ".npz with x and y"
         )
     of_images = bool(columns & set(PATHS)) or (lines and Path(header.strip()).suffix in SUFFIXES)
-    read = read_parts(place, None, PATHS if of_images else TEXTS)
+    read = read_parts(place, None, PATHS if of_images else TEXTS, options.get("columns"))
     reading, parts = read_labels(read, None), [rows for _, rows in read]
     names = {label: reading.classes[y] if y != UNLABELLED else "" for label, y in reading.index.items()}
     labels = [[names[row.label] for row in rows] for rows in parts]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ except ImportError:  # PyYAML was built without it
 
 BYTES, NODES, DEPTH = 4_000_000, 300_000, 50  # what a file may have: 10 000 variants need a tenth of the first two
 
+_KINDS = {bool: "a truth value", type(None): "nothing", date: "a date", datetime: "a date"}
+
 
 class _StrictLoader(SafeLoader):
     """YAML in which 1e-3 is a number, as in YAML 1.2, and a duplicate key is an error instead of a lost value."""
@@ -28,6 +31,9 @@ class _StrictLoader(SafeLoader):
             if key_node.tag == "tag:yaml.org,2002:merge":  # << takes the keys of other mappings, which give way
                 continue
             key = self.construct_object(key_node, deep=True)
+            if isinstance(key_node, yaml.ScalarNode) and not isinstance(key, str):  # no, on, null, 1, 2024-01-31
+                problem = f"key {key_node.value} is read as {_KINDS.get(type(key), 'a number')}: quote it, as "
+                raise yaml.MarkedYAMLError(problem=f"{problem}'{key_node.value}'", problem_mark=key_node.start_mark)
             if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {shown(key)} is given twice", problem_mark=key_node.start_mark)
             seen.add(key)

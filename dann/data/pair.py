@@ -57,7 +57,7 @@ class Pair:
         remedy = "add some, or leave the class out"
         check_classes_present(self.train, self.classes, "the source's training split", remedy, self.unseen)
         if not self.partial and self.has_target_labels:
-            remedy = "raise data.test, or set data.partial: true if the target has fewer classes"
+            remedy = "add some to it, or set data.partial: true if the target has fewer classes"
             check_classes_present(self.target_test, self.classes, f"the test split of {target}", remedy)
         if len(self.unlabelled) < 2:
             raise BadInput(

@@ -8,13 +8,20 @@ import torch
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.duplicates import describe_duplicates
-from dann.data.labels import align_labels, read_minus_one_as_source_does
+from dann.data.hold_out_remedies import suggest_share
+from dann.data.labels import align_labels, check_classes_present, count_classes, read_minus_one_as_source_does
 from dann.data.pair import Pair
 from dann.data.preprocessing.degradation import Degradation, degrade
 from dann.data.split_counts import Counts, count_split, list_label_notes
 from dann.data.splits import concatenate_splits, hold_out, take_few_shot
 from dann.data.store import RgbStore
-from dann.data.test_splits import has_few_labels, hold_out_test_split, use_labels_to_test
+from dann.data.test_splits import (
+    TEST_SEED,
+    has_few_labels,
+    hold_out_test_split,
+    join_test_split,
+    use_labels_to_test,
+)
 from dann.errors import BadInput
 
 FEW_LABELS = "the target's labelled examples, which are the fewer, test and never train"
@@ -82,9 +89,17 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
     source = concatenate_splits([_set_domain(domain.train, i) for i, domain in enumerate(sources)])
     source_test = concatenate_splits([_set_domain(_test_split(domain), i) for i, domain in enumerate(sources)]).labelled
     train, validation = hold_out(source.labelled, options.validation)
+    if len(train) and not len(validation):
+        remedy = suggest_share("data.validation", source.labelled, target.classes, 0, every_class=False)
+        raise BadInput(f"data.validation leaves none of {len(train)} labelled source examples: {remedy}")
     # Where the target is a source too, its labelled examples are on the labelled side already.
     shots, rest, test = _divide_target(target, replace(options, target_labelled=0) if on_target else options, protocol)
     labelled = test.labelled
+    if protocol == _describe_held_out(options.test) and len(labelled) and not options.partial:
+        remedy = suggest_share("data.test", join_test_split(read[-1]), read[-1].classes, TEST_SEED, every_class=True)
+        trained = count_classes(rest, len(target.classes))
+        absent = [k for k, tested in enumerate(count_classes(labelled, len(target.classes))) if not tested + trained[k]]
+        check_classes_present(labelled, target.classes, f"the test split of {target.name}", remedy, absent)
     target_test = labelled if len(labelled) else test if len(test) else rest
     return Pair(
         classes=target.classes,
@@ -127,7 +142,8 @@ def _divide_target(target: Domain, options: PairOptions, protocol: str) -> tuple
     whole = concatenate_splits([target.train, own]) if options.transductive else target.train
     shots, rest = take_few_shot(whole, *share)
     if len(rest.labelled) and not len(own) and not options.transductive:
-        raise BadInput(f"data.test leaves none of {len(rest.labelled)} labelled examples of {target.name}: raise it")
+        remedy = suggest_share("data.test", target.train.labelled, target.classes, TEST_SEED, every_class=True)
+        raise BadInput(f"data.test leaves none of {len(rest.labelled)} labelled examples of {target.name}: {remedy}")
     return shots, rest, rest if options.transductive else own
 
 
@@ -202,7 +218,11 @@ def _name_protocol(target: Domain, options: PairOptions, few_labels: bool) -> st
     if few_labels:
         return FEW_LABELS
     own = "the data set's own test split of the target"
-    return own if target.test is not None else f"{options.test:g} of the target held out for testing"
+    return own if target.test is not None else _describe_held_out(options.test)
+
+
+def _describe_held_out(share: float) -> str:
+    return f"{share:g} of the target held out for testing"
 
 
 def _describe_side(domains: list[Domain], train: int, test: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from dann.data.domain import UNLABELLED, Domain
+from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.splits import hold_out
 
 TEST_SEED = 1  # of the test splits held out of domains that define none; validation splits use 0
@@ -23,6 +23,13 @@ def hold_out_test_split(domain: Domain, share: float) -> Domain:
     if len(pool) < len(domain.train):
         train = domain.train.take(~torch.isin(domain.train.rows, test.rows))
     return replace(domain, train=train, test=test)
+
+
+def join_test_split(domain: Domain) -> Split:
+    """The labelled examples of a domain in their first order, before ``hold_out_test_split`` divided them."""
+    parts = [split for split in (domain.train, domain.test) if split is not None]
+    rows, y, index = (torch.cat([getattr(part, name) for part in parts]) for name in ("rows", "y", "domain"))
+    return Split(domain.train.store, rows, y, index).take(rows.argsort()).labelled
 
 
 def has_few_labels(domain: Domain) -> bool:

@@ -27,7 +27,8 @@ Exported = tuple[bytes, Callable[[Tensor], Tensor]]  # the content of a file, an
 class Predictor(nn.Module):
     """The transform and the network as one module: raw examples of the data set → logits ``(N, K)``.
 
-    Takes uint8 images ``(N, C, H, W)``, or vectors ``(N, D)`` or series ``(N, C, L)`` as float32.
+    Takes images ``(N, C, H, W)`` as uint8, or as float32 from 0 to 255 if they have a stated range, or vectors
+    ``(N, D)`` or series ``(N, C, L)`` as float32.
     """
 
     def __init__(self, inputs: InputPipeline, method: Method) -> None:
@@ -61,20 +62,20 @@ def export(model: Model, format: str, folder: Path, out: Path | None = None) -> 
         # torch.export rejects the channels-last weights of training: it cannot prove that they are dense in memory.
         plain = deepcopy(predictor).to(memory_format=torch.contiguous_format)
         batch = {0: Dim("batch", min=1)}
-        program = torch.export.export(plain, (_random(model.inputs, 2),), dynamic_shapes=(batch,), strict=False)
+        program = torch.export.export(plain, (_random(model, 2),), dynamic_shapes=(batch,), strict=False)
         content, restored = convert(program, describe_model(model))
         for count in CHECKED:
-            _check_equal(predictor, restored, _random(model.inputs, count), format)
+            _check_equal(predictor, restored, _random(model, count), format)
     path = folder / f"model{suffix}" if out is None else out
     write_whole(path, content)
     return path
 
 
-def _random(inputs: InputPipeline, count: int) -> Tensor:
+def _random(model: Model, count: int) -> Tensor:
     """Raw examples drawn from a fixed seed for each count."""
-    generator, shape = torch.Generator().manual_seed(count), (count, *inputs.raw_shape)
-    if inputs.images:
-        return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    generator, shape = torch.Generator().manual_seed(count), (count, *model.inputs.raw_shape)
+    if model.inputs.images:
+        return torch.randint(0, 256, shape, dtype=model.input_type, generator=generator)
     return torch.randn(shape, generator=generator)
 
 

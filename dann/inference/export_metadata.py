@@ -18,12 +18,12 @@ def describe_model(model: Model) -> dict[str, str]:
         the number of examples. ``before``: what the caller does to an example of the data set, such as decoding and
         resizing. ``inside``: what the file does to it before the network. ``dann``: the version that exported it.
     """
-    inputs, images = model.inputs, model.inputs.images
+    inputs = model.inputs
     content = {
         "classes": list(model.classes),
         "input": {
             "name": "examples",
-            "dtype": "uint8" if images else "float32",
+            "dtype": str(model.input_type).removeprefix("torch."),
             "shape": [None, *inputs.raw_shape],
             "layout": ("NCHW", "NCL", "NC")[3 - len(inputs.raw_shape)],
         },

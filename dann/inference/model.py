@@ -45,6 +45,12 @@ class Model:
     dtype: torch.dtype
     config: Config
 
+    @property
+    def input_type(self) -> torch.dtype:
+        """Of raw examples: uint8 of images, float32 of images of a stated range (0 to 255), vectors and series."""
+        ranged = ArrayFormat.of_options(self.config.data.target.options()).range is not None
+        return torch.uint8 if self.inputs.images and not ranged else torch.float32
+
     def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
         """The probabilities of the classes, shape ``(N, K)``.
 

@@ -13,13 +13,13 @@ from dann.data.datasets.own_texts import TEXTS, to_token_ids
 from dann.data.loading.read_ahead import chunk_size
 from dann.data.readers.array_files import SUFFIXES as ARRAYS
 from dann.data.readers.array_files import read_arrays
-from dann.data.readers.example_arrays import to_array
+from dann.data.readers.example_arrays import WHITE, ArrayFormat, to_array
 from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_image_files
 from dann.data.readers.image_lists import read_text
-from dann.data.readers.labelled_csv import read_rows
+from dann.data.readers.labelled_csv import PATHS, Row, read_rows
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
-from dann.files import check_regular
+from dann.files import check_regular, expand_user
 from dann.inference.model import Ensemble, Model
 
 LISTS, LINES, SPARSE = (".csv", ".tsv"), (".txt",), (".svm", ".svmlight", ".libsvm")
@@ -52,7 +52,7 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
     elif suffix in SUFFIXES:
         yield from _images([path], model)
     elif suffix in LISTS:
-        yield from _images([path.parent / row.name for row in read_rows(path)], model)
+        yield from _images([path.parent / expand_user(row.name) for row in _rows(path, PATHS, model)], model)
     elif suffix in ARRAYS:
         x = to_array(read_arrays(path)["x"], str(path))
         yield _name_rows(path, x if x.ndim else x[None])
@@ -87,7 +87,24 @@ def _images(files: Sequence[Path], model: Model | Ensemble) -> Iterator[Chunk]:
                 continue
             names.append(str(file))
             pixels.append(_grey(image) if channels == 1 else image)
-        yield names, np.stack(pixels).transpose(0, 3, 1, 2) if pixels else None, bad
+        yield names, _in_range(np.stack(pixels).transpose(0, 3, 1, 2), model) if pixels else None, bad
+
+
+def _in_range(pixels: Pixels, model: Model | Ensemble) -> NDArray[np.generic]:
+    """Pixels in the range of values that a run on arrays of other images was trained with."""
+    span = ArrayFormat.of_options(model.config.data.target.options()).range
+    return pixels if span is None else span[0] + pixels / WHITE * (span[1] - span[0])
+
+
+def _rows(path: Path, examples: tuple[str, ...], model: Model | Ensemble) -> list[Row]:
+    """The rows of a CSV file, whose first line names its columns, or which has those of training."""
+    columns = model.config.data.target.options().get("columns")
+    try:
+        return read_rows(path, examples)
+    except BadInput:
+        if columns is None:
+            raise
+        return read_rows(path, examples, columns)
 
 
 def _grey(pixels: Pixels) -> Pixels:
@@ -100,7 +117,7 @@ def _texts(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
     if path.suffix.lower() in LINES and not set(re.split("[,;\t]", first.lower())) & set(TEXTS):
         texts = [line for line in lines if line.strip()]
     elif path.suffix.lower() in (*LISTS, *LINES):
-        texts = [row.name for row in read_rows(path, TEXTS)]
+        texts = [row.name for row in _rows(path, TEXTS, model)]
     else:
         raise BadInput(f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line")
     if not texts:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
+from dann.files import find_model_folder
 from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
@@ -36,7 +37,7 @@ def huggingface(
     if len(input_shape) != 1:
         raise BadInput(f"network: {model} takes token ids, not inputs of shape {input_shape}: choose a text data set")
     library = import_package("transformers", "text")
-    automatic = library.AutoModel
+    automatic, model = library.AutoModel, find_model_folder(model)
     if weights == "default":
         built = load_model(model, lambda: automatic.from_pretrained(model), REMEDY)
     elif weights == "none":

@@ -6,12 +6,12 @@ whose last layer may have another number of classes.
 """
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from dann.errors import BadInput
+from dann.files import find_user_path
 from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network
@@ -50,7 +50,8 @@ def torchvision(
 
     if model not in (known := models.list_models(module=models)):
         raise BadInput(f"network.model: torchvision has no {model!r}; it has {', '.join(known)}")
-    file = Path(weights) if Path(weights).is_file() else None
+    found = None if weights in ("default", "none", "") else find_user_path(weights)
+    file = found if found is not None and found.is_file() else None
     given = {"default": "DEFAULT", "none": None}.get(weights, None if file else weights)
     options: dict[str, Any] = {}
     if model in AUXILIARY and given is None:

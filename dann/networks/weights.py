@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
-from dann.files import check_regular, check_zip
+from dann.files import check_regular, check_zip, find_user_path
 
 SHOWN = 3  # number of keys listed in a message
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network", "module")  # keys of training checkpoints
@@ -53,9 +53,10 @@ def find_weights_file(weights: str) -> Path:
     Raises:
         BadInput: there is no such file.
     """
-    if not Path(weights).is_file():
+    found = find_user_path(weights) if weights.strip() else None
+    if found is None or not found.is_file():
         raise BadInput(f"network.weights: {weights} is not a file: write default, none or the path of a file")
-    return Path(weights)
+    return found
 
 
 def read_weights(model: nn.Module, path: Path) -> bool:

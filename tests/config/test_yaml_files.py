@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dann.config.sections import DataSection
 from dann.config.yaml_files import BYTES, parse_yaml, read_yaml
 from dann.errors import BadInput
+from dann.options import validate
 
 BOMB = "finding: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 20)
@@ -67,3 +69,18 @@ def test_a_merge_key_takes_the_keys_of_another_mapping() -> None:
 
 def test_an_alias_stands_for_its_value() -> None:
     assert parse_yaml("a: &x [1]\nb: *x", "here") == {"a": [1], "b": [1]}
+
+
+@pytest.mark.parametrize("word", ["no", "on", "Yes", "OFF", "true", "null", "~", "1", "1.5", "1e3", "2024-01-31"])
+def test_a_key_that_is_no_text_is_to_be_quoted(word: str) -> None:
+    with pytest.raises(BadInput, match=f"a.yaml, line 3: .*key {word} is read as .*: quote it, as '{word}'"):
+        parse_yaml(f"variants:\n  DANN: {{}}\n  {word}: {{}}\n", "a.yaml")
+    assert parse_yaml(f"'{word}': 1", "a.yaml") == {word: 1}
+
+
+def test_a_value_that_is_no_text_is_to_be_quoted() -> None:
+    moons = {"name": "moons"}
+    for words in ("[no, yes]", "[cat, 1]", "[null]", "[2024-01-31]"):
+        content = {"source": moons, "target": moons, "target_classes": parse_yaml(words, "a.yaml")}
+        with pytest.raises(BadInput, match=r"data\.target_classes\.\d: .*quote words such as no, on, null, 1"):
+            validate(DataSection, content, "a.yaml", "data")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dann.data.datasets.all_datasets import DOMAINS
-from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
+from dann.files import resolve_user_path
 
 
 def test_wrong_data_folder_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_models_that_are_no_encoders_are_refused(encoder: str, tmp_path: Path) -
     with pytest.raises(BadInput, match="takes token ids"):
         NETWORKS["huggingface"]((3, 32, 32), 2, model=encoder)
     (tmp_path / "images.csv").write_text("path,label\na.png,0\n")
-    with pytest.raises(BadInput, match="names no columns text and label: write text,label"):
+    with pytest.raises(BadInput, match="names no column text: write text,label"):
         texts(tmp_path / "images.csv", encoder)
 
 

@@ -1,6 +1,7 @@
 """``dann run`` and ``dann init``: the runs of an experiment, and a first experiment file."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,14 +48,16 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     note_other_runs(experiment, folder)
     figures = draw_all(experiment, folder)
     print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
-    print(f"TensorBoard:  tensorboard --logdir {folder}")
-    print(f"Report:       dann report {folder} --out {folder}")
+    quoted = shlex.quote(str(folder))
+    print(f"TensorBoard:  tensorboard --logdir {quoted}")
+    print(f"Report:       dann report {quoted} --out {quoted}")
     return report_failures(progress, len(runs))
 
 
 def init(options: argparse.Namespace) -> int:
+    from dann.cli.assignments import read_assignments
     from dann.cli.first_experiment import write_first_experiment
 
     sides = (options.source, options.source_labels), (options.target, options.target_labels)
-    print(write_first_experiment(*sides, options.out))
+    print(write_first_experiment(*sides, options.out, read_assignments(options.set)))
     return 0

@@ -15,8 +15,8 @@ from dann.data.readers.example_layout import Layout, Range
 from dann.data.readers.label_arrays import index_labels
 from dann.data.readers.label_spellings import Unlabelled
 from dann.data.readers.svmlight import read_svmlight
-from dann.data.storage.folders import resolve_user_path
 from dann.errors import BadInput
+from dann.files import resolve_user_path
 
 
 @dataclass(frozen=True)

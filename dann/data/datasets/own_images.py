@@ -18,10 +18,11 @@ from dann.data.readers.label_spellings import (
     find_unlabelled,
     read_spellings,
 )
-from dann.data.readers.labelled_csv import PARTS, PATHS, Row, read_rows
-from dann.data.storage.folders import resolve_user_path
+from dann.data.readers.labelled_csv import PARTS, PATHS, Columns, Row, read_rows
+from dann.data.readers.row_duplicates import Duplicates, separate_parts
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
+from dann.files import expand_user, resolve_user_path
 
 
 def folder(
@@ -117,6 +118,8 @@ def csv(
     fit: Fit = "squash",
     on_bad: OnBad = "error",
     unlabelled: Unlabelled = None,
+    columns: Columns = None,
+    duplicates: Duplicates = "error",
 ) -> Domain:
     """Images of your own named by a CSV file with the column ``path`` and, where there are labels, ``label``.
 
@@ -135,12 +138,14 @@ def csv(
         on_bad: whether an unreadable or missing image is an error or is skipped.
         unlabelled: labels that mean there is none, such as ``[NA]``; an empty one always does. By default also −1 and
             NA, none, null and nan beside numbers, unless −1 stands beside 1, or 0 and 1 (dann/data/README.md).
+        columns: the names of the columns, such as [path, label], of a file whose first line is an example.
+        duplicates: whether images that are named twice are an error, or one of the two is dropped.
     """
     file = resolve_user_path(path).absolute()
-    rows = read_parts(file, resolve_user_path(test).absolute() if test is not None else None)
+    rows = read_parts(file, resolve_user_path(test).absolute() if test is not None else None, PATHS, columns)
+    rows, found = separate_parts(rows, _find_image, "{name} is named before", duplicates, within=True)
     reading = read_labels(rows, unlabelled)
     parts = [(place, _list_images(place, some, reading)) for place, some in rows]
-    _check_apart(parts)
     splits: list[Split] = []
     skipped: tuple[str, ...] = ()
     for place, listed in parts:
@@ -149,19 +154,27 @@ def csv(
         skipped += left_out
     origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} images"
     test_split = splits[1] if len(splits) > 1 else None
-    return Domain(file.stem, splits[0], test_split, reading.classes, origin, skipped, reading.notes)
+    return Domain(file.stem, splits[0], test_split, reading.classes, origin, skipped, reading.notes, found)
 
 
-def read_parts(file: Path, test: Path | None, examples: tuple[str, ...] = PATHS) -> list[tuple[Path, list[Row]]]:
+def _find_image(file: Path, row: Row) -> str:
+    """The real path of the image in a row, which starts from the file's folder."""
+    return realpath(file.parent / expand_user(row.name))
+
+
+def read_parts(
+    file: Path, test: Path | None, examples: tuple[str, ...] = PATHS, columns: Columns = None
+) -> list[tuple[Path, list[Row]]]:
     """Read the rows of the training split and, if there is one, of the test split, each with their file.
 
     Args:
         examples: possible names of the column of the examples.
+        columns: the names of the columns of files whose first line does not name them.
     """
-    rows = read_rows(file, examples)
+    rows = read_rows(file, examples, columns)
     split = {part: [row for row in rows if row.part == part] for part in PARTS}
     if test is not None:
-        held = read_rows(test, examples)
+        held = read_rows(test, examples, columns)
         if any(row.part for row in (*rows, *held)):
             raise BadInput(f"{file}: there are a `test` file and a column split: remove one of the two")
         return [(file, rows), (test, held)]
@@ -183,22 +196,9 @@ def read_labels(parts: Sequence[tuple[Path, list[Row]]], unlabelled: Unlabelled)
 
 
 def _list_images(file: Path, rows: list[Row], labels: LabelReading) -> list[ListedImage]:
-    return [ListedImage(row.number, row.name, file.parent / row.name, labels.index[row.label]) for row in rows]
-
-
-def _check_apart(parts: list[tuple[Path, list[ListedImage]]]) -> None:
-    """Raise if an image is named twice: one of the two might be held out of the other's training."""
-    seen: dict[str, str] = {}
-    for file, listed in parts:
-        for line in listed:
-            here = f"{file}, line {line.number}"
-            image = realpath(line.path)
-            if image in seen:
-                raise BadInput(
-                    f"{here}: {line.name} is named before ({seen[image]}): remove one of the "
-                    "two, or one may be trained on and the other held out"
-                )
-            seen[image] = here
+    return [
+        ListedImage(row.number, row.name, file.parent / expand_user(row.name), labels.index[row.label]) for row in rows
+    ]
 
 
 def _split(file: Path, listed: list[ListedImage], size: int, fit: Fit, on_bad: OnBad) -> tuple[Split, tuple[str, ...]]:

@@ -1,6 +1,5 @@
 """Texts of the user's own, as the token ids that a pretrained encoder reads."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,9 +11,10 @@ from torch import Tensor
 from dann.data.datasets.own_images import read_labels, read_parts
 from dann.data.domain import Domain, Split
 from dann.data.readers.label_spellings import LabelReading, Unlabelled
-from dann.data.readers.labelled_csv import Row
-from dann.data.storage.folders import resolve_user_path
+from dann.data.readers.labelled_csv import Columns, Row
+from dann.data.readers.row_duplicates import Duplicates, separate_parts
 from dann.errors import BadInput
+from dann.files import find_model_folder, resolve_user_path
 
 TEXTS = ("text", "sentence", "review")
 PADDING = -1.0  # where a text is shorter than the others
@@ -27,6 +27,8 @@ def texts(
     test: str | None = None,
     length: Annotated[int, Field(ge=1, le=1_000_000)] = 128,
     unlabelled: Unlabelled = None,
+    columns: Columns = None,
+    duplicates: Duplicates = "error",
 ) -> Domain:
     """Texts of your own in a CSV file with the columns ``text`` and ``label``, as token ids for ``huggingface``.
 
@@ -43,29 +45,25 @@ def texts(
         test: a second file, for the test split; without it and without ``split`` no test split is defined.
         length: tokens of a text; what is longer is cut.
         unlabelled: labels that mean there is none, as for ``csv``.
+        columns: the names of the columns, such as [text, label], of a file whose first line is an example.
+        duplicates: whether test texts that are in training too are an error, or are dropped from training, and others
+            that are there twice are kept once.
     """
     file = resolve_user_path(path)
     held = None if test is None else resolve_user_path(test)
     if held is not None and held.resolve() == file.resolve():
         raise BadInput(f"texts: path and test are both {file}: a test text would be trained on; name two files")
-    parts = read_parts(file, held, TEXTS)
-    _check_apart(parts)
+    parts = read_parts(file, held, TEXTS, columns)
+    parts, found = separate_parts(parts, _text, "this test text is one of training", duplicates, within=False)
     reading, tokenize = read_labels(parts, unlabelled), _load_tokenizer(tokenizer)
     splits = [_to_split(rows, reading, tokenize, length) for _, rows in parts]
     origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} texts, tokens of {tokenizer}"
     test_split = splits[1] if len(splits) > 1 else None
-    return Domain(file.stem, splits[0], test_split, reading.classes, origin, label_notes=reading.notes)
+    return Domain(file.stem, splits[0], test_split, reading.classes, origin, label_notes=reading.notes, notes=found)
 
 
-def _check_apart(parts: Sequence[tuple[Path, list[Row]]]) -> None:
-    """Raise if a text is in training and in test."""
-    seen = {row.name for row in parts[0][1]}
-    for place, rows in parts[1:]:
-        for row in rows:
-            if row.name in seen:
-                raise BadInput(
-                    f"{place}, line {row.number}: this test text is one of training, too: remove one of them"
-                )
+def _text(file: Path, row: Row) -> str:
+    return row.name
 
 
 def _load_tokenizer(name: str) -> Any:
@@ -74,7 +72,7 @@ def _load_tokenizer(name: str) -> Any:
     except ImportError as error:
         raise BadInput("data: texts need transformers: pip install 'dann[text]'") from error
     try:
-        return AutoTokenizer.from_pretrained(name)
+        return AutoTokenizer.from_pretrained(find_model_folder(name))
     except (OSError, ValueError) as error:
         raise BadInput(f"data.tokenizer: {name} cannot be loaded: name a Hugging Face model or its folder") from error
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import isfile
 from pathlib import Path
 
 from dann.data.readers.image_files import OnBad
@@ -73,10 +74,10 @@ def keep_existing(
     Raises:
         BadInput: a file is not there and ``on_bad`` is ``error``; names the lines.
     """
-    there = [line for line in listed if line.path.is_file()]
-    missing = [line for line in listed if not line.path.is_file()] if len(there) < len(listed) else []
+    there = [line for line in listed if isfile(line.path)]  # not Path's, which raises for names that are too long
+    missing = [line for line in listed if not isfile(line.path)] if len(there) < len(listed) else []
     if missing and on_bad == "error":
-        some = ", ".join(f"{line.name} (line {line.number})" for line in missing[:SHOWN])
+        some = ", ".join(f"{line.name[:120]} (line {line.number})" for line in missing[:SHOWN])
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise BadInput(
             f"{file}: names images that do not exist: {some}{more}: restore them, correct it, or set on_bad: skip"

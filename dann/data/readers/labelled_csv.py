@@ -1,7 +1,9 @@
 """Reader of CSV files of examples and their labels, as spreadsheets and scripts write them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from csv import Error as CsvError
-from csv import reader
+from csv import field_size_limit, reader
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -12,6 +14,7 @@ from dann.errors import BadInput
 PATHS = ("path", "image", "file", "filename")
 LABELS = ("label", "class", "target")
 PARTS = ("train", "test")
+Columns = list[str] | None  # the option of a data set: the names of the columns, where no line of the file has them
 
 
 @dataclass(frozen=True)
@@ -24,29 +27,31 @@ class Row:
     part: str
 
 
-def read_rows(file: Path, examples: tuple[str, ...] = PATHS) -> list[Row]:
+def read_rows(file: Path, examples: tuple[str, ...] = PATHS, columns: Columns = None) -> list[Row]:
     """Read the rows of a CSV file, or the lines of a .txt file that names no columns; without labels each is empty.
 
     Args:
         examples: possible names of the column of the examples.
+        columns: the names of the columns of a file whose first line does not name them.
 
     Raises:
         BadInput: it is not CSV in UTF-8 with the column of examples, or has no example, or a row is malformed.
     """
     text = read_text(file)
-    if is_plain(file, text, examples):
+    if columns is None and is_plain(file, text, examples):
         return [Row(number, line.strip(), "", "") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    delimiter, columns = _header(file, text, examples)
-    rows: list[Row] = []
-    lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        for fields in lines:
-            if lines.line_num > 1 and any(field.strip() for field in fields):
-                rows.append(_row(file, lines.line_num, fields, columns, examples[0]))
-    except CsvError as error:
-        raise BadInput(f"{file}, line {lines.line_num}: {error}: correct the line") from error
+    with _allow_fields_of(len(text)):
+        delimiter, names = _header(file, text, examples) if columns is None else _given(file, text, examples, columns)
+        rows: list[Row] = []
+        lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        try:
+            for place, fields in enumerate(lines):
+                if (place or columns is not None) and any(field.strip() for field in fields):
+                    rows.append(_row(file, lines.line_num, fields, names, examples[0]))
+        except CsvError as error:
+            raise BadInput(f"{file}, line {lines.line_num}: {error}: correct the line") from error
     if not rows:
-        raise BadInput(f"{file}: has no examples below its first line: add them")
+        raise BadInput(f"{file}: has no examples{'' if columns else ' below its first line'}: add them")
     return rows
 
 
@@ -57,29 +62,63 @@ def is_plain(file: Path, text: str, examples: tuple[str, ...]) -> bool:
     return file.suffix.lower() == ".txt" and bool(first.strip()) and not names & set(examples)
 
 
+@contextmanager
+def _allow_fields_of(length: int) -> Iterator[None]:
+    """Let the csv module read fields of that many characters, which it else refuses from 131 072 on."""
+    before = field_size_limit()
+    field_size_limit(max(before, length))
+    try:
+        yield
+    finally:
+        field_size_limit(before)
+
+
 def _header(file: Path, text: str, examples: tuple[str, ...]) -> tuple[str, list[str]]:
     """The delimiter, and the names of the columns as ``examples[0]``, ``label``, ``split`` or anything else."""
     wanted = examples[0]
     first = next(iter(text.splitlines()), "")
     if not first.strip():
         raise BadInput(f"{file}: its first line is empty; it should name the columns, such as {wanted},label")
-    found: list[tuple[str, list[str]]] = []
-    for delimiter in ",;\t":
-        try:
-            names = [name.strip().lower() for name in next(reader([first], delimiter=delimiter))]
-        except CsvError:  # a line too long to be one of names
-            continue
-        example = next((name for name in examples if name in names), None)
-        label = next((name for name in LABELS if name in names), None)
-        if example is not None:
-            renamed = [wanted if name == example else "label" if name == label else name for name in names]
-            found.append((delimiter, renamed))
+    found = [(delimiter, _rename(fields, examples)) for delimiter, fields in _split(first)]
+    found = [each for each in found if wanted in each[1]]
     if not found:
+        count = max((len(fields) for _, fields in _split(first)), default=1)
+        offered = ", ".join([wanted, "label", *(f"other{i}" for i in range(1, count - 1))][:count])
         raise BadInput(
             f"{file}: its first line, {first[:80]!r}, names no column {wanted}: write {wanted},label, or {wanted} "
-            "alone for examples without labels"
+            f"alone for examples without labels, as its first line; if it is an example, set columns: [{offered}], in "
+            "the order of the fields"
         )
     return max(found, key=lambda each: "label" in each[1])
+
+
+def _given(file: Path, text: str, examples: tuple[str, ...], columns: list[str]) -> tuple[str, list[str]]:
+    """The same of a file without such a line, whose columns an option names."""
+    names, first = _rename(columns, examples), next(iter(text.splitlines()), "")
+    if examples[0] not in names:
+        raise BadInput(f"columns: {columns} has no {examples[0]}: write columns: [{examples[0]}, label]")
+    for delimiter, fields in _split(first):
+        if len(fields) == len(names):
+            if _rename(fields, examples) == names:
+                raise BadInput(f"{file}: its first line names its columns already: leave columns out")
+            return delimiter, names
+    raise BadInput(f"{file}: its first line, {first[:80]!r}, has not {len(names)} fields as columns: {columns} says")
+
+
+def _split(line: str) -> list[tuple[str, list[str]]]:
+    """The fields of a line for each delimiter that can be read."""
+    found = []
+    for delimiter in ",;\t":
+        with suppress(CsvError, StopIteration):  # an unclosed quote
+            found.append((delimiter, next(reader([line], delimiter=delimiter))))
+    return found
+
+
+def _rename(fields: list[str], examples: tuple[str, ...]) -> list[str]:
+    names = [name.strip().lower() for name in fields]
+    example = next((name for name in examples if name in names), None)
+    label = next((name for name in LABELS if name in names), None)
+    return [examples[0] if name == example else "label" if name == label else name for name in names]
 
 
 def _row(file: Path, number: int, fields: list[str], columns: list[str], example: str) -> Row:

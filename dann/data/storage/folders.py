@@ -1,26 +1,18 @@
-"""Folders of data sets and of the cache, and paths that users give."""
+"""Folders of data sets and of the cache."""
 
 import os
 import re
 from pathlib import Path
 
 from dann.errors import BadInput
-from dann.files import DISK_FULL
-
-
-def data_folder() -> Path:
-    """The folder that ``DANN_DATA`` names, else ``~/.cache/dann``; each data set has its own folder in it."""
-    named = os.environ.get("DANN_DATA")
-    folder = _expand(Path(named), "DANN_DATA") if named else _home_folder("DANN_DATA")
-    if named and not folder.is_dir():
-        raise BadInput(f"DANN_DATA names {folder}, which is not a folder: correct or unset it")
-    return folder
+from dann.files import DISK_FULL, expand_home, home_folder
+from dann.files import data_folder as data_folder  # beside the cache's, for readers of data sets
 
 
 def cache_folder() -> Path:
     """The folder of files that can be made again: ``DANN_CACHE`` names it, else ``~/.cache/dann/made``."""
     named = os.environ.get("DANN_CACHE")
-    return _expand(Path(named), "DANN_CACHE") if named else _home_folder("DANN_CACHE") / "made"
+    return expand_home(Path(named), "DANN_CACHE") if named else home_folder("DANN_CACHE") / "made"
 
 
 def made_folder(name: str) -> Path:
@@ -40,17 +32,6 @@ def made_folder(name: str) -> Path:
     if reason is not None:
         raise BadInput(f"{folder}: the cache cannot be written ({reason}): name another folder with DANN_CACHE")
     return folder
-
-
-def _home_folder(variable: str) -> Path:
-    return _expand(Path("~"), variable) / ".cache" / "dann"
-
-
-def _expand(path: Path, variable: str) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise BadInput(f"{path}: there is no such home folder: set HOME, or {variable} to a whole path") from error
 
 
 def memory_budget() -> int:
@@ -79,20 +60,3 @@ def find_dataset_folder(name: str) -> Path | None:
 def missing_data_error(name: str, otherwise: str) -> BadInput:
     """The error for a data set without a scriptable public source; ``otherwise`` is how to get it."""
     return BadInput(f"data set {name} is not in {data_folder()}: {otherwise}")
-
-
-def resolve_user_path(path: str) -> Path:
-    """Find the file or folder that ``path`` names: from the working directory, else from the data folder.
-
-    Raises:
-        BadInput: it is in neither, or empty; names both places.
-    """
-    if not path.strip():
-        raise BadInput("path is empty: name a file or folder")
-    wanted = Path(path).expanduser()
-    places = [Path.cwd() / wanted]
-    if not places[0].exists() and not wanted.is_absolute():
-        places.append(data_folder() / wanted)
-    if places[-1].exists():
-        return places[-1]
-    raise BadInput(f"{path} is not there: looked for {' and '.join(map(str, places))}: correct the path")

@@ -1,0 +1,36 @@
+"""Paths that users give, the same for every option."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dann.cli.arguments import parser
+from dann.files import find_model_folder, find_user_path, resolve_user_path
+from dann.networks.weights import find_weights_file
+
+
+def test_home_and_relative_paths_mean_the_same_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, data, work = (tmp_path / name for name in ("home", "data", "work"))
+    for folder in (home, data, work):
+        (folder / "model").mkdir(parents=True)
+        torch.save({}, folder / f"{folder.name}.pt")
+    for name, value in (("HOME", home), ("DANN_DATA", data)):
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.chdir(work)
+    for find in (find_user_path, resolve_user_path, find_weights_file):
+        assert find("~/home.pt") == home / "home.pt"
+        assert find("work.pt") == work / "work.pt" and find("data.pt") == data / "data.pt"
+        assert find(str(home / "home.pt")) == home / "home.pt"
+    assert find_user_path("home.pt") is None
+    assert find_model_folder("~/model") == str(home / "model") and find_model_folder("model") == str(work / "model")
+    assert find_model_folder("distilbert-base-uncased") == "distilbert-base-uncased"
+
+
+def test_arguments_understand_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    options = parser().parse_args(["run", "~/a.yaml", "--out=~/runs"])
+    assert options.file == tmp_path / "a.yaml" and options.out == tmp_path / "runs"
+    assert parser().parse_args(["run", "a.yaml"]).out == Path("runs")
+    options = parser().parse_args(["predict", "~/run", "~no-such-user/x.png", "--out=~/p.csv"])
+    assert options.inputs == [Path("~no-such-user/x.png")] and options.out == tmp_path / "p.csv"
