@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,7 +84,9 @@ def _make(root: Path) -> Template:
     kept = [path for folder in (root / RUN, root / FOLDER / "dann/seed-1.unfinished") for path in folder.rglob("*")
             if path.is_file() and "tfevents" not in path.name]  # fmt: skip
     files = {str(path.relative_to(root)): path.read_bytes() for path in [*kept, root / FOLDER / "experiment.yaml"]}
-    return Template(root, experiment, (root / RUN / "record.json").read_bytes(), files, data)
+    content = json.loads((root / RUN / "record.json").read_bytes())
+    del content["checksum"]  # without one, as in packed records and earlier ones, all that is altered is looked at
+    return Template(root, experiment, json.dumps(content).encode(), files, data)
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:
