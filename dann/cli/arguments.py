@@ -210,12 +210,12 @@ def _seeds(text: str) -> list[int]:
         seeds = [int(part) for part in text.split(",")]
     except ValueError:
         seeds = [-1]
-    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+    if min(seeds) < 0 or max(seeds) >= 2**63 or len(set(seeds)) < len(seeds):
         raise argparse.ArgumentTypeError("write different whole numbers, as in 0,1")
     return seeds
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise argparse.ArgumentTypeError("write a whole number from 1 on")
     return int(text)

@@ -54,7 +54,7 @@ def draw_experiment(random: random.Random, template: Template) -> Case:
 
 def draw_text(random: random.Random, template: Template) -> Case:
     """An experiment file with damage to its bytes."""
-    return Case(["run", FILE, "--dry-run"], {FILE: damage(random.choice(EXPERIMENTS), random)})
+    return Case(["run", FILE, "--dry-run", "--out", "none"], {FILE: damage(random.choice(EXPERIMENTS), random)})
 
 
 def draw_run(random: random.Random, template: Template) -> Case:
@@ -146,7 +146,7 @@ def _generated(sandbox: Sandbox, cases: int, seed: int) -> list[Verdict]:
 
 def _dry_run(content: Any, unicode: bool = False) -> Case:
     text = yaml.dump(content, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=unicode)
-    return Case(["run", FILE, "--dry-run"], {FILE: text.encode("utf-8", "surrogatepass")})
+    return Case(["run", FILE, "--dry-run", "--out", "none"], {FILE: text.encode("utf-8", "surrogatepass")})
 
 
 def verdicts(surface: Surface, sandbox: Sandbox, template: Template, cases: int, seed: int

@@ -2,15 +2,18 @@
 
 import contextlib
 import io
+import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import timm
 import torch
 import yaml
 from image_folders import write_classes
+from scipy.io import savemat
 from tiny import TINY, Silent
 
 from dann.cli.main import main
@@ -19,6 +22,7 @@ from dann.config.merging import merge
 from dann.runner.planning import launch
 
 FILE, FOLDER, RUN = "experiments/file.yaml", "runs/file", "runs/file/dann/seed-0"
+SMALLEST = "test_resnet"  # a model of timm
 SMALL: dict[str, Any] = {
     "seeds": [0],
     "base": {"train": {"steps": 4, "evaluate_every": 2}, "diagnose": {"examples": 10}},
@@ -80,7 +84,9 @@ def _make(root: Path) -> Template:
     kept = [path for folder in (root / RUN, root / FOLDER / "dann/seed-1.unfinished") for path in folder.rglob("*")
             if path.is_file() and "tfevents" not in path.name]  # fmt: skip
     files = {str(path.relative_to(root)): path.read_bytes() for path in [*kept, root / FOLDER / "experiment.yaml"]}
-    return Template(root, experiment, (root / RUN / "record.json").read_bytes(), files, data)
+    content = json.loads((root / RUN / "record.json").read_bytes())
+    del content["checksum"]  # without one, as in packed records and earlier ones, all that is altered is looked at
+    return Template(root, experiment, json.dumps(content).encode(), files, data)
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:
@@ -104,6 +110,8 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
     np.save(root / "data.npy", x)
     np.save(root / "labels.npy", y)
     torch.save({"x": torch.from_numpy(x), "y": torch.from_numpy(y)}, root / "data.pt")
+    savemat(root / "data.mat", {"x": x, "y": y})
+    torch.save(timm.create_model(SMALLEST).state_dict(), root / "weights.pt")
     lines = (f"{label} 1:{a:.3f} 2:{b:.3f}\n" for label, (a, b) in zip(y, x, strict=True))
     (root / "data.svm").write_text("".join(lines))
     write_classes(root / "pictures", ["cat", "dog"], 6, "png")
@@ -111,16 +119,17 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
     rows = (f"{path.relative_to(root)},{path.parent.name}\n" for path in images)
     (root / "list.csv").write_text("path,label\n" + "".join(rows))
     shutil.copy(images[0], root / "picture.jpg")
-    predictable = ["data.npz", "data.npy", "data.pt", "data.svm"]
+    predictable = ["data.npz", "data.npy", "data.pt", "data.svm", "data.mat"]
     commands = {name: [["predict", RUN, name, "--out", "out.csv"]] for name in predictable}
     commands |= {"labels.npy": [], "list.csv": [], str(images[0].relative_to(root)): []}
     entries = {
         "data.npz": {"name": "arrays", "path": "data.npz"},
         "data.pt": {"name": "arrays", "path": "data.pt"},
+        "data.mat": {"name": "arrays", "path": "data.mat"},
         "labels.npy": {"name": "arrays", "path": "data.npy", "labels": "labels.npy"},
         "data.svm": {"name": "svmlight", "path": "data.svm", "features": 2},
-        "list.csv": {"name": "csv", "path": "list.csv", "size": 8},
-        str(images[0].relative_to(root)): {"name": "folder", "path": "pictures", "size": 8},
+        "list.csv": {"name": "csv", "path": "list.csv", "size": 28},
+        str(images[0].relative_to(root)): {"name": "folder", "path": "pictures", "size": 28},
     }
     for name, entry in entries.items():
         file = f"experiments/{Path(name).name}.yaml"
@@ -128,13 +137,18 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
         other = "data.npy" if name != "data.npy" else "data.npz"
         commands[name] += [["run", file, "--jobs", "1", "--device", "cpu"], ["data", "show", file, "--out", "out"],
                            ["init", "--source", entry["path"], "--target", other, "--out", "out.yaml"]]  # fmt: skip
+    weights = "experiments/weights.yaml"
+    network = {"network": {"name": "timm", "model": SMALLEST, "weights": "weights.pt"}}
+    entry = {"name": "folder", "path": "pictures", "size": 32}
+    _write_yaml(root / weights, merge(_experiment_on(entry), {"base": network}))
+    commands["weights.pt"] = [["run", weights, "--jobs", "1", "--device", "cpu"]]
     return [(name, (root / name).read_bytes(), each) for name, each in commands.items()]
 
 
 def _experiment_on(entry: dict[str, Any]) -> dict[str, Any]:
     """One step of source only; the target is the same data, which is allowed."""
     train = {"steps": 1, "evaluate_every": 1, "precision": "fp32"}
-    flat = {"network": {"name": "mlp", "hidden": 4}}
+    flat = {"network": {"name": "mnist"} if "size" in entry else {"name": "mlp", "hidden": 4}}
     data = {"data": {"source": entry, "target": entry, "batch_size": 2, "validation": 0.3, "test": 0.3}}
     rest = {"optimizer": {"name": "sgd"}, "method": {"name": "dann"}, "diagnose": {"examples": 0}}
     return {"title": "t", "seeds": [0], "base": {**data, **flat, "train": train, **rest}, "variants": {"dann": None}}

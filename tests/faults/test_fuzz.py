@@ -69,8 +69,8 @@ def test_the_sandbox_notices(command: object, fault: str, tmp_path: Path, monkey
 @pytest.mark.slow
 def test_what_is_altered_is_right_before(tmp_path: Path) -> None:
     template = make_template(tmp_path / "template")
-    reads = [command for _, _, commands in template.data for command in commands if command[0] == "predict"]
+    reads = [commands[-1] if name == "weights.pt" else commands[0] for name, _, commands in template.data]
     with Sandbox(tmp_path / "sandbox", template.root) as sandbox:
         for arguments in [["run", FILE, "--dry-run"], *template.users[:2], template.readers[0], *reads]:
-            verdict = sandbox.run(Case(arguments, outputs=("runs", "out.csv")))
+            verdict = sandbox.run(Case(arguments, outputs=("runs", "out", "out.csv", "out.yaml")))
             assert (verdict.status, verdict.fault) == (0, ""), (arguments, verdict)
