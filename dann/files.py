@@ -1,4 +1,4 @@
-"""Writing of files that appear whole, checks that they still are, locks between processes, and paths that users give."""
+"""Files: written whole, checked to be still whole, locked between processes; and the paths that users give."""
 
 import bz2
 import errno
