@@ -121,7 +121,7 @@ def test_of_many_labels_a_share_is_held_out_and_all_other_examples_train() -> No
     assert len(pair.target_test) == 9 and values(pair.target_test) < set(range(1000, 1045))
     assert values(pair.unlabelled) == set(range(1000, 1060)) - values(pair.target_test)
     assert pair.description["splits"]["target_train"] == {"examples": 51, "labelled": 36, "dropped": 0}
-    with pytest.raises(BadInput, match=r"data.test leaves none of 60 labelled examples of target: raise it"):
+    with pytest.raises(BadInput, match=r"data.test leaves none of 60 labelled examples of target: set data.test: 0.2"):
         build_pair([vectors("source")], vectors("target", first=1000), PairOptions(test=0.01, partial=True))
 
 
