@@ -191,7 +191,7 @@ def test_csv_with_two_ways_to_mark_the_test_split_is_refused(images: Path) -> No
     plain = write_csv(images, "path,label\npictures/a1.png,auk\n", "held.csv")
     assert_refused(lambda: csv(path=marked, test=plain, size=8), marked, "there are a `test` file and a column split")
     assert_refused(lambda: csv(path=plain, test=plain, size=8), plain, "line 2", "is named before")
-    assert_refused(lambda: csv(path=str(images), size=8), str(images), "cannot be read")
+    assert_refused(lambda: csv(path=str(images), size=8), str(images), "a folder, not a file")
 
 
 def test_csv_images_that_are_bad_are_skipped_with_their_labels(images: Path) -> None:
