@@ -130,14 +130,15 @@ def _results(folder: Path) -> dict[str, Any]:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
         if path.name == "record.json":
-            found[name] = {key: value for key, value in json.loads(path.read_text()).items()
-                           if key not in {"seconds", "checksum"}}  # fmt: skip
+            record = json.loads(path.read_text())
+            del record["seconds"], record["checksum"], record["environment"]["commit"]
+            found[name] = record
         elif path.name == "metrics.jsonl":
             lines = [json.loads(line) for line in path.read_text().splitlines()]
             found[name] = [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
         elif path.name == "checkpoint.pt":
             state = torch.load(path, weights_only=True)
             found[name] = {key: value.numpy().tobytes() for key, value in state["method"].items()}, state["step"]
-        elif "tfevents" not in path.name and len(path.relative_to(folder).parts) <= 3:
+        elif "tfevents" not in path.name and path.parent.name.startswith("seed-"):
             found[name] = "there"
     return found

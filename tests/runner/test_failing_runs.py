@@ -1,6 +1,6 @@
 """Runs that fail stop no other: numbers that are not finite, files that are missing, code that raises."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from dann.inference.model import load
 from dann.methods.dann import Dann
 from dann.runner import executor
 from dann.runner.planning import launch
-from dann.runner.records import read_record
+from dann.runner.records import read_record, write_record
 
 WILD = {"optimizer": {"name": "sgd", "lr": 1e30}, "network": {"activation": "relu"}}
 
@@ -197,9 +197,9 @@ def test_a_full_disk_stops_the_command(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_failed_seed_is_said_beside_the_others(tmp_path: Path, capsys: Any) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0, 1, 2])
     make(file, tmp_path / "runs/tiny")
-    path = tmp_path / "runs/tiny/dann/seed-1/record.json"
-    content = json.loads(path.read_text()) | {"failed": "step 8: loss_label nan, learning rate 10", "evaluations": []}
-    path.write_text(json.dumps(content))
+    place = tmp_path / "runs/tiny/dann/seed-1"
+    failed = "step 8: loss_label nan, learning rate 10"
+    write_record(replace(read_record(place), failed=failed, evaluations=[]), place)
     assert main(["table", str(tmp_path / "runs/tiny")]) == 0
     shown = capsys.readouterr().out
     assert "(n = 2, 1 failed)" in shown
