@@ -32,7 +32,7 @@ INPUTS = {
     "svhn": (3, 12, 12),
     "gtsrb": (3, 40, 40),
     "mlp": (20,),
-    "cnn1d": (9, 32),
+    "cnn1d": (4, 32),
     "torchvision": (3, 32, 32),  # for all networks on backbones
 }
 

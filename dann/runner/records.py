@@ -238,7 +238,7 @@ def read_checked_records(
     def remedy() -> str:
         file = read_origin(folder)
         known = command or (redo_command(experiment, folder, file) if file is not None and file.is_file() else None)
-        return "run the experiment again in another --out" if known is None else f"{known} makes changed runs again"
+        return "run the experiment again in another --out" if known is None else f"{known} makes changed runs again; or give another --out"
 
     rows = {run.row: run for run in experiment.runs(seeds=[0])}
     checksums: dict[tuple[str | None, str, str], tuple[str, str]] = {}

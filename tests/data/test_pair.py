@@ -71,7 +71,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
         launch(experiment, runs, tmp_path / "runs", CPU, Silent(stop_at=6), file)
     stored = dict(np.load(tmp_path / "target.npz"))
     np.savez(tmp_path / "target.npz", **{**stored, "x": stored["x"] + 1})
-    with pytest.raises(BadInput, match=r"seed-0.unfinished was begun with other data"):
+    with pytest.raises(BadInput, match=r"seed-0.unfinished: DANN, seed 0 was begun with other data"):
         launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)
     np.savez(tmp_path / "target.npz", **stored)
     launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)

@@ -63,7 +63,7 @@ def test_digits_stand_out_from_their_ground_and_turn_both_ways() -> None:
 
 def test_rendered_digits_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = rendered_digits(train=6, test=2)
-    kept = sorted((tmp_path / "cache" / "rendered_digits").iterdir())
+    kept = sorted((tmp_path / "cache" / "rendered_digits").glob("*.npz"))
     assert [path.name.split("-")[:2] for path in kept] == [["test", "2"], ["train", "6"]]
     with monkeypatch.context() as patched:
         patched.setattr(rendered, "_render", None)

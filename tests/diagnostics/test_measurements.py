@@ -107,8 +107,8 @@ def gradients_at_features(trainer: Trainer, batch: Batch, weight: float) -> tupl
 
 
 @pytest.mark.parametrize("together", [True, False])
-@pytest.mark.parametrize("weight", [0.7, -0.7])
-def test_gradients_at_the_features_are_those_derived_by_hand(weight: float, together: bool) -> None:
+def test_gradients_at_the_features_are_those_derived_by_hand(together: bool) -> None:
+    weight = 0.7
     method = {"weight": weight, "schedule": "constant", "together": together}
     trainer = trained(made(configured(method=method)), 0, 5)
     with torch.no_grad():  # or the label gradients of balanced classes add up to nothing along the discriminator's

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import pytest
 
+from dann.data.loading.read_ahead import start_fork_server
 from dann.runner import workers as jobs
 
 pytestmark = pytest.mark.slow
@@ -89,7 +90,7 @@ def forking(speed: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
     # What the optimiser's first step and the digits import takes seconds otherwise, in each process.
     monkeypatch.setattr(jobs, "PRELOADED", [*jobs.PRELOADED, "torch._dynamo", "sklearn.datasets"])
-    jobs._start_server()
+    start_fork_server(jobs.PRELOADED)
     popen = contest.start_process
 
     def started(command: Sequence[str], environment: Mapping[str, str], errors: IO[str]) -> Any:

@@ -32,7 +32,7 @@ def public_functions() -> dict[str, Any]:
 L = SimpleNamespace(**public_functions())
 # A helper, the two functions of Co-Tuning, which run outside of training steps, and a type that `typing` implements as
 # a function.
-NOT_MAPPED = {"matmul", "direct_relation", "reverse_relation", "NamedTuple"}
+NOT_MAPPED = {"matmul", "singular_values", "direct_relation", "reverse_relation", "NamedTuple"}
 
 
 K, D = 4, 3

@@ -130,7 +130,8 @@ def accuracies(
                 log_every=STEPS,
                 log=lambda *_: None,
                 evaluate_every=STEPS,
-                evaluate=lambda _: None,
+                evaluate=lambda _: True,
+                fail=lambda replica, failure: pytest.fail(str(failure)),
             )
         found.append(evaluate_splits(trainer)[f"{split}_test"].accuracy)
     return np.array(found)

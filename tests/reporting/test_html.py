@@ -408,7 +408,7 @@ def test_alarms_are_reported_with_their_reasons(tmp_path: Path) -> None:
     shares = {"source only": [0.7, 0.7, 0.7], "DANN": [0.5, 0.51, 0.5], "MCD": [0.8, 0.9, 0.7]}
     experiment, records = scored(shares)
     records = [
-        replace(record, declared=experiment.merge_configuration(record.variant, None), shares=[[1]])
+        replace(record, declared=experiment.merge_configuration(record.variant, None), shares=[[0.5, 0.5]])
         for record in records
     ]
     for record in records[3:5]:
@@ -430,7 +430,7 @@ def test_alarms_are_reported_with_their_reasons(tmp_path: Path) -> None:
 def test_negative_transfer_is_reported_as_it_is_now_not_as_a_record_had_it(tmp_path: Path) -> None:
     experiment, records = scored({"source only": [0.5, 0.51, 0.5], "DANN": [0.7, 0.7, 0.7]})
     records = [
-        replace(record, declared=experiment.merge_configuration(record.variant, None), shares=[[1]])
+        replace(record, declared=experiment.merge_configuration(record.variant, None), shares=[[0.5, 0.5]])
         for record in records
     ]
     records[3].alarms.append({"alarm": "negative transfer", "step": 40, "text": "long ago"})
@@ -455,7 +455,7 @@ def test_rows_of_other_classes_have_tables_of_their_own(tmp_path: Path) -> None:
     for place, record in enumerate(records):
         if record.variant in others:
             classes, counts = others[record.variant]
-            records[place] = replace(record, classes=classes, confusion={"target_test": counts.tolist()})
+            records[place] = replace(record, classes=classes, confusion={"target_test": counts.tolist()}, shares=[])
     page = page_of(experiment, records, tmp_path)
     found = {name: list(page.rows(name)) for name in page.tables if "-classes-" in name}
     assert found == {
