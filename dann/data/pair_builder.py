@@ -8,6 +8,13 @@ import torch
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.duplicates import describe_duplicates
+from dann.data.evaluation_splits import (
+    TEST_SEED,
+    has_few_labels,
+    hold_out_test_split,
+    join_test_split,
+    use_labels_to_test,
+)
 from dann.data.hold_out_remedies import suggest_share
 from dann.data.labels import align_labels, check_classes_present, count_classes, read_minus_one_as_source_does
 from dann.data.pair import Pair
@@ -15,13 +22,6 @@ from dann.data.preprocessing.degradation import Degradation, degrade
 from dann.data.split_counts import Counts, count_split, list_label_notes
 from dann.data.splits import concatenate_splits, hold_out, take_few_shot
 from dann.data.store import RgbStore
-from dann.data.test_splits import (
-    TEST_SEED,
-    has_few_labels,
-    hold_out_test_split,
-    join_test_split,
-    use_labels_to_test,
-)
 from dann.errors import BadInput
 
 FEW_LABELS = "the target's labelled examples, which are the fewer, test and never train"
