@@ -1,4 +1,4 @@
-"""Files: written whole, checked to be still whole, locked between processes; and the paths that users give."""
+"""Files: atomic writing, checks of kind, size and checksum, locks between processes, and paths that users give."""
 
 import bz2
 import errno
@@ -28,7 +28,7 @@ KINDS = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "soc
 def check_regular(path: Path, most: int | None = None) -> None:
     """Raise unless ``path`` is a regular file of at most ``most`` bytes; leaves a missing one to its reader.
 
-    To open a FIFO would wait for its writer for ever, and a device may never end.
+    Opening a FIFO would wait for a writer, and reading a device may never end.
 
     Raises:
         BadInput: it is a folder, a FIFO, a socket or a device, or larger.
@@ -53,12 +53,12 @@ def memory() -> int:
 
 
 def most_unpacked(packed: int, arrays: bool = False) -> int:
-    """The largest number of bytes that ``packed`` compressed bytes may unpack to; real data come nowhere near."""
+    """The largest number of bytes that ``packed`` compressed bytes may unpack to; real data stay far below it."""
     return max(SMALL_ARRAYS, RATIO_ARRAYS * packed) if arrays else max(SMALL, RATIO * packed)
 
 
 def check_zip(path: Path) -> None:
-    """Raise if the members of a zip file, as which NumPy and PyTorch save, unpack to more than is plausible.
+    """Raise if the members of a zip file, the format of .npz and .pt files, unpack to more than is plausible.
 
     A member that is larger than its entry claims is an error of its reader.
     """
@@ -68,7 +68,7 @@ def check_zip(path: Path) -> None:
         with zipfile.ZipFile(path) as file:
             size = sum(member.file_size for member in file.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        return  # its reader says what is damaged
+        return  # its reader reports the damage
     check_size(path, size, most_unpacked(path.stat().st_size, arrays=True))
 
 
@@ -86,7 +86,7 @@ def read_unpacked(path: Path, most: int | None = None) -> bytes:
     """The content of a regular file, unpacked if its name ends in .gz or .bz2.
 
     Args:
-        most: the largest number of bytes that come out; a thousand times as many may hide in a packed file.
+        most: the largest number of bytes that come out; a packed file may hold a thousand times its size.
 
     Raises:
         BadInput: as ``check_regular``, or more bytes come out.
@@ -104,7 +104,7 @@ def read_unpacked(path: Path, most: int | None = None) -> bytes:
 
 @contextmanager
 def open_whole(path: Path, before: Path | None = None) -> Iterator[BinaryIO]:
-    """A file to write that appears at ``path`` when the block ends: a crash, a full disk or a reader sees old or new.
+    """A file that replaces ``path`` atomically when the block ends: after a crash the old or the new file is there.
 
     It is on the disk, and so is its name, before this returns. An error within the block leaves ``path`` as it was.
 

@@ -24,7 +24,7 @@ from dann.inference.model import Ensemble, Model
 
 LISTS, LINES, SPARSE = (".csv", ".tsv"), (".txt",), (".svm", ".svmlight", ".libsvm")
 PACKED = (".gz", ".bz2")  # of svmlight files
-Chunk = tuple[list[str], Any, list[BadInput]]  # names of raw examples, the examples, and what could not be read
+Chunk = tuple[list[str], Any, list[BadInput]]  # names of raw examples, the examples, and the errors of unreadable ones
 
 
 def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:

@@ -149,7 +149,7 @@ def _some(names: list[str]) -> str:
 
 
 def _log(path: Path, inside: list[str], prefix: str, others: int, absent: list[str]) -> None:
-    """Log what a file had that a plain state dict of the model has not."""
+    """Log how a file differed from a plain state dict of the model."""
     counters, layers = (
         [name for name in absent if name.endswith(COUNTER) == is_counter] for is_counter in (True, False)
     )

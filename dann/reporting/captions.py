@@ -57,7 +57,7 @@ def failure_notes(ours: Outcomes) -> list[str]:
 
 
 def _label_free_notes(ours: Outcomes, moment: str, metric: str) -> list[str]:
-    """That the target, or that of some rows or tasks, has no test labels, and what is shown instead."""
+    """A note that the target, or that of some rows or tasks, has no test labels, and on what is shown instead."""
     without = [record for record in ours.records if not has_target_labels(record)]
     if not without:
         return []

@@ -37,7 +37,7 @@ class Executor:
         self.pair: Pair | BadInput | None = None  # or why there is none
 
     def execute(self, unit: Unit, observer: Observer) -> str | None:
-        """Make the runs of ``unit``; one that cannot be made is reported and stops no other.
+        """Make the runs of ``unit``; one that fails is reported and does not stop the others.
 
         Returns:
             None, or which process makes one of them now; then nothing was done.
@@ -71,7 +71,7 @@ class Executor:
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             groups, first = [[each] for each in unit], None
             # One trainer of several runs is built beforehand, to judge whether a stack pays and to share its data.
-            with suppress(Exception):  # what cannot be built is reported when its own turn comes
+            with suppress(Exception):  # an error is reported when this run is made
                 first = build(unit[0], pair, self.device) if len(unit) > 1 else None
                 groups = [unit] if first and should_stack([each.config for each in unit], first) else groups
             for group in groups:

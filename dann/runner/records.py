@@ -54,7 +54,7 @@ class Record:
             files and the pretrained backbone, where there are some.
         seconds: wall time of training and evaluation; of runs trained together, its share.
         failed: why the run stopped before its last step, such as "step 40: loss_label nan, learning rate 10"; it then
-            has no result, whatever was evaluated before. None for a run that was made to its end.
+            has no result, even if it was evaluated before. None for a run that is complete.
     """
 
     task: str | None
@@ -117,7 +117,7 @@ def _dump(content: dict[str, Any]) -> bytes:
 
 
 def _checksum(content: dict[str, Any]) -> str:
-    """The SHA-256 of what a record says, in hexadecimal; JSON writes numbers so that they are read as they were."""
+    """The SHA-256 of a record's content, in hexadecimal; JSON restores numbers exactly."""
     return hashlib.sha256(_dump(content)).hexdigest()
 
 

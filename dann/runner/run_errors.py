@@ -12,7 +12,7 @@ ERROR = "error.txt"  # in the folder of a run that is not finished
 
 
 def stops_all(error: Exception) -> bool:
-    """Whether an error would meet the other runs as well: a full disk, or a reader of our output that has gone."""
+    """Whether an error would occur in the other runs as well: a full disk, or output that nobody reads any more."""
     return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in DISK_FULL)
 
 

@@ -39,7 +39,7 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
     unfinished = unfinished_folder(place)
     # In this order, because another process may complete the run meanwhile.
     for folder, file in ((unfinished, CONFIGURATION), (place, RECORD)):
-        # A run without a checkpoint begins anew: one that stopped at its first step may be corrected.
+        # A run without a checkpoint starts again, so that one that stopped at its first step can be corrected.
         if (folder / file).is_file() and (folder == place or (unfinished / CHECKPOINT).is_file()):
             try:
                 recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)

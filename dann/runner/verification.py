@@ -29,7 +29,7 @@ Recorded = Mapping[Path, Record]  # records by the folders of their runs, which 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the comparison of a run gave.
+    """The result of comparing a run.
 
     Args:
         verdict: ``equal`` to the last bit, ``close``: within the tolerance, ``different``, or ``unknown``: it cannot be

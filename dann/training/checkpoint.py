@@ -17,7 +17,7 @@ PREVIOUS = "checkpoint.previous.pt"  # the one before, kept while the run is unf
 
 
 class Facts(NamedTuple):
-    """What a checkpoint says about its run beside the state.
+    """The facts on its run that a checkpoint has beside the state.
 
     Args:
         fingerprint: of the run's configuration.

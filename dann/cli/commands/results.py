@@ -50,7 +50,7 @@ def plot(options: argparse.Namespace) -> int:
 
 
 def note_other_runs(experiment: "Experiment", folder: Path) -> None:
-    """Say on standard error which finished runs are in no table, because the file does not name them any more."""
+    """Name on standard error the finished runs that are in no table, because the file no longer lists them."""
     from dann.runner.records import find_other_runs
 
     if others := find_other_runs(experiment, folder):

@@ -21,7 +21,7 @@ USUAL_RANGES = ((0, 1), (-1, 1), (0, 255), (0, 4095), (0, 10000), (0, 65535))  #
 
 @dataclass(frozen=True)
 class ArrayFormat:
-    """What the shape and type of a user's array do not say.
+    """The format of a user's array, where its shape and type do not determine it.
 
     Args:
         layout: the order of the axes; None where the shape decides.

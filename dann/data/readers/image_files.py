@@ -144,7 +144,7 @@ def list_class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ..
 
 
 def list_class_names(root: Path) -> list[str]:
-    """List the class folders of ``root``: nothing hidden, no link to a folder that holds it."""
+    """List the class folders of ``root``: without hidden ones and links to a folder that contains them."""
     top = realpath(root)
     return sorted(
         path.name

@@ -19,7 +19,7 @@ def made_folder(name: str) -> Path:
     """A folder of the cache, which is there and can be written.
 
     Raises:
-        BadInput: it cannot be.
+        BadInput: it cannot be created or written.
     """
     folder = cache_folder() / name
     try:

@@ -1,4 +1,4 @@
-"""Files of the cache that end in a seal, their name, size and checksum: what is damaged or swapped is made again.
+"""Files of the cache that end in a seal: name, size and checksum, by which damaged or swapped files are noticed.
 
 The checksum is CRC-32, which notices any change of a few bits, and is read at the speed of a disk.
 """
