@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.reporting.locations import RESULTS
 
 RECORD, PAGE = RESULTS / "reliability.json", RESULTS / "reliability.md"

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from dann import __version__
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
-from dann.files import expand_user
+from dann.files.user_paths import expand_user
 
 FORMATS = ("md", "latex", "json")
 REDO = ("changed", "failed")

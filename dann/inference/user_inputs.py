@@ -19,7 +19,8 @@ from dann.data.readers.image_lists import read_text
 from dann.data.readers.labelled_csv import PATHS, Row, read_rows
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
-from dann.files import check_regular, expand_user
+from dann.files.input_limits import check_regular
+from dann.files.user_paths import expand_user
 from dann.inference.model import Ensemble, Model
 
 LISTS, LINES, SPARSE = (".csv", ".tsv"), (".txt",), (".svm", ".svmlight", ".libsvm")

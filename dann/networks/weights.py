@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
-from dann.files import check_regular, check_zip, find_user_path
+from dann.files.input_limits import check_regular, check_zip
+from dann.files.user_paths import find_user_path
 
 SHOWN = 3  # number of keys listed in a message
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network", "module")  # keys of training checkpoints

@@ -7,7 +7,7 @@ import torch
 from dann.config.sections import DataSection
 from dann.data.pair import Pair
 from dann.errors import BadInput
-from dann.files import sync_folder
+from dann.files.atomic_files import sync_folder
 from dann.runner.active_run import ActiveRun, begin, build
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit

@@ -16,7 +16,7 @@ import dann
 from dann.data.input_pipeline import save_inputs
 from dann.data.pair import Pair
 from dann.evaluation.metrics import reliability
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.runner.active_run import ActiveRun
 from dann.runner.log import RunLog
 from dann.runner.records import FEATURES, Record, write_record

@@ -14,7 +14,7 @@ import numpy as np
 from dann.diagnostics.alarms import Alarm, find_alarms, share_distance
 from dann.evaluation.metrics import calibration_error, compute_metrics
 from dann.evaluation.rules import Evaluation
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.runner.tensorboard import Board
 from dann.training.checkpoint import Facts
 from dann.training.evaluate import Scores, reported_scores

@@ -26,7 +26,8 @@ from dann.runner.changed_runs import (
     set_aside,
 )
 from dann.runner.executor import Executor
-from dann.runner.records import read_checked_records, read_record
+from dann.runner.experiment_records import read_checked_records
+from dann.runner.records import read_record
 from dann.runner.run_folder import is_finished
 from dann.runner.work_queue import POLL, WorkQueue
 from dann.runner.workers import spread

@@ -3,7 +3,7 @@
 import traceback
 
 from dann.errors import BadInput
-from dann.files import DISK_FULL, write_whole
+from dann.files.atomic_files import DISK_FULL, write_whole
 from dann.runner.callbacks import Observer
 from dann.runner.run_folder import unfinished_folder
 from dann.training.stacking.grouping import Planned

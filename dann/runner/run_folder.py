@@ -9,7 +9,8 @@ from dann.config.migration import WRITTEN_BY, is_old, upgrade, version_mark
 from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.errors import BadInput
-from dann.files import check_regular, write_whole
+from dann.files.atomic_files import write_whole
+from dann.files.input_limits import check_regular
 from dann.runner.checksums import Checksums, compute_checksums, differing
 from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, UNFINISHED, read_record

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from dann.errors import BadInput
-from dann.files import check_regular, is_whole_archive, seal_archive, write_whole
+from dann.files.archive_seals import is_whole_archive, seal_archive
+from dann.files.atomic_files import write_whole
+from dann.files.input_limits import check_regular
 from dann.methods.method import Method
 
 CHECKPOINT = "checkpoint.pt"

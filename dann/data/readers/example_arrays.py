@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dann.data.readers.example_layout import Layout, images_to_channels_first, series_to_channels_first
 from dann.errors import BadInput
-from dann.files import check_size
+from dann.files.input_limits import check_size
 
 WHITE = 255.0  # the highest value of an image, whose lowest is 0
 LEVEL = 1e-4  # values this near to a whole level are that level, as of an 8-bit image divided by 255

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dann.errors import BadInput
-from dann.files import check_regular, check_size, most_unpacked
+from dann.files.input_limits import check_regular, check_size, most_unpacked
 
 HEAD, COMPRESSED, PIECE = 128, 15, 1 << 14  # bytes before the variables, a type, bytes that are unpacked at once
 HDF5 = b"\x89HDF\r\n\x1a\n"

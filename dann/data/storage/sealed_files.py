@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dann.files import open_whole, write_whole
+from dann.files.atomic_files import open_whole, write_whole
 
 PIECE = 1 << 22
 HEAD = 10  # bytes of an .npy file before its description, of which the last two are the description's length
