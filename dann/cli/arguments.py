@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     _add_experiments(command)
+    _add_init(command)
     _add_results(command)
     _add_models(command)
     _add_catalogue(command)
@@ -84,8 +85,10 @@ def _add_experiments(command: Command) -> None:
         "--dry-run", action="store_true", help="print the resolved configuration and the runs, and write nothing"
     )
 
+
+def _add_init(command: Command) -> None:
     init = command("init", "Write a commented experiment file for a source and a target of your own.")
-    data = "a folder of class folders, .csv of paths or texts, .npz, .npy, .pt or .svm"
+    data = "a folder of images, .csv or .txt of paths or texts, .npz, .npy, .pt, .mat or .svm"
     init.add_argument("--source", required=True, metavar="PATH", help=f"labelled: {data}")
     init.add_argument("--target", required=True, metavar="PATH", help="adapted to; its labels serve only to test")
     for side in ("source", "target"):
