@@ -29,7 +29,6 @@ Completion in bash, for this shell (for every one, write the line into ~/.bashrc
 In zsh the same, after: autoload -U bashcompinit && bashcompinit
 In fish: register-python-argcomplete --shell fish dann | source
 """
-Completer = Callable[..., list[str]]
 Command = Callable[[str, str], argparse.ArgumentParser]
 
 

@@ -39,7 +39,7 @@ class Change:
 
 @dataclass
 class Comparison:
-    """The runs that have changed, and notes on those whose data are not at hand to be compared."""
+    """The runs that have changed, and notes on those whose data cannot be read."""
 
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
