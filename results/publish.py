@@ -21,7 +21,7 @@ from dann.files.atomic_files import write_whole
 from dann.reporting.figures.draw import draw_all
 from dann.reporting.locations import RESULTS
 from dann.reporting.negative_transfer import flag_negative_transfer
-from dann.reporting.scores import select_settings
+from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import pack_records, read_checked_records
 from dann.runner.records import FEATURES, Record
 

@@ -7,7 +7,8 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, rule_for
 from dann.reporting.alarm_column import is_below_on_average
 from dann.reporting.label_free import label_free_rules
-from dann.reporting.scores import Outcomes, rows_without_score
+from dann.reporting.scores import Outcomes
+from dann.reporting.setting_selection import rows_without_score
 from dann.reporting.table import Columns
 from dann.runner.records import Record, has_target_labels
 

@@ -20,7 +20,7 @@ from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
-from dann.reporting.scores import select_settings
+from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import read_checked_records, read_records
 from dann.runner.records import FEATURES, Record, has_target_labels
 
