@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dann.errors import BadInput
 
 Model = TypeVar("Model", bound=BaseModel)
-# What an option may be, so that a number out of range is found when its file is read and not when its run begins.
+# Types of options with a range, so that a number outside it is refused when the file is read, not when a run begins.
 Factor = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]

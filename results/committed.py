@@ -13,7 +13,8 @@ from dann.config.origin import EXPERIMENTS, relative
 from dann.reporting.experiment_tables import make_tables
 from dann.reporting.locations import RESULTS
 from dann.reporting.table import Table
-from dann.runner.records import Record, read_checked_records
+from dann.runner.experiment_records import read_checked_records
+from dann.runner.records import Record
 
 
 @dataclass(frozen=True)

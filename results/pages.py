@@ -19,7 +19,7 @@ from versions import CONSTRAINTS, constraints
 from dann.config.experiment import EXPERIMENT
 from dann.config.origin import EXPERIMENTS, relative
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.reporting.locations import RESULTS
 
 

@@ -17,12 +17,13 @@ from marker_tables import fill_markers, pages_with_markers
 from dann.config.experiment import EXPERIMENT, Experiment, read_experiment
 from dann.config.origin import EXPERIMENTS, RUNS, relative
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.reporting.figures.draw import draw_all
 from dann.reporting.locations import RESULTS
 from dann.reporting.negative_transfer import flag_negative_transfer
-from dann.reporting.scores import select_settings
-from dann.runner.records import FEATURES, Record, pack_records, read_checked_records
+from dann.reporting.setting_selection import select_settings
+from dann.runner.experiment_records import pack_records, read_checked_records
+from dann.runner.records import FEATURES, Record
 
 
 def publish(file: Path, runs: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The page of what was provoked against dann, and how often another outcome than the right one came of it."""
+"""The page on reliability: faults that were provoked, and how often the outcome was not the expected one."""
 
 import json
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.reporting.locations import RESULTS
 
 RECORD, PAGE = RESULTS / "reliability.json", RESULTS / "reliability.md"
@@ -14,8 +14,8 @@ INTRODUCTION = """\
 # Reliability
 
 Faults were provoked many times, at moments and places drawn from a seed, and each outcome was compared with the
-right one. `make faults` measures all of it again, `make faults PARTS="fuzz"` one part, and both write this page; a
-small sample of each part is in the ordinary tests, under `tests/faults/`."""
+expected one. `make faults` repeats all measurements, `make faults PARTS="fuzz"` one part, and both write this page; a
+small sample of each part is among the ordinary tests, under `tests/faults/`."""
 Part = dict[str, Any]  # outcomes of one kind of fault, and how they were measured
 
 
@@ -36,7 +36,7 @@ def read_parts(record: Path = RECORD) -> dict[str, Part]:
         content = json.loads(record.read_text(encoding="utf-8"))
         return {str(name): dict(part) for name, part in content.items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise BadInput(f"{record}: not a record of reliability: make faults") from error
+        raise BadInput(f"{record}: not a record of reliability: restore it, or run make faults") from error
 
 
 def part_of(outcomes: list[Any], **how: Any) -> Part:
@@ -50,11 +50,11 @@ def render_parts(parts: dict[str, Part]) -> str:
 
 
 def _section(name: str, part: Part) -> str:
-    head = ["| fault | right outcome | cases | others | |", "| --- | --- | ---: | ---: | --- |"]
+    head = ["| fault | expected outcome | cases | failures | |", "| --- | --- | ---: | ---: | --- |"]
     rows = [_row([row["what"], row["right"], row["cases"], row["wrong"], row["detail"]]) for row in part["outcomes"]]
     total, wrong = (sum(row[key] for row in part["outcomes"]) for key in ("cases", "wrong"))
     versions = ", ".join(f"{package} {version}" for package, version in sorted(part["versions"].items()))
-    how = (f"{total} cases, {wrong} with another outcome; seed {part['seed']}, {part['seconds'] / 60:.0f} minutes on a "
+    how = (f"{total} cases, {wrong} failures; seed {part['seed']}, {part['seconds'] / 60:.0f} minutes on a "
            f"{part['processor']}, {part['date']}, commit {part['commit']}, {versions}.")  # fmt: skip
     return "\n".join([f"## {name.capitalize()}", "", *head, *rows, "", how])
 

@@ -43,8 +43,8 @@ from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import FineTuning
 from dann.optim import OPTIMIZERS
+from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
-from dann.runner.records import read_records
 
 FOLDERS = ("dann", "experiments", "results")
 PAGES = [*sorted(ROOT.glob("*.md")), *(path for name in FOLDERS for path in sorted((ROOT / name).rglob("*.md")))]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dann.cli.arguments import parser
-from dann.files import find_model_folder, find_user_path, resolve_user_path
+from dann.files.user_paths import find_model_folder, find_user_path, resolve_user_path
 from dann.networks.weights import find_weights_file
 
 

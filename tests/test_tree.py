@@ -18,8 +18,8 @@ from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.photos import OFFICE_CALTECH10
 from dann.data.domain import Domain, Split
 from dann.methods.all_methods import METHODS
+from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
-from dann.runner.records import read_records
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dann"
@@ -28,16 +28,15 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 # Each may import those before it. A test, so that the order is read here and held everywhere.
 PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "data", "methods", "evaluation",
             "config", "training", "diagnostics", "runner", "reporting", "inference", "cli")  # fmt: skip
-DATA = ("store", "domain", "visible_bands", "labels", "splits", "split_counts", "test_splits",
-        "hold_out_remedies", "readers", "storage",
-        "preprocessing", "transforms", "loading", "pair", "duplicates", "pair_builder",
-        "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
+DATA = ("store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts", "evaluation_splits",
+        "hold_out_remedies", "readers", "storage", "preprocessing", "transforms", "loading", "pair",
+        "duplicates", "pair_builder", "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "evaluation.rules",
               "evaluation.selection", "evaluation.statistics", "config.comparison", "config.experiment",
               "config.experiment_fields", "config.merging", "config.migration", "config.naming", "config.origin",
-              "config.search", "config.yaml_files", "diagnostics.alarms", "runner.record_schema", "runner.records",
-              "reporting")  # fmt: skip
+              "config.search", "config.yaml_files", "diagnostics.alarms", "runner.experiment_records",
+              "runner.record_schema", "runner.records", "reporting")  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:

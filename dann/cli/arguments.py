@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from dann import __version__
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
-from dann.files import expand_user
+from dann.files.user_paths import expand_user
 
 FORMATS = ("md", "latex", "json")
 REDO = ("changed", "failed")
@@ -29,7 +29,6 @@ Completion in bash, for this shell (for every one, write the line into ~/.bashrc
 In zsh the same, after: autoload -U bashcompinit && bashcompinit
 In fish: register-python-argcomplete --shell fish dann | source
 """
-Completer = Callable[..., list[str]]
 Command = Callable[[str, str], argparse.ArgumentParser]
 
 
@@ -56,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     _add_experiments(command)
+    _add_init(command)
     _add_results(command)
     _add_models(command)
     _add_catalogue(command)
@@ -84,8 +84,10 @@ def _add_experiments(command: Command) -> None:
         "--dry-run", action="store_true", help="print the resolved configuration and the runs, and write nothing"
     )
 
+
+def _add_init(command: Command) -> None:
     init = command("init", "Write a commented experiment file for a source and a target of your own.")
-    data = "a folder of class folders, .csv of paths or texts, .npz, .npy, .pt or .svm"
+    data = "a folder of images, .csv or .txt of paths or texts, .npz, .npy, .pt, .mat or .svm"
     init.add_argument("--source", required=True, metavar="PATH", help=f"labelled: {data}")
     init.add_argument("--target", required=True, metavar="PATH", help="adapted to; its labels serve only to test")
     for side in ("source", "target"):

@@ -12,7 +12,7 @@ SOME_FAILED = 1  # exit status
 
 
 def refuse_if_none(progress: Progress, runs: int) -> None:
-    """Refuse an experiment of which no run can be made, all for one reason that the user can mend.
+    """Refuse an experiment of which no run can be made, all for one reason that the user can correct.
 
     Raises:
         BadInput: with that reason.

@@ -16,7 +16,7 @@ from dann.config.yaml_files import parse_yaml
 from dann.data.domain import Split
 from dann.data.splits import hold_out
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.options import validate
 
 TEST_SHARES, VALIDATION_SHARES = (0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3)

@@ -15,7 +15,7 @@ from dann.cli.standard_streams import lasting_streams
 from dann.cli.stop_handler import handle_stop_signals
 from dann.config.naming import printable
 from dann.errors import BadInput, Stopped
-from dann.files import DISK_FULL
+from dann.files.atomic_files import DISK_FULL
 
 REMEDIES = {  # of errors of the operating system
     errno.EACCES: "change its permissions, or name another place (--out for runs, DANN_CACHE for the cache)",

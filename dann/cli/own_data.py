@@ -21,7 +21,7 @@ from dann.data.readers.label_spellings import find_unlabelled
 from dann.data.readers.labelled_csv import PATHS, is_plain
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
-from dann.files import resolve_user_path
+from dann.files.user_paths import resolve_user_path
 
 Form = Literal["images", "vectors", "series", "texts"]
 ASKS = re.compile(r"\bset (layout|columns|duplicates): |such as range: ")  # messages whose remedy is an option

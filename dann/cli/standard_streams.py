@@ -1,4 +1,4 @@
-"""Standard output and error that outlive their reader."""
+"""Standard output and error that survive a closed pipe or terminal."""
 
 import errno
 import io
@@ -13,7 +13,7 @@ GONE = {errno.EPIPE, errno.EIO}  # the errors of a pipe without a reader and of 
 
 @contextmanager
 def lasting_streams() -> Iterator[None]:
-    """Go on in silence once the reader of standard output or error has gone, as in ``dann run … | head -2``.
+    """Discard output once the reader of standard output or error has closed it, as in ``dann run … | head -2``.
 
     Raises:
         OSError: what was printed could not be written, as to a full disk.
@@ -50,7 +50,7 @@ def _finish(stream: TextIO) -> None:
 
 
 class _Lasting(io.RawIOBase):
-    """The raw file of a standard stream; what is written after its reader has gone is discarded."""
+    """The raw file of a standard stream; output after its reader has closed it is discarded."""
 
     def __init__(self, raw: io.FileIO) -> None:
         self.raw = raw
@@ -74,7 +74,7 @@ class _Lasting(io.RawIOBase):
             return len(content)
 
     def discard(self) -> None:
-        """Send all that follows, of child processes too, nowhere."""
+        """Redirect the stream, for child processes too, to the null device."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)

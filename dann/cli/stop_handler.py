@@ -1,4 +1,4 @@
-"""Signals to stop, as the command line takes them while nothing else does."""
+"""The default handler of signals to stop on the command line."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ from dann.errors import STOPPING, Stopped
 
 
 class StopHandler:
-    """Raises ``Stopped`` at the first and second signal to stop, and ignores more: two are clean, and at once."""
+    """Raises ``Stopped`` at the first and second signal to stop, and ignores further ones."""
 
     def __init__(self) -> None:
         self.came = 0

@@ -12,7 +12,7 @@ from dann.config.experiment import Experiment
 from dann.config.naming import printable
 from dann.reporting.experiment_tables import make_tables
 from dann.reporting.table import Table
-from dann.runner.records import read_checked_records
+from dann.runner.experiment_records import read_checked_records
 
 NAMES = 28  # largest width of the names of rows; longer names are wrapped
 ROWS, CLASSES = 20, 6  # predictions shown; with more classes than CLASSES only the predicted one is

@@ -19,7 +19,7 @@ from dann.config.yaml_files import read_yaml
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import Test
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.options import look_up, validate
 
 EXPERIMENT = "experiment.yaml"  # the copy in the folder of runs

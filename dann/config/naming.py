@@ -28,7 +28,7 @@ def slug(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` without what moves a terminal's cursor, ends a line or reverses its direction: these are escaped."""
+    """``text`` with control characters, line ends and changes of direction escaped."""
     return "".join(
         character if character.isprintable() or character in JOINERS or unicodedata.category(character) == "Zs"
         else character.encode("unicode_escape").decode()

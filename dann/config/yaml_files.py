@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from dann.errors import BadInput
-from dann.files import check_regular
+from dann.files.input_limits import check_regular
 from dann.options import shown
 
 try:

@@ -1,4 +1,4 @@
-"""Examples that are in training and in test, by their content."""
+"""Examples that training and test splits share, compared by content."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ LARGEST = 2**29  # values of all splits that are compared; more would delay each
 
 
 def count_identical(trained: Sequence[Split], tested: Split) -> int:
-    """The number of examples of ``tested`` with the very values of an example of ``trained``."""
+    """The number of examples of ``tested`` that equal an example of ``trained`` in all values."""
     known = {digest for split in trained for digest in _digests(split)}
     return sum(digest in known for digest in _digests(tested))
 

@@ -1,4 +1,4 @@
-"""Remedies for splits that leave nothing to test or to validate with: only those that can help."""
+"""Remedies for splits without examples to test or validate on: only those that work for the data at hand."""
 
 from dann.data.domain import Split
 from dann.data.labels import count_classes

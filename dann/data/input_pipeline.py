@@ -11,7 +11,9 @@ from dann.data.preprocessing.preprocessor import Preprocessor
 from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
-from dann.files import check_zip, is_whole_archive, seal_archive, write_whole
+from dann.files.archive_seals import is_whole_archive, seal_archive
+from dann.files.atomic_files import write_whole
+from dann.files.input_limits import check_zip
 
 INPUTS = "inputs.pt"
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.errors import BadInput
 
-OFFERED = 2  # more names than these are hardly all spellings of no label
+OFFERED = 2  # with more names, they are classes rather than spellings of no label
 
 
 def count_classes(split: Split, classes: int) -> list[int]:
@@ -61,7 +61,7 @@ def align_labels(
 
 
 def _check_classes(source: Domain) -> None:
-    """Raise for a source that is no classification problem."""
+    """Raise for a source with fewer than two classes."""
     notes = "".join(f"; {note}" for note in source.label_notes.sentences) if source.label_notes else ""
     if not source.classes:
         remedy = "choose a labelled source, or leave that row out"

@@ -8,20 +8,20 @@ import torch
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.duplicates import describe_duplicates
-from dann.data.hold_out_remedies import suggest_share
-from dann.data.labels import align_labels, check_classes_present, count_classes, read_minus_one_as_source_does
-from dann.data.pair import Pair
-from dann.data.preprocessing.degradation import Degradation, degrade
-from dann.data.split_counts import Counts, count_split, list_label_notes
-from dann.data.splits import concatenate_splits, hold_out, take_few_shot
-from dann.data.store import RgbStore
-from dann.data.test_splits import (
+from dann.data.evaluation_splits import (
     TEST_SEED,
     has_few_labels,
     hold_out_test_split,
     join_test_split,
     use_labels_to_test,
 )
+from dann.data.hold_out_remedies import suggest_share
+from dann.data.labels import align_labels, check_classes_present, count_classes, read_minus_one_as_source_does
+from dann.data.pair import Pair
+from dann.data.preprocessing.degradation import Degradation, degrade
+from dann.data.shared_shape import share_shape
+from dann.data.split_counts import Counts, count_split, list_label_notes
+from dann.data.splits import concatenate_splits, hold_out, take_few_shot
 from dann.errors import BadInput
 
 FEW_LABELS = "the target's labelled examples, which are the fewer, test and never train"
@@ -71,7 +71,7 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     target = degrade(read[-1], options.target_degradation)
     partial = options.partial or options.target_classes is not None
     sources, target = align_labels(sources, target, partial=partial, target_classes=options.target_classes)
-    *sources, target = _share_shape([*sources, target])
+    *sources, target = share_shape([*sources, target])
     pair = _divide(sources, target, replace(options, partial=partial), protocol, read)
     notes = [f"{domain.name}: {note}" for domain in read for note in domain.notes]
     notes += describe_duplicates(pair, options.transductive)
@@ -96,10 +96,7 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
     shots, rest, test = _divide_target(target, replace(options, target_labelled=0) if on_target else options, protocol)
     labelled = test.labelled
     if protocol == _describe_held_out(options.test) and len(labelled) and not options.partial:
-        remedy = suggest_share("data.test", join_test_split(read[-1]), read[-1].classes, TEST_SEED, every_class=True)
-        trained = count_classes(rest, len(target.classes))
-        absent = [k for k, tested in enumerate(count_classes(labelled, len(target.classes))) if not tested + trained[k]]
-        check_classes_present(labelled, target.classes, f"the test split of {target.name}", remedy, absent)
+        _check_test_classes(target, rest, labelled, read[-1])
     target_test = labelled if len(labelled) else test if len(test) else rest
     return Pair(
         classes=target.classes,
@@ -127,6 +124,20 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
             "target_examples": target.checksum_examples(),
         },
     )
+
+
+def _check_test_classes(target: Domain, rest: Split, labelled: Split, read: Domain) -> None:
+    """Raise if a class of the target has examples, but none among those held out for testing.
+
+    Args:
+        rest: the target's training examples.
+        labelled: its labelled test examples.
+        read: the target before examples were dropped.
+    """
+    remedy = suggest_share("data.test", join_test_split(read), read.classes, TEST_SEED, every_class=True)
+    trained = count_classes(rest, len(target.classes))
+    absent = [k for k, tested in enumerate(count_classes(labelled, len(target.classes))) if not tested + trained[k]]
+    check_classes_present(labelled, target.classes, f"the test split of {target.name}", remedy, absent)
 
 
 def _divide_target(target: Domain, options: PairOptions, protocol: str) -> tuple[Split, Split, Split]:
@@ -180,28 +191,6 @@ def _is_same(one: Domain, other: Domain) -> bool:
     stores = one.train.store, other.train.store
     named = (one.name, one.origin) == (other.name, other.origin)
     return named or (len(stores[0]) == len(stores[1]) and stores[0].checksum() == stores[1].checksum())
-
-
-def _share_shape(domains: list[Domain]) -> list[Domain]:
-    """Bring domains to one input shape: grey images are shown as RGB beside colour images."""
-    colour = any(len(domain.input_shape) == 3 and domain.input_shape[0] == 3 for domain in domains)
-    domains = [_show_as_rgb(domain) if colour else domain for domain in domains]
-    first = domains[0]
-    for other in domains[1:]:
-        if other.input_shape != first.input_shape:
-            raise BadInput(
-                f"data: an example of {first.name} has shape {first.input_shape} and of {other.name} "
-                f"{other.input_shape}: choose domains of one shape, or one `size` for all where they have that option"
-            )
-    return domains
-
-
-def _show_as_rgb(domain: Domain) -> Domain:
-    if len(domain.input_shape) != 3 or domain.input_shape[0] != 1:
-        return domain
-    train = replace(domain.train, store=RgbStore(domain.train.store))
-    test = None if domain.test is None else replace(domain.test, store=RgbStore(domain.test.store))
-    return replace(domain, train=train, test=test)
 
 
 def _test_split(domain: Domain) -> Split:

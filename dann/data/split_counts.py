@@ -21,6 +21,6 @@ def count_split(read: Sequence[Split | None], used: int) -> Counts:
 
 
 def list_label_notes(domains: Sequence[Domain]) -> dict[str, Any]:
-    """How the labels of a user's domains were read, for the record; nothing where all is plain."""
+    """How the labels of a user's domains were read, for the record; empty where there is nothing to note."""
     notes = [f"{domain.name}: {note}" for domain in domains for note in (domain.label_notes or LabelNotes()).sentences]
     return {"label_notes": list(dict.fromkeys(notes))} if notes else {}

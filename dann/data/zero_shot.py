@@ -13,7 +13,7 @@ from dann.data.domain import Split
 from dann.data.pair import Pair
 from dann.data.readers.image_lists import read_text
 from dann.errors import BadInput
-from dann.files import resolve_user_path
+from dann.files.user_paths import resolve_user_path
 
 
 def make_zero_shot(pair: Pair, vectors: str | None, unseen: Sequence[str]) -> Pair:

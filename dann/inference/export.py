@@ -13,7 +13,7 @@ from torch.export import Dim, ExportedProgram
 
 from dann.data.input_pipeline import InputPipeline
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.inference.export_metadata import describe_model
 from dann.inference.model import Model
 from dann.methods.method import Method

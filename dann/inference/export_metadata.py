@@ -1,4 +1,4 @@
-"""What the user of an exported file must know, as metadata in the file."""
+"""Metadata of an exported file: classes, input, output and preprocessing."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import dann
 from dann.data.transforms.input_transform import Transform
 from dann.inference.model import Model
 
-PLACES = ("path", "test", "labels", "test_labels", "root", "on_bad")  # options of data sets that say where they lie
+PLACES = ("path", "test", "labels", "test_labels", "root", "on_bad")  # options that locate a data set
 
 
 def describe_model(model: Model) -> dict[str, str]:

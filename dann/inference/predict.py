@@ -82,6 +82,6 @@ def predict(model: Model | Ensemble, paths: Sequence[Path], on_bad: OnBad = "ski
 def _predict_path(
     model: Model | Ensemble, path: Path
 ) -> Iterator[tuple[list[str], list[NDArray[np.float32]], list[BadInput]]]:
-    """Names and probabilities of one path's examples, in chunks, and what could not be read."""
+    """Names and probabilities of one path's examples, in chunks, and the errors of unreadable ones."""
     for names, x, bad in read_examples(path, model):
         yield names, [] if x is None else [model.predict(x, str(path))], bad

@@ -19,12 +19,13 @@ from dann.data.readers.image_lists import read_text
 from dann.data.readers.labelled_csv import PATHS, Row, read_rows
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
-from dann.files import check_regular, expand_user
+from dann.files.input_limits import check_regular
+from dann.files.user_paths import expand_user
 from dann.inference.model import Ensemble, Model
 
 LISTS, LINES, SPARSE = (".csv", ".tsv"), (".txt",), (".svm", ".svmlight", ".libsvm")
 PACKED = (".gz", ".bz2")  # of svmlight files
-Chunk = tuple[list[str], Any, list[BadInput]]  # names of raw examples, the examples, and what could not be read
+Chunk = tuple[list[str], Any, list[BadInput]]  # names of raw examples, the examples, and the errors of unreadable ones
 
 
 def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
-from dann.files import find_model_folder
+from dann.files.user_paths import find_model_folder
 from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from dann.errors import BadInput
-from dann.files import find_user_path
+from dann.files.user_paths import find_user_path
 from dann.networks.backbone import Backbone
 from dann.networks.heads import Head, attach_head
 from dann.networks.network import Network

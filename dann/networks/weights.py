@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
-from dann.files import check_regular, check_zip, find_user_path
+from dann.files.input_limits import check_regular, check_zip
+from dann.files.user_paths import find_user_path
 
 SHOWN = 3  # number of keys listed in a message
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network", "module")  # keys of training checkpoints
@@ -149,7 +150,7 @@ def _some(names: list[str]) -> str:
 
 
 def _log(path: Path, inside: list[str], prefix: str, others: int, absent: list[str]) -> None:
-    """Log what a file had that a plain state dict of the model has not."""
+    """Log how a file differed from a plain state dict of the model."""
     counters, layers = (
         [name for name in absent if name.endswith(COUNTER) == is_counter] for is_counter in (True, False)
     )

@@ -7,7 +7,8 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, rule_for
 from dann.reporting.alarm_column import is_below_on_average
 from dann.reporting.label_free import label_free_rules
-from dann.reporting.scores import Outcomes, rows_without_score
+from dann.reporting.scores import Outcomes
+from dann.reporting.setting_selection import rows_without_score
 from dann.reporting.table import Columns
 from dann.runner.records import Record, has_target_labels
 
@@ -57,7 +58,7 @@ def failure_notes(ours: Outcomes) -> list[str]:
 
 
 def _label_free_notes(ours: Outcomes, moment: str, metric: str) -> list[str]:
-    """That the target, or that of some rows or tasks, has no test labels, and what is shown instead."""
+    """A note that the target, or that of some rows or tasks, has no test labels, and on what is shown instead."""
     without = [record for record in ours.records if not has_target_labels(record)]
     if not without:
         return []

@@ -8,9 +8,11 @@ from dann.config.experiment import Experiment
 from dann.diagnostics.alarms import Alarm
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import Difference, compare_pairs
-from dann.reporting.scores import Outcomes, Row, apply_rule
+from dann.reporting.scores import Outcomes, apply_rule
+from dann.reporting.setting_selection import Row
 from dann.reporting.table import format_points, interval_ends
-from dann.runner.records import PACKED, Record, read_records, write_record
+from dann.runner.experiment_records import PACKED, read_records
+from dann.runner.records import Record, write_record
 
 NEGATIVE = "negative transfer"
 

@@ -10,7 +10,8 @@ import numpy as np
 from dann.config.experiment import Experiment
 from dann.evaluation.rules import RULES, Evaluation, rank
 from dann.evaluation.selection import find_best
-from dann.reporting.scores import select_settings, trains_on_target
+from dann.reporting.scores import trains_on_target
+from dann.reporting.setting_selection import select_settings
 from dann.reporting.table import NONE, Cell, Column, Kind, Table, format_points
 from dann.runner.records import Record, has_target_labels
 

@@ -11,7 +11,7 @@ class Observer(Protocol):
     """The receiver of progress: the command line's progress bar, or a test."""
 
     def noted(self, text: str) -> None:
-        """Something about the experiment that is no run's own is to be said."""
+        """There is a note on the experiment as a whole."""
 
     def loaded(self, data: dict[str, Any]) -> None:
         """The data of the next runs are loaded; ``data`` is ``Pair.describe()``."""
@@ -32,4 +32,4 @@ class Observer(Protocol):
         """All runs that are left are being made by other processes, one of them by ``owner``."""
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
-        """A run has its record, which says so if it failed; ``new`` if it was not there when the command began."""
+        """A run has its record, also if it failed in training; ``new`` if this command made it."""

@@ -1,4 +1,4 @@
-"""Existing runs that no longer are what their experiment file says, because it or the files it names were changed."""
+"""Existing runs that are outdated, because their experiment file, data or weights files changed."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ class Change:
 
     Args:
         place: its folder once it is finished.
-        folder: where it lies: that folder, or its unfinished one.
+        folder: its present folder: that one, or the unfinished one.
         cause: what changed.
     """
 
@@ -39,7 +39,7 @@ class Change:
 
 @dataclass
 class Comparison:
-    """The runs that have changed, and notes on those whose data are not at hand to be compared."""
+    """The runs that have changed, and notes on those whose data cannot be read."""
 
     changes: list[Change] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
     for runs in sections.values():
         try:
             pair = read_pair(runs[0][0].config.data)
-        except (BadInput, OSError) as error:  # where a run of it is missing, training says the same
+        except (BadInput, OSError) as error:  # training reports the same error where a run is missing
             comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
             continue
         now: dict[str, Checksums] = {}  # by network, as weights files take time
@@ -88,7 +88,7 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
 
 
 def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: Path) -> Iterator[tuple[Planned, Path]]:
-    """The runs that are finished or have a checkpoint, each with the folder where it lies."""
+    """The runs that are finished or have a checkpoint, each with its present folder."""
     for each in planned:
         if is_finished(each.place):
             yield each, each.place
@@ -145,7 +145,7 @@ def set_aside(change: Change) -> None:
     aside = _stale_folder(change.place)
     try:
         with Locks().hold([change.place]):
-            if not change.folder.exists():  # another process was faster
+            if not change.folder.exists():  # another process has renamed it
                 return
             if aside.exists():
                 shutil.rmtree(aside)

@@ -6,8 +6,8 @@ import torch
 
 from dann.config.sections import DataSection
 from dann.data.pair import Pair
-from dann.errors import BadInput, Stopped
-from dann.files import sync_folder
+from dann.errors import BadInput
+from dann.files.atomic_files import sync_folder
 from dann.runner.active_run import ActiveRun, begin, build
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit
@@ -16,14 +16,11 @@ from dann.runner.records import read_record
 from dann.runner.resuming import Start, find_starts
 from dann.runner.run_errors import ERROR, report_error, stops_all
 from dann.runner.run_folder import is_finished
-from dann.runner.stop_signals import StopSignals
+from dann.runner.run_group import RunGroup
 from dann.runner.tensorboard import quiet_writers
 from dann.training.building import load_pair
 from dann.training.device import choose_dtype, keep_memory, precision_name, release_memory
-from dann.training.finite import Failure
-from dann.training.loop import train
-from dann.training.stacking.grouping import Unit, differing_numbers, optimizer_key
-from dann.training.stacking.stack import Stack
+from dann.training.stacking.grouping import Unit
 from dann.training.stacking.stackable import should_stack
 from dann.training.trainer import Trainer
 
@@ -40,7 +37,7 @@ class Executor:
         self.pair: Pair | BadInput | None = None  # or why there is none
 
     def execute(self, unit: Unit, observer: Observer) -> str | None:
-        """Make the runs of ``unit``; one that cannot be made is reported and stops no other.
+        """Make the runs of ``unit``; one that fails is reported and does not stop the others.
 
         Returns:
             None, or which process makes one of them now; then nothing was done.
@@ -74,7 +71,7 @@ class Executor:
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             groups, first = [[each] for each in unit], None
             # One trainer of several runs is built beforehand, to judge whether a stack pays and to share its data.
-            with suppress(Exception):  # what cannot be built is reported when its own turn comes
+            with suppress(Exception):  # an error is reported when this run is made
                 first = build(unit[0], pair, self.device) if len(unit) > 1 else None
                 groups = [unit] if first and should_stack([each.config for each in unit], first) else groups
             for group in groups:
@@ -128,7 +125,7 @@ class Executor:
                 if at.notes:
                     text = f"{'; '.join(at.notes)}: the run goes on from this step"
                     observer.warned(at.planned.run, at.step, text)
-            _train(runs, observer)
+            RunGroup(runs, observer).train()
             for active in runs:
                 record, place = finish(active, pair, {"commit": self.commit}), active.planned.place
                 (active.folder / ERROR).unlink(missing_ok=True)
@@ -139,64 +136,3 @@ class Executor:
             for active in runs:
                 active.trainer.stream.reader.close()
                 active.run_log.board.close()
-
-
-def _train(runs: list[ActiveRun], observer: Observer) -> None:
-    """Train runs that are at the same step to their end, logging, evaluating and saving as configured.
-
-    Raises:
-        Stopped: a signal to stop came; the state after the last step is saved.
-    """
-    configs, trainers = [each.planned.config for each in runs], [each.trainer for each in runs]
-    section = configs[0].train
-    stack = None
-    if len(runs) > 1:
-        stack = Stack(trainers, differing_numbers(configs), [optimizer_key(config) for config in configs])
-    saved = runs[0].start
-
-    def log(step: int, rates: list[float], terms: list[dict[str, float]]) -> None:
-        for active, rate, losses in zip(runs, rates, terms, strict=True):
-            if active.failed is None:
-                active.log(step, rate, losses, observer)
-
-    def evaluate(step: int) -> bool:
-        nonlocal saved
-        if stack is not None:
-            stack.hand_back()
-        for active in runs:
-            if active.failed is None:
-                active.evaluate_and_save(step, observer)
-        saved = step
-        return is_left()
-
-    def halt(step: int) -> None:
-        if stack is not None:
-            stack.hand_back()
-        for active in runs:
-            if step != saved and active.failed is None and active.find_broken() is None:
-                active.save(step)
-        assert signals.received is not None
-        raise Stopped(signals.received)
-
-    def fail(replica: int, failure: Failure) -> bool:
-        runs[replica].fail(failure)
-        return is_left()
-
-    def is_left() -> bool:
-        return any(active.failed is None for active in runs)
-
-    for active in runs:
-        observer.started(active.planned.run, active.start, section.steps)
-    with StopSignals() as signals:
-        train(
-            trainers[0] if stack is None else stack,
-            steps=section.steps,
-            start=runs[0].start,
-            log_every=section.log_every,
-            log=log,
-            evaluate_every=section.evaluate_every,
-            evaluate=evaluate,
-            fail=fail,
-            is_halt_due=lambda: signals.received is not None,
-            halt=halt,
-        )

@@ -16,7 +16,7 @@ import dann
 from dann.data.input_pipeline import save_inputs
 from dann.data.pair import Pair
 from dann.evaluation.metrics import reliability
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.runner.active_run import ActiveRun
 from dann.runner.log import RunLog
 from dann.runner.records import FEATURES, Record, write_record
@@ -39,10 +39,22 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
     Args:
         execution: facts for the record that this process does not know: the commit when the command began.
     """
+    config, trainer, run_log = active.planned.config, active.trainer, active.run_log
+    record = _make_record(active, pair, execution)
+    if active.failed is None:
+        _save_features(pair, trainer, run_log, active.folder, config.train.steps)
+        run_log.board.add_hyperparameters(record.config, record.evaluations[-1])
+        save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
+    run_log.board.close()
+    write_record(record, active.folder)
+    checkpoint.forget_previous(active.folder)
+    return record
+
+
+def _make_record(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
     (run, config, _), trainer, run_log = active.planned, active.trainer, active.run_log
-    resolved = config.model_dump(mode="json")
     scores = reported_scores(active.scores) if active.failed is None else {}
-    record = Record(
+    return Record(
         task=run.task,
         variant=run.variant,
         seed=run.seed,
@@ -50,7 +62,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         checksums=read_checksums(active.folder),
         fingerprint=config.fingerprint(),
         declared=run.declared,
-        config=resolved,
+        config=config.model_dump(mode="json"),
         classes=list(pair.classes),
         data=pair.describe(),
         evaluations=run_log.evaluations(),
@@ -65,14 +77,6 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         seconds=round(run_log.seconds(), 2),
         failed=active.failed,
     )
-    if active.failed is None:
-        _save_features(pair, trainer, run_log, active.folder, config.train.steps)
-        run_log.board.add_hyperparameters(resolved, record.evaluations[-1])
-        save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
-    run_log.board.close()
-    write_record(record, active.folder)
-    checkpoint.forget_previous(active.folder)
-    return record
 
 
 def _reliability(scores: Scores) -> dict[str, list[float]]:

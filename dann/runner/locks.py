@@ -2,7 +2,7 @@
 
 The lock of ``seed-3`` is the file ``seed-3.lock`` beside its folder, which is there while a process makes the run. It
 names its owner and is locked by ``flock``, which ends with the process, however it ends. Its time is renewed every
-``BEAT`` seconds, because ``flock`` does not reach other hosts on every file system.
+``HEARTBEAT`` seconds, because ``flock`` does not reach other hosts on every file system.
 """
 
 import errno
@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-BEAT, STALE = 15.0, 120.0  # seconds between signs of life of an owner; without them another host takes over
+HEARTBEAT, STALE = 15.0, 120.0  # seconds between heartbeats, and without one until another host takes over
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}  # of file systems without flock
 
 
@@ -50,12 +50,12 @@ class Locks:
     """The locks of one process.
 
     Args:
-        stale: seconds without a sign of life after which the lock of another host counts for nothing.
+        stale: seconds without a heartbeat after which the lock of another host is stale.
     """
 
     def __init__(self, stale: float = STALE) -> None:
         self.stale = stale
-        self.seen: dict[Path, tuple[float, float]] = {}  # the last sign of life of an owner, and when it was new here
+        self.seen: dict[Path, tuple[float, float]] = {}  # the last heartbeat, and when it was seen
 
     @contextmanager
     def hold(self, places: Sequence[Path]) -> Iterator[None]:
@@ -67,13 +67,13 @@ class Locks:
         with ExitStack() as held:
             files = [held.enter_context(self._hold(lock_file(place))) for place in places]
             ended = threading.Event()
-            beats = threading.Thread(target=_beat, args=(files, ended), daemon=True)
-            beats.start()
+            heartbeats = threading.Thread(target=_send_heartbeats, args=(files, ended), daemon=True)
+            heartbeats.start()
             try:
                 yield
             finally:
                 ended.set()
-                beats.join()
+                heartbeats.join()
 
     @contextmanager
     def _hold(self, path: Path) -> Iterator[int]:
@@ -113,24 +113,24 @@ class Locks:
                 raise
             locked = False
         owner = _read_owner(file)
-        # A lock that the kernel gave is free on this host, whatever a killed owner has left in the file.
-        if owner is not None and not (locked and owner.host == socket.gethostname()) and self._lives(file, path):
+        # On its own host a dead owner has lost its flock, whatever it left in the file.
+        if owner is not None and not (locked and owner.host == socket.gethostname()) and self._is_alive(file, path):
             raise Held(str(owner))
         now = datetime.now().strftime("%H:%M:%S")
         os.ftruncate(file, 0)
         os.pwrite(file, json.dumps(Owner(socket.gethostname(), os.getpid(), now)._asdict()).encode(), 0)
 
-    def _lives(self, file: int, path: Path) -> bool:
-        """Whether the owner has given a sign of life, by this host's clock and by how long none was seen here."""
-        sign, now = os.fstat(file).st_mtime, time.monotonic()
-        if self.seen.get(path, (None, 0.0))[0] != sign:
-            self.seen[path] = sign, now
-        return time.time() - sign < self.stale and now - self.seen[path][1] < self.stale
+    def _is_alive(self, file: int, path: Path) -> bool:
+        """Whether the last heartbeat is recent, by this host's clock and by how long no new one was seen here."""
+        heartbeat, now = os.fstat(file).st_mtime, time.monotonic()
+        if self.seen.get(path, (None, 0.0))[0] != heartbeat:
+            self.seen[path] = heartbeat, now
+        return time.time() - heartbeat < self.stale and now - self.seen[path][1] < self.stale
 
 
-def _beat(files: Sequence[int], ended: threading.Event) -> None:
-    """Renew the times of lock files until the end."""
-    while not ended.wait(BEAT):
+def _send_heartbeats(files: Sequence[int], ended: threading.Event) -> None:
+    """Renew the modification times of lock files until ``ended`` is set."""
+    while not ended.wait(HEARTBEAT):
         for file in files:
             with suppress(OSError):  # the file system may be gone for a while
                 os.utime(file)

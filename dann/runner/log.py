@@ -14,7 +14,7 @@ import numpy as np
 from dann.diagnostics.alarms import Alarm, find_alarms, share_distance
 from dann.evaluation.metrics import calibration_error, compute_metrics
 from dann.evaluation.rules import Evaluation
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.runner.tensorboard import Board
 from dann.training.checkpoint import Facts
 from dann.training.evaluate import Scores, reported_scores
@@ -174,12 +174,12 @@ def _digits(value: float | None) -> float | None:
 
 
 def is_log_of(path: Path, facts: Facts) -> bool:
-    """Whether metrics.jsonl still begins with what was logged up to a checkpoint."""
+    """Whether metrics.jsonl still begins with the lines logged up to a checkpoint."""
     return _digest(path, facts.log_length) == facts.log_sha256
 
 
 def has_failed(path: Path, facts: Facts | None) -> bool:
-    """Whether metrics.jsonl says that the run failed after a checkpoint."""
+    """Whether the run failed after a checkpoint, by its metrics.jsonl."""
     content = path.read_bytes() if path.is_file() else b""
     return f'"{FAILED}": '.encode() in content[0 if facts is None else facts.log_length :]
 
@@ -190,7 +190,7 @@ def _digest(path: Path, length: int) -> str | None:
 
 
 def _content_before(path: Path, start: int, facts: Facts | None) -> bytes:
-    """What metrics.jsonl said when ``start`` steps were done; a line that a crash cut short is not part of it."""
+    """The lines of metrics.jsonl up to step ``start``; a line that a crash cut short is not part of it."""
     content = path.read_bytes() if path.is_file() and start else b""
     if facts is not None:
         return content[: facts.log_length]

@@ -26,9 +26,10 @@ from dann.runner.changed_runs import (
     set_aside,
 )
 from dann.runner.executor import Executor
-from dann.runner.records import read_checked_records, read_record
+from dann.runner.experiment_records import read_checked_records
+from dann.runner.records import read_record
 from dann.runner.run_folder import is_finished
-from dann.runner.turns import POLL, Turns
+from dann.runner.work_queue import POLL, WorkQueue
 from dann.runner.workers import spread
 from dann.training.stacking.grouping import Planned, Unit, group_runs
 
@@ -100,13 +101,13 @@ def execute(planned: list[Planned], device: torch.device, observer: Observer, wo
 
 def _execute_here(units: list[Unit], executor: Executor, observer: Observer) -> None:
     """Execute units one after another, at the end those that other processes had."""
-    turns = Turns(units, observer)
-    while turns.ready or turns.held:
-        if (unit := turns.take()) is None:
-            turns.report()
+    queue = WorkQueue(units, observer)
+    while queue.ready or queue.held:
+        if (unit := queue.take()) is None:
+            queue.report()
             time.sleep(POLL)
         elif (owner := executor.execute(unit, observer)) is not None:
-            turns.postpone(unit, owner)
+            queue.postpone(unit, owner)
 
 
 def _divide(observer: Observer, unit: Unit, reason: str) -> list[Unit]:

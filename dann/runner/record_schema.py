@@ -1,4 +1,4 @@
-"""What a record must hold, checked when one is read: tables and figures rely on it. Imports no torch."""
+"""Validation of records when they are read, as tables and figures rely on their types. Imports no torch."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Checkpoints that runs go on from: whole, of the same run, with their log, and of one step in a stack."""
+"""Choice of the checkpoints to resume from: undamaged, of the same run, with their log, and of one step in a stack."""
 
 from typing import NamedTuple
 

@@ -3,7 +3,7 @@
 import traceback
 
 from dann.errors import BadInput
-from dann.files import DISK_FULL, write_whole
+from dann.files.atomic_files import DISK_FULL, write_whole
 from dann.runner.callbacks import Observer
 from dann.runner.run_folder import unfinished_folder
 from dann.training.stacking.grouping import Planned
@@ -12,7 +12,7 @@ ERROR = "error.txt"  # in the folder of a run that is not finished
 
 
 def stops_all(error: Exception) -> bool:
-    """Whether an error would meet the other runs as well: a full disk, or a reader of our output that has gone."""
+    """Whether an error would occur in the other runs as well: a full disk, or output that nobody reads any more."""
     return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in DISK_FULL)
 
 

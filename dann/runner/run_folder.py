@@ -9,7 +9,8 @@ from dann.config.migration import WRITTEN_BY, is_old, upgrade, version_mark
 from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.errors import BadInput
-from dann.files import check_regular, write_whole
+from dann.files.atomic_files import write_whole
+from dann.files.input_limits import check_regular
 from dann.runner.checksums import Checksums, compute_checksums, differing
 from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, UNFINISHED, read_record
@@ -39,7 +40,7 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
     unfinished = unfinished_folder(place)
     # In this order, because another process may complete the run meanwhile.
     for folder, file in ((unfinished, CONFIGURATION), (place, RECORD)):
-        # A run without a checkpoint begins anew: one that stopped at its first step may be corrected.
+        # A run without a checkpoint starts again, so that one that stopped at its first step can be corrected.
         if (folder / file).is_file() and (folder == place or (unfinished / CHECKPOINT).is_file()):
             try:
                 recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)

@@ -137,7 +137,7 @@ def _text(value: Any) -> str:
 
 @contextmanager
 def quiet_writers() -> Iterator[None]:
-    """Show no trace of an error of writing events in its thread: the next event, or the next flush, raises it."""
+    """Suppress the trace of a write error in TensorBoard's thread; the next event or flush raises it."""
     before = threading.excepthook
     threading.excepthook = lambda error: None if isinstance(error.exc_value, OSError) else before(error)
     try:

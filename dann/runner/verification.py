@@ -29,7 +29,7 @@ Recorded = Mapping[Path, Record]  # records by the folders of their runs, which 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the comparison of a run gave.
+    """The result of comparing a run.
 
     Args:
         verdict: ``equal`` to the last bit, ``close``: within the tolerance, ``different``, or ``unknown``: it cannot be
@@ -55,7 +55,7 @@ def verify(
 
     Args:
         chosen: the records that are verified.
-        every: all records at hand, of which those of a row give its spread over seeds.
+        every: all known records, of which those of a row give its spread over seeds.
         workers: processes for runs that were recorded with one thread.
 
     Raises:
@@ -87,7 +87,7 @@ def _plan(record: Record, out: Path) -> Planned:
 
 
 def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Path, str]:
-    """Why runs cannot be compared: their data are not at hand, or not those of the records. Reads each section once."""
+    """Why runs cannot be compared: their data cannot be read, or are not those recorded. Reads each section once."""
     sections: dict[str, list[Path]] = {}
     for place, each in planned.items():
         sections.setdefault(each.config.data.model_dump_json(), []).append(place)
@@ -96,7 +96,7 @@ def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Pat
         try:
             pair = read_pair(planned[places[0]].config.data)
         except (BadInput, OSError) as error:
-            refused |= dict.fromkeys(places, f"not compared: the data are not at hand: {error}")
+            refused |= dict.fromkeys(places, f"not compared: the data cannot be read: {error}")
             continue
         causes = {place: _differing_data(chosen[place], planned[place].config, pair) for place in places}
         refused |= {place: cause for place, cause in causes.items() if cause is not None}
@@ -124,7 +124,7 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _compare(then: Record, place: Path, again: Path, row: Sequence[Record]) -> Outcome:
-    """Compare a record, and the weights where they are at hand, with the run that was made again."""
+    """Compare a record, and the weights where they are available, with the run that was made again."""
     name = then.run.name
     if not is_finished(again):
         return Outcome(name, "unknown", "not compared: it could not be made again")

@@ -9,7 +9,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from dann.errors import BadInput
-from dann.files import check_regular, is_whole_archive, seal_archive, write_whole
+from dann.files.archive_seals import is_whole_archive, seal_archive
+from dann.files.atomic_files import write_whole
+from dann.files.input_limits import check_regular
 from dann.methods.method import Method
 
 CHECKPOINT = "checkpoint.pt"
@@ -17,7 +19,7 @@ PREVIOUS = "checkpoint.previous.pt"  # the one before, kept while the run is unf
 
 
 class Facts(NamedTuple):
-    """What a checkpoint says about its run beside the state.
+    """The facts on its run that a checkpoint has beside the state.
 
     Args:
         fingerprint: of the run's configuration.

@@ -1,4 +1,4 @@
-"""Values that stop being finite: in which step, in which term of the loss or in the gradients, of which replica."""
+"""Detection of values that are not finite: the step, the loss term or the gradients, and the replica."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-NUMERICAL = (  # exceptions of numbers, not of code
+NUMERICAL = (  # exceptions caused by values, not by code
     torch.linalg.LinAlgError,  # type: ignore[attr-defined]
     np.linalg.LinAlgError,
     FloatingPointError,
@@ -17,7 +17,7 @@ GRADIENT = "gradient"  # the name of the gradients beside those of the loss term
 
 @dataclass(frozen=True)
 class Failure:
-    """The reason for which a run has no result: numbers that are not finite.
+    """A failure of a run: the first values that are not finite.
 
     Args:
         step: the number of steps done when it was found, the failing one included.
@@ -45,7 +45,7 @@ class _Noted:
     values: Tensor
 
     def failure(self, replica: int) -> Failure | None:
-        """What is not finite in this replica, if anything is."""
+        """The first value that is not finite in this replica, or None."""
         values = dict(zip(self.names, self.values[:, replica].tolist(), strict=True))
         broken = next((name for name, value in values.items() if not math.isfinite(value)), None)
         if broken is None:

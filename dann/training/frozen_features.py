@@ -15,7 +15,7 @@ from dann.data.storage.sealed_files import read_array, write_array
 from dann.data.store import TensorStore
 from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
-from dann.files import hold_lock
+from dann.files.atomic_files import hold_lock
 from dann.networks.backbone import Backbone
 from dann.training.device import autocast
 

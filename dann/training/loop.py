@@ -61,7 +61,7 @@ def train(
             whether replicas are left that have not failed.
         fail: called, before the next ``log``, ``evaluate`` or ``halt``, with a replica whose losses or gradients are
             not finite and its first failure; returns whether others are left. A replica that failed trains on within
-            its stack, where the others take no harm from it.
+            its stack, which does not affect the others.
         is_halt_due: whether to call ``halt`` with the number of steps done, after all else of this step; it may end
             the training by an exception.
     """

@@ -98,7 +98,7 @@ def write(part: str, plan: Plan, result: Result) -> None:
     """Write the part's JSON file and its page."""
     import torch
 
-    from dann.files import write_whole
+    from dann.files.atomic_files import write_whole
     from dann.runner.finishing import describe_environment
     from dann.training.device import choose_device, choose_dtype
 

@@ -18,7 +18,8 @@ from tasks import TASKS
 from dann.config.experiment import EXPERIMENT, Experiment, read_experiment, write_experiment
 from dann.config.merging import merge
 from dann.errors import BadInput
-from dann.runner.records import RECORD, read_records
+from dann.runner.experiment_records import read_records
+from dann.runner.records import RECORD
 
 RECORDED = Path("results/quickstart")
 QUICKSTART = Path("experiments/quickstart.yaml")

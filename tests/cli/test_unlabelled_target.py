@@ -13,8 +13,9 @@ from tiny import Silent, write_tiny
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
 from dann.reporting.experiment_tables import make_tables
+from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
-from dann.runner.records import Record, read_record, read_records
+from dann.runner.records import Record, read_record
 
 RANDOM = np.random.default_rng(0)
 LABEL_FREE = "source accuracy, %", "entropy score", "im score", "snd score", "bnm score", "dev score", "rankme score"

@@ -18,9 +18,10 @@ from dann.config.naming import name_setting
 from dann.config.schema import resolve
 from dann.config.search import Search
 from dann.errors import BadInput
-from dann.reporting.scores import select_settings
+from dann.reporting.setting_selection import select_settings
+from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
-from dann.runner.records import Record, read_records
+from dann.runner.records import Record
 
 LR = "optimizer.lr"
 GRID: dict[str, Any] = {"budget": 2, "keys": {LR: [0.01, 0.1]}}

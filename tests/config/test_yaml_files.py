@@ -1,4 +1,4 @@
-"""Reading of YAML: what is refused, in one line, and in what time."""
+"""Reading of YAML: files that are refused in one line and in bounded time."""
 
 from pathlib import Path
 

@@ -100,7 +100,7 @@ def test_no_member_is_written_over_another(tmp_path: Path, make: Callable[..., b
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz", "behind the end"])
 def test_an_archive_unpacks_to_a_limit(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dann.files.SMALL", 300_000)
+    monkeypatch.setattr("dann.files.input_limits.SMALL", 300_000)
     monkeypatch.setattr("dann.data.storage.archives.PADDING", 1 << 20)
     content = io.BytesIO()
     if kind == "zip":

@@ -6,7 +6,7 @@ import pytest
 
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.errors import BadInput
-from dann.files import resolve_user_path
+from dann.files.user_paths import resolve_user_path
 
 
 def test_wrong_data_folder_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Remedies for tiny data: what a message says to set is enough, and nothing is said that cannot help."""
+"""Remedies for tiny data: the share that a message names is sufficient, and no remedy is named that cannot help."""
 
 import re
 

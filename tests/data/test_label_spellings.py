@@ -1,4 +1,4 @@
-"""Spelled labels: which are classes, which mean no label, and what is said of them."""
+"""Spelled labels: which are classes, which mean no label, and the notes on them."""
 
 from collections import Counter
 

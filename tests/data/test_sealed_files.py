@@ -1,4 +1,4 @@
-"""Files of the cache: what is damaged, swapped or of another version is not read."""
+"""Files of the cache: damaged or swapped ones, and those of another version, are not read."""
 
 import errno
 from collections.abc import Callable

@@ -22,8 +22,8 @@ from dann.errors import BadInput
 from dann.evaluation.metrics import compute_metrics
 from dann.networks.zero_shot_head import ZeroShotHead
 from dann.reporting.experiment_tables import make_tables
+from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
-from dann.runner.records import read_records
 from dann.training.building import load_pair
 
 CLASSES = tuple("abcdefgh")

@@ -26,9 +26,9 @@ from dann.diagnostics.measurements import diagnose
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import proxy_distances
 from dann.methods.all_methods import METHODS
+from dann.runner.experiment_records import read_records
 from dann.runner.log import RunLog
 from dann.runner.planning import launch
-from dann.runner.records import read_records
 from dann.training.building import build_trainer, load_pair
 from dann.training.evaluate import Scores, evaluate, evaluate_splits
 from dann.training.trainer import Trainer

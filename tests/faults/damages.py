@@ -50,7 +50,7 @@ FINISHED = ("record.json", "checkpoint.pt", "inputs.pt")
 
 
 class Ending(Quiet):
-    """An observer that may interrupt the runs, and keeps what was said of those that are missed."""
+    """An observer that may interrupt the runs, and keeps the reasons of runs that were not made."""
 
     def __init__(self, stop_at: int | None = None) -> None:
         super().__init__(stop_at)
@@ -62,7 +62,7 @@ class Ending(Quiet):
 
 
 class Bench:
-    """Runs and a cache to damage, and what is right of them.
+    """Runs and a cache to damage, and their expected content.
 
     Args:
         folder: of all files.
@@ -83,7 +83,7 @@ class Bench:
             load_photos(self.photos[1][:4])
 
     def make(self, runs: Path, seeds: list[int], stop_at: int | None = None) -> list[str]:
-        """Make runs; returns what was said of those that are missed."""
+        """Make runs; returns the reasons of those that were not made."""
         observer = Ending(stop_at)
         launch(self.experiment, list(self.experiment.runs("DANN", seeds)), runs, CPU, observer, self.file)
         return observer.reasons

@@ -28,7 +28,7 @@ CASES = {"damages": 1000, "fuzz": 25_000, "hostile": 200, "kills": 50, "races": 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure the parts; returns the exit status: 0, or 1 where an outcome is not the right one."""
+    """Measure the parts; returns the exit status: 0, or 1 if an outcome is not the expected one."""
     parser = argparse.ArgumentParser(prog="measure.py", description=__doc__.partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{' '.join(CASES)} (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn at random (default: 0)")

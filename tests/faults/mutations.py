@@ -30,7 +30,7 @@ def places(value: Any) -> list[Place]:
 
 
 def odd(random: random.Random) -> Any:
-    """A value that few fields are meant for."""
+    """A value that is valid in few fields."""
     chosen = random.choice(ODD)
     if random.random() < 0.02:
         chosen = nested(random.choice([5, 40]), random.random() < 0.5)  # damage() has deeper ones

@@ -9,7 +9,7 @@ class Outcome:
 
     Args:
         what: the fault and what it was done to, such as "SIGKILL at a random moment, DANN".
-        right: the outcome that counts as right, such as "weights and log equal to an undisturbed run's".
+        right: the expected outcome, such as "weights and log equal to an undisturbed run's".
         cases: how many times it was provoked.
         wrong: how many of them had another outcome.
         detail: other figures, such as "memory grew by 1.2 %".

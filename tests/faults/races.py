@@ -30,7 +30,7 @@ LAST = 600.0  # seconds after which processes that still run count as hanging
 
 
 class Quiet(Silent):
-    """An observer that says nothing; a run that was not made is seen by its absence."""
+    """An observer that prints nothing; a run that was not made is noticed by its absence."""
 
     def missed(self, run: Run, reason: str, trace: Path | None) -> None:
         print(f"{run.name}: {reason}", file=sys.stderr)

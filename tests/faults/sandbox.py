@@ -1,4 +1,4 @@
-"""A process apart, in which cases of bad input run one after another: time, memory and what it writes are watched."""
+"""A separate process, in which cases of bad input run one by one: time, memory and written files are watched."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a case; ``fault`` is empty where that is right."""
+    """The result of a case; ``fault`` is empty if it is as expected."""
 
     status: int | None
     fault: str
@@ -43,7 +43,7 @@ class Verdict:
 
 
 class Sandbox:
-    """Runs cases in a forked process, which a hung or killed case costs alone.
+    """Runs cases in a forked process, which is replaced after a case that hung or was killed.
 
     Args:
         folder: its own; cases run in ``folder/case/work``.

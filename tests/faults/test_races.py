@@ -8,5 +8,5 @@ from races import measure
 
 @pytest.mark.slow
 def test_processes_on_one_folder_make_each_run_once(tmp_path: Path) -> None:
-    for outcome in measure(6, 0, tmp_path, members=3, kills=2):
-        assert outcome.cases == 6 and not outcome.wrong, outcome
+    outcomes = measure(6, 0, tmp_path, members=3, kills=2)
+    assert outcomes and all(outcome.cases == 6 and not outcome.wrong for outcome in outcomes), outcomes

@@ -8,5 +8,5 @@ from soak import measure
 
 @pytest.mark.slow
 def test_runs_leave_no_files_and_processes(tmp_path: Path) -> None:
-    for outcome in measure(8, 0, tmp_path):
-        assert outcome.cases == 8 and not outcome.wrong, outcome
+    outcomes = measure(8, 0, tmp_path)
+    assert outcomes and all(outcome.cases == 8 and not outcome.wrong for outcome in outcomes), outcomes

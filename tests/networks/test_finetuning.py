@@ -20,8 +20,8 @@ from dann.networks.all_networks import NETWORKS
 from dann.networks.backbone import Backbone
 from dann.networks.finetuning import FineTuning
 from dann.networks.network import Network
+from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
-from dann.runner.records import read_records
 from dann.training import building
 from dann.training.building import load_pair
 from dann.training.evaluate import evaluate_splits

@@ -18,7 +18,8 @@ from versions import LIBRARIES, constraints
 
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
-from dann.runner.records import PACKED, RECORD, read_record, read_records, write_record
+from dann.runner.experiment_records import PACKED, read_records
+from dann.runner.records import RECORD, read_record, write_record
 
 
 def cells_of(markdown: str) -> dict[str, list[str]]:

@@ -18,7 +18,8 @@ from dann.config.experiment import Experiment
 from dann.reporting.figures.bars import bars
 from dann.reporting.figures.curves import diagnosis
 from dann.reporting.figures.draw import DRAW, draw_all
-from dann.runner.records import PACKED, Record, pack_records
+from dann.runner.experiment_records import PACKED, pack_records
+from dann.runner.records import Record
 
 
 @pytest.mark.parametrize(

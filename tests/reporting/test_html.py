@@ -28,7 +28,8 @@ from dann.reporting.html.grids import draw
 from dann.reporting.html.page import write_report
 from dann.reporting.html.provenance import spans
 from dann.reporting.table import Table
-from dann.runner.records import PACKED, Record, pack_records, write_record
+from dann.runner.experiment_records import PACKED, pack_records
+from dann.runner.records import Record, write_record
 
 
 @dataclass

@@ -16,7 +16,8 @@ from dann.reporting.figures.draw import draw_all
 from dann.reporting.html.page import write_report
 from dann.reporting.negative_transfer import negative_transfer
 from dann.reporting.scores import apply_rule
-from dann.runner.records import Record, pack_records
+from dann.runner.experiment_records import pack_records
+from dann.runner.records import Record
 
 SCORES = {"score_entropy": -0.5, "score_im": 0.25}
 

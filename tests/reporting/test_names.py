@@ -16,7 +16,8 @@ from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
 from dann.reporting.experiment_tables import make_tables
 from dann.reporting.html.page import write_report
 from dann.reporting.table import FORMATS, Table
-from dann.runner.records import Record, pack_records
+from dann.runner.experiment_records import pack_records
+from dann.runner.records import Record
 
 NAMES = (
     "average", "alarms", "published", "− published", "chosen", "95 % interval", "source accuracy, %", "against",

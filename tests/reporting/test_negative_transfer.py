@@ -12,7 +12,8 @@ from dann.config.experiment import Experiment
 from dann.diagnostics.alarms import Alarm
 from dann.reporting.negative_transfer import flag_negative_transfer, negative_transfer
 from dann.reporting.scores import apply_rule
-from dann.runner.records import PACKED, Record, pack_records, read_record, read_records, write_record
+from dann.runner.experiment_records import PACKED, pack_records, read_records
+from dann.runner.records import Record, read_record, write_record
 
 
 def written(shares: dict[str, list[float]], folder: Path) -> Experiment:

@@ -13,7 +13,7 @@ from tiny import TINY
 from dann.config.experiment import Experiment
 from dann.reporting.experiment_tables import make_tables
 from dann.reporting.table import FORMATS
-from dann.runner.records import pack_records
+from dann.runner.experiment_records import pack_records
 
 
 def test_the_command_line_names_every_format() -> None:

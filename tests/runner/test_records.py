@@ -17,7 +17,8 @@ from dann.cli.main import main
 from dann.config.experiment import write_experiment
 from dann.errors import BadInput
 from dann.reporting.experiment_tables import make_tables
-from dann.runner.records import PACKED, RECORD, pack_records, read_records, write_record
+from dann.runner.experiment_records import PACKED, pack_records, read_records
+from dann.runner.records import RECORD, write_record
 
 
 def test_packed_records_are_those_of_the_folders(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_a_record_of_another_form_is_refused_in_one_line(path: str, value: objec
 
 def test_a_line_of_records_without_end_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment, _ = tasked([0])
-    monkeypatch.setattr("dann.runner.records.LINE", 1000)
+    monkeypatch.setattr("dann.runner.experiment_records.LINE", 1000)
     (tmp_path / PACKED).write_bytes(gzip.compress(bytes(10_000)))
     with pytest.raises(BadInput, match="too long"):
         read_records(experiment, tmp_path)

@@ -25,7 +25,7 @@ from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.cdan import Cdan
 from dann.networks.mlp import mlp
-from dann.runner import executor
+from dann.runner import executor, run_group
 from dann.runner.active_run import ActiveRun
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
@@ -115,7 +115,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(executor, "train", stop)
+    monkeypatch.setattr(run_group, "train", stop)
     assert main(["run", str(write_tiny(tmp_path / "tiny.yaml")), "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "dann: stopped; the same command continues from the last checkpoint\n"
 

@@ -16,7 +16,8 @@ from dann.config.merging import merge
 from dann.config.schema import Config, resolve
 from dann.runner import executor as execute
 from dann.runner import planning as launch
-from dann.runner.records import read_record, read_records
+from dann.runner.experiment_records import read_records
+from dann.runner.records import read_record
 from dann.training.building import build_trainer, load_pair
 from dann.training.evaluate import evaluate
 

@@ -16,9 +16,10 @@ from tiny import Silent, write_tiny
 
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
+from dann.runner.experiment_records import pack_records, read_records
 from dann.runner.planning import launch
 from dann.runner.record_comparison import compare_accuracies, find_difference, is_same_machine, tolerance
-from dann.runner.records import RECORD, Record, pack_records, read_record, read_records
+from dann.runner.records import RECORD, Record, read_record
 
 CPU = torch.device("cpu")
 

@@ -175,7 +175,7 @@ def test_a_unit_whose_workers_are_killed_twice_is_lost_and_the_others_are_done(t
     workers.spread(range(4), partial(dies, folder=tmp_path, times=9), 2, observer,
                    lambda unit, reason: lost.append((unit, reason)) or [])  # fmt: skip
     assert sorted(call[1].seed for call in observer.calls) == [1, 2, 3]
-    reason = "its process ended unexpectedly (killed by signal 9, perhaps for want of memory: try fewer --jobs)"
+    reason = "its process ended unexpectedly (killed by signal 9, perhaps out of memory: try fewer --jobs)"
     assert lost == [(0, reason)] and len(list(tmp_path.glob("0.*"))) == 2
     assert not multiprocessing.active_children()
 

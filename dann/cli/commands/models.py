@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dann.config.naming import printable
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 
 PARTIAL = 1  # exit status where some inputs have no prediction
 

@@ -15,7 +15,7 @@ def table(options: argparse.Namespace) -> int:
     from dann.reporting.experiment_tables import make_tables
     from dann.reporting.locations import find_experiments
     from dann.reporting.table import FORMATS as WRITERS
-    from dann.runner.records import read_checked_records
+    from dann.runner.experiment_records import read_checked_records
 
     texts = []
     for experiment, folder in find_experiments(options.path):
@@ -50,8 +50,8 @@ def plot(options: argparse.Namespace) -> int:
 
 
 def note_other_runs(experiment: "Experiment", folder: Path) -> None:
-    """Say on standard error which finished runs are in no table, because the file does not name them any more."""
-    from dann.runner.records import find_other_runs
+    """Name on standard error the finished runs that are in no table, because the file no longer lists them."""
+    from dann.runner.experiment_records import find_other_runs
 
     if others := find_other_runs(experiment, folder):
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""

@@ -62,7 +62,8 @@ def _find_records(path: Path) -> "list[tuple[Path, dict[Path, Record], list[Reco
         path: the folder of a run, an experiment file, a folder of runs or results, or the file of records in one.
     """
     from dann.reporting.locations import find_experiments
-    from dann.runner.records import PACKED, RECORD, read_checked_records, read_record, read_records
+    from dann.runner.experiment_records import PACKED, read_checked_records, read_records
+    from dann.runner.records import RECORD, read_record
 
     folder = path.parent if path.name in (RECORD, PACKED) else path
     if (folder / RECORD).is_file():

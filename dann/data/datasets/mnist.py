@@ -14,7 +14,7 @@ from dann.data.storage.download import Remote, download
 from dann.data.storage.folders import data_folder
 from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
-from dann.files import read_unpacked
+from dann.files.input_limits import read_unpacked
 
 Size = Annotated[int, Field(ge=4, le=4096)] | None
 DIGITS = tuple("0123456789")

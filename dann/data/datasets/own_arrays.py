@@ -16,7 +16,7 @@ from dann.data.readers.label_arrays import index_labels
 from dann.data.readers.label_spellings import Unlabelled
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
-from dann.files import resolve_user_path
+from dann.files.user_paths import resolve_user_path
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from dann.data.readers.labelled_csv import PARTS, PATHS, Columns, Row, read_rows
 from dann.data.readers.row_duplicates import Duplicates, separate_parts
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
-from dann.files import expand_user, resolve_user_path
+from dann.files.user_paths import expand_user, resolve_user_path
 
 
 def folder(

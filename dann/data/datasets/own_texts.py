@@ -14,7 +14,7 @@ from dann.data.readers.label_spellings import LabelReading, Unlabelled
 from dann.data.readers.labelled_csv import Columns, Row
 from dann.data.readers.row_duplicates import Duplicates, separate_parts
 from dann.errors import BadInput
-from dann.files import find_model_folder, resolve_user_path
+from dann.files.user_paths import find_model_folder, resolve_user_path
 
 TEXTS = ("text", "sentence", "review")
 PADDING = -1.0  # where a text is shorter than the others

@@ -15,7 +15,7 @@ from dann.data.datasets.photos import OFFICE_CALTECH10
 from dann.data.domain import Domain, Split
 from dann.data.storage.folders import missing_data_error
 from dann.errors import BadInput
-from dann.files import check_regular, check_zip
+from dann.files.input_limits import check_regular, check_zip
 
 SUFFIXES = (".mat", ".npz")
 # SURF, GoogleNet1024 and CaffeNet4096; DeCAF6; SURF as z-scores; VGG.

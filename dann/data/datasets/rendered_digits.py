@@ -18,7 +18,7 @@ from dann.data.domain import Domain, Split
 from dann.data.storage.folders import made_folder
 from dann.data.storage.sealed_files import read_array, write_array
 from dann.errors import BadInput
-from dann.files import hold_lock
+from dann.files.atomic_files import hold_lock
 
 VERSION = 2  # of the recipe: raise it when the same seed gives other images
 PARTS = {"train": 0, "test": 1}

@@ -15,7 +15,7 @@ from dann.data.storage.download import Remote, download
 from dann.data.storage.folders import data_folder, find_dataset_folder
 from dann.data.storage.image_splits import resize_images
 from dann.errors import BadInput
-from dann.files import check_size
+from dann.files.input_limits import check_size
 
 LIBSVM = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/multiclass/"
 REMOTES = [

@@ -61,7 +61,7 @@ def _read_or_error(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterato
 
 
 def start_fork_server(modules: list[str]) -> None:
-    """Start the process that forks others, once, with a terminal's signals blocked, as they then are in those.
+    """Start the fork server, once, with the signals of a terminal blocked, which its processes inherit.
 
     Forking a process whose threads hold locks may hang it; a server that has only imported ``modules`` forks at once.
     """
@@ -75,7 +75,7 @@ def start_fork_server(modules: list[str]) -> None:
 
 
 def _ignore_stop(worker: int) -> None:
-    """Leave signals to the parent process: ended by one, a worker would be an error in the parent."""
+    """Leave signals to the parent process, in which a worker that one ended would raise an error."""
     for number in TERMINAL:
         signal.signal(number, signal.SIG_IGN)
 

@@ -10,7 +10,7 @@ from numpy._core.multiarray import _reconstruct, scalar
 
 from dann.data.readers.matlab_files import read_matlab
 from dann.errors import BadInput
-from dann.files import check_regular, check_size, check_zip
+from dann.files.input_limits import check_regular, check_size, check_zip
 
 KEYS = ("x", "y", "x_test", "y_test", "classes")
 SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".mat")

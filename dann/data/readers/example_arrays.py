@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dann.data.readers.example_layout import Layout, images_to_channels_first, series_to_channels_first
 from dann.errors import BadInput
-from dann.files import check_size
+from dann.files.input_limits import check_size
 
 WHITE = 255.0  # the highest value of an image, whose lowest is 0
 LEVEL = 1e-4  # values this near to a whole level are that level, as of an 8-bit image divided by 255
@@ -21,7 +21,7 @@ USUAL_RANGES = ((0, 1), (-1, 1), (0, 255), (0, 4095), (0, 10000), (0, 65535))  #
 
 @dataclass(frozen=True)
 class ArrayFormat:
-    """What the shape and type of a user's array do not say.
+    """The format of a user's array, where its shape and type do not determine it.
 
     Args:
         layout: the order of the axes; None where the shape decides.

@@ -58,7 +58,7 @@ def _guess_images(shape: tuple[int, ...], where: str) -> Layout:
         if not first and not last:
             return "nhw"
     else:
-        # Beside one or three channels, equal sides tell which axis has the bands: (N, 5, 64, 64), (N, 64, 64, 5).
+        # Other counts of bands than one or three are identified by equal sides: (N, 5, 64, 64), (N, 64, 64, 5).
         first, last = first or shape[2] == shape[3], last or shape[1] == shape[2]
         if first != last:
             return "nchw" if first else "nhwc"

@@ -1,4 +1,4 @@
-"""Image files in a folder of the user's: each once, whatever links lead to it, and what else is there."""
+"""Search of a user's folder for image files: each once, however many links lead to it; other files are counted."""
 
 import os
 from collections import Counter
@@ -32,7 +32,7 @@ class FolderScan:
     repeated: list[Path] = field(default_factory=list)
 
     def describe(self) -> tuple[str, ...]:
-        """A sentence on all that was left out."""
+        """A sentence on the files and links that were left out."""
         kinds = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in self.ignored.most_common(5))
         several = (
             (sum(self.ignored.values()), f"other files were ignored ({kinds})"),
@@ -47,7 +47,7 @@ class FolderScan:
 
 
 def scan_folder(folder: Path, suffixes: Collection[str], root: Path | None = None) -> FolderScan:
-    """Find the images under ``folder``, nothing hidden and nothing that systems add.
+    """Find the images under ``folder``, without hidden files and those that systems add.
 
     Args:
         suffixes: of images, in lower case.

@@ -71,13 +71,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def read_turn(image: Image.Image) -> Image.Transpose | None:
-    """What makes the picture upright by its EXIF; None where it is, or where damaged EXIF does not tell.
+    """The operation that turns the picture upright by its EXIF; None where none is needed or its EXIF is damaged.
 
     Pillow and pillow-heif have turned TIFF and HEIF pictures when they are decoded.
     """
     if image.format in {"TIFF", "HEIF"} or "exif" not in image.info:
         return None
-    with OPENING, warnings.catch_warnings(), suppress(Exception):  # damaged EXIF raises all sorts of exceptions
+    with OPENING, warnings.catch_warnings(), suppress(Exception):  # damaged EXIF raises exceptions of many types
         warnings.simplefilter("ignore")
         exif = Image.Exif()
         exif.load(image.info["exif"])

@@ -16,7 +16,7 @@ from dann.data.readers.folder_scan import is_hidden, is_within, scan_folder
 from dann.data.readers.image_conversion import HEIF, open_image, to_rgb
 from dann.data.store import MovedStores
 from dann.errors import BadInput
-from dann.files import check_regular
+from dann.files.input_limits import check_regular
 
 Pixels = NDArray[np.uint8]
 Fit = Literal["squash", "crop"]
@@ -144,7 +144,7 @@ def list_class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ..
 
 
 def list_class_names(root: Path) -> list[str]:
-    """List the class folders of ``root``: nothing hidden, no link to a folder that holds it."""
+    """List the class folders of ``root``: without hidden ones and links to a folder that contains them."""
     top = realpath(root)
     return sorted(
         path.name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dann.data.readers.image_files import OnBad
 from dann.errors import BadInput
-from dann.files import check_regular
+from dann.files.input_limits import check_regular
 
 SHOWN = 3
 LARGEST = 1 << 32  # bytes of a file of texts

@@ -1,4 +1,4 @@
-"""Labels as files spell them: which of them are classes, and which mean that an example has no label.
+"""The rule of labels: which spellings in a file are classes, and which mean that an example has no label.
 
 The rule is the same for every reader of a user's data; dann/data/README.md states it.
 """
@@ -65,7 +65,7 @@ def find_unlabelled(counts: Iterable[str], unlabelled: Unlabelled = None) -> set
 
 
 def describe_labels(counts: Mapping[str, int], without: set[str], unlabelled: Unlabelled) -> LabelNotes:
-    """A sentence for each spelling that means no label or could have meant it."""
+    """A sentence for each spelling that means no label, or might have been intended so."""
     missing = {label: count for label, count in counts.items() if label in without}
     total = sum(missing.values())
     spelled = ", ".join(f"{count} {repr(label) if label else 'empty'}" for label, count in missing.items())

@@ -64,7 +64,7 @@ def is_plain(file: Path, text: str, examples: tuple[str, ...]) -> bool:
 
 @contextmanager
 def _allow_fields_of(length: int) -> Iterator[None]:
-    """Let the csv module read fields of that many characters, which it else refuses from 131 072 on."""
+    """Let the csv module read fields of that many characters; its default limit is 131 072."""
     before = field_size_limit()
     field_size_limit(max(before, length))
     try:

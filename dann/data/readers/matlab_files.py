@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dann.errors import BadInput
-from dann.files import check_regular, check_size, most_unpacked
+from dann.files.input_limits import check_regular, check_size, most_unpacked
 
 HEAD, COMPRESSED, PIECE = 128, 15, 1 << 14  # bytes before the variables, a type, bytes that are unpacked at once
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -32,7 +32,7 @@ def read_matlab(path: Path) -> dict[str, Any]:
         content = _read_hdf5(path, head) if HDF5 in head else _read_version_5(path)
     except BadInput:
         raise
-    except Exception as error:  # damaged files make SciPy and h5py raise all sorts of exceptions
+    except Exception as error:  # damaged files make SciPy and h5py raise exceptions of many types
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(f"{path}: not a readable .mat file ({reason[:200]}): restore it or save it again") from error
     return {name: _simplify(value, f"{path}: {name}") for name, value in content.items()}

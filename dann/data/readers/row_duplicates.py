@@ -16,7 +16,7 @@ SHOWN = 5
 def separate_parts(
     parts: Parts, key: Callable[[Path, Row], str], what: str, duplicates: Duplicates, within: bool
 ) -> tuple[Parts, tuple[str, ...]]:
-    """Keep one of the rows with the same example, that of the test split if it has one; a sentence says how many went.
+    """Keep one of the rows with the same example, that of the test split if it has one, and note the number dropped.
 
     Args:
         key: equal for rows with the same example.

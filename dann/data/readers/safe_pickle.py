@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dann.errors import BadInput
-from dann.files import check_regular
+from dann.files.input_limits import check_regular
 
 ARRAY_NAMES = {
     (module, name)

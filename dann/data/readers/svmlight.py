@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dann.errors import BadInput
-from dann.files import check_size, read_unpacked
+from dann.files.input_limits import check_size, read_unpacked
 
 
 @dataclass(frozen=True)

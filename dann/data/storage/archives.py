@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from dann.data.storage.download import PIECE, Remote, describe_error, download
 from dann.errors import BadInput
-from dann.files import check_regular, most_unpacked
+from dann.files.input_limits import check_regular, most_unpacked
 
 PACKERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
     b"\x1f\x8b": lambda path: gzip.GzipFile(path),

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from dann.data.storage.folders import cache_folder, data_folder
 from dann.errors import BadInput
-from dann.files import DISK_FULL, hold_lock
+from dann.files.atomic_files import DISK_FULL, hold_lock
 
 PIECE = 1 << 20
 TIMEOUT = 30.0  # seconds without a byte

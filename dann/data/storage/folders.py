@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 from dann.errors import BadInput
-from dann.files import DISK_FULL, expand_home, home_folder
-from dann.files import data_folder as data_folder  # beside the cache's, for readers of data sets
+from dann.files.atomic_files import DISK_FULL
+from dann.files.user_paths import data_folder as data_folder  # beside the cache's, for readers of data sets
+from dann.files.user_paths import expand_home, home_folder
 
 
 def cache_folder() -> Path:
@@ -19,7 +20,7 @@ def made_folder(name: str) -> Path:
     """A folder of the cache, which is there and can be written.
 
     Raises:
-        BadInput: it cannot be.
+        BadInput: it cannot be created or written.
     """
     folder = cache_folder() / name
     try:

@@ -25,7 +25,7 @@ from dann.data.storage.folders import made_folder, memory_budget
 from dann.data.storage.sealed_files import read_array, read_sealed, write_array, write_sealed
 from dann.data.store import Store, TensorStore
 from dann.errors import BadInput
-from dann.files import hold_lock
+from dann.files.atomic_files import hold_lock
 
 VERSION = (
     1  # of decoding, part of checksums in records: ``describe_conversion`` marks files that decode otherwise since

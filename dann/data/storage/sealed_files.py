@@ -1,4 +1,4 @@
-"""Files of the cache that end in a seal, their name, size and checksum: what is damaged or swapped is made again.
+"""Files of the cache that end in a seal: name, size and checksum, by which damaged or swapped files are noticed.
 
 The checksum is CRC-32, which notices any change of a few bits, and is read at the speed of a disk.
 """
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dann.files import open_whole, write_whole
+from dann.files.atomic_files import open_whole, write_whole
 
 PIECE = 1 << 22
 HEAD = 10  # bytes of an .npy file before its description, of which the last two are the description's length

@@ -17,11 +17,12 @@ from dann.config.experiment import Experiment
 from dann.config.experiment_fields import FigureKind
 from dann.config.naming import slug
 from dann.errors import BadInput
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
-from dann.reporting.scores import select_settings
-from dann.runner.records import FEATURES, Record, has_target_labels, read_checked_records, read_records
+from dann.reporting.setting_selection import select_settings
+from dann.runner.experiment_records import read_checked_records, read_records
+from dann.runner.records import FEATURES, Record, has_target_labels
 
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
 SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_validation": SOURCE_COLOUR}

@@ -13,7 +13,8 @@ from dann.reporting.html.grids import Badge, Entry, Grid, Head, Line, draw, sort
 from dann.reporting.html.provenance import Runs
 from dann.reporting.negative_transfer import NEGATIVE, negative_transfer, transfer_metric
 from dann.reporting.score_table import score_tables
-from dann.reporting.scores import Outcomes, Row, select_settings, trains_on_target
+from dann.reporting.scores import Outcomes, trains_on_target
+from dann.reporting.setting_selection import Row, select_settings
 from dann.reporting.table import Cell, Column, Table
 from dann.runner.records import Record
 

@@ -12,7 +12,7 @@ from dann.config.experiment import EXPERIMENT, Experiment
 from dann.config.naming import slug
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
-from dann.files import write_whole
+from dann.files.atomic_files import write_whole
 from dann.reporting.html.class_tables import class_grids
 from dann.reporting.html.grids import Grid
 from dann.reporting.html.linked_tables import alarm_grid, difference_grids, rule_grid, score_grids
@@ -20,7 +20,8 @@ from dann.reporting.html.provenance import Runs
 from dann.reporting.locations import find_experiments
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.scores import apply_rule, with_result
-from dann.runner.records import RECORD, Record, has_target_labels, read_checked_records
+from dann.runner.experiment_records import read_checked_records
+from dann.runner.records import RECORD, Record, has_target_labels
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
 MOST_RUNS = 20_000  # of a page: with more, browsers take minutes

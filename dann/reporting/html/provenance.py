@@ -16,7 +16,8 @@ from dann.reporting.html.grids import Entry, Grid, Head, Line, share_entry, text
 from dann.reporting.label_free import label_free_rules
 from dann.reporting.negative_transfer import NEGATIVE
 from dann.reporting.scores import Outcomes, target_score, trains_on_target
-from dann.runner.records import PACKED, RECORD, Record, parse_record, source_accuracy
+from dann.runner.experiment_records import PACKED
+from dann.runner.records import RECORD, Record, parse_record, source_accuracy
 
 Column = tuple[Head, Callable[[Record], Entry]]
 ENVIRONMENT = {"commit": "commit", "dann": "dann", "python": "Python", "torch": "torch", "device": "device",

@@ -1,4 +1,4 @@
-"""Units of work that wait for their turn, those among them that other processes have at the moment."""
+"""The queue of units of work: those that are left, and those that other processes make at the moment."""
 
 import time
 from collections import deque
@@ -12,11 +12,11 @@ POLL = 0.5  # seconds between attempts at units that other processes have
 Unit = TypeVar("Unit")
 
 
-class Turns(Generic[Unit]):
-    """The units that are left, in order; those that another process has come again after a while.
+class WorkQueue(Generic[Unit]):
+    """The units that are left, in order; a unit that another process makes is tried again after a while.
 
     Args:
-        observer: learns once of each process that is waited for.
+        observer: receives the name of each process that is waited for, once.
     """
 
     def __init__(self, units: Iterable[Unit], observer: Observer) -> None:

@@ -1,4 +1,4 @@
-"""Test splits of domains whose data set defines none."""
+"""Test splits of domains: held out where the data set defines none, or made of the few labelled examples."""
 
 from dataclasses import replace
 

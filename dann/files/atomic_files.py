@@ -1,0 +1,64 @@
+"""Atomic writing of files, and locks between processes."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def open_whole(path: Path, before: Path | None = None) -> Iterator[BinaryIO]:
+    """A file that replaces ``path`` atomically when the block ends: after a crash the old or the new file is there.
+
+    It is on the disk, and so is its name, before this returns. An error within the block leaves ``path`` as it was.
+
+    Args:
+        before: where the file that was at ``path`` is kept; by default it is not.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if before is not None and path.is_file():
+            path.replace(before)
+        unfinished.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # an error of writing, unlike one of opening, names no file
+        raise
+    finally:
+        with suppress(OSError):  # the folder may be gone: that error is the one to report
+            unfinished.unlink()
+
+
+def write_whole(path: Path, content: bytes, before: Path | None = None) -> None:
+    """Write ``content`` to ``path`` as ``open_whole`` does."""
+    with open_whole(path, before) as file:
+        file.write(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on the disk, where the file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def hold_lock(path: Path) -> Iterator[None]:
+    """Make other processes that lock ``path`` wait; a crash releases the lock."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
