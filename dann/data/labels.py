@@ -84,15 +84,17 @@ def read_minus_one_as_source_does(target: Domain, source: Domain) -> Domain:
     if "-1" in source.classes and "-1" in target.label_notes.assumed:
         raise BadInput(
             f"data: -1 is a class of {source.name}, but in {target.name} it would mean no label, for 1 is not there: "
-            "set unlabelled: [] for the target where it is a class, or unlabelled: [-1]"
+            f"set unlabelled: {sorted(target.label_notes.without - {'-1'})} for the target where it is a class, or "
+            f"unlabelled: {sorted(target.label_notes.without)}"
         )
     if set(target.classes) != {"-1", "0", "1"} or set(source.classes) != {"0", "1"}:
         return target
     splits = [split for split in (target.train, target.test) if split is not None]
     count = sum(int((split.y == target.classes.index("-1")).sum()) for split in splits)
-    others = [sentence for sentence in target.label_notes.sentences if "'-1' is a class" not in sentence]
+    others = [sentence for sentence in target.label_notes.sentences if " is a class of " not in sentence]
     note = f"{count} examples without a label: {count} '-1', which is no class of {source.name}"
-    notes = replace(target.label_notes, sentences=(*others, note))
+    without = target.label_notes.without | {"-1"}
+    notes = replace(target.label_notes, sentences=(*others, note), without=without)
     return _relabel(replace(target, label_notes=notes), source.classes)
 
 
@@ -110,7 +112,8 @@ def _offer_unlabelled(domain: Domain, names: Sequence[str]) -> str:
     """The remedy for names of which some may mean that there is no label."""
     if domain.label_notes is None or not 0 < len(names) <= OFFERED:
         return ""
-    return f"; or, if that means no label, set unlabelled: [{', '.join(map(repr, names))}] for {domain.name}"
+    option = [*sorted(domain.label_notes.without), *names]  # it replaces the rule, so that it names all
+    return f"; or, if that means no label, set unlabelled: {option} for {domain.name}"
 
 
 def check_classes_present(
