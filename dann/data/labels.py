@@ -9,6 +9,7 @@ from torch import Tensor
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.errors import BadInput
 
+ALIKE = "; or, if they are the same classes counted from 0 on one side and from 1 on the other, number them alike"
 OFFERED = 2  # more names than these are hardly all spellings of no label
 
 
@@ -46,9 +47,11 @@ def align_labels(
         missing = sorted(set(classes) - set(domain.classes))
         if extra:
             remedy = "data.target_classes can leave them out" if domain is target else "leave that source out"
+            if not set(classes) & set(domain.classes):
+                remedy = f"write them alike ({sources[0].name} has {_name_some(list(classes))})"
             raise BadInput(
                 f"data: {domain.name} has classes that {sources[0].name} has not ({_name_some(extra)}): {remedy}"
-                + _offer_unlabelled(domain, extra)
+                + (ALIKE if are_numbered_apart(classes, domain.classes) else _offer_unlabelled(domain, extra))
             )
         if missing and not (domain is target and (partial or not domain.classes)):
             remedy = "set data.partial: true to allow it" if domain is target else "leave that source out"
@@ -106,6 +109,18 @@ def _check_signs(source: Domain, other: Domain) -> None:
             f"data: the labels of {source.name} are {' and '.join(source.classes)}, those of {other.name} "
             f"{' and '.join(other.classes)}: write both alike"
         )
+
+
+def are_numbered_apart(classes: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether classes are whole numbers on both sides, as many, but counted from 0 on one and from 1 on the other."""
+    numbers = [
+        sorted(int(name) for name in names if name.isascii() and name.isdecimal()) for names in (classes, others)
+    ]
+    if [len(classes), len(others)] != [len(each) for each in numbers] or not numbers[0]:
+        return False
+    first, second = numbers
+    shifted = [each + 1 for each in first] == second or [each + 1 for each in second] == first
+    return shifted and {first[0], second[0]} == {0, 1}
 
 
 def _offer_unlabelled(domain: Domain, names: Sequence[str]) -> str:
