@@ -14,6 +14,7 @@ from dann.config.experiment import Experiment
 from dann.config.schema import resolve
 from dann.config.yaml_files import parse_yaml
 from dann.data.domain import Split
+from dann.data.labels import are_numbered_apart
 from dann.data.splits import hold_out
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
@@ -94,6 +95,12 @@ def _shared_classes(source: Side, target: Side) -> list[str]:
     if not shared:
         own, other = (", ".join(list(side.counts)[:4]) for side in (source, target))
         raise BadInput(f"--target: no class in common with the source ({other}; source {own}): name classes alike")
+    if are_numbered_apart(list(source.counts), list(target.counts)):
+        raise BadInput(
+            "--target: its classes are counted from 1 and those of the source from 0, or the reverse: number them alike"
+        )
+    if len(shared) == 1:
+        raise BadInput(f"--target: only class {shared[0]} is one of the source too: name classes alike")
     held_out = target.test_labels is None and not target.has_few_labels
     rare = [name for name in shared if held_out and target.counts[name] < 2]
     if rare:

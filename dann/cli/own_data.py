@@ -21,7 +21,7 @@ from dann.data.readers.label_spellings import find_unlabelled
 from dann.data.readers.labelled_csv import PATHS, is_plain
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
-from dann.files.user_paths import resolve_user_path
+from dann.files.user_paths import expand_user, resolve_user_path
 
 Form = Literal["images", "vectors", "series", "texts"]
 ASKS = re.compile(r"\bset (layout|columns|duplicates): |such as range: ")  # messages whose remedy is an option
@@ -90,7 +90,7 @@ def inspect_side(path: str, labels: str | None = None, more: Mapping[str, Any] |
 
 def _inspect_folder(place: Path, options: dict[str, Any]) -> Side:
     paths, labels = list_labelled_images(place)
-    without = find_unlabelled(labels)
+    without = find_unlabelled(labels, options.get("unlabelled"))
     names = ["" if label in without else label for label in labels]
     return Side({"name": "folder", **options}, "images", _image_shape(paths), names)
 
@@ -114,17 +114,18 @@ def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
     columns = set(options["columns"]) if options.get("columns") else columns
     lines = is_plain(place, header, (*PATHS, *TEXTS))
     if not columns & {*PATHS, *TEXTS} and not lines:
+        named = "path" if any(Path(name).suffix in SUFFIXES for name in columns) else "text"
         raise BadInput(
             f"{place}: no column path or text in its first line, {header[:60]!r}: name it so, beside a column label if "
-            "there are labels; if it is an example, give --set 'columns=[text, label]'; save a table of numbers as "
-            ".npz with x and y"
+            f"there are labels; if it is an example, give --set 'columns=[{named}, label]'; save a table of numbers "
+            "as .npz with x and y"
         )
     of_images = bool(columns & set(PATHS)) or (lines and Path(header.strip()).suffix in SUFFIXES)
     read = read_parts(place, None, PATHS if of_images else TEXTS, options.get("columns"))
-    reading, parts = read_labels(read, None), [rows for _, rows in read]
+    reading, parts = read_labels(read, options.get("unlabelled")), [rows for _, rows in read]
     names = {label: reading.classes[y] if y != UNLABELLED else "" for label, y in reading.index.items()}
     labels = [[names[row.label] for row in rows] for rows in parts]
-    shape = _image_shape([place.parent / row.name for row in parts[0]]) if of_images else ()
+    shape = _image_shape([place.parent / expand_user(row.name) for row in parts[0]]) if of_images else ()
     entry = {"name": "csv" if of_images else "texts", **options}
     return Side(entry, "images" if of_images else "texts", shape, labels[0], labels[1] if len(labels) > 1 else None)
 

@@ -76,10 +76,12 @@ class LabelNotes:
     Args:
         sentences: on all that means no label, or could have been read so.
         assumed: the spellings that mean no label by the rule of the readers, where no option says so.
+        without: all spellings that mean no label, beside the empty one.
     """
 
     sentences: tuple[str, ...] = ()
     assumed: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

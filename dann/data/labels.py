@@ -9,6 +9,7 @@ from torch import Tensor
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.errors import BadInput
 
+ALIKE = "; or, if they are the same classes counted from 0 on one side and from 1 on the other, number them alike"
 OFFERED = 2  # with more names, they are classes rather than spellings of no label
 
 
@@ -46,9 +47,11 @@ def align_labels(
         missing = sorted(set(classes) - set(domain.classes))
         if extra:
             remedy = "data.target_classes can leave them out" if domain is target else "leave that source out"
+            if not set(classes) & set(domain.classes):
+                remedy = f"write them alike ({sources[0].name} has {_name_some(list(classes))})"
             raise BadInput(
                 f"data: {domain.name} has classes that {sources[0].name} has not ({_name_some(extra)}): {remedy}"
-                + _offer_unlabelled(domain, extra)
+                + (ALIKE if are_numbered_apart(classes, domain.classes) else _offer_unlabelled(domain, extra))
             )
         if missing and not (domain is target and (partial or not domain.classes)):
             remedy = "set data.partial: true to allow it" if domain is target else "leave that source out"
@@ -84,15 +87,17 @@ def read_minus_one_as_source_does(target: Domain, source: Domain) -> Domain:
     if "-1" in source.classes and "-1" in target.label_notes.assumed:
         raise BadInput(
             f"data: -1 is a class of {source.name}, but in {target.name} it would mean no label, for 1 is not there: "
-            "set unlabelled: [] for the target where it is a class, or unlabelled: [-1]"
+            f"set unlabelled: {sorted(target.label_notes.without - {'-1'})} for the target where it is a class, or "
+            f"unlabelled: {sorted(target.label_notes.without)}"
         )
     if set(target.classes) != {"-1", "0", "1"} or set(source.classes) != {"0", "1"}:
         return target
     splits = [split for split in (target.train, target.test) if split is not None]
     count = sum(int((split.y == target.classes.index("-1")).sum()) for split in splits)
-    others = [sentence for sentence in target.label_notes.sentences if "'-1' is a class" not in sentence]
+    others = [sentence for sentence in target.label_notes.sentences if " is a class of " not in sentence]
     note = f"{count} examples without a label: {count} '-1', which is no class of {source.name}"
-    notes = replace(target.label_notes, sentences=(*others, note))
+    without = target.label_notes.without | {"-1"}
+    notes = replace(target.label_notes, sentences=(*others, note), without=without)
     return _relabel(replace(target, label_notes=notes), source.classes)
 
 
@@ -106,11 +111,24 @@ def _check_signs(source: Domain, other: Domain) -> None:
         )
 
 
+def are_numbered_apart(classes: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether classes are whole numbers on both sides, as many, but counted from 0 on one and from 1 on the other."""
+    numbers = [
+        sorted(int(name) for name in names if name.isascii() and name.isdecimal()) for names in (classes, others)
+    ]
+    if [len(classes), len(others)] != [len(each) for each in numbers] or not numbers[0]:
+        return False
+    first, second = numbers
+    shifted = [each + 1 for each in first] == second or [each + 1 for each in second] == first
+    return shifted and {first[0], second[0]} == {0, 1}
+
+
 def _offer_unlabelled(domain: Domain, names: Sequence[str]) -> str:
     """The remedy for names of which some may mean that there is no label."""
     if domain.label_notes is None or not 0 < len(names) <= OFFERED:
         return ""
-    return f"; or, if that means no label, set unlabelled: [{', '.join(map(repr, names))}] for {domain.name}"
+    option = [*sorted(domain.label_notes.without), *names]  # it replaces the rule, so that it names all
+    return f"; or, if that means no label, set unlabelled: {option} for {domain.name}"
 
 
 def check_classes_present(

@@ -196,3 +196,30 @@ def test_arrays_of_other_shapes_or_labels_beside_a_folder(capsys: Any) -> None:
     line = complaint(capsys, "init", "--source", "real", "--target", "a.npz", "--source-labels", "a.npz")
     assert "labels of their own are for files of arrays" in line
     assert "is the source too" in complaint(capsys, "init", "--source", "real", "--target", "real")
+
+
+def test_options_of_both_sides_hold_when_the_files_are_looked_at(capsys: Any) -> None:
+    photos("real", ("cat", "dog"))
+    photos("part", ("cat", "dog", "not sure"))
+    text = initialise(capsys, "--source", "real", "--target", "part", "--set", "unlabelled=[not sure]")
+    assert "target_classes" not in text and "unlabelled: [not sure]" in text
+    for name in ("a.csv", "b.csv"):
+        rows = [f"part/{label}/{number}.png,{label}" for label in ("cat", "dog", "not sure") for number in range(5)]
+        Path(name).write_text("\n".join(rows))
+    line = complaint(capsys, "init", "--source", "a.csv", "--target", "b.csv")
+    assert "give --set 'columns=[path, label]'" in line
+    Path("mine.yaml").unlink()
+    options = ["--set", "columns=[path, label]", "--set", "unlabelled=[not sure]"]
+    text = initialise(capsys, "--source", "a.csv", "--target", "b.csv", *options)
+    assert "10 labelled examples of 2 classes" in text
+
+
+def test_classes_that_are_counted_from_zero_and_from_one(capsys: Any) -> None:
+    for name, labels in (("a", [0, 1, 2]), ("b", [1, 2, 3]), ("c", [2, 7, 8])):
+        np.savez(f"{name}.npz", x=np.zeros((12, 3), np.float32), y=np.array(labels * 4))
+    assert "counted from 1 and those of the source from 0" in complaint(
+        capsys, "init", "--source", "a.npz", "--target", "b.npz"
+    )
+    assert "only class 2 is one of the source too" in complaint(
+        capsys, "init", "--source", "a.npz", "--target", "c.npz"
+    )

@@ -116,3 +116,8 @@ def test_test_examples_are_the_same_whatever_a_domain_lacks(monkeypatch: pytest.
 def test_a_square_that_no_image_can_have_is_refused(share: float) -> None:
     with pytest.raises(BadInput, match=r"no square covers .* of 8 × 32 pixels"):
         BlankedImages(TensorStore(torch.zeros(3, 1, 8, 32, dtype=torch.uint8)), share)
+
+
+def test_classes_of_a_domain_without_labels_cannot_be_made_rare() -> None:
+    with pytest.raises(BadInput, match="has no class 'a'; it has no labels: leave it out"):
+        degrade(from_arrays("mine", np.zeros((4, 2), np.float32)), Degradation(classes={"a": 0.5}))

@@ -111,3 +111,15 @@ def test_sparse_matrices_and_data_frames() -> None:
     assert domain.classes == ("cat", "dog") and domain.train.y.tolist() == [0, 1]
     with pytest.raises(BadInput, match="mine: x"):
         read(pandas.DataFrame({"a": ["x", "y"]}))
+
+
+def test_the_layout_says_whether_three_axes_are_series_or_images() -> None:
+    by_time = np.arange(5 * 40 * 3, dtype=np.uint8).reshape(5, 40, 3)
+    with pytest.raises(BadInput, match="; of series, ncl or nlc"):
+        read(by_time)
+    expected = torch.from_numpy(by_time.transpose(0, 2, 1).astype(np.float32))
+    assert torch.equal(read(by_time, layout="nlc"), expected)
+    grey = np.linspace(0, 1, 2 * 24 * 24, dtype=np.float32).reshape(2, 24, 24)
+    with pytest.raises(BadInput, match=r"state what is black and white, such as range: \[0, 1\]"):
+        read(grey, layout="nhw")
+    assert read(grey, layout="nhw", range=(0, 1)).shape == (2, 1, 24, 24)

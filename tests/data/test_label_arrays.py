@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from array_fixtures import X
@@ -22,6 +23,12 @@ from dann.data.datasets.own_arrays import from_arrays
         (np.array([b"dog", b"cat", b"", b"dog"]), [1, 0, -1, 1], ("cat", "dog")),
         (np.array(["dog", None, np.nan, "cat"], object), [1, -1, -1, 0], ("cat", "dog")),
         (np.array([3, None, np.nan, 1], object), [1, -1, -1, 0], ("1", "3")),
+        (np.array([3.0, None, np.nan, np.int64(1)], object), [1, -1, -1, 0], ("1", "3")),
+        (np.array([True, None, False, np.True_], object), [1, -1, 0, 1], ("0", "1")),
+        (np.array([b"dog", None, b"cat", b"dog"], object), [1, -1, 0, 1], ("cat", "dog")),
+        (pd.Series(["dog", None, "cat", "dog"], dtype="string"), [1, -1, 0, 1], ("cat", "dog")),
+        (pd.Series([2, None, 5, 2], dtype="Int64"), [0, -1, 1, 0], ("2", "5")),
+        (pd.Series(["dog", None, "cat", "dog"], dtype="category"), [1, -1, 0, 1], ("cat", "dog")),
         ([-1, -1, -1, -1], [-1, -1, -1, -1], ()),
         ([-1, 1, 1, -1], [0, 1, 1, 0], ("-1", "1")),
         ([-1.0, 0.0, 1.0, np.nan], [0, 1, 2, -1], ("-1", "0", "1")),

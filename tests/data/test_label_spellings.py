@@ -32,6 +32,8 @@ from dann.data.readers.label_spellings import Unlabelled, read_spellings
         ("NA 0 1", [], ("0", "1", "NA"), ""),
         ("-1 0 1", [-1], ("0", "1"), "-1"),
         ("? none crack", ["?", "none"], ("crack",), "? none"),
+        ("-1.0 0.0 2.0", [-1], ("0", "2"), "-1.0"),
+        ("-1.0 cat", [-1], ("cat",), "-1.0"),
         ("1 1.0 2", None, ("1", "2"), ""),
         ("7 007", None, ("007", "7"), ""),
         ("1e5 abc", None, ("1e5", "abc"), ""),
@@ -60,3 +62,21 @@ def test_an_empty_label_is_never_a_class_and_what_is_taken_how_is_said_with_its_
     assert signs.notes.sentences == ("'-1' is a class of 7 examples; set unlabelled: ['-1'] if it means no label",)
     assert read_spellings({"none": 7, "b": 7}).notes.sentences[0].startswith("'none' is a class of 7 examples")
     assert read_spellings({"a": 7, "b": 7}).notes.sentences == ()
+
+
+def test_what_is_offered_keeps_the_other_spellings_as_they_are() -> None:
+    both = read_spellings({"None": 2, "NA": 3, "cat": 4, "unlabelled": 5})
+    assert both.notes.sentences[1] == (
+        "'None' is a class of 2 examples and 'NA' is a class of 3 examples; "
+        "set unlabelled: ['unlabelled', 'None', 'NA'] if they mean no label"
+    )
+    assert read_spellings({"None": 2, "cat": 4, "unlabelled": 5}, ["unlabelled", "None"]).classes == ("cat",)
+    assumed = read_spellings({"-1": 2, "0": 3, "2": 4, "unlabelled": 5}).notes.sentences[0]
+    assert assumed.endswith("; set unlabelled: ['unlabelled'] if '-1' is a class")
+
+
+def test_an_option_that_names_no_label_is_noticed() -> None:
+    assert read_spellings({"a": 7, "b": 7}, ["?", "a", ""]).notes.sentences == (
+        "7 examples without a label: 7 'a'",
+        "unlabelled names '?', which no example has as its label",
+    )

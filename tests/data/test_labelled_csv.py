@@ -102,7 +102,7 @@ def test_images_that_are_named_twice_are_dropped(tmp_path: Path) -> None:
     content = "0.png,a,train\n1.png,b,train\n./0.png,a,train\n2.png,a,test\n3.png,b,test\n1.png,b,test\n"
     file = write(tmp_path / "list.csv", content)
     columns = ["path", "label", "split"]
-    with pytest.raises(BadInput, match=r"is named before .*; 2 in all, so line"):
+    with pytest.raises(BadInput, match=r"is named before .*; 2 in all, also lines 3"):
         own_images.csv(path=str(file), columns=columns, size=8)
     domain = own_images.csv(path=str(file), columns=columns, duplicates="drop", size=8)
     assert domain.test is not None and len(domain.train) == 1 and len(domain.test) == 3

@@ -178,6 +178,9 @@ def test_csv_absolute_paths(images: Path) -> None:
         ),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), ["not UTF-8"]),
         (b"x" * 200_000, ["no column path"]),
+        (b"path\npictures/a0.png 4\n", ["(line 2)", "write commas between paths and labels"]),
+        (b"path,label\npictures\\a0.png,auk\n", ["(line 2)", "write / for \\ in the paths"]),
+        (b"path,label\nhttps://birds.org/a0.png,auk\n", ["(line 2)", "download them"]),
         (b"path,label\n" + b"x" * 200_000 + b",auk\n", ["(line 2)", "on_bad: skip"]),
     ],
 )
@@ -209,5 +212,6 @@ def test_csv_images_that_are_bad_are_skipped_with_their_labels(images: Path) -> 
 def test_a_text_file_of_paths_is_a_list_without_labels(images: Path) -> None:
     read = csv(path=write_csv(images, "pictures/a1.png\n\npictures/a0.png\n", "list.txt"), size=8)
     assert read.train.y.tolist() == [-1, -1] and read.classes == ()
+    assert read.label_notes is not None and read.label_notes.sentences == ("none of 2 examples has a label",)
     read = csv(path=write_csv(images, "path,label\npictures/a1.png,b\n", "table.txt"), size=8)
     assert read.classes == ("b",)

@@ -40,6 +40,18 @@ def test_svmlight_labels_follow_the_rule_of_all_readers(tmp_path: Path) -> None:
     assert svmlight(path=write_svmlight(tmp_path, "nan 1:1", "nan 1:2", name="without.svm")).classes == ()
 
 
+def test_svmlight_labels_may_be_words_or_missing(tmp_path: Path) -> None:
+    words = svmlight(path=write_svmlight(tmp_path, "cat 1:1", "", "dog 1:2 # a comment", "? 2:3", "NA 1:4"))
+    assert words.classes == ("?", "NA", "cat", "dog") and words.train.y.tolist() == [2, 3, 0, 1]
+    assert rows(words) == [[1, 0], [2, 0], [0, 3], [4, 0]]
+    numbers = write_svmlight(tmp_path, "1 1:1", "NA 1:2", "-2.0 1:3", "1:4", name="numbers.svm")
+    assert svmlight(path=numbers).classes == ("-2", "1") and svmlight(path=numbers).train.y.tolist() == [1, -1, 0, -1]
+    both = svmlight(path=write_svmlight(tmp_path, "1 1:1", "nan 1:3", "-2 1:1", name="whole.svm"), test=numbers)
+    assert both.test is not None and both.train.y.tolist() == [1, -1, 0] and both.test.y.tolist() == [1, -1, 0, -1]
+    without = svmlight(path=write_svmlight(tmp_path, "1:1 2:5", "1:2", name="without.svm"))
+    assert without.classes == () and rows(without) == [[1, 5], [2, 0]]
+
+
 def test_svmlight_parts_share_features_and_classes(tmp_path: Path) -> None:
     train = write_svmlight(tmp_path, "1 1:1", "4 2:1", "nan 1:1")
     test = write_svmlight(tmp_path, "4 0:1 5:1", "2 1:1", name="b.svm")
@@ -61,7 +73,7 @@ def test_wrong_svmlight_is_named(tmp_path: Path) -> None:
             (["1 0:1", "2 5:1"], {"features": 5, "first": 0}, "feature 5 is not one of 0 to 4"),
             (["1 0:1", "2 5:1"], {}, "has a feature of index 0: set first: 0"),
             (["1 1:1", "2 1,5:1"], {}, "not a readable svmlight file"),
-            (["1,2 1:1", "2 1:1"], {}, "not a readable svmlight file"),
+            (["1,2 1:1", "2 1:1"], {}, "line 1: 1,2 are several labels: write one class"),
             (["1.5 1:1"], {}, "label 1.5 is not an integer"),
             (["1 2:1 1:1"], {}, "not a readable svmlight file"),
             (["1 1:inf"], {}, "infinite values"),

@@ -118,7 +118,7 @@ def svmlight(
 ) -> Domain:
     """Your own sparse vectors, in files of ``label index:value …`` lines; dense float32 ``(N, D)`` in memory.
 
-    The labels are integers, the classes in their order; ``nan`` is no label.
+    The labels are integers, the classes in their order, or words; ``nan`` or none before the first feature is no label.
 
     Args:
         path: the file, from the working directory, else from the data folder.
@@ -136,7 +136,9 @@ def svmlight(
         raise BadInput(f"{zero.path}: has a feature of index 0: set first: 0, for all domains alike")
     if features is None:
         features = max(1, max(read.largest_index for read in files) - first + 1)
-    indices, reading = index_labels([(str(read.path), read.labels) for read in files], None, unlabelled)
+    words = any(read.labels.dtype.kind == "U" for read in files)
+    labels = [(str(read.path), read.spell_labels() if words else read.labels) for read in files]
+    indices, reading = index_labels(labels, None, unlabelled)
     train, *rest = (Split.of(read.to_dense(first, features), y) for read, y in zip(files, indices, strict=True))
     test_split, origin = rest[0] if rest else None, f"svmlight in {path}"
     return Domain(file.stem, train, test_split, reading.classes, origin, label_notes=reading.notes)

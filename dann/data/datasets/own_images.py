@@ -18,7 +18,7 @@ from dann.data.readers.label_spellings import (
     find_unlabelled,
     read_spellings,
 )
-from dann.data.readers.labelled_csv import PARTS, PATHS, Columns, Row, read_rows
+from dann.data.readers.labelled_csv import PARTS, PATHS, Columns, Row, is_plain, read_rows
 from dann.data.readers.row_duplicates import Duplicates, separate_parts
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
@@ -144,7 +144,7 @@ def csv(
     file = resolve_user_path(path).absolute()
     rows = read_parts(file, resolve_user_path(test).absolute() if test is not None else None, PATHS, columns)
     rows, found = separate_parts(rows, _find_image, "{name} is named before", duplicates, within=True)
-    reading = read_labels(rows, unlabelled)
+    reading = read_labels(rows, unlabelled, PATHS, columns)
     parts = [(place, _list_images(place, some, reading)) for place, some in rows]
     splits: list[Split] = []
     skipped: tuple[str, ...] = ()
@@ -185,13 +185,26 @@ def read_parts(
     return [(file, rows) for rows in split.values() if rows]
 
 
-def read_labels(parts: Sequence[tuple[Path, list[Row]]], unlabelled: Unlabelled) -> LabelReading:
-    """Find out what the labels of all parts of a domain mean."""
+def read_labels(
+    parts: Sequence[tuple[Path, list[Row]]],
+    unlabelled: Unlabelled,
+    examples: tuple[str, ...] = PATHS,
+    columns: Columns = None,
+) -> LabelReading:
+    """Find out what the labels of all parts of a domain mean; where there are none, name the columns of the file.
+
+    Args:
+        examples: as in ``read_parts``.
+        columns: as in ``read_parts``.
+    """
     reading = read_spellings(Counter(row.label for _, rows in parts for row in rows), unlabelled)
     if reading.classes or any(row.label for _, rows in parts for row in rows):
         return reading
-    columns = next(iter(read_text(parts[0][0]).splitlines())).strip()[:80]
-    sentences = (*reading.notes.sentences, f"the columns of {parts[0][0].name} are {columns}")
+    text = read_text(parts[0][0])
+    if columns is not None or is_plain(parts[0][0], text, examples):
+        return reading
+    header = next(iter(text.splitlines())).strip()[:80]
+    sentences = (*reading.notes.sentences, f"the columns of {parts[0][0].name} are {header}")
     return replace(reading, notes=LabelNotes(sentences))
 
 

@@ -55,7 +55,7 @@ def texts(
         raise BadInput(f"texts: path and test are both {file}: a test text would be trained on; name two files")
     parts = read_parts(file, held, TEXTS, columns)
     parts, found = separate_parts(parts, _text, "this test text is one of training", duplicates, within=False)
-    reading, tokenize = read_labels(parts, unlabelled), _load_tokenizer(tokenizer)
+    reading, tokenize = read_labels(parts, unlabelled, TEXTS, columns), _load_tokenizer(tokenizer)
     splits = [_to_split(rows, reading, tokenize, length) for _, rows in parts]
     origin = f"file {file.name}, {' + '.join(str(len(split)) for split in splits)} texts, tokens of {tokenizer}"
     test_split = splits[1] if len(splits) > 1 else None

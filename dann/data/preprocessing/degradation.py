@@ -44,9 +44,8 @@ def degrade(domain: Domain, options: Degradation | None) -> Domain:
     if options is None:
         return domain
     if unknown := [name for name in options.classes if name not in domain.classes]:
-        raise BadInput(
-            f"data: {domain.name} has no class {unknown[0]!r}; it has {', '.join(domain.classes)}: choose one"
-        )
+        has = f"it has {', '.join(domain.classes)}: choose one" if domain.classes else "it has no labels: leave it out"
+        raise BadInput(f"data: {domain.name} has no class {unknown[0]!r}; {has}")
     shares = {domain.classes.index(name): share for name, share in options.classes.items()}
     if options.examples < 1:
         shares = {label: options.examples * shares.get(label, 1.0) for label in torch.unique(domain.train.y).tolist()}

@@ -81,10 +81,11 @@ def to_examples(values: Any, where: str, format: ArrayFormat = PLAIN) -> Tensor:
         raise BadInput(f"{where} holds {array.dtype} values, not numbers: save an array of numbers")
     if array.size == 0:
         raise BadInput(f"{where} has shape {array.shape}, so no examples: save at least one")
-    if array.ndim in (3, 4) and (array.dtype == np.uint8 or format.range is not None):
+    series = array.ndim == 3 and format.layout in ("ncl", "nlc")
+    if array.ndim in (3, 4) and not series and (array.dtype == np.uint8 or format.range is not None):
         images = images_to_channels_first(array, format.layout, where)
         return torch.from_numpy(_make_writable(_to_levels(images, format.range, where)))
-    if array.ndim not in (2, 3):
+    if array.ndim not in (2, 3) or (array.ndim == 3 and format.layout == "nhw"):
         raise BadInput(f"{where} has shape {array.shape} and type {array.dtype}: {_remedy(array)}")
     if format.range is not None:
         raise BadInput(f"{where} has shape {array.shape}, but range is for images: leave it out")
@@ -99,7 +100,7 @@ def to_examples(values: Any, where: str, format: ArrayFormat = PLAIN) -> Tensor:
 
 
 def _remedy(array: NDArray[Any]) -> str:
-    if array.ndim != 4:
+    if array.ndim not in (3, 4):
         return "save images (N, C, H, W) or vectors (N, D)"
     known = array[np.isfinite(array)] if np.isfinite(array).any() else np.zeros(1)
     low, high = float(known.min()), float(known.max())

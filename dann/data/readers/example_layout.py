@@ -69,7 +69,7 @@ def _guess_images(shape: tuple[int, ...], where: str) -> Layout:
             )
     raise BadInput(
         f"{where} has shape {shape}, in which the channels could be at either end or missing: set layout: nchw, nhwc "
-        "or nhw (grey images without channels); save vectors and series as float32"
+        "or nhw (grey images without channels)" + ("; of series, ncl or nlc" if len(shape) == 3 else "")
     )
 
 

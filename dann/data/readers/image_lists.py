@@ -79,7 +79,18 @@ def keep_existing(
     if missing and on_bad == "error":
         some = ", ".join(f"{line.name[:120]} (line {line.number})" for line in missing[:SHOWN])
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        raise BadInput(
-            f"{file}: names images that do not exist: {some}{more}: restore them, correct it, or set on_bad: skip"
-        )
+        remedy = _suggest(missing[0], file) or "restore them, correct it, or set on_bad: skip"
+        raise BadInput(f"{file}: names images that do not exist: {some}{more}: {remedy}")
     return there, tuple(line.name for line in missing)
+
+
+def _suggest(line: ListedImage, file: Path) -> str:
+    """The remedy for a path that is written in another way than a reader of CSV files expects; empty for others."""
+    path, *label = line.name.rsplit(maxsplit=1)
+    if label and isfile(file.parent / path):
+        return "write commas between paths and labels, and path,label as the first line"
+    if isfile(file.parent / line.name.replace("\\", "/")):
+        return "write / for \\ in the paths"
+    if "://" in line.name:
+        return "download them, and write the paths of the files"
+    return ""

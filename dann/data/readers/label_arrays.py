@@ -17,6 +17,7 @@ from dann.data.readers.label_spellings import EMPTY, LabelReading, Unlabelled, d
 from dann.errors import BadInput
 
 LARGEST = 2**31
+NUMBERS = (int, float, np.bool_, np.integer, np.floating)  # bool is an int
 Spelled = tuple[list[str], NDArray[np.int64], bool]  # different labels, the place of each among them, if they are words
 
 
@@ -101,21 +102,26 @@ def _spell(labels: Any, where: str) -> Spelled:
     missing = np.isnan(numbers)
     wrong = ~missing & ((np.abs(numbers) >= LARGEST) | (numbers != np.floor(numbers)))
     if wrong.any():
-        raise BadInput(f"{where}: {array[wrong][0]} is no label: write integers, or NaN for none")
+        raise BadInput(f"{where}: {array[wrong][0]} is no label: write integers below 2^31, or NaN for none")
     values, inverse = np.unique(numbers, return_inverse=True)  # NaNs are one value
     return [EMPTY if math.isnan(value) else str(int(value)) for value in values.tolist()], inverse, False
 
 
 def _from_objects(array: NDArray[np.object_], where: str) -> NDArray[Any]:
-    """Convert Python's integers or strings, among which None and NaN mean that there is no label."""
-    values = array.tolist()
-    missing = [value is None or value != value for value in values]
-    kinds = {type(value) for value, none in zip(values, missing, strict=True) if not none}
-    if not (kinds <= {int} or kinds <= {str}):
-        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+    """Convert Python's numbers or strings, among which None, NaN and pandas' NA mean that there is no label."""
+    values = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in array.tolist()]
+    missing = [_is_missing(value) for value in values]
+    known = [value for value, none in zip(values, missing, strict=True) if not none]
+    words = all(isinstance(value, str) for value in known)
+    if not (words or all(isinstance(value, NUMBERS) for value in known)):
+        names = ", ".join(sorted({type(value).__name__ for value in known}))
         raise BadInput(f"{where} holds values of the types {names}: labels are integers or strings")
-    none = EMPTY if kinds == {str} else math.nan
+    none = EMPTY if words and known else math.nan
     return np.array([none if lacks else value for value, lacks in zip(values, missing, strict=True)])
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and math.isnan(value))
 
 
 def _class_names(classes: Sequence[str], where: str) -> tuple[str, ...]:

@@ -52,7 +52,8 @@ def find_unlabelled(counts: Iterable[str], unlabelled: Unlabelled = None) -> set
     """The spellings that mean no label."""
     labels = set(counts)
     if unlabelled is not None:
-        return labels & {EMPTY, *map(str, unlabelled)}
+        named = {EMPTY, *map(str, unlabelled)}
+        return {label for label in labels if label in named or _plain(label) in named}
     without = {label for label in labels if label == EMPTY or label.lower() in NAMED}
     marks = {label for label in labels if label.lower() in MARKS}
     values = {label: _value(label) for label in labels if _is_integer(label)}
@@ -74,23 +75,33 @@ def describe_labels(counts: Mapping[str, int], without: set[str], unlabelled: Un
         return LabelNotes((f"none of {total} examples has a label",))
     notes = []
     if without:
-        names = " and ".join(map(repr, sorted(assumed)))
-        undo = f"; set unlabelled: [] if {names} {'is a class' if len(assumed) == 1 else 'are classes'}"
+        names, others = " and ".join(map(repr, sorted(assumed))), sorted(without - assumed - {EMPTY})
+        undo = f"; set unlabelled: {others} if {names} {'is a class' if len(assumed) == 1 else 'are classes'}"
         notes.append(f"{total} examples without a label: {spelled}{undo if assumed else ''}")
     kept = [label for label in counts if label not in without]
     integers = all(map(_is_integer, kept))
-    for label in [each for each in kept if each.lower() in MARKS or (integers and _value(each) < 0)][:SHOWN]:
-        if unlabelled is None:
-            undo = f"set unlabelled: [{label!r}] if it means no label"
-            notes.append(f"{label!r} is a class of {counts[label]} examples; {undo}")
-    return LabelNotes(tuple(notes), assumed)
+    doubtful = [each for each in kept if each.lower() in MARKS or (integers and _value(each) < 0)][:SHOWN]
+    if unlabelled is None and doubtful:
+        classes = " and ".join(f"{label!r} is a class of {counts[label]} examples" for label in doubtful)
+        mean = "it means" if len(doubtful) == 1 else "they mean"
+        option = [*sorted(without - {EMPTY}), *doubtful]  # it replaces the rule, so that it names these too
+        notes.append(f"{classes}; set unlabelled: {option} if {mean} no label")
+    absent = sorted({*map(str, unlabelled or ())} - {EMPTY, *counts, *map(_plain, counts)})
+    if absent:
+        notes.append(f"unlabelled names {', '.join(map(repr, absent))}, which no example has as its label")
+    return LabelNotes(tuple(notes), assumed, frozenset(without - {EMPTY}))
 
 
 def _class_names(labels: Sequence[str]) -> dict[str, str]:
     """The class of each label: as it is written, but 1 for 1.0 where all are integers."""
     if not all(map(_is_integer, labels)):
         return {label: label for label in labels}
-    return {label: label if DIGITS.fullmatch(label) else str(_value(label)) for label in labels}
+    return {label: _plain(label) for label in labels}
+
+
+def _plain(label: str) -> str:
+    """A label as it is written, but 1 for 1.0."""
+    return str(_value(label)) if FLOAT.fullmatch(label) and _is_integer(label) else label
 
 
 def _rank(name: str) -> tuple[bool, int, str]:

@@ -10,7 +10,7 @@ from dann.errors import BadInput
 Duplicates = Literal["error", "drop"]
 Parts = list[tuple[Path, list[Row]]]  # the rows of training and, if there is one, of the test split, with their file
 Entry = tuple[Path, Row, int]  # a row with its file and the number of its part
-SHOWN = 5
+SHOWN = 20
 
 
 def separate_parts(
@@ -54,8 +54,8 @@ def _message(wrong: Sequence[Entry], first: dict[str, Entry], key: Callable[[Pat
     both = [(each, first[key(each[0], each[1])]) for each in wrong]
     pairs = [sorted(pair, key=lambda entry: (entry[2], entry[1].number)) for pair in both]
     (earlier, row, _), (place, later, _) = pairs[0]
-    others = ", ".join(f"line {second[1].number}" for _, second in pairs[1:SHOWN])
-    more = f"; {len(wrong)} in all, so {others}{', …' if len(wrong) > SHOWN else ''}" if len(wrong) > 1 else ""
+    others = ", ".join(str(second[1].number) for _, second in pairs[1:SHOWN])
+    more = f"; {len(wrong)} in all, also lines {others}{', …' if len(wrong) > SHOWN else ''}" if len(wrong) > 1 else ""
     return (
         f"{place}, line {later.number}: {what.format(name=later.name[:80])} ({earlier}, line {row.number}){more}: "
         "remove one of each two, or set duplicates: drop, or one may be trained on and the other held out"

@@ -1,5 +1,6 @@
 """Reader of svmlight files, the sparse text of ``label index:value …`` lines, plain or compressed."""
 
+import math
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,12 +22,18 @@ class SparseVectors:
 
     Args:
         matrix: SciPy's CSR matrix with the file's own indices as columns.
-        labels: as written, shape ``(N,)``.
+        labels: shape ``(N,)``; strings as written where one is no number or missing, else float64.
     """
 
     path: Path
     matrix: Any
-    labels: NDArray[np.float64]
+    labels: NDArray[Any]
+
+    def spell_labels(self) -> NDArray[np.str_]:
+        """The labels as strings, empty for none."""
+        if self.labels.dtype.kind == "U":
+            return self.labels
+        return np.array(["" if math.isnan(label) else str(int(label)) for label in self.labels.tolist()])
 
     @property
     def has_index_zero(self) -> bool:
@@ -62,19 +69,46 @@ def read_svmlight(path: Path) -> SparseVectors:
     """Read an svmlight file with scikit-learn.
 
     Raises:
-        BadInput: it is missing, empty or damaged, or a label is neither an integer nor NaN.
+        BadInput: it is missing, empty or damaged, or a label is a number that is no integer.
     """
     from sklearn.datasets import load_svmlight_file  # takes a second to import
 
+    words = None
     try:
         # Unpacked at once: scikit-learn does it line by line, which takes twice as long, and without a limit.
-        matrix, labels = load_svmlight_file(BytesIO(read_unpacked(path)), dtype=np.float32, zero_based=True)
+        content = read_unpacked(path)
+        try:
+            matrix, labels = load_svmlight_file(BytesIO(content), dtype=np.float32, zero_based=True)
+        except ValueError:
+            content, words = _replace_labels(content, path)
+            matrix, labels = load_svmlight_file(BytesIO(content), dtype=np.float32, zero_based=True)
+    except BadInput:
+        raise
     except (OSError, ValueError, EOFError, OverflowError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
         raise BadInput(f"{path}: not a readable svmlight file ({reason}): restore the file") from error
     if len(labels) == 0:
         raise BadInput(f"{path}: no examples there: restore the file")
+    if words is not None:
+        return SparseVectors(path, matrix, words)
     wrong = ~np.isnan(labels) & ((labels != np.floor(labels)) | np.isinf(labels))
     if wrong.any():
         raise BadInput(f"{path}: the label {labels[wrong][0]:g} is not an integer: correct the file")
     return SparseVectors(path, matrix, labels)
+
+
+def _replace_labels(content: bytes, path: Path) -> tuple[bytes, NDArray[np.str_]]:
+    """The file with 0 for every label, and the labels as written, empty where a line has none."""
+    lines: list[bytes] = []
+    labels: list[str] = []
+    for number, line in enumerate(content.splitlines(), 1):
+        fields = line.split(b"#", 1)[0].split()
+        if not fields:
+            continue
+        first = b"" if b":" in fields[0] else fields.pop(0)
+        if b"," in first:
+            label = first[:80].decode("utf-8", "replace")
+            raise BadInput(f"{path}, line {number}: {label} are several labels: write one class for each example")
+        lines.append(b" ".join([b"0", *fields]))
+        labels.append(first.decode("utf-8", "replace"))
+    return b"\n".join(lines), np.array(labels, dtype=np.str_)
