@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,8 +23,11 @@ def open_whole(path: Path, before: Path | None = None) -> Iterator[BinaryIO]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    remove_left_over(path)
     try:
         with unfinished.open("wb") as file:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -37,6 +41,26 @@ def open_whole(path: Path, before: Path | None = None) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # the folder may be gone: that error is the one to report
             unfinished.unlink()
+
+
+def remove_left_over(path: Path) -> None:
+    """Remove temporary files of ``path`` that killed processes left: no process of this host or another has them."""
+    for unfinished in path.parent.glob(f"{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError), unfinished.open("rb") as file:
+            if not _lives(unfinished.suffixes[-2]):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                unfinished.unlink()
+
+
+def _lives(number: str) -> bool:
+    """Whether a process of this host has the number, such as ``.123``."""
+    try:
+        os.kill(int(number[1:]), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
 
 
 def write_whole(path: Path, content: bytes, before: Path | None = None) -> None:

@@ -75,6 +75,12 @@ class Locks:
                 ended.set()
                 heartbeats.join()
 
+    def remove_left_over(self, place: Path) -> None:
+        """Remove the lock of a finished run, whose owner may have been killed before it could."""
+        if lock_file(place).is_file():
+            with suppress(Held, OSError), self.hold([place]):
+                pass
+
     @contextmanager
     def _hold(self, path: Path) -> Iterator[int]:
         file = self._acquire(path)

@@ -88,6 +88,7 @@ def execute(planned: list[Planned], device: torch.device, observer: Observer, wo
     executor = Executor(device)
     for run, _, place in planned:
         if is_finished(place):
+            executor.locks.remove_left_over(place)
             observer.finished(run, read_record(place), False)
     # Grouped with the finished runs, so that going on after an interruption changes neither units nor threads.
     units = group_runs(planned, workers)

@@ -26,8 +26,8 @@ class Learner(Protocol):
     def step(self, step: int, progress: float) -> dict[str, Tensor]:
         """Make one step, a function of the state and ``step`` alone; returns detached loss terms, ``(R,)`` each."""
 
-    def sum_gradients(self) -> Tensor:
-        """For each replica a sum that is finite if the gradients of the last step are, shape ``(R,)``."""
+    def check_gradients(self) -> Tensor:
+        """For each replica a number that is finite if the gradients of the last step are, shape ``(R,)``."""
 
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
         """Let methods pass over whole splits after a step, where that is due: see ``Method.due``."""
@@ -75,7 +75,7 @@ def train(
         logging = done % log_every == 0 or done == steps
         try:
             terms = learner.step(step, step / steps)
-            check.note(done, terms, learner.sum_gradients(), learner.rates())
+            check.note(done, terms, learner.check_gradients(), learner.rates())
             learner.refresh(step / steps, done / steps, evaluating)
         except Exception as error:
             if _explains(error, check, fail, done, learner.rates()):

@@ -13,7 +13,7 @@ from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
 from dann.optim import Schedule
 from dann.training.device import autocast, reseed
-from dann.training.finite import sum_gradients
+from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
 
 
@@ -71,9 +71,9 @@ class Trainer:
         finally:
             self.method.train(training)
 
-    def sum_gradients(self) -> Tensor:
-        """The sum of the gradients' values in the last phase of the last step, shape ``(1,)``."""
-        return sum_gradients([each for group in self.optimizer.param_groups for each in group["params"]])
+    def check_gradients(self) -> Tensor:
+        """A number that is finite if the gradients of the last phase of the last step are, shape ``(1,)``."""
+        return check_gradients([each for group in self.optimizer.param_groups for each in group["params"]])
 
     def rates(self) -> list[float]:
         """The learning rate of the last step, of the first group."""

@@ -9,8 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from stacked_runs import CPU
+from tiny import Silent, write_tiny
 
+from dann.config.experiment import read_experiment
 from dann.runner.locks import Held, Locks, lock_file
+from dann.runner.planning import launch
 
 HOLD = """
 import sys, time
@@ -91,3 +95,19 @@ def test_a_lock_without_readable_owner_is_no_obstacle(tmp_path: Path) -> None:
     lock_file(tmp_path / "seed-0").write_text('{"host": "els')
     with Locks().hold([tmp_path / "seed-0"]):
         pass
+
+
+def test_a_lock_that_a_killed_process_left_beside_a_finished_run_is_removed(tmp_path: Path) -> None:
+    experiment = read_experiment(file := write_tiny(tmp_path / "tiny.yaml", seeds=[0]))
+    runs = list(experiment.runs(only="DANN"))
+    launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)
+    owner = {"host": socket.gethostname(), "pid": 2**22 + 1, "since": "10:00:00"}
+    (tmp_path / "runs/dann/seed-0.lock").write_text(json.dumps(owner))
+    launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_the_lock_of_a_living_process_stays(tmp_path: Path) -> None:
+    with Locks().hold([tmp_path / "seed-0"]):
+        Locks().remove_left_over(tmp_path / "seed-0")
+        assert lock_file(tmp_path / "seed-0").exists()

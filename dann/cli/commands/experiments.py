@@ -47,7 +47,8 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     show_table(experiment, folder)
     note_other_runs(experiment, folder)
     figures = draw_all(experiment, folder)
-    print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
+    if figures:
+        print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
     quoted = shlex.quote(str(folder))
     print(f"TensorBoard:  tensorboard --logdir {quoted}")
     print(f"Report:       dann report {quoted} --out {quoted}")

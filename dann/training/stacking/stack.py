@@ -141,7 +141,7 @@ class Stack:
         for trainer in self.trainers:
             trainer.refresh(before, progress, evaluating)
 
-    def sum_gradients(self) -> Tensor:
+    def check_gradients(self) -> Tensor:
         """For each replica the sum of the gradients' values in the last phase of the last step, shape ``(R,)``."""
         sums = sum_gradients(list(self.parameters.values()), len(self.trainers))
         return sums if self.sparse is None else sums + self.sparse.sum_gradients()
