@@ -1,6 +1,7 @@
 """``dann run --dry-run``: an experiment as it would be run, as YAML; nothing is written."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 
 from dann.cli.option_types import format_value
 from dann.config.experiment import Experiment, Run
+from dann.config.naming import printable, printable_lines
 from dann.config.schema import resolve
 from dann.errors import BadInput
 from dann.runner.changed_runs import Redo
@@ -45,10 +47,10 @@ def describe_plan(
     bases = {task: _base(experiment, rows, task) for task in tasks}
     first, *others = bases
     parts = [
-        f"# {experiment.title}",
-        f"# {_count(states)}, in {folder}",
+        f"# {printable(experiment.title)}",
+        printable(f"# {_count(states)}, in {folder}"),
         "",
-        f"# With every default filled in{'' if first is None else f', for the task {first}'}:",
+        printable(f"# With every default filled in{'' if first is None else f', for the task {first}'}:"),
         _yaml({"base": bases[first]}),
     ]
     if others:
@@ -115,4 +117,7 @@ def _count(states: Mapping[str, Mapping[str, list[int]]]) -> str:
 
 
 def _yaml(content: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
+    """YAML for the terminal: where a character would move its cursor or reverse its direction, ASCII with escapes."""
+    written = partial(yaml.safe_dump, content, sort_keys=False, default_flow_style=None, width=100)
+    text = str(written(allow_unicode=True))
+    return text if printable_lines(text) == text else str(written())

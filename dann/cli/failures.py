@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from dann.cli.progress import Progress
+from dann.config.naming import printable
 from dann.errors import BadInput
 
 NAMED = 4  # runs that are named where many have no result for one reason
@@ -30,8 +31,9 @@ def report_failures(progress: Progress, runs: int) -> int:
     for name, reason in reasons.items():
         by_reason[reason].append(name)
     for reason, names in by_reason.items():
-        print(f"dann: {_list(names)}: {reason}", file=sys.stderr)
-    print(f"dann: {len(reasons)} of {runs} runs have no result: {_remedies(progress)}", file=sys.stderr)
+        print(printable(f"dann: {_list(names)}: {reason}"), file=sys.stderr)
+    last = f"dann: {len(reasons)} of {runs} runs have no result: {_remedies(progress)}"
+    print(printable(last), file=sys.stderr)
     return SOME_FAILED
 
 

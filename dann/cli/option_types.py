@@ -2,11 +2,14 @@
 
 import types
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from dann.config.naming import printable
 
 PLAIN = {int: "integer", float: "number", bool: "true | false", str: "text", type(None): "null", Any: "anything"}
 
@@ -53,5 +56,6 @@ def format_value(value: Any) -> str:
     """A value as YAML writes it, on one line."""
     if isinstance(value, tuple):
         value = list(value)
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
-    return text.removesuffix("\n...\n").strip()
+    written = partial(yaml.safe_dump, value, default_flow_style=True, sort_keys=False, width=10_000)
+    text = str(written(allow_unicode=True)).removesuffix("\n...\n").strip()
+    return text if printable(text) == text else str(written()).removesuffix("\n...\n").strip()

@@ -4,9 +4,12 @@ import json
 from typing import Any
 
 import dann
+from dann.data.readers.example_arrays import ArrayFormat
+from dann.data.readers.image_conversion import GROUND
 from dann.data.transforms.input_transform import Transform
 from dann.inference.model import Model
 
+BYTES = [0.0, 255.0]  # black and white of the images that the file takes
 PLACES = ("path", "test", "labels", "test_labels", "root", "on_bad")  # options that locate a data set
 
 
@@ -42,8 +45,10 @@ def _before(model: Model) -> dict[str, Any]:
     done: dict[str, Any] = {"data set": target.name, **options}
     if model.inputs.images:
         channels, *size = model.inputs.raw_shape
-        done |= {"decode": "L" if channels == 1 else "RGB", "size": size, "fit": options.get("fit", "squash"),
-                 "resample": "bilinear with antialiasing"}  # fmt: skip
+        if decode := {1: "L", 3: "RGB"}.get(channels):  # other bands are in no image file
+            done |= {"decode": decode, "upright": "by EXIF orientation", "transparent": f"over {GROUND}", "size": size,
+                     "fit": options.get("fit", "squash"), "resample": "bilinear with antialiasing"}  # fmt: skip
+        done |= {"range": list(ArrayFormat.of_options(options).range or BYTES), "scaled to": BYTES}
     return done
 
 

@@ -1,6 +1,5 @@
 """Raw examples of a user's files, read as training reads them, in chunks that fit into memory."""
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from dann.data.readers.array_files import SUFFIXES as ARRAYS
 from dann.data.readers.array_files import read_arrays
 from dann.data.readers.example_arrays import WHITE, ArrayFormat, to_array
 from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_image_files
-from dann.data.readers.image_lists import read_text
 from dann.data.readers.labelled_csv import PATHS, Row, read_rows
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
@@ -23,7 +21,7 @@ from dann.files.input_limits import check_regular
 from dann.files.user_paths import expand_user
 from dann.inference.model import Ensemble, Model
 
-LISTS, LINES, SPARSE = (".csv", ".tsv"), (".txt",), (".svm", ".svmlight", ".libsvm")
+LISTS, SPARSE = (".csv", ".tsv", ".txt"), (".svm", ".svmlight", ".libsvm")
 PACKED = (".gz", ".bz2")  # of svmlight files
 Chunk = tuple[list[str], Any, list[BadInput]]  # names of raw examples, the examples, and the errors of unreadable ones
 
@@ -32,8 +30,8 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
     """The raw examples of one path.
 
     Args:
-        path: an image, a folder of images, a CSV file that names images, a file of arrays (key ``x``) or of svmlight,
-            or, for a run on texts, a CSV file or a file with a text on each line.
+        path: an image, a folder of images, a CSV or .txt file that names images, a file of arrays (key ``x``) or of
+            svmlight, or, for a run on texts, a CSV file or a .txt file with a text on each line.
 
     Raises:
         BadInput: the path is missing, unreadable, empty, or of a kind that the run was not trained on.
@@ -60,7 +58,7 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
     elif suffix in SPARSE or model.config.data.target.name == "svmlight":
         yield _name_rows(path, _vectors(path, model))
     else:
-        kinds = ", ".join((*LISTS[:1], *ARRAYS, *SPARSE[:1]))
+        kinds = ", ".join((*LISTS, *ARRAYS, *SPARSE[:1]))
         raise BadInput(f"{path}: give images, folders of them, or files in {kinds}")
 
 
@@ -98,7 +96,7 @@ def _in_range(pixels: Pixels, model: Model | Ensemble) -> NDArray[np.generic]:
 
 
 def _rows(path: Path, examples: tuple[str, ...], model: Model | Ensemble) -> list[Row]:
-    """The rows of a CSV file, whose first line names its columns, or which has those of training."""
+    """The rows of a file whose first line names its columns, or which has those of training, or one example a line."""
     columns = model.config.data.target.options().get("columns")
     try:
         return read_rows(path, examples)
@@ -113,16 +111,10 @@ def _grey(pixels: Pixels) -> Pixels:
 
 
 def _texts(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
-    """The token ids of the texts in a CSV file, or of the lines of a text file that names no columns."""
-    first, *_ = lines = read_text(path).splitlines() or [""]
-    if path.suffix.lower() in LINES and not set(re.split("[,;\t]", first.lower())) & set(TEXTS):
-        texts = [line for line in lines if line.strip()]
-    elif path.suffix.lower() in (*LISTS, *LINES):
-        texts = [row.name for row in _rows(path, TEXTS, model)]
-    else:
+    """The token ids of the texts in a CSV file, or of the lines of a .txt file that names no columns."""
+    if path.suffix.lower() not in LISTS:
         raise BadInput(f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line")
-    if not texts:
-        raise BadInput(f"{path}: no texts there: add some")
+    texts = [row.name for row in _rows(path, TEXTS, model)]
     ids: NDArray[np.generic] = to_token_ids(
         texts, model.config.data.target.options()["tokenizer"], *model.inputs.raw_shape
     ).numpy()

@@ -1,6 +1,8 @@
 """Folders of an experiment's runs and results. Imports no torch."""
 
+import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 from dann.config.experiment import EXPERIMENT, Experiment, read_experiment
@@ -8,6 +10,7 @@ from dann.config.origin import RUNS, check_origin, relative
 from dann.errors import BadInput
 
 RESULTS = Path("results")
+MOST_FOLDERS = 20_000  # that are searched, apart from those below an experiment
 
 
 def find_experiments(path: Path) -> list[tuple[Experiment, Path]]:
@@ -26,10 +29,27 @@ def find_experiments(path: Path) -> list[tuple[Experiment, Path]]:
             raise BadInput(f"{path}: no runs under {RUNS} or {RESULTS} yet: {shlex.join(['dann', 'run', str(path)])}")
         check_origin(places[0], path)
         return [(read_experiment(path), places[0])]
-    folders = sorted(file.parent for file in path.rglob(EXPERIMENT))
+    folders = sorted(_search(path))
     if not folders:
         raise BadInput(
             f"{path}: neither an experiment file nor a folder with runs: name a file such as "
             f"experiments/quickstart.yaml, or a folder under {RUNS}"
         )
     return [(read_experiment(folder / EXPERIMENT), folder) for folder in folders]
+
+
+def _search(path: Path) -> Iterator[Path]:
+    """The folders of experiments at or below a folder; links are not followed.
+
+    Raises:
+        BadInput: there are too many folders to search, as in a whole file system.
+    """
+    experiment, searched = "", 0
+    for folder, _, files in os.walk(path):
+        if EXPERIMENT in files:
+            experiment = os.path.join(folder, "")
+            yield Path(folder)
+        elif not (experiment and folder.startswith(experiment)):
+            searched += 1
+        if searched > MOST_FOLDERS:
+            raise BadInput(f"{path}: more than {MOST_FOLDERS} folders in it, too many to search: name one under {RUNS}")

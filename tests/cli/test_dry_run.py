@@ -78,3 +78,15 @@ def test_changes_replace_a_component_of_another_name() -> None:
     new = {"a": {"name": "y", "p": 1}, "b": {"p": 1, "q": 3}, "c": {"name": "z"}}
     assert changes(old, new) == {"a": {"name": "y", "p": 1}, "b": {"q": 3}, "c": {"name": "z"}}
     assert changes(old, old) == {}
+
+
+def test_names_move_no_cursor(tmp_path: Path, capsys: Any) -> None:
+    name = "\x1b[2J\u202eeman\nbase: 1"
+    content = {"title": name, "tasks": {name: {}, "é": {}}, "variants": {name: {}}, "published": {}}
+    file = write_tiny(tmp_path / "tiny.yaml", **content)
+    read = planned(capsys, file)
+    assert list(read["variants"]) == [name] and list(read["tasks"]) == ["é"]
+    assert main(["run", str(file), "--out", str(tmp_path / "runs"), "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown and "\u202e" not in shown
+    assert shown.splitlines()[0] == r"# \x1b[2J\u202eeman\nbase: 1"

@@ -39,6 +39,8 @@ def command_line(random: random.Random) -> list[str]:
         words.insert(random.randrange(len(words) + 1), random.choice(VALUES))
     if "--help" in words or "-h" in words:
         words = [word for word in words if random.random() < 0.5]
+    if name in ("run", "verify") and "--jobs" not in words:
+        words += ["--jobs", "1"]  # the process of the cases may have none of its own
     return [name if random.random() < 0.98 else random.choice(VALUES), *words]
 
 

@@ -61,7 +61,9 @@ def draw_run(random: random.Random, template: Template) -> Case:
     """A small experiment with changes, of which all runs are made."""
     content = mutate(template.experiment, random, random.choice([1, 1, 2]))
     text = yaml.dump(content, Dumper=yaml.SafeDumper, sort_keys=False)
-    return Case(["run", FILE, "--jobs", "1", "--device", "cpu"], {FILE: text.encode("utf-8", "surrogatepass")})
+    # In a folder of its own: one with the template's runs refuses most changes before anything runs.
+    command = ["run", FILE, "--jobs", "1", "--device", "cpu", "--out", "out"]
+    return Case(command, {FILE: text.encode("utf-8", "surrogatepass")})
 
 
 def draw_records(random: random.Random, template: Template) -> Case:

@@ -295,12 +295,12 @@ def test_whatever_training_takes_is_predicted(moons: Path, tmp_path: Path, monke
         return torch.tensor(texts)
 
     monkeypatch.setattr("dann.inference.user_inputs.to_token_ids", to_token_ids)
-    (tmp_path / "a.txt").write_text("one, two\n\nthree\nfour\n")
-    (tmp_path / "b.csv").write_text('text,label\n"one, two",a\nthree,\nfour,b\n')
+    (tmp_path / "a.txt").write_text("\none, two\n\nthr\u2028ee\nfour\n")
+    (tmp_path / "b.csv").write_text('text,label\n"one, two",a\nthr\u2028ee,\nfour,b\n')
     for name in ("a.txt", "b.csv"):
         ((names, ids, bad),) = read_examples(tmp_path / name, reader)  # type: ignore[arg-type]
         assert names == [f"{tmp_path / name}[{row}]" for row in range(3)] and ids.tolist() == texts and not bad
-    assert given == [["one, two", "three", "four"]] * 2
+    assert given == [["one, two", "thr\u2028ee", "four"]] * 2
 
 
 def test_predictions_are_shown(digits: Path, moons: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
@@ -369,7 +369,7 @@ def test_grey_arrays_suit_a_network_for_colour(digits: Path) -> None:
         ("x.npy", b"damaged", "holds Python objects, which could run code, or is damaged"),
         ("x.png", b"damaged", "x.png: an image, but the run was trained on examples of shape (2,)"),
         ("x.svm", b"1 1:2 7:3\n", "feature 7 is not one of 1 to 2"),
-        ("x.txt", b"1", "give images, folders of them, or files in .csv, .np"),
+        ("x.bin", b"1", "give images, folders of them, or files in .csv, .tsv, .txt, .np"),
         ("x.jpg", None, "no such file or folder"),
         ("folder", {}, "no images in that folder"),
     ],
@@ -398,9 +398,11 @@ def test_one_bad_image_costs_only_its_own_prediction(digits: Path, tmp_path: Pat
         Image.fromarray(random.integers(0, 256, (16, 16, 3)).astype(np.uint8)).save(new / name)
     (new / "deep/b.png").write_bytes((new / "deep/b.png").read_bytes()[:60])
     (tmp_path / "list.csv").write_text("path\nnew/deep/c.png\nnew/gone.png\nnew/a.png\n")
+    (tmp_path / "list.txt").write_text("new/deep/c.png\nnew/gone.png\nnew/a.png\n")
     out = tmp_path / "out.csv"
     for given, names, bad in ((new, ["a.png", "deep/c.png"], "deep/b.png"),
-                              (tmp_path / "list.csv", ["deep/c.png", "a.png"], "gone.png")):  # fmt: skip
+                              (tmp_path / "list.csv", ["deep/c.png", "a.png"], "gone.png"),
+                              (tmp_path / "list.txt", ["deep/c.png", "a.png"], "gone.png")):  # fmt: skip
         assert main(["predict", str(digits), str(given), "--out", str(out)]) == 1
         assert [row["input"] for row in lines(out)] == [str(new / name) for name in names]
         said = capsys.readouterr().err

@@ -5,6 +5,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dann.config.naming import printable
+
 if TYPE_CHECKING:
     from dann.config.experiment import Experiment, Run
 
@@ -47,11 +49,11 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     show_table(experiment, folder)
     note_other_runs(experiment, folder)
     figures = draw_all(experiment, folder)
-    if figures:
-        print(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}")
     quoted = shlex.quote(str(folder))
-    print(f"TensorBoard:  tensorboard --logdir {quoted}")
-    print(f"Report:       dann report {quoted} --out {quoted}")
+    if figures:
+        print(printable(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}"))
+    print(printable(f"TensorBoard:  tensorboard --logdir {quoted}"))
+    print(printable(f"Report:       dann report {quoted} --out {quoted}"))
     return report_failures(progress, len(runs))
 
 

@@ -23,7 +23,7 @@ def predict(options: argparse.Namespace) -> int:
         show_predictions(predicted.names, predicted.classes, predicted.probabilities.tolist())
     else:
         write_whole(options.out, predicted.csv())
-        print(f"{options.out}: {len(predicted.names)} predictions")
+        print(printable(f"{options.out}: {len(predicted.names)} predictions"))
     for message in predicted.skipped:
         print(f"dann: {printable(message)}", file=sys.stderr)
     return PARTIAL if predicted.skipped else 0
@@ -34,7 +34,7 @@ def export(options: argparse.Namespace) -> int:
     from dann.inference.model import load
 
     _check_file(options.out)
-    print(export(load(options.run, "cpu"), options.format, options.run, options.out))
+    print(printable(str(export(load(options.run, "cpu"), options.format, options.run, options.out))))
     return 0
 
 

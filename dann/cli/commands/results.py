@@ -31,7 +31,7 @@ def report(options: argparse.Namespace) -> int:
     from dann.reporting.html.page import write_report
     from dann.reporting.locations import find_experiments
 
-    print(write_report(options.paths, options.out, options.selection))
+    print(printable(str(write_report(options.paths, options.out, options.selection))))
     for path in options.paths:
         for experiment, folder in find_experiments(path):
             note_other_runs(experiment, folder)
@@ -44,7 +44,7 @@ def plot(options: argparse.Namespace) -> int:
 
     for experiment, folder in find_experiments(options.path):
         for path in draw_all(experiment, folder):
-            print(path)
+            print(printable(str(path)))
         note_other_runs(experiment, folder)
     return 0
 
@@ -55,8 +55,5 @@ def note_other_runs(experiment: "Experiment", folder: Path) -> None:
 
     if others := find_other_runs(experiment, folder):
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        print(
-            f"dann: {others[0]}{more}: not shown, as the experiment names no such row or seed: add it, or remove the "
-            "folder",
-            file=sys.stderr,
-        )
+        cause = "not shown, as the experiment names no such row or seed: add it, or remove the folder"
+        print(printable(f"dann: {others[0]}{more}: {cause}"), file=sys.stderr)

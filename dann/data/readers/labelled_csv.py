@@ -39,27 +39,28 @@ def read_rows(file: Path, examples: tuple[str, ...] = PATHS, columns: Columns = 
     """
     text = read_text(file)
     if columns is None and is_plain(file, text, examples):
-        return [Row(number, line.strip(), "", "") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = enumerate(StringIO(text, newline=None), 1)  # not splitlines, which ends a line at U+2028 and others
+        return [Row(number, line.strip(), "", "") for number, line in lines if line.strip()]
     with _allow_fields_of(len(text)):
         delimiter, names = _header(file, text, examples) if columns is None else _given(file, text, examples, columns)
         rows: list[Row] = []
-        lines = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        table = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
-            for place, fields in enumerate(lines):
+            for place, fields in enumerate(table):
                 if (place or columns is not None) and any(field.strip() for field in fields):
-                    rows.append(_row(file, lines.line_num, fields, names, examples[0]))
+                    rows.append(_row(file, table.line_num, fields, names, examples[0]))
         except CsvError as error:
-            raise BadInput(f"{file}, line {lines.line_num}: {error}: correct the line") from error
+            raise BadInput(f"{file}, line {table.line_num}: {error}: correct the line") from error
     if not rows:
         raise BadInput(f"{file}: has no examples{'' if columns else ' below its first line'}: add them")
     return rows
 
 
 def is_plain(file: Path, text: str, examples: tuple[str, ...]) -> bool:
-    """Whether a file is a .txt file of one example a line, whose first line names no columns."""
-    first = next(iter(text.splitlines()), "").lower()
+    """Whether a file is a .txt file of one example a line, whose first line that is not empty names no columns."""
+    first = next((line for line in text.splitlines() if line.strip()), "").lower()
     names = {name.strip(" \"'") for delimiter in ",;\t" for name in first.split(delimiter)}
-    return file.suffix.lower() == ".txt" and bool(first.strip()) and not names & set(examples)
+    return file.suffix.lower() == ".txt" and bool(first) and not names & set(examples)
 
 
 @contextmanager

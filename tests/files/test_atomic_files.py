@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dann.files import open_whole, write_whole
+from dann.files.atomic_files import open_whole, write_whole
 
 WRITE = """
 import os, signal, sys
 from pathlib import Path
-from dann.files import open_whole
+from dann.files.atomic_files import open_whole
 with open_whole(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
