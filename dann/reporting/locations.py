@@ -44,12 +44,13 @@ def _search(path: Path) -> Iterator[Path]:
     Raises:
         BadInput: there are too many folders to search, as in a whole file system.
     """
-    experiment, searched = "", 0
+    outermost, searched = "", 0  # within an experiment's folder those of its runs do not count
     for folder, _, files in os.walk(path):
+        within = bool(outermost) and folder.startswith(outermost)
         if EXPERIMENT in files:
-            experiment = os.path.join(folder, "")
+            outermost = outermost if within else os.path.join(folder, "")
             yield Path(folder)
-        elif not (experiment and folder.startswith(experiment)):
+        elif not within:
             searched += 1
         if searched > MOST_FOLDERS:
             raise BadInput(f"{path}: more than {MOST_FOLDERS} folders in it, too many to search: name one under {RUNS}")

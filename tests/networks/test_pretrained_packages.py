@@ -183,7 +183,7 @@ def test_a_run_on_texts_predicts_texts(encoder: str, tmp_path: Path, capsys: Any
         np.testing.assert_allclose([float(found["0"]), float(found["1"])], row, rtol=1e-4)
     np.save(tmp_path / "ids.npy", ids)
     assert main(["predict", str(run), str(tmp_path / "ids.npy")]) == 2
-    assert "give CSV files with a column text" in capsys.readouterr().err
+    assert "give a CSV file with a column text" in capsys.readouterr().err
 
 
 def test_texts_and_their_encoder_go_together(encoder: str, tmp_path: Path) -> None:
