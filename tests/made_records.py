@@ -67,7 +67,8 @@ def texts(table: Table, name: str) -> dict[str, str]:
 def scored(shares: dict[str, list[float]], **changes: Any) -> tuple[Experiment, list[Record]]:
     """An experiment and its records, from the target accuracies of each variant, one for each seed."""
     variants = {v: {"method": {"name": "source_only" if v.startswith("source only") else "dann"}} for v in shares}
-    experiment = Experiment(**{**TINY, "variants": variants, "published": {}, **changes})
+    seeds = list(range(max(len(TINY["seeds"]), *map(len, shares.values()))))
+    experiment = Experiment(**{**TINY, "seeds": seeds, "variants": variants, "published": {}, **changes})
     return experiment, [record_of(v, seed, value) for v, values in shares.items() for seed, value in enumerate(values)]
 
 
