@@ -44,12 +44,13 @@ def _search(path: Path) -> Iterator[Path]:
     Raises:
         BadInput: there are too many folders to search, as in a whole file system.
     """
-    experiment, searched = "", 0
+    around, searched = "", 0  # the experiment around a folder, if any
     for folder, _, files in os.walk(path):
+        within = bool(around) and folder.startswith(around)
         if EXPERIMENT in files:
-            experiment = os.path.join(folder, "")
+            around = around if within else os.path.join(folder, "")
             yield Path(folder)
-        elif not (experiment and folder.startswith(experiment)):
+        elif not within:
             searched += 1
         if searched > MOST_FOLDERS:
             raise BadInput(f"{path}: more than {MOST_FOLDERS} folders in it, too many to search: name one under {RUNS}")
