@@ -29,6 +29,8 @@ def slug(name: str) -> str:
 
 def printable(text: str) -> str:
     """``text`` with control characters, line ends and changes of direction escaped."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() or character in JOINERS or unicodedata.category(character) == "Zs"
         else character.encode("unicode_escape").decode()

@@ -85,7 +85,7 @@ def test_names_move_no_cursor(tmp_path: Path, capsys: Any) -> None:
     content = {"title": name, "tasks": {name: {}, "é": {}}, "variants": {name: {}}, "published": {}}
     file = write_tiny(tmp_path / "tiny.yaml", **content)
     read = planned(capsys, file)
-    assert list(read["variants"]) == [name] and list(read["tasks"]) == ["é"]
+    assert name in read["variants"] and list(read["tasks"]) == ["é"]
     assert main(["run", str(file), "--out", str(tmp_path / "runs"), "--dry-run"]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown and "\u202e" not in shown

@@ -9,11 +9,14 @@ results/reliability.json and, from it, results/reliability.md; parts that are no
 import argparse
 import datetime
 import importlib
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: threads of OpenMP hang in the forks of the fuzz
 
 import numpy
 import torch

@@ -14,6 +14,7 @@ from tiny import TINY
 from dann.cli.terminal import show_table
 from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
 from dann.reporting.experiment_tables import make_tables
+from dann.reporting.figures.draw import draw_all
 from dann.reporting.html.page import write_report
 from dann.reporting.table import FORMATS, Table
 from dann.runner.experiment_records import pack_records
@@ -151,6 +152,17 @@ def test_a_colliding_name_on_the_html_page(name: str, tmp_path: Path) -> None:
     for place, tasks in ((0, {name}), (3, {"other"}), (6, {name, "other"}), (8, {name, "other"})):
         _, (runs,) = made_of(page, cells[place].links[0])
         assert {run[0].text for run in runs} == {name} and {run[page.column("task")].text for run in runs} == tasks
+
+
+def test_names_of_commands_and_of_other_scripts_on_the_page_and_in_figures(tmp_path: Path, capsys: Any) -> None:
+    name = "\x1b[2J\u202e$\\frac{1}{$ 猫 " + "x" * 500
+    experiment, records = named(name, title=name)
+    write_experiment(experiment, tmp_path / EXPERIMENT)
+    pack_records(records, tmp_path)
+    page = write_report([tmp_path], tmp_path, "last").read_text()
+    assert r"\x1b[2J\u202e$" in page and "\x1b" not in page and "\u202e" not in page
+    assert "bars.png" in [path.name for path in draw_all(experiment, tmp_path, ["bars"])]
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("name", NAMES)

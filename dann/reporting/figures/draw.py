@@ -1,6 +1,7 @@
 """The figures of an experiment, drawn from its records. Imports no torch."""
 
 import io
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -74,7 +75,10 @@ def _is_drawable(kind: FigureKind, runs: Runs) -> bool:
 
 def _save(figure: Figure, path: Path) -> Path:
     drawn, content = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, dpi=110, format="png")
+    with warnings.catch_warnings():
+        # Names in scripts that the font lacks, or too long for their place, are drawn as well as can be.
+        warnings.filterwarnings("ignore", message="Glyph |constrained_layout not applied", category=UserWarning)
+        figure.savefig(drawn, dpi=110, format="png")
     # A third of the size: git keeps them.
     Image.open(drawn).convert("RGB").quantize(128).save(content, format="png", optimize=True)
     write_whole(path, content.getvalue())  # other processes may draw the same figure

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from dann.config.experiment import EXPERIMENT, Experiment
-from dann.config.naming import slug
+from dann.config.naming import printable_lines, slug
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.files.atomic_files import write_whole
@@ -100,7 +100,7 @@ def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
     page = environment.get_template(TEMPLATE.name).render(
         sections=sections, rule=rule, moment=RULES[rule].moment, empty=empty, summary=_summarise(sections)
     )
-    write_whole(out / PAGE, page.encode())
+    write_whole(out / PAGE, printable_lines(page).encode())
     return out / PAGE
 
 
