@@ -72,7 +72,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     [
         (
             ["verify", "x", "--only", "DANN"],
-            "nothing is kept: the same command begins anew, with --out FOLDER it can be",
+            "nothing is kept: the same command begins anew, with --out FOLDER",
         ),
         (["verify", "x", "--out=y"], "the same command continues from the last checkpoint"),
         (["table", "x"], "the same command begins anew"),
