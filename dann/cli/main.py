@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise
         except KeyboardInterrupt as stop:  # a second signal may come before it is ignored
             number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
-            return _complain("stopped; the same command continues from the last checkpoint", 128 + number)
+            return _complain(_stop_message(sys.argv[1:] if arguments is None else arguments), 128 + number)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -74,6 +74,17 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _complain(_os_message(error), 2)
     except MemoryError as error:
         return _complain(f"out of memory ({error or 'no details'}): use a smaller batch or smaller examples", 2)
+
+
+def _stop_message(arguments: Sequence[str]) -> str:
+    """What the user can do after a signal to stop; the command line may not have been parsed yet."""
+    command = next(iter(arguments), "")
+    out = any(each.startswith("--ou") for each in arguments)  # also --ou and --out=…, not --only
+    if command == "run" or (command == "verify" and out):
+        return "stopped; the same command continues from the last checkpoint"
+    if command == "verify":
+        return "stopped; nothing is kept: the same command begins anew, with --out FOLDER it can be continued"
+    return "stopped; the same command begins anew"
 
 
 def _os_message(error: OSError) -> str:

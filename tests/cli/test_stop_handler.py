@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny import write_tiny
 
-from dann.cli.main import main
+from dann.cli.main import COMMANDS, main
 from dann.cli.progress import Progress
 from dann.config.components import Component
 from dann.errors import STOPPING, BadInput, Stopped
@@ -64,6 +64,29 @@ def test_a_second_signal_stops_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert main(["run", str(write_tiny(tmp_path / "tiny.yaml")), "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "dann: stopped; the same command continues from the last checkpoint\n"
     assert not list(tmp_path.rglob("checkpoint.pt"))
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (
+            ["verify", "x", "--only", "DANN"],
+            "nothing is kept: the same command begins anew, with --out FOLDER",
+        ),
+        (["verify", "x", "--out=y"], "the same command continues from the last checkpoint"),
+        (["table", "x"], "the same command begins anew"),
+    ],
+)
+def test_a_stop_says_what_the_same_command_does(
+    command: list[str], text: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def stop(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, command[0], stop)
+    assert main(command) == 130
+    assert capsys.readouterr().err.startswith(f"dann: stopped; {text}")
 
 
 def test_an_interruption_is_no_bad_input() -> None:

@@ -240,7 +240,7 @@ def test_equal_optimisers_lie_side_by_side() -> None:
 def test_stacks_are_for_little_arithmetic_without_convolutions() -> None:
     for expected, config in [
         (True, config_of(MOONS)),
-        (False, config_of(MOONS, network={"hidden": 10**6})),
+        (False, config_of(MOONS, network={"hidden": 16384}, data={"batch_size": 1024})),
         (False, config_of(DIGITS)),
     ]:
         trainer = build_trainer(config, load_pair(config.data), 0, CPU)
