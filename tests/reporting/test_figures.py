@@ -15,6 +15,7 @@ from tiny import TINY, TURNS, write_tiny
 
 from dann.cli.main import main
 from dann.config.experiment import Experiment
+from dann.reporting.figures import draw
 from dann.reporting.figures.bars import bars
 from dann.reporting.figures.curves import diagnosis
 from dann.reporting.figures.draw import DRAW, draw_all
@@ -99,9 +100,8 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
     kinds = ["bars", "curves", "confusion", "reliability", "tsne"]
     write_tiny(project / file, **TURNS, shown={"variants": ["DANN", "DANN, weak"], "tasks": ["30°"], "figures": kinds})
     assert main(["run", file]) == 0
-    saved, save = {}, Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **rest: [saved.update({path.name: figure}),
-                                                                         save(figure, path, **rest)])  # fmt: skip
+    saved, save = {}, draw._save
+    monkeypatch.setattr(draw, "_save", lambda figure, path: [saved.update({path.name: figure}), save(figure, path)][1])
     assert publish.main([file]) == 0
     assert sorted(saved) == ["bars.png", "confusion-30.png", "curves-30.png", "reliability-30.png", "tsne-30.png"]
     assert [row.get_text() for row in saved["bars.png"].axes[0].get_xticklabels()] == [*TINY["variants"], "DANN, weak"]
