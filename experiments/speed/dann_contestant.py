@@ -57,6 +57,9 @@ class Paced:
         self.left -= 1
         return self.trainer.step(step, progress)
 
+    def check_gradients(self) -> Tensor:
+        return self.trainer.check_gradients()
+
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
         self.trainer.refresh(before, progress, evaluating)
 
@@ -126,7 +129,13 @@ def serve(trainer: Trainer, config: Config, folder: Path) -> None:
     print("ready", json.dumps(said | {"tested": len(trainer.splits["target_test"])}), flush=True)
     try:
         train(
-            Paced(trainer, modes), steps=steps, log_every=50, log=log, evaluate_every=steps, evaluate=lambda step: None
+            Paced(trainer, modes),
+            steps=steps,
+            log_every=50,
+            log=log,
+            evaluate_every=steps,
+            evaluate=lambda step: True,
+            fail=lambda replica, failure: sys.exit(f"the network diverged: {failure}"),
         )
     except Over:
         run_log.board.close()

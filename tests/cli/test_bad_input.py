@@ -35,7 +35,7 @@ from dann.cli.main import main
         ({"base": {"network": "mlp"}}, ["network should be a mapping with a name"]),
         ({"base": {"data": {"source": "moon"}}}, ["unknown data set 'moon'", "did you mean moons?"]),
         ({"base": {"data": {"target": {"name": None}}}}, ["data.target.name", "unknown data set None"]),
-        ({"base": {"data": {"target": "digits"}}}, ["digits has classes that moons has not", "target_classes"]),
+        ({"base": {"data": {"target": "digits"}}}, ["digits has classes that moons has not", "write them alike"]),
         ({"base": {"data": {"transform": {"shift": 1}}}}, ["data.transform.shift", "images"]),
         ({"base": {"network": {"name": "mnist"}}}, ["network: mnist cannot take inputs of shape (2,)"]),
         ({"base": {"optimizer": {"lr": -1.0}}}, ["optimizer.lr", "greater than or equal to 0"]),

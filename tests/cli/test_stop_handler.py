@@ -21,6 +21,8 @@ from dann.runner.records import read_record
 def handlers() -> Iterator[None]:
     """The handlers of this process as they were: a stopped command line ignores signals until it has ended."""
     before = {number: signal.getsignal(number) for number in STOPPING}
+    for number in STOPPING:  # which a background job may ignore
+        signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -116,7 +116,7 @@ def test_real_usps(real_data: Path) -> None:
         (lambda text: text.replace(" 1:-1 ", " 1:-2 ", 1), "values are out of range"),
         (lambda text: text.replace(" 1:-1 ", " 1:nan ", 1), "values are out of range"),
         (lambda text: text.replace(" 1:-1 ", " 1:black ", 1), "not a readable svmlight file"),
-        (lambda text: "é" + text, "not a readable svmlight file"),
+        (lambda text: "é" + text, "labels are not the integers 1 to 10"),
     ],
 )
 def test_damaged_usps_text_is_named(usps_text: Path, change: Callable[[str], str], says: str) -> None:

@@ -248,7 +248,8 @@ def test_how_much_is_diagnosed_changes_no_weight(replicas: int, tmp_path: Path) 
         experiment = read_experiment(file)
         launch(experiment, list(experiment.runs(only="DANN")), tmp_path / str(examples), CPU, Silent(), file)
         records = read_records(experiment, tmp_path / str(examples))
-        weights.append([torch.load(place / "checkpoint.pt", weights_only=True) for place in records])
+        states = [torch.load(place / "checkpoint.pt", weights_only=True) for place in records]
+        weights.append([{key: state[key] for key in ("step", "method", "optimizer")} for state in states])
         diagnosed.append([evaluation for record in records.values() for evaluation in record.evaluations])
         assert all(record.environment["replicas"] == replicas for record in records.values())
     for one, other in zip(*weights, strict=True):
