@@ -92,9 +92,10 @@ def test_an_owner_whose_clock_is_ahead_is_taken_over_when_it_is_seen_to_be_silen
 
 
 def test_a_lock_without_readable_owner_is_no_obstacle(tmp_path: Path) -> None:
-    lock_file(tmp_path / "seed-0").write_text('{"host": "els')
+    (lock := lock_file(tmp_path / "seed-0")).write_text('{"host": "els')
     with Locks().hold([tmp_path / "seed-0"]):
-        pass
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+    assert not lock.exists()
 
 
 def test_a_lock_that_a_killed_process_left_beside_a_finished_run_is_removed(tmp_path: Path) -> None:

@@ -63,18 +63,24 @@ def arrays(
     file = resolve_user_path(path)
     content = read_arrays(file)
     train = _select_part(file, {key: content[key] for key in ("x", "y") if key in content}, labels)
-    parts = [train]
+    parts = [train, *_find_test_part(file, content, test, test_labels)]
+    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"), unlabelled, form)
+
+
+def _find_test_part(file: Path, content: dict[str, Any], test: str | None, test_labels: str | None) -> list[_Part]:
+    """The test split in a file of its own or beside the training examples; empty if there is none."""
+    inside = "x_test" in content or "y_test" in content
     if test is not None:
-        if "x_test" in content or "y_test" in content:
+        if inside:
             raise BadInput(f"{file} holds a test split: leave `test` out")
         other = _resolve_test_file(file, test)
-        parts.append(_select_part(other, read_arrays(other), test_labels))
-    elif test_labels is not None:
+        return [_select_part(other, read_arrays(other), test_labels)]
+    if test_labels is not None:
         raise BadInput("test_labels needs `test`: name the file of the test examples")
-    elif "x_test" in content or "y_test" in content:
-        inner = {"x": content.get("x_test"), "y": content.get("y_test")}
-        parts.append(_Part(**inner, x_from=f"{file}: x_test", y_from=f"{file}: y_test"))
-    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"), unlabelled, form)
+    if not inside:
+        return []
+    inner = {"x": content.get("x_test"), "y": content.get("y_test")}
+    return [_Part(**inner, x_from=f"{file}: x_test", y_from=f"{file}: y_test")]
 
 
 def from_arrays(

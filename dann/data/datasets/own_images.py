@@ -54,13 +54,7 @@ def folder(
         raise BadInput(f"folder: path and test are both {roots[0]}: a test image would be trained on; name two folders")
     read = [list_labelled_images(root) for root in roots]
     counts = [Counter(labels) for _, labels in read]
-    classes, *others = [_folder_classes(each, unlabelled) for each in counts]
-    if others and classes != others[0] and classes and others[0]:
-        differing = ", ".join(sorted(set(classes) ^ set(others[0])))
-        raise BadInput(
-            f"{roots[1]}: its classes are not those of {roots[0]}; they differ in {differing}: name them alike"
-        )
-    classes = classes or others[0] if others else classes
+    classes = _find_classes(roots, counts, unlabelled)
     index = {name: place for place, name in enumerate(classes)}
     splits: list[Split] = []
     skipped: tuple[str, ...] = ()
@@ -106,8 +100,17 @@ def list_labelled_images(root: Path) -> tuple[list[Path], list[str]]:
     return paths, [names[label] for label in labels]
 
 
-def _folder_classes(counts: Counter[str], unlabelled: Unlabelled) -> tuple[str, ...]:
-    return tuple(sorted(set(counts) - find_unlabelled(counts, unlabelled)))
+def _find_classes(roots: list[Path], counts: list[Counter[str]], unlabelled: Unlabelled) -> tuple[str, ...]:
+    """The classes of folders that have the same, but for those without any label; empty if none has one."""
+    first, *others = [tuple(sorted(set(each) - find_unlabelled(each, unlabelled))) for each in counts]
+    for root, other in zip(roots[1:], others, strict=True):
+        if first and other and first != other:
+            differing = ", ".join(sorted(set(first) ^ set(other)))
+            raise BadInput(
+                f"{root}: its classes are not those of {roots[0]}; they differ in {differing}: name them alike"
+            )
+        first = first or other
+    return first
 
 
 def csv(
