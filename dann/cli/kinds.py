@@ -10,14 +10,15 @@ from pydantic.fields import FieldInfo
 
 from dann.cli.docstrings import Docstring, parse_docstring
 from dann.cli.option_types import describe_type, format_value
-from dann.config.components import Component, OptimizerSection, options_model
+from dann.config.components import Component, options_model
+from dann.config.optimizer_section import OptimizerSection, ScheduleSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.transforms.transform_options import TransformOptions
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
-from dann.optim import OPTIMIZERS
+from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS
 
 REQUIRED = "required"
 
@@ -75,6 +76,10 @@ def _data_sets() -> Iterable[Entry]:
 
 def _optimisers() -> Iterable[Entry]:
     return _components(OPTIMIZERS, OptimizerSection, "optimizer: {}")
+
+
+def _schedules() -> Iterable[Entry]:
+    return _components(LEARNING_RATE_SCHEDULES, ScheduleSection, "optimizer: {{schedule: {}}}")
 
 
 def _components(registry: Mapping[str, Callable[..., Any]], base: type[Component], usage: str) -> Iterable[Entry]:
@@ -151,6 +156,7 @@ KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     "network": _networks,
     "dataset": _data_sets,
     "optimiser": _optimisers,
+    "schedule": _schedules,
     "transform": _transforms,
     "rule": _rules,
     "metric": _metrics,

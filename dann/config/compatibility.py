@@ -59,6 +59,11 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
+    stages = [stage.name for stage in method.stages]
+    if unknown := set(config.optimizer.stages) - set(stages):
+        raise BadInput(
+            f"optimizer.stages: {config.method.name} has no stage {min(unknown)} (known: {', '.join(stages)})"
+        )
     if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
         raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
     if method.sources not in (None, count := len(config.data.sources)):

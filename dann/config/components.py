@@ -6,7 +6,7 @@ The keyword-only arguments of a component (a data set, network, optimiser or met
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import create_model
 
@@ -37,20 +37,6 @@ class Component(Section):
     def options(self) -> dict[str, Any]:
         """The keyword arguments of the entry."""
         return self.model_dump(exclude={"name"})
-
-
-class OptimizerSection(Component):
-    """An optimiser and the schedule of its learning rate.
-
-    Args:
-        schedule: of the learning rate over progress p: ``constant``, or ``inverse``, which multiplies it by
-            1 / (1 + 10p)^0.75 (Ganin et al. 2016, section 5.2.2).
-    """
-
-    schedule: Literal["constant", "inverse"] = "constant"
-
-    def options(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"name", "schedule"})
 
 
 def read_component(

@@ -125,6 +125,7 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
     folder, config = unfinished_folder(planned.place), planned.config
     prepare_folder(folder, config, pair, trainer.initial_backbone, resumed=saved is not None)
     if saved is not None:
+        trainer.optimizers.go_to((saved.step - 1) / config.train.steps)  # the stage of the last step
         checkpoint.load(saved.path, trainer.method, trainer.optimizer)
     checkpoint.keep(folder, saved)
     facts = None if saved is None else saved.facts

@@ -11,10 +11,10 @@ from dann.data.loading.stream import STEP, Batch, Stream, derive
 from dann.data.transforms.input_transform import Transform
 from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
-from dann.optim import Schedule
 from dann.training.device import autocast, reseed
 from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
+from dann.training.staged_optimizer import StagedOptimizer, set_rates
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class Trainer:
     """
 
     method: Method
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
+    optimizers: StagedOptimizer
     stream: Stream
     splits: dict[str, Split]
     inputs: TrainingInputs
@@ -41,13 +40,19 @@ class Trainer:
     dtype: torch.dtype
     device: torch.device
 
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimiser of the current stage."""
+        return self.optimizers.current
+
     def train(self) -> None:
         """Go into training mode."""
         self.method.train()
 
     def step(self, step: int, progress: float) -> dict[str, Tensor]:
         """Make one step of all phases; returns the detached loss terms, shape ``(1,)`` each."""
-        set_rates(self.optimizer, self.schedule(progress))
+        self.optimizers.go_to(progress)
+        set_rates(self.optimizer, self.optimizers.factor(progress))
         if self.finetune is not None and (backbone := self.method.network.backbone) is not None:
             backbone.freeze(self.finetune.frozen_blocks(progress, len(backbone.blocks)))
         batch = self.stream[step]
@@ -106,9 +111,3 @@ def update(
                 parameter.grad = None  # optimisers leave a parameter without a gradient as it is
     optimizer.step()
     return {name: term.detach() for name, term in terms.items()}
-
-
-def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Set the learning rate of each group to ``factor`` times its first."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * factor
