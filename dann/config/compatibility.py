@@ -29,6 +29,8 @@ def check_parts(config: Config) -> None:
         raise BadInput("optimizer.nesterov: needs a momentum: set optimizer.momentum above 0, or leave nesterov out")
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
+    if method.moves_statistics and config.train.ema is not None:
+        raise BadInput(f"train.ema: {config.method.name} computes statistics for the trained weights: leave ema out")
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
     texts = [component for component in (*data.sources, data.target) if component.name == "texts"]

@@ -98,6 +98,8 @@ class TrainSection(Section):
         precision: ``bf16`` autocast, ``fp32``, or ``auto``: bf16 where the device has matrix units for it.
         replicas: largest number of runs that train together as one stacked model: seeds of a variant, and variants
             that differ only in numbers of the method or in the optimiser. ``auto``: all, where that is faster.
+        ema: decay of an exponential moving average of the weights, which is evaluated, saved and used for predictions
+            in place of the trained weights; 0.998 in Shu et al. 2018. By default there is none.
     """
 
     steps: int = Field(ge=1, le=1_000_000_000)
@@ -105,6 +107,7 @@ class TrainSection(Section):
     log_every: int = Field(50, ge=1, le=1_000_000_000)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     replicas: Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)] = 1
+    ema: float | None = Field(None, gt=0, lt=1)
 
 
 def _none_or_enough(examples: int) -> int:

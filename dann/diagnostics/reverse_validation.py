@@ -37,7 +37,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
         device=trainer.device,
     )
     held_out = {"source_validation": labelled.spread(len(trainer.splits["source_validation"]))}
-    back = replace(trainer, method=method, optimizers=optimizers, stream=stream, splits=held_out)
+    back = replace(trainer, method=method, optimizers=optimizers, stream=stream, splits=held_out, average=None)
     try:
         _train(back, steps)
     finally:
@@ -50,7 +50,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
 def _label_target(trainer: Trainer) -> Split:
     """The target's training examples, labelled with the predicted classes."""
     target = trainer.stream.target
-    logits = compute_outputs(trainer.method, target, trainer.stream.transforms[1], trainer.dtype)["logits"]
+    logits = compute_outputs(trainer.evaluated, target, trainer.stream.transforms[1], trainer.dtype)["logits"]
     return replace(target, y=logits.argmax(dim=1), domain=torch.zeros_like(target.domain))
 
 

@@ -81,7 +81,9 @@ class ActiveRun:
             log_length=length,
             log_sha256=digest,
         )
-        checkpoint.save(self.folder / CHECKPOINT, self.trainer.method, self.trainer.optimizer, step, facts)
+        trainer = self.trainer
+        average = None if trainer.average is None else trainer.average.method
+        checkpoint.save(self.folder / CHECKPOINT, trainer.method, trainer.optimizer, step, facts, average)
 
     def find_broken(self) -> str | None:
         """The weights or the predictions that are not finite, if there are any."""
@@ -126,7 +128,8 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
     prepare_folder(folder, config, pair, trainer.initial_backbone, resumed=saved is not None)
     if saved is not None:
         trainer.optimizers.go_to((saved.step - 1) / config.train.steps)  # the stage of the last step
-        checkpoint.load(saved.path, trainer.method, trainer.optimizer)
+        average = None if trainer.average is None else trainer.average.method
+        checkpoint.load(saved.path, trainer.method, trainer.optimizer, average)
     checkpoint.keep(folder, saved)
     facts = None if saved is None else saved.facts
     if facts is not None and at.step == config.train.steps:

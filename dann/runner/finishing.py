@@ -104,7 +104,7 @@ def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
 
 def _features(trainer: Trainer, split: str) -> Tensor:
     examples = trainer.splits[split].spread(SHOWN)
-    return compute_outputs(trainer.method, examples, trainer.transform(split), trainer.dtype)["features"]
+    return compute_outputs(trainer.evaluated, examples, trainer.transform(split), trainer.dtype)["features"]
 
 
 def describe_environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from dann.networks.backbone import Backbone
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
 from dann.networks.zero_shot_head import give_class_vectors
+from dann.training.averaging import WeightAverage
 from dann.training.device import choose_dtype, measure_memory
 from dann.training.frozen_features import checksum
 from dann.training.inputs import TrainingInputs, prepare_inputs
@@ -93,6 +94,7 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         seed=seed,
         dtype=dtype,
         device=device,
+        average=None if config.train.ema is None else WeightAverage(method, config.train.ema),
     )
 
 

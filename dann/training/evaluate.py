@@ -39,7 +39,7 @@ class Scores:
 def evaluate_splits(trainer: Trainer) -> dict[str, Scores]:
     """The scores on every evaluated split of a run, as it is now."""
     return {
-        name: evaluate(trainer.method, split, trainer.transform(name), trainer.dtype)
+        name: evaluate(trainer.evaluated, split, trainer.transform(name), trainer.dtype)
         for name, split in trainer.splits.items()
     }
 

@@ -11,6 +11,7 @@ from dann.data.loading.stream import STEP, Batch, Stream, derive
 from dann.data.transforms.input_transform import Transform
 from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
+from dann.training.averaging import WeightAverage
 from dann.training.device import autocast, reseed
 from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
@@ -27,6 +28,7 @@ class Trainer:
         initial_backbone: the checksum of the backbone before training, where it is fine-tuned or frozen.
         finetune: which blocks of the backbone train at which progress.
         dtype: of the forward pass; parameters are float32.
+        average: a running average of the weights, which is evaluated in their place.
     """
 
     method: Method
@@ -39,6 +41,12 @@ class Trainer:
     seed: int
     dtype: torch.dtype
     device: torch.device
+    average: WeightAverage | None = None
+
+    @property
+    def evaluated(self) -> Method:
+        """The method that is evaluated: the trained one, or the average of its weights."""
+        return self.method if self.average is None else self.average.method
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -60,7 +68,13 @@ class Trainer:
         terms: dict[str, Tensor] = {}
         for phase in self.method.phases(progress):
             terms.update(update(self.method, batch, progress, phase, self.optimizer, self.dtype))
+        self.update_average(step)
         return {name: term.reshape(1) for name, term in terms.items()}
+
+    def update_average(self, step: int) -> None:
+        """Take the weights after step number ``step`` into the average, if there is one."""
+        if self.average is not None:
+            self.average.update(self.method, step + 1)
 
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
         """Let the method pass over whole splits, in evaluation mode and without gradients, where that is due."""

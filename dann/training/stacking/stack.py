@@ -97,6 +97,8 @@ class Stack:
         terms: dict[str, Tensor] = {}
         for phase in self.template.phases(progress):
             terms.update(self._update(batch, progress, phase))
+        for trainer in self.trainers:
+            trainer.update_average(step)
         return terms
 
     def _update(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
