@@ -33,6 +33,10 @@ def check_parts(config: Config) -> None:
         raise BadInput(f"train.ema: {config.method.name} computes statistics for the trained weights: leave ema out")
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
+    if config.self_training and "domain" in (data.transform.normalise, data.target_transform.normalise):
+        raise BadInput(
+            "self_training: normalise: domain does not suit target examples on the labelled side: choose another"
+        )
     texts = [component for component in (*data.sources, data.target) if component.name == "texts"]
     if bool(texts) != (name == "huggingface"):
         raise BadInput("network: data of texts and network huggingface need each other: choose both, or neither")
@@ -61,7 +65,7 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
-    stages = [stage.name for stage in method.stages]
+    stages = [stage.name for stage in method.stages] + (["round"] if config.self_training else [])
     if unknown := set(config.optimizer.stages) - set(stages):
         raise BadInput(
             f"optimizer.stages: {config.method.name} has no stage {min(unknown)} (known: {', '.join(stages)})"

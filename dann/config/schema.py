@@ -10,7 +10,7 @@ from pydantic import SerializeAsAny
 from dann.config.components import Component, check_mapping, read_component
 from dann.config.migration import refuse_old_keys
 from dann.config.optimizer_section import OptimizerSection, read_optimizer
-from dann.config.sections import DataSection, DiagnoseSection, TrainSection
+from dann.config.sections import DataSection, DiagnoseSection, SelfTrainingSection, TrainSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
@@ -27,6 +27,7 @@ class Config(Section):
     train: TrainSection
     method: SerializeAsAny[Component]
     finetune: FineTuning | None = None
+    self_training: SelfTrainingSection | None = None
     diagnose: DiagnoseSection = DiagnoseSection()
 
     def __reduce__(self) -> Any:

@@ -110,6 +110,33 @@ class TrainSection(Section):
     ema: float | None = Field(None, gt=0, lt=1)
 
 
+class SelfTrainingSection(Section):
+    """Incremental self-training on top of the method, as iDANN (Gallego, Calvo-Zaragoza and Fisher 2020).
+
+    Each round gives the most reliable unlabelled target examples the label that the network predicts for them, and
+    moves them to the labelled side. Each is a stage called ``round``, so that it starts with a new optimiser.
+
+    Args:
+        start: share of training before the first round.
+        rounds: their number, at equal distances over the rest of training.
+        first: share of the target's training examples that has been moved after the first round.
+        last: the same after the last round, rising linearly in between.
+        select: ``neighbours`` moves only examples whose nearest labelled examples, in the space of the features, all
+            have the predicted label, the most confident first. If there are not enough, fewer are moved.
+            ``confidence`` moves the most confident ones.
+        neighbours: their number k.
+        threshold: least probability of the predicted class.
+    """
+
+    start: float = Field(0.5, gt=0, lt=1)
+    rounds: int = Field(10, ge=1, le=10_000)
+    first: float = Field(0.05, gt=0, lt=1)
+    last: float = Field(0.95, gt=0, lt=1)
+    select: Literal["neighbours", "confidence"] = "neighbours"
+    neighbours: int = Field(9, ge=1, le=10_000)
+    threshold: float = Field(0.0, ge=0, lt=1)
+
+
 def _none_or_enough(examples: int) -> int:
     if examples != 0 and examples < 10:
         raise ValueError("should be 0, for no diagnosis, or from 10 on")

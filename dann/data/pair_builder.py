@@ -105,6 +105,7 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
         unlabelled=replace(rest, y=torch.full_like(rest.y, UNLABELLED)),
         source_test=source_test if len(source_test) else None,
         target_test=target_test,
+        hidden_labels=rest.y,
         partial=options.partial,
         description={
             "source": _describe_side(sources, len(source.labelled), len(source_test)),

@@ -12,7 +12,7 @@ from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import proxy_distances
 from dann.evaluation.validators import Sample, effective_rank, mixval, score_model
-from dann.training.evaluate import compute_logits, compute_outputs
+from dann.training.outputs import compute_logits, compute_outputs
 from dann.training.trainer import Trainer
 
 DIGITS = 5  # significant digits

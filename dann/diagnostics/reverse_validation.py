@@ -8,7 +8,8 @@ import torch
 from dann.config.schema import Config
 from dann.data.domain import UNLABELLED, Split
 from dann.data.loading.stream import REVERSE, Stream, derive
-from dann.training.evaluate import compute_outputs, evaluate
+from dann.training.evaluate import evaluate
+from dann.training.outputs import compute_outputs
 from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 

@@ -23,7 +23,8 @@ from dann.runner.records import FEATURES, Record, write_record
 from dann.runner.run_folder import read_checksums
 from dann.training import checkpoint
 from dann.training.device import describe_device, describe_processor, precision_name
-from dann.training.evaluate import Scores, compute_outputs, reported_scores
+from dann.training.evaluate import Scores, reported_scores
+from dann.training.outputs import compute_outputs
 from dann.training.trainer import Trainer
 
 SHOWN = 250  # examples of each domain in the projector and in the features file

@@ -28,6 +28,7 @@ from dann.training.averaging import WeightAverage
 from dann.training.device import choose_dtype, measure_memory
 from dann.training.frozen_features import checksum
 from dann.training.inputs import TrainingInputs, prepare_inputs
+from dann.training.self_training import SelfTraining
 from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 
@@ -83,9 +84,13 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
     method = _build_method(network, config, pair, device)
+    rounds = None
+    if config.self_training is not None:
+        examples, domain = len(inputs.splits["unlabelled"]), len(config.data.sources)
+        rounds = SelfTraining(config.self_training, examples, domain)
     return Trainer(
         method=method,
-        optimizers=StagedOptimizer(method, config.optimizer, config.finetune),
+        optimizers=StagedOptimizer(method, config.optimizer, config.finetune, () if rounds is None else rounds.stages),
         stream=_build_stream(config.data, pair, inputs, method.second_view, seed, device),
         splits={name: split for name, split in inputs.splits.items() if name not in TRAINED},
         inputs=inputs,
@@ -95,6 +100,7 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         dtype=dtype,
         device=device,
         average=None if config.train.ema is None else WeightAverage(method, config.train.ema),
+        self_training=rounds,
     )
 
 

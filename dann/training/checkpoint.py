@@ -59,6 +59,7 @@ def save(
     step: int,
     facts: Facts | None = None,
     average: Method | None = None,
+    moved: Tensor | None = None,
 ) -> None:
     """Write the state after ``step`` steps, and keep the checkpoint that was at ``path`` as the previous one.
 
@@ -66,10 +67,13 @@ def save(
 
     Args:
         average: the method with the average of the weights, if there is one.
+        moved: the labels that self-training has given, if there is any.
     """
     state = {"step": step, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
     if average is not None:
         state["average"] = average.state_dict()
+    if moved is not None:
+        state["moved"] = moved
     if facts is not None:
         state["facts"] = facts._asdict() | {"together": list(facts.together)}
     buffer = io.BytesIO()
@@ -114,6 +118,14 @@ def read_shapes(path: Path) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in _read(path, torch.device("cpu"), map_file=True)["method"].items()}
 
 
+def read_moved(path: Path) -> Tensor:
+    """The labels that self-training had given, shape ``(N,)``."""
+    labels: Tensor | None = _read(path, torch.device("cpu"))["moved"]
+    if labels is None:
+        raise _damaged(path)
+    return labels
+
+
 def read_method(path: Path) -> dict[str, Tensor]:
     """The evaluated method's parameters and buffers, by name, on the CPU."""
     state = _read(path, torch.device("cpu"))
@@ -153,7 +165,7 @@ def _read(path: Path, device: torch.device, map_file: bool = False) -> dict[str,
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True, mmap=map_file)
         # Version 0.1 called a backbone "trunk".
         method = {name.replace(".trunk.", ".backbone."): value for name, value in state["method"].items()}
-        added = {"facts": state.get("facts"), "average": state.get("average")}
+        added = {"facts": state.get("facts"), "average": state.get("average"), "moved": state.get("moved")}
         return {"step": state["step"], "method": method, "optimizer": state["optimizer"], **added}
     except Exception as error:  # torch raises half a dozen types for damaged files
         raise _damaged(path) from error

@@ -1,13 +1,13 @@
 """The optimiser of a run, which begins anew at each stage of its method, over parameter groups by part."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from dann.config.optimizer_section import OptimizerSection, Part
-from dann.methods.method import Method
+from dann.methods.method import Method, Stage
 from dann.networks.finetuning import FineTuning
 from dann.optim import OPTIMIZERS
 
@@ -21,18 +21,26 @@ class StagedOptimizer:
         method: whose parameters it steps.
         section: of the configuration.
         finetune: of the configuration, with the learning rates of a backbone's blocks.
+        more: stages beside those of the method.
 
     Attributes:
         current: the optimiser of the current stage, whose state is that of this stage alone.
     """
 
-    def __init__(self, method: Method, section: OptimizerSection, finetune: FineTuning | None = None) -> None:
+    def __init__(
+        self,
+        method: Method,
+        section: OptimizerSection,
+        finetune: FineTuning | None = None,
+        more: Sequence[Stage] = (),
+    ) -> None:
         self.method, self.section, self.finetune = method, section, finetune
+        self.stages = sorted((*method.stages, *more), key=lambda stage: stage.start)
         self._begin(0)
 
     def go_to(self, progress: float) -> bool:
         """Go to the stage of ``progress``, the share of training done; returns whether it is another one."""
-        stage = sum(progress >= each.start for each in self.method.stages) - 1
+        stage = sum(progress >= each.start for each in self.stages) - 1
         if stage == self.stage:
             return False
         self._begin(stage)
@@ -40,13 +48,13 @@ class StagedOptimizer:
 
     def factor(self, progress: float) -> float:
         """The factor of the learning rates by the schedule of the stage, which counts from its beginning."""
-        stages = self.method.stages
+        stages = self.stages
         start = stages[self.stage].start
         end = stages[self.stage + 1].start if self.stage + 1 < len(stages) else 1.0
         return self.schedule((progress - start) / (end - start))
 
     def _begin(self, stage: int) -> None:
-        section = self.section.stage(self.method.stages[stage].name)
+        section = self.section.stage(self.stages[stage].name)
         self.stage, self.schedule = stage, section.schedule.function()
         self.current = section.build(OPTIMIZERS, parameter_groups(self.method, section, self.finetune))
         for group in self.current.param_groups:

@@ -15,6 +15,7 @@ from dann.training.averaging import WeightAverage
 from dann.training.device import autocast, reseed
 from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
+from dann.training.self_training import SelfTraining
 from dann.training.staged_optimizer import StagedOptimizer, set_rates
 
 
@@ -29,6 +30,7 @@ class Trainer:
         finetune: which blocks of the backbone train at which progress.
         dtype: of the forward pass; parameters are float32.
         average: a running average of the weights, which is evaluated in their place.
+        self_training: rounds in which target examples join the labelled side.
     """
 
     method: Method
@@ -42,6 +44,7 @@ class Trainer:
     dtype: torch.dtype
     device: torch.device
     average: WeightAverage | None = None
+    self_training: SelfTraining | None = None
 
     @property
     def evaluated(self) -> Method:
@@ -77,7 +80,15 @@ class Trainer:
             self.average.update(self.method, step + 1)
 
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
-        """Let the method pass over whole splits, in evaluation mode and without gradients, where that is due."""
+        """Let the method pass over whole splits, in evaluation mode and without gradients, where that is due.
+
+        So do rounds of self-training, after the method.
+        """
+        self._refresh_method(before, progress, evaluating)
+        if self.self_training is not None and (number := self.self_training.round_due(before, progress)) is not None:
+            self.self_training.move(number, self.evaluated, self.stream, self.dtype)
+
+    def _refresh_method(self, before: float, progress: float, evaluating: bool) -> None:
         if not self.method.due(before, progress, evaluating):
             return
         stream, training = self.stream, self.method.training

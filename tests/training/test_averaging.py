@@ -14,7 +14,7 @@ from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
 from dann.training.building import build_trainer, load_pair
-from dann.training.evaluate import compute_logits
+from dann.training.outputs import compute_logits
 
 
 def test_the_average_is_exponential_over_parameters_and_has_the_present_buffers() -> None:

@@ -65,7 +65,12 @@ LIGHT, LIGHT_ON_GPU = 1e8, 1e10  # floating-point operations of a step, above wh
 
 
 def is_stackable(config: Config) -> bool:
-    """Whether runs of this method stack; with an adaptive λ DANN calls ``torch.autograd.grad``."""
+    """Whether runs of this method stack; with an adaptive λ DANN calls ``torch.autograd.grad``.
+
+    With self-training each run has batches of its own from the first round on.
+    """
+    if config.self_training is not None:
+        return False
     return config.method.name in NUMBERS and config.method.options().get("schedule") != "adaptive"
 
 
