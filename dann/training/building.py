@@ -28,7 +28,7 @@ from dann.training.averaging import WeightAverage
 from dann.training.device import choose_dtype, measure_memory
 from dann.training.frozen_features import checksum
 from dann.training.inputs import TrainingInputs, prepare_inputs
-from dann.training.self_training import SelfTraining
+from dann.training.self_training_rounds import SelfTraining
 from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 

@@ -15,7 +15,7 @@ from dann.training.averaging import WeightAverage
 from dann.training.device import autocast, reseed
 from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
-from dann.training.self_training import SelfTraining
+from dann.training.self_training_rounds import SelfTraining
 from dann.training.staged_optimizer import StagedOptimizer, set_rates
 
 
