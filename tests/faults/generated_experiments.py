@@ -90,7 +90,9 @@ def _base(random: Random, small: bool) -> dict[str, Any]:
     else:
         sides = {side: options_of(random.choice([*DOMAINS]), DOMAINS, random) for side in ("source", "target")}
         network = options_of(random.choice([*NETWORKS]), NETWORKS, random)
-        if any("texts" in side.values() for side in sides.values()):  # which only this network reads, and it nothing else
+        if any(
+            "texts" in side.values() for side in sides.values()
+        ):  # which only this network reads, and it nothing else
             sides = dict.fromkeys(sides, options_of("texts", DOMAINS, random))
             network = {"name": "huggingface", "model": "tokens"}
     for key in [key for key in data if "transform" in key or key == "target_view"]:
@@ -115,7 +117,7 @@ def _row(random: Random, small: bool) -> dict[str, Any]:
 def _rest(random: Random, rows: list[str], tasks: list[str], small: bool) -> dict[str, Any]:
     """Some of the keys that have a default."""
     score = random.choice([0, 0.5, 1.0])
-    own = {task: score for task in tasks} or score
+    own = dict.fromkeys(tasks, score) or score
     free = [name for name, metric in METRICS.items() if not metric.for_unseen_classes]
     rest: dict[str, Any] = {
         "published": {rows[0]: random.choice([score, own])},

@@ -47,7 +47,7 @@ def value(kind: Any, limits: list[Any], name: str, random: Random, edges: bool) 
         return _whole(bounds, random, edges)
     if kind is float:
         return _real(bounds, random, edges)
-    if origin in (list, tuple, Sequence) or origin is not None and issubclass(origin, Sequence):
+    if origin in (list, tuple, Sequence) or (origin is not None and issubclass(origin, Sequence)):
         return _sequence(origin, inner, bounds, name, random, edges)
     if origin is dict:
         return {"0": value(inner[1], [], name, random, edges)}

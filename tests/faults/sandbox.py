@@ -158,13 +158,13 @@ class _Watch:
             return
         if (
             (event == "open" and isinstance(arguments[0], str | bytes) and arguments[2] & WRITES)
-            or event in ("os.remove", "os.rmdir", "shutil.rmtree", "os.symlink")
+            or event in ("os.remove", "os.rmdir", "shutil.rmtree")
             or (
                 event == "os.mkdir" and not os.path.isdir(arguments[0])  # parents that are there already
             )
         ):
             self._check(arguments[0])
-        elif event in ("os.rename", "os.link"):
+        elif event in ("os.rename", "os.link", "os.symlink"):
             self._check(arguments[1])
 
     def _check(self, place: Any) -> None:

@@ -69,7 +69,9 @@ def test_the_sandbox_notices(command: object, fault: str, tmp_path: Path, monkey
 @pytest.mark.slow
 def test_what_is_altered_is_right_before(tmp_path: Path) -> None:
     template = make_template(tmp_path / "template")
-    reads = [commands[-1] if name == "weights.pt" else commands[0] for name, _, commands in template.data]
+    special = ("weights", "archive", "list.csv")
+    reads = [commands[-1] if name.startswith(special) else commands[0] for name, _, commands in template.data]
+    reads = [words for words in reads if words[0] != "unpack"]
     with Sandbox(tmp_path / "sandbox", template.root) as sandbox:
         for arguments in [["run", FILE, "--dry-run"], *template.users[:2], template.readers[0], *reads]:
             verdict = sandbox.run(Case(arguments, outputs=("runs", "out", "out.csv", "out.yaml")))
