@@ -90,9 +90,7 @@ def _base(random: Random, small: bool) -> dict[str, Any]:
     else:
         sides = {side: options_of(random.choice([*DOMAINS]), DOMAINS, random) for side in ("source", "target")}
         network = options_of(random.choice([*NETWORKS]), NETWORKS, random)
-        if any(
-            "texts" in side.values() for side in sides.values()
-        ):  # which only this network reads, and it nothing else
+        if any("texts" in side.values() for side in sides.values()):  # read by this network, which reads nothing else
             sides = dict.fromkeys(sides, options_of("texts", DOMAINS, random))
             network = {"name": "huggingface", "model": "tokens"}
     for key in [key for key in data if "transform" in key or key == "target_view"]:

@@ -16,25 +16,16 @@ from PIL import Image
 MODES = ["RGB", "L", "RGBA", "P", "LA", "1", "CMYK", "I;16", "I", "F", "YCbCr", "LAB", "HSV"]
 FORMATS = ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "ICO", "AVIF"]
 MEMBERS = [
-    "a.png",
-    "b/c.png",
-    "../x",
-    "/x",
-    "a/../b",
-    "",
-    "λ",
-    "x" * 300,
-    "a\nb",
-    "__MACOSX/._a.png",
-    "a.png",
-    ".",
-    "nul",
-]
+    "a.png", "b/c.png", "../x", "/x", "a/../b", "", "λ", "x" * 300, "a\nb", "__MACOSX/._a.png", ".", "nul"
+]  # fmt: skip
+PACKINGS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA]
+KINDS = [*[tarfile.REGTYPE] * 5, tarfile.DIRTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 
 
 def svmlight(random: Random) -> bytes:
-    pairs = ["1:0.5", "2:1", "2:nan", "1:inf", "0:1", "-1:2", "2147483647:1", f"{10**30}:1", "a:b", "1:", ":1", "1:1e400",
-             "2:0x1", "qid:3", "# note", "1:1 1:2", "1:٣"]  # fmt: skip
+    pairs = ["1:0.5", "2:1", "2:nan", "1:inf", "0:1", "-1:2", "2147483647:1", f"{10**30}:1", "a:b", "1:", ":1",
+             "1:1e400", "2:0x1", "qid:3", "# note", "1:1 1:2", "1:٣"]  # fmt: skip
     lines = (f"{random.choice(['0', '1', '1', '+1', '-1', *WORDS, '1,2'])} {' '.join(random.choices(pairs[:3], k=2))}"
              for _ in range(random.choice([0, 1, 40])))  # fmt: skip
     return "\n".join([*lines, *[f"1 {random.choice(pairs)}"] * (random.random() < 0.5)]).encode(
@@ -64,11 +55,7 @@ def image(random: Random) -> bytes:
     """An image of any format, mode and size that the format takes; else a grey PNG."""
     size = random.choice([(28, 28), (28, 28), (1, 1), (3000, 1), (1, 3000), (600, 400)])
     made = Image.new(random.choice(MODES), size, random.choice([0, 1]))
-    more: dict[str, Any] = (
-        {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"}
-        if random.random() < 0.3
-        else {}
-    )
+    more: dict[str, Any] = {"exif": TURNED} if random.random() < 0.3 else {}
     try:
         made.save(buffer := io.BytesIO(), random.choice(FORMATS), **more)
     except (OSError, ValueError, KeyError, TypeError):
@@ -80,23 +67,15 @@ def archive(random: Random) -> bytes:
     """A zip or tar file of a few members with odd names and kinds."""
     buffer = io.BytesIO()
     if random.random() < 0.5:
-        with zipfile.ZipFile(
-            buffer, "w", random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
-        ) as made:
-            for name in {random.choice(MEMBERS) for _ in range(3)}:
+        with zipfile.ZipFile(buffer, "w", random.choice(PACKINGS)) as made:
+            for name in dict.fromkeys(random.choices(MEMBERS, k=3)):
                 made.writestr(zipfile.ZipInfo(name or "e"), random.choice([b"", b"x" * 100, bytes(10**6)]))
         return buffer.getvalue()
     with tarfile.open(fileobj=buffer, mode=random.choice(["w", "w:gz", "w:xz"])) as packed:
         for name in (random.choice(MEMBERS) for _ in range(3)):
             entry = tarfile.TarInfo(name)
-            entry.type = random.choice(
-                [tarfile.REGTYPE] * 5
-                + [tarfile.DIRTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
-            )
-            entry.linkname, entry.mode = (
-                random.choice(["a.png", "/etc/passwd", ".."]),
-                random.choice([0o644, 0, 0o7777]),
-            )
+            entry.type, entry.mode = random.choice(KINDS), random.choice([0o644, 0, 0o7777])
+            entry.linkname = random.choice(["a.png", "/etc/passwd", ".."])
             entry.size = 50 if entry.isreg() else 0
             packed.addfile(entry, io.BytesIO(bytes(50)))
     return buffer.getvalue()
@@ -107,7 +86,8 @@ def weights(content: bytes, random: Random) -> bytes:
     state: dict[str, Any] = OrderedDict(_bare(torch.load(io.BytesIO(content), weights_only=True)))
     name = random.choice(sorted(name for name, tensor in state.items() if tensor.ndim))
     odd = [lambda t: t.double(), lambda t: t.half(), lambda t: t[:0], lambda t: t * float("nan"), lambda t: t[None],
-           lambda t: 1, lambda t: t.flatten(), lambda t: t.to_sparse() if t.ndim else t, lambda t: t.to("meta")]  # fmt: skip
+           lambda t: 1, lambda t: t.flatten(), lambda t: t.to_sparse(),
+           lambda t: t.to("meta")]  # fmt: skip
     if random.random() < 0.6:
         state[name] = random.choice(odd)(state[name])
     for _ in range(random.choice([0, 0, 1, 2])):

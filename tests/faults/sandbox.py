@@ -93,7 +93,7 @@ class Sandbox:
     def _start(self) -> None:
         context = multiprocessing.get_context("fork")  # what is imported already need not be again
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.folder, self.template), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, self.pipe, self.folder, self.template), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -106,7 +106,8 @@ class Sandbox:
         self.process = self.pipe = None
 
 
-def _serve(pipe: Connection, folder: Path, template: Path | None) -> None:
+def _serve(pipe: Connection, other: Connection, folder: Path, template: Path | None) -> None:
+    other.close()  # the parent's end, so that this process ends with a parent that is killed
     os.setpgid(0, 0)
     memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
