@@ -18,7 +18,7 @@ from generated_experiments import experiments, generate
 from mutations import damage, mutate
 from odd_files import MAKERS, weights
 from outcome import Outcome
-from reader_commands import read_texts, unpack_archive
+from reader_commands import COMMANDS
 from sandbox import Case, Sandbox, Verdict
 
 ROOT = Path(__file__).parent.parent.parent
@@ -75,12 +75,13 @@ def draw_records(random: random.Random, template: Template) -> Case:
     line = json.dumps(record, default=str).encode()
     if random.random() < 0.2:
         line = damage(template.record, random)
-    command = random.choice(template.readers)
+    command, written = random.choice(template.readers), ("runs", "out", "results")
+    made = COMMANDS.get(command[0])
     if random.random() < 0.5:
-        return Case([*command], {f"{template.run}/record.json": line}, ("runs", "out"))
+        return Case([*command], {f"{template.run}/record.json": line}, written, command=made)
     packed = gzip.compress(line + b"\n" + template.record, mtime=0)
     packed = damage(packed, random) if random.random() < 0.1 else packed
-    return Case([*command], {f"{template.folder}/records.jsonl.gz": packed}, ("runs", "out"))
+    return Case([*command], {f"{template.folder}/records.jsonl.gz": packed}, written, command=made)
 
 
 def draw_folder(random: random.Random, template: Template) -> Case:
@@ -117,8 +118,8 @@ def draw_container(random: random.Random, template: Template) -> Case:
 
 
 def _reading(words: list[str], name: str, content: bytes) -> Case:
-    command = {"unpack": unpack_archive, "read": read_texts}.get(words[0])  # which dann has no commands for
-    return Case(words, {name: content}, ("runs", "out", "out.yaml", "out.csv"), draws=False, command=command)
+    written = ("runs", "out", "out.yaml", "out.csv")
+    return Case(words, {name: content}, written, draws=False, command=COMMANDS.get(words[0]))
 
 
 def draw_arguments(random: random.Random, template: Template) -> Case:

@@ -42,8 +42,11 @@ READERS = [
     *[["table", FOLDER, *more] for more in ([], ["--format", "json"], ["--format", "latex"], ["--selection", "im"],
                                             ["--selection", "vote"], ["--selection", "oracle"])] * 10,
     *[["run", FILE, "--dry-run"]] * 20,
-    ["plot", FOLDER],  # drawing takes a second
+    *[["table", FILE, "--selection", rule] for rule in ("last", "dev", "reverse", "mixval")],
+    ["plot", FOLDER],  # drawing takes a second, as these do
     ["report", FOLDER, "--out", "out"],
+    ["report", FILE, "--selection", "im", "--out", "out"],
+    ["publish", FILE, FOLDER],
 ]  # fmt: skip
 
 

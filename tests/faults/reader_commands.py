@@ -1,7 +1,10 @@
-"""Readers that no command of ``dann`` reaches without a download, as commands."""
+"""Readers that no command of ``dann`` reaches without a download, and the script that publishes, as commands."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from publish import publish
 
 from dann.config.naming import printable
 from dann.data.datasets.own_images import read_labels, read_parts
@@ -28,6 +31,20 @@ def read_texts(words: list[str]) -> int:
     return 0
 
 
+def publish_runs(words: list[str]) -> int:
+    """``publish FILE FOLDER``: write the page in ``results`` of an experiment from the records in a folder."""
+    try:
+        publish(Path(words[1]), Path(words[2]))
+    except BadInput as error:
+        return _complain(error)
+    return 0
+
+
 def _complain(error: BadInput) -> int:
     print(printable(f"dann: {error}"), file=sys.stderr)
     return 2
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "unpack": unpack_archive, "read": read_texts, "publish": publish_runs
+}  # fmt: skip
