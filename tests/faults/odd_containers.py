@@ -52,14 +52,14 @@ def labels(random: Random) -> Any:
 
 def arrays(random: Random) -> dict[str, Any]:
     """Arrays by their keys, mostly x and y."""
-    found = {"x": examples(random), "y": labels(random)}
-    if random.random() < 0.5:
+    found = {"x": examples(random), "y": np.arange(40) % 2 if random.random() < 0.5 else labels(random)}
+    if random.random() < 0.7:
         found["x"] = _filled((len(found["y"]) if found["y"].ndim else 1, 2), "f4", random)
     if random.random() < 0.2:
         found["classes"] = np.array(random.choice(CLASSES))
-    if random.random() < 0.4:
+    if random.random() < 0.2:
         found[random.choice(KEYS)] = random.choice([examples, labels])(random)
-    if random.random() < 0.15:
+    if random.random() < 0.1:
         found.pop(random.choice(sorted(found)))
     return found
 

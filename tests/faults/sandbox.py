@@ -112,29 +112,35 @@ def _serve(pipe: Connection, other: Connection, folder: Path, template: Path | N
     memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     watch = _Watch()
-    while True:
-        case: Case = pipe.recv()
-        work = folder / "case" / "work"
-        shutil.rmtree(folder / "case", ignore_errors=True)
-        work.mkdir(parents=True)
-        if template is not None:
-            shutil.copytree(template, work, dirs_exist_ok=True)
-        for name, content in case.files.items():
-            (work / name).parent.mkdir(parents=True, exist_ok=True)
-            (work / name).write_bytes(content)
-        os.chdir(work)
-        places = {"HOME": "home", "DANN_CACHE": "cache", "DANN_DATA": "no", "TMPDIR": "cache"}
-        os.environ |= {name: str(folder / place) for name, place in places.items()}
-        tempfile.tempdir = None  # so that TMPDIR is read
-        (folder / "cache").mkdir(exist_ok=True)
-        named = [
-            work / word for before, word in itertools.pairwise(case.arguments) if before == "--out" and "\0" not in word
-        ]
-        with watch.allowing([*named, *(work / name for name in case.outputs), folder / "cache"]):
-            verdict = _judge(case)
-        outside = [*watch.outside]
-        pipe.send(Verdict(verdict.status, verdict.fault or (f"wrote {outside[0]}" if outside else ""), verdict.seconds,
-                          verdict.complaint))  # fmt: skip
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            _answer(pipe, watch, folder, template)
+
+
+def _answer(pipe: Connection, watch: "_Watch", folder: Path, template: Path | None) -> None:
+    """Run the next case and send its verdict."""
+    case: Case = pipe.recv()
+    work = folder / "case" / "work"
+    shutil.rmtree(folder / "case", ignore_errors=True)
+    work.mkdir(parents=True)
+    if template is not None:
+        shutil.copytree(template, work, dirs_exist_ok=True)
+    for name, content in case.files.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_bytes(content)
+    os.chdir(work)
+    places = {"HOME": "home", "DANN_CACHE": "cache", "DANN_DATA": "no", "TMPDIR": "cache"}
+    os.environ |= {name: str(folder / place) for name, place in places.items()}
+    tempfile.tempdir = None  # so that TMPDIR is read
+    (folder / "cache").mkdir(exist_ok=True)
+    named = [
+        work / word for before, word in itertools.pairwise(case.arguments) if before == "--out" and "\0" not in word
+    ]
+    with watch.allowing([*named, *(work / name for name in case.outputs), folder / "cache"]):
+        verdict = _judge(case)
+    outside = [*watch.outside]
+    pipe.send(Verdict(verdict.status, verdict.fault or (f"wrote {outside[0]}" if outside else ""), verdict.seconds,
+                      verdict.complaint))  # fmt: skip
 
 
 class _Watch:
