@@ -89,7 +89,7 @@ def _base(random: Random, small: bool) -> dict[str, Any]:
         data = {key: given for key, given in data.items() if key not in NEED_CLASSES}
     else:
         sides = {side: options_of(random.choice([*DOMAINS]), DOMAINS, random) for side in ("source", "target")}
-        network = options_of(random.choice([*NETWORKS]), NETWORKS, random)
+        network = options_of(random.choice(sorted({*NETWORKS} - {"huggingface"})), NETWORKS, random)
         if any("texts" in side.values() for side in sides.values()):  # read by this network, which reads nothing else
             sides = dict.fromkeys(sides, options_of("texts", DOMAINS, random))
             network = {"name": "huggingface", "model": "tokens"}
@@ -136,7 +136,7 @@ def _rest(random: Random, rows: list[str], tasks: list[str], small: bool) -> dic
 def _search(random: Random, rows: list[str]) -> dict[str, Any]:
     """A grid whose values are as many as the budget, or a random search."""
     key, budget = random.choice([*SEARCHED]), random.randint(1, 3)
-    more = {"rule": random.choice(RULE_NAMES), "seed": random.choice([0, 2**31])}
+    more = {"rule": random.choice(["source_val", random.choice(RULE_NAMES)]), "seed": random.choice([0, 2**31])}
     if random.random() < 0.5:
         return {"kind": "grid", "budget": budget, "keys": {key: SEARCHED[key][:budget]}, **more}
     ends: dict[str, Any] = random.choice([{"log": [0.001, 0.1]}, {"uniform": [0.0, 0.5]}])

@@ -112,7 +112,7 @@ def _serve(pipe: Connection, other: Connection, folder: Path, template: Path | N
     memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     watch = _Watch()
-    with contextlib.suppress(EOFError, BrokenPipeError):
+    with contextlib.suppress(EOFError, ConnectionError):
         while True:
             _answer(pipe, watch, folder, template)
 
