@@ -70,7 +70,7 @@ def to_array(values: Any, where: str) -> NDArray[Any]:
 
 def _check_columns(values: Any, where: str) -> None:
     """Refuse the dates and durations of a data frame, which beside numbers would become billions of nanoseconds."""
-    dtypes = getattr(values, "dtypes", None)
+    dtypes: Any = getattr(values, "dtypes", None)
     if not callable(getattr(dtypes, "items", None)):
         return
     if times := [str(name) for name, dtype in dtypes.items() if dtype.kind in "mM"]:
