@@ -34,6 +34,10 @@ from dann.cli.main import main
         ({"base": {"network": {"name": "minst"}}}, ["unknown network 'minst'", "did you mean mnist?"]),
         ({"base": {"network": "mlp"}}, ["network should be a mapping with a name"]),
         ({"base": {"data": {"source": "moon"}}}, ["unknown data set 'moon'", "did you mean moons?"]),
+        (
+            {"base": {"data": {"source": "moons"}}, "variants": {"DANN": {"data": {"source": {"points": 20}}}}},
+            ["data.source.name is missing", "known: "],
+        ),
         ({"base": {"data": {"target": {"name": None}}}}, ["data.target.name", "unknown data set None"]),
         ({"base": {"data": {"target": "digits"}}}, ["digits has classes that moons has not", "write them alike"]),
         ({"base": {"data": {"transform": {"shift": 1}}}}, ["data.transform.shift", "images"]),
