@@ -136,6 +136,17 @@ def test_nothing_is_lost_when_making_again_is_interrupted(file: Path) -> None:
     assert again.new == 1 and not (folder / "dann/seed-0.stale").exists()
 
 
+def test_seeds_left_out_when_others_were_made_again_can_be_made_again_later(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert launched(file, "DANN", more=[5]).new == 3
+    write_arrays(Path("source.npz"), 1.0)
+    assert launched(file, "DANN", redo="changed").new == 2
+    line = complaint(capsys, "run", file, "--only", "DANN", "--seeds", "5")
+    assert "seed-5" in line and "the source's examples changed" in line and "--redo changed makes" in line
+    assert launched(file, "DANN", more=[5], redo="changed").new == 1
+
+
 def test_an_unfinished_run_begun_with_other_data_is_made_again(file: Path) -> None:
     experiment, folder = read_experiment(file, ["train.evaluate_every=2"]), RUNS
     runs = list(experiment.runs("DANN", [0]))

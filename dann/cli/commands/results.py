@@ -1,6 +1,7 @@
 """``dann table``, ``dann report`` and ``dann plot``: what the records of finished runs show."""
 
 import argparse
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from dann.config.experiment import Experiment
 
 from dann.config.naming import printable
+from dann.errors import BadInput
+
+UNWRITABLE = {errno.EACCES, errno.EROFS}
 
 
 def table(options: argparse.Namespace) -> int:
@@ -43,7 +47,14 @@ def plot(options: argparse.Namespace) -> int:
     from dann.reporting.locations import find_experiments
 
     for experiment, folder in find_experiments(options.path):
-        for path in draw_all(experiment, folder):
+        try:
+            paths = draw_all(experiment, folder)
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            elsewhere = "dann report, with the same path and --out FOLDER, draws the figures elsewhere"
+            raise BadInput(f"{error.filename}: {error.strerror}: {elsewhere}") from error
+        for path in paths:
             print(printable(str(path)))
         write_notes(experiment, folder)
     return 0
