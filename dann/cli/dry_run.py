@@ -7,6 +7,11 @@ from typing import Any
 
 import yaml
 
+try:
+    from yaml import CSafeDumper as FastDumper  # libyaml's
+except ImportError:  # PyYAML was built without it
+    from yaml import SafeDumper as FastDumper  # type: ignore[assignment]
+
 from dann.cli.option_types import format_value
 from dann.config.experiment import Experiment, Run
 from dann.config.naming import printable, printable_lines
@@ -15,6 +20,7 @@ from dann.errors import BadInput
 from dann.runner.changed_runs import Redo
 from dann.runner.planning import Plan, plan
 from dann.runner.run_folder import is_finished, unfinished_folder
+from dann.training.stacking.grouping import Planned
 
 Resolved = dict[str, Any]
 Row = tuple[str | None, str]  # task and variant
@@ -41,8 +47,7 @@ def describe_plan(
     """
     planned = plan(experiment, runs, folder, file, redo, seeds)
     states = _states(planned)
-    rows = {(task, variant): _resolve_row(experiment, variant, task, file)
-            for task, variant in dict.fromkeys((run.task, run.variant) for run in runs)}  # fmt: skip
+    rows = _resolve_rows(experiment, planned.runs, file)
     tasks = dict.fromkeys(run.task for run in runs)
     bases = {task: _base(experiment, rows, task) for task in tasks}
     first, *others = bases
@@ -57,8 +62,16 @@ def describe_plan(
         changed = {task: changes(bases[first], bases[task]) for task in others}
         parts += ["# What the other tasks change in it:", _yaml({"tasks": changed})]
     parts += ["# What each variant changes:", _yaml({"variants": _variants(rows, bases)})]
-    lines = [f"  {format_value(row)}: {format_value(seeds)}" for row, seeds in states.items()]
+    lines = [f"  {format_value(row)}: {_flow(seeds)}" for row, seeds in states.items()]
     return "\n".join([*parts, "# Seeds of the runs:", "runs:", *lines]) + "\n"
+
+
+def _resolve_rows(experiment: Experiment, planned: list[Planned], file: Path) -> dict[Row, Resolved]:
+    """The configuration of each row, apart from what is searched."""
+    rows = {(each.run.task, each.run.variant): each.config for each in planned}
+    if experiment.search is None:  # as planned: resolving again would take as long once more
+        return {row: config.model_dump(mode="json") for row, config in rows.items()}
+    return {(task, variant): _resolve_row(experiment, variant, task, file) for task, variant in rows}
 
 
 def _resolve_row(experiment: Experiment, variant: str, task: str | None, file: Path) -> Resolved:
@@ -116,8 +129,15 @@ def _count(states: Mapping[str, Mapping[str, list[int]]]) -> str:
     return f"{sum(counts.values())} runs: {each}"
 
 
+def _flow(seeds: Mapping[str, list[int]]) -> str:
+    """Seeds by state as YAML on one line; its library would take seconds for many rows."""
+    return "{" + ", ".join(f"{state}: {numbers}" for state, numbers in seeds.items()) + "}"
+
+
 def _yaml(content: Mapping[str, Any]) -> str:
     """YAML for the terminal: where a character would move its cursor or reverse its direction, ASCII with escapes."""
-    written = partial(yaml.safe_dump, content, sort_keys=False, default_flow_style=None, width=100)
-    text = str(written(allow_unicode=True))
-    return text if printable_lines(text) == text else str(written())
+    written = partial(yaml.dump, content, None, sort_keys=False, default_flow_style=None, width=100)
+    text = str(written(FastDumper, allow_unicode=True))
+    if "\\U" in text:  # libyaml escapes emoji
+        text = str(written(yaml.SafeDumper, allow_unicode=True))
+    return text if printable_lines(text) == text else str(written(yaml.SafeDumper))

@@ -89,6 +89,9 @@ def _shared_classes(source: Side, target: Side) -> list[str]:
         raise BadInput(f"--source {source.entry['path']}: has no labels, which training needs: {_remedy(source)}")
     if len(source.counts) == 1:
         raise BadInput(f"--source {source.entry['path']}: has the one class {next(iter(source.counts))}: add another")
+    if max(source.counts.values()) == 1:
+        raise BadInput(f"--source {source.entry['path']}: one labelled example of each class, so that none is left to "
+                       "select steps by: add some")  # fmt: skip
     if not target.counts:
         return list(source.counts)
     shared = [name for name in source.counts if name in target.counts]

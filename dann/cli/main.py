@@ -19,7 +19,7 @@ from dann.files.atomic_files import DISK_FULL
 
 REMEDIES = {  # of errors of the operating system
     errno.EACCES: "change its permissions, or name another place (--out for runs, DANN_CACHE for the cache)",
-    errno.EROFS: "name a place that can be written (--out for runs, DANN_CACHE for the cache)",
+    errno.EROFS: "name a place that can be written (--out for results, DANN_CACHE for the cache)",
     errno.ENOENT: "it was moved or deleted meanwhile: put it back and run the same command to continue",
     errno.ESTALE: "it was moved or deleted meanwhile: put it back and run the same command to continue",
     errno.EIO: "the disk may be failing: try again, or from a copy on another",

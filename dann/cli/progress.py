@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.experiment import Run
-from dann.config.naming import printable, printable_lines
+from dann.config.naming import printable
 from dann.runner.records import Record, source_accuracy
 
 SHOWN, WIDTH = 8, 24  # largest number of bars, and their width
@@ -51,7 +51,8 @@ class Progress:
         line = data_line(data)
         if line not in self.printed:  # each worker process loads the data and reports them
             self.printed.add(line)
-            self._print(line)
+            for part in line.split("\n"):
+                self._print(part)
 
     def started(self, run: Run, done: int, steps: int) -> None:
         if (before := self.tasks.pop(run.name, None)) is not None:  # its process was killed
@@ -91,7 +92,7 @@ class Progress:
         self._print(f"{number} {run.name}: {target}source {100 * source_accuracy(last):.1f} %, {time}")
 
     def _print(self, line: str) -> None:
-        self.bars.console.print(printable_lines(line), highlight=False, markup=False, soft_wrap=True)
+        self.bars.console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
 
 
 class _Bars(rich_progress.Progress):
@@ -164,7 +165,8 @@ def data_line(data: Mapping[str, Any]) -> str:
         f"{target['train']} unlabelled, {target['test']} {tested}; {data['protocol']}{_shape(data)}"
         + (f"; {skipped} unreadable files skipped" if skipped else "")
     )
-    return "\n".join([line, *_label_lines(data), *(f"  note: {note}" for note in data.get("notes", []))])
+    lines = [line, *_label_lines(data), *(f"  note: {note}" for note in data.get("notes", []))]
+    return "\n".join(map(printable, lines))
 
 
 def _label_lines(data: Mapping[str, Any]) -> list[str]:

@@ -69,6 +69,7 @@ class _Lasting(io.RawIOBase):
             return self.raw.write(content)
         except OSError as error:
             if error.errno not in GONE:
+                error.filename = f"standard {'error' if self.raw.fileno() == 2 else 'output'}"
                 raise
             self.discard()
             return len(content)

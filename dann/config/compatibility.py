@@ -18,8 +18,18 @@ def check_data(data: DataSection) -> None:
         raise BadInput("data.calibration: applies to unseen classes only: name some in data.unseen, or leave it out")
     if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
         raise BadInput("data.unseen: classes without examples cannot be balanced: leave resample and class_weights out")
+    _check_ranges(data)
     if any(component.name == "texts" for component in (*data.sources, data.target)):
         _check_texts(data)
+
+
+def _check_ranges(data: DataSection) -> None:
+    """Raise if domains state different values of black and white, of which a model can be used with one alone."""
+    stated = [component.options().get("range") for component in (*data.sources, data.target)]
+    ranges = [each for each in stated if each is not None]
+    if any(each != ranges[0] for each in ranges):
+        spelled = " and ".join(map(str, {str(each): each for each in ranges}.values()))
+        raise BadInput(f"data: domains of range {spelled}: save their images in one range, and state that for all")
 
 
 def check_parts(config: Config) -> None:

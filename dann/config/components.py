@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import create_model
 
 from dann.errors import BadInput, raise_if_stopped
-from dann.options import Section, look_up, shown, validate
+from dann.options import Section, look_up, shown, suggest, validate
 
 Built = TypeVar("Built")
 Registry = Mapping[str, Callable[..., Any]]
@@ -53,7 +53,13 @@ def read_component(
     Raises:
         BadInput: the name is unknown, or an option is unknown or invalid.
     """
-    name = check_mapping(entry, path, where).get("name")
+    mapping = check_mapping(entry, path, where)
+    if "name" not in mapping:  # a mapping in a variant takes the place of a word in the base
+        known = suggest("", registry)
+        raise BadInput(
+            f"{where}: {path}.name is missing: add it, also where options replace a word such as moons{known}"
+        )
+    name = mapping["name"]
     model = options_model(str(name), look_up(registry, name, what, f"{where}: {path}.name"), base)
     return validate(model, entry, where, path)
 

@@ -51,6 +51,14 @@ def spreadsheet_text(text: str) -> str:
     return text if NUMBER.fullmatch(text) else FORMULA.sub("'", text)
 
 
+def shorten(name: str, longest: int = 60) -> str:
+    """A name as a figure shows it: of a long one the beginning and the end, which distinguishes it from its like."""
+    if len(name) <= longest:
+        return name
+    end = longest // 3
+    return f"{name[: longest - end - 1]}…{name[-end:]}"
+
+
 def name_setting(setting: Mapping[str, Any]) -> str:
     """A setting of hyper-parameters in words, such as ``optimizer.lr = 0.01, method.weight = 1``."""
     return ", ".join(f"{key} = {value}" for key, value in setting.items())

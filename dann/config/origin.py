@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
-from dann.config.experiment import EXPERIMENT, ORIGIN, Experiment
+from dann.config.comparison import difference
+from dann.config.experiment import EXPERIMENT, ORIGIN, Experiment, read_experiment
 from dann.config.merging import flatten
 from dann.config.yaml_files import read_yaml
 from dann.errors import BadInput
@@ -28,6 +30,32 @@ def read_origin(folder: Path) -> Path | None:
     content = read_yaml(copy) if copy.is_file() else None
     origin = content.get(ORIGIN) if isinstance(content, dict) else None
     return Path(origin) if isinstance(origin, str) else None
+
+
+def find_change(experiment: Experiment, folder: Path) -> str | None:
+    """What the experiment file of the runs in ``folder`` has changed since their copy of it, with the remedy, or None.
+
+    Rows that it added or removed, texts and ``--set`` do not count, and neither does a file that cannot be read.
+    """
+    file = read_origin(folder)
+    if file is None or not file.is_file():
+        return None
+    try:
+        now = read_experiment(file)
+    except BadInput:
+        return None
+    variants = [name for name in experiment.variants if name in now.variants]
+    tasks = [name for name in experiment.tasks if name in now.tasks]
+
+    def compared(one: Experiment) -> dict[str, Any]:
+        return {"base": one.base, "variants": {name: one.variants[name] for name in variants},
+                "tasks": {name: one.tasks[name] for name in tasks}}  # fmt: skip
+
+    changed = difference(compared(experiment), compared(now))
+    if changed is None:
+        return None
+    command = redo_command(experiment, folder, file)
+    return f"shown are runs as they were made; {file} has changed since ({changed}): {command} makes them again"
 
 
 def check_origin(folder: Path, file: Path) -> None:

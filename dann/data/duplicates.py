@@ -48,6 +48,6 @@ def describe_duplicates(pair: Pair, transductive: bool) -> list[str]:
         if tested is not None and (count := count_identical(trained, tested)):
             sentences.append(
                 f"{count} of {len(tested)} {name} examples are identical to {where} examples: leave them out of one of "
-                "the two, unless examples repeat by nature"
+                "the two, unless examples repeat by nature; data sets csv and texts do so by duplicates: drop"
             )
     return sentences

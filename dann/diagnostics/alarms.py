@@ -72,8 +72,9 @@ def _not_finite(losses: Sequence[Entry]) -> Alarm | None:
 def _divergence(losses: Sequence[Entry], classes: int, steps: int) -> Alarm | None:
     recent = [entry["loss_label"] for entry in losses[-max(1, len(losses) // 10) :] if "loss_label" in entry]
     guessing = math.log(max(2, classes))
-    if recent and losses[-1]["step"] >= steps / 4 and fmean(recent) > WORSE * guessing:
-        text = f"the label loss is {fmean(recent):.1f}, guessing costs {guessing:.1f}: a lower learning rate may help"
+    if recent and losses[-1]["step"] >= steps / 4 and (loss := fmean(recent)) > WORSE * guessing:
+        shown = f"{loss:.1f}" if loss < 1e6 else f"{loss:.1e}"
+        text = f"the label loss is {shown}, guessing costs {guessing:.1f}: a lower learning rate may help"
         return Alarm("divergence", losses[-1]["step"], text)
     return None
 

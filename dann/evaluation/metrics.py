@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
 BINS = 15  # of a reliability plot, as in Guo et al. 2017
 
@@ -28,6 +26,8 @@ def compute_metrics(
             the harmonic mean of both (Xian et al. 2017), and the mean recall of the unseen classes when they alone are
             candidates, ``zero_shot``.
     """
+    from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score  # takes a second to import
+
     classes = np.unique(labels)
     probabilities = np.nan_to_num(probabilities)
     predicted = probabilities.argmax(axis=1)
@@ -58,6 +58,8 @@ def reliability(correct: NDArray[np.bool_], confidence: NDArray[np.float32]) -> 
         correct: whether each of N predictions is right, shape ``(N,)``.
         confidence: the probability of the predicted class, shape ``(N,)``.
     """
+    from sklearn.calibration import calibration_curve  # takes a second to import
+
     confidence = np.clip(np.nan_to_num(confidence), 0.0, 1.0)
     accuracy, mean = calibration_curve(correct, confidence, n_bins=BINS)
     # calibration_curve does not return the number of examples in a bin; these are its bins.

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.svm import SVC
 from torch import nn
 from torch.nn import functional as F
 
@@ -23,6 +22,8 @@ def proxy_distances(source: Features, target: Features) -> dict[str, float]:
         source: features, shape ``(N, D)``.
         target: the same, shape ``(M, D)``.
     """
+    from sklearn.svm import SVC  # takes a second to import
+
     x = np.concatenate([source, target]).astype(np.float64)  # squares of large features overflow in float32
     y = np.repeat([0, 1], [len(source), len(target)])
     fitted = np.concatenate([_half(len(part)) for part in (source, target)])

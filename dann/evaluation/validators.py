@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr, softmax
-from sklearn.linear_model import LogisticRegression
-from sklearn.utils.extmath import randomized_svd
 
 Floats = NDArray[np.floating[Any]]
 
@@ -149,6 +147,9 @@ def density_weights(train_features: Floats, target_features: Floats, validation_
         target_features: shape ``(M, D)``.
         validation_features: of held-out source examples, shape ``(V, D)``.
     """
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+    from sklearn.utils.extmath import randomized_svd
+
     count = len(train_features)
     both = np.concatenate([train_features, target_features]).astype(np.float64)
     centre, spread = both.mean(axis=0), both.std(axis=0)

@@ -36,7 +36,8 @@ def open_whole(path: Path, before: Path | None = None) -> Iterator[BinaryIO]:
         unfinished.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        error.filename = error.filename or str(path)  # an error of writing, unlike one of opening, names no file
+        if error.filename in (None, str(unfinished)):  # an error of writing, unlike one of opening, names no file
+            error.filename = str(path)
         raise
     finally:
         with suppress(OSError):  # the folder may be gone: that error is the one to report

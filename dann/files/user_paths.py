@@ -33,7 +33,13 @@ def expand_home(path: Path, variable: str) -> Path:
 
 
 def expand_user(path: str | Path) -> Path:
-    """``path`` with the home folder in place of a leading ``~``, where that user has one."""
+    """``path`` with the home folder in place of a leading ``~``, where that user has one.
+
+    Raises:
+        BadInput: a zero byte is in it, which no path may have.
+    """
+    if "\0" in str(path):
+        raise BadInput(f"{str(path)[:80]!r}: a path has no zero bytes: correct it")
     try:
         return Path(path).expanduser()
     except RuntimeError:  # ~name of an unknown user is a file of that name

@@ -1,7 +1,6 @@
 """Relations p(s | y) between the classes s of pretraining and y of the new task (You et al. 2020, Co-Tuning)."""
 
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,6 +28,8 @@ def reverse_relation(probabilities: Tensor, labels: Tensor, num_classes: int) ->
         labels: class indices, shape ``(N,)``. A class without examples has a row of zeros.
         num_classes: K.
     """
+    from sklearn.linear_model import LogisticRegression  # takes a second to import
+
     model = LogisticRegression(max_iter=1000).fit(probabilities.double().cpu().numpy(), labels.cpu().numpy())
     certain = torch.eye(probabilities.shape[1], dtype=torch.float64)
     of_classes = torch.from_numpy(model.predict_proba(certain.numpy())).T  # p(y | s), shape (K, S)

@@ -99,7 +99,7 @@ def _rows(path: Path, examples: tuple[str, ...], model: Model | Ensemble) -> lis
     """The rows of a file whose first line names its columns, or which has those of training, or one example a line."""
     columns = model.config.data.target.options().get("columns")
     try:
-        return read_rows(path, examples)
+        return read_rows(path, examples, can_name=False)
     except BadInput:
         if columns is None:
             raise

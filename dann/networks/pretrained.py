@@ -51,7 +51,7 @@ def torchvision(
     if model not in (known := models.list_models(module=models)):
         raise BadInput(f"network.model: torchvision has no {model!r}; it has {', '.join(known)}")
     found = None if weights in ("default", "none", "") else find_user_path(weights)
-    file = found if found is not None and found.is_file() else None
+    file = found if found is not None and found.is_file() else find_weights_file(weights) if "/" in weights else None
     given = {"default": "DEFAULT", "none": None}.get(weights, None if file else weights)
     options: dict[str, Any] = {}
     if model in AUXILIARY and given is None:

@@ -56,7 +56,9 @@ def find_weights_file(weights: str) -> Path:
     """
     found = find_user_path(weights) if weights.strip() else None
     if found is None or not found.is_file():
-        raise BadInput(f"network.weights: {weights} is not a file: write default, none or the path of a file")
+        raise BadInput(
+            f"network.weights: {weights} is not a file: restore it, or write default, none or the path of a file"
+        )
     return found
 
 

@@ -26,9 +26,9 @@ def negative_transfer(ours: Outcomes, metric: str) -> dict[Row, str]:
     if not METRICS[metric].shows_transfer:
         return {}
     experiment, below = ours.experiment, {}
+    baselines = {variant: experiment.find_source_only_baseline(variant) for variant in experiment.variants}
     for task in [None, *experiment.tasks]:
-        for variant in experiment.variants:
-            baseline = experiment.find_source_only_baseline(variant)
+        for variant, baseline in baselines.items():
             if baseline is not None and variant not in ours.upper_bounds:
                 mine, theirs = (ours.average(v, metric) if task is None else ours.scores(v, task, metric)
                                 for v in (variant, baseline))  # fmt: skip

@@ -55,6 +55,9 @@ class Executor:
                     self._make_all(left, observer)
         except Held as held:
             return str(held)
+        except OSError as error:
+            error.filename = error.filename or str(unit[0].place)  # an error of writing names no file
+            raise
         return None
 
     def _make_all(self, unit: Unit, observer: Observer) -> None:

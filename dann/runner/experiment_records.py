@@ -75,6 +75,10 @@ def _read_folders(rows: list[Run], seeds: Container[int], folder: Path) -> dict[
     return records
 
 
+def _any_records(folder: Path) -> bool:
+    return (folder / PACKED).is_file() or any(folder.rglob(RECORD))
+
+
 def find_other_runs(experiment: Experiment, folder: Path) -> list[Path]:
     """The finished runs in ``folder`` of rows and seeds that the experiment does not name, such as removed ones."""
     if not any(folder.rglob(RECORD)):
@@ -108,6 +112,8 @@ def read_checked_records(
         another = "run the experiment again in another --out"
         return another if known is None else f"{known} makes changed runs again; or {another}"
 
+    if not _any_records(folder):  # merging the configurations of a hundred thousand rows takes seconds
+        return []
     rows = {run.row: run for run in experiment.runs(seeds=[0])}
     checksums: dict[tuple[str | None, str, str], tuple[str, str]] = {}
     records = _read(list(rows.values()), set(experiment.seeds), folder)

@@ -145,8 +145,9 @@ def plan(
     changed = find_changed_configurations([each for each in planned if each.place not in places])
     places |= {change.place for change in changed}
     everything = redo_command(experiment, folder, file, seeds)
-    read_checked_records(experiment, folder, places, everything)
     compared = compare_inputs(experiment, [each for each in planned if each.place not in places], folder)
+    places |= {change.place for change in compared.changes}
+    read_checked_records(experiment, folder, places, everything)  # seeds from other data are named by what changed
     changes = [*changed, *compared.changes]
     own = {each.place for each in planned}
     if left := [change for change in changes if redo != "changed" or change.place not in own]:

@@ -55,23 +55,26 @@ def compare_accuracies(then: Record, now: Record, row: Sequence[Record]) -> Iter
     for split in ACCURACIES:
         old, new = then.evaluations[-1].get(split), now.evaluations[-1].get(split)
         if old is not None:
-            allowed = tolerance(then, split, row)
+            allowed = tolerance(then, split, row, new)
             close = new is not None and abs(new - old) <= allowed
             shown = "none" if new is None else f"{100 * new:.2f} %"
             yield close, f"{split} {100 * old:.2f} % then, {shown} now (±{100 * allowed:.2f} allowed)"
 
 
-def tolerance(record: Record, split: str, row: Sequence[Record]) -> float:
+def tolerance(record: Record, split: str, row: Sequence[Record], new: float | None = None) -> float:
     """The allowed difference of an accuracy: three times √(p (1 − p) / n + s²).
 
     p is the recorded accuracy on n examples (Agresti and Coull 1998: with two successes and two failures added), s its
-    recorded standard deviation over the seeds of the row: rounding that differs at one step makes another course of
-    training, much as another seed does.
+    standard deviation over the seeds of the row: rounding that differs at one step makes another course of training,
+    much as another seed does. It is the smaller one of those with the recorded and with the new accuracy of this seed:
+    with either alone, a wrong accuracy would widen its own tolerance, and among less than ten seeds always enough.
     """
     examples = _count_examples(record, split)
-    p = (record.evaluations[-1][split] * examples + 2) / (examples + 4)
-    seeds = [each.evaluations[-1][split] for each in row if split in each.evaluations[-1]]
-    spread = statistics.stdev(seeds) if len(seeds) > 1 else 0.0
+    old = record.evaluations[-1][split]
+    p = (old * examples + 2) / (examples + 4)
+    last = {each.seed: each.evaluations[-1] for each in row}
+    others = [values[split] for seed, values in last.items() if seed != record.seed and split in values]
+    spread = min(statistics.stdev([*others, each]) for each in (old, old if new is None else new)) if others else 0.0
     return WIDTH * math.sqrt(p * (1 - p) / (examples + 4) + spread**2)
 
 

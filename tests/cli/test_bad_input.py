@@ -34,6 +34,10 @@ from dann.cli.main import main
         ({"base": {"network": {"name": "minst"}}}, ["unknown network 'minst'", "did you mean mnist?"]),
         ({"base": {"network": "mlp"}}, ["network should be a mapping with a name"]),
         ({"base": {"data": {"source": "moon"}}}, ["unknown data set 'moon'", "did you mean moons?"]),
+        (
+            {"base": {"data": {"source": "moons"}}, "variants": {"DANN": {"data": {"source": {"points": 20}}}}},
+            ["data.source.name is missing", "known: "],
+        ),
         ({"base": {"data": {"target": {"name": None}}}}, ["data.target.name", "unknown data set None"]),
         ({"base": {"data": {"target": "digits"}}}, ["digits has classes that moons has not", "write them alike"]),
         ({"base": {"data": {"transform": {"shift": 1}}}}, ["data.transform.shift", "images"]),
@@ -173,6 +177,30 @@ def test_full_disk_loses_nothing(tmp_path: Path, capsys: Any, monkeypatch: pytes
     monkeypatch.setattr(checkpoint, "save", save)
     assert main(arguments) == 0
     assert (tmp_path / "runs/tiny/dann/seed-0/record.json").is_file()
+
+
+def test_a_full_disk_is_named_where_the_error_names_no_file(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
+    monkeypatch.setattr("dann.runner.log.RunLog._append", fail)
+    line = complaint(capsys, "run", file, "--only", "DANN", "--out", tmp_path / "runs")
+    assert str(tmp_path / "runs/tiny/dann/seed-0") in line and "the disk is full" in line
+
+
+def test_figures_that_cannot_be_written_are_drawn_elsewhere(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "bars.png")
+
+    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
+    assert main(["run", str(file), "--out", str(tmp_path / "runs")]) == 0
+    monkeypatch.setattr("dann.reporting.figures.draw.draw_all", fail)
+    assert "bars.png: Read-only file system: dann report" in complaint(capsys, "plot", tmp_path / "runs/tiny")
 
 
 def test_a_file_size_limit_is_reported_like_a_full_disk(tmp_path: Path) -> None:

@@ -184,6 +184,8 @@ def test_data_that_cannot_be_trained_on(target: str, says: str, capsys: Any) -> 
     np.savez("vectors.npz", x=np.zeros((4, 2), np.float32), y=np.arange(4) % 2)
     np.savez("tiny.npz", x=np.zeros((6, 8, 8), np.uint8), y=np.array([*CLASSES, *CLASSES]))
     assert says in complaint(capsys, "init", "--source", "real", "--target", target)
+    alone = complaint(capsys, "init", "--source", "lonely", "--target", "real")
+    assert "--source lonely: one labelled example of each class" in alone
     assert not Path("experiment.yaml").exists()
 
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tiny import write_tiny
+from tiny import MOONS, write_tiny
 
+from dann.config.compatibility import check_data
 from dann.config.experiment import read_experiment
+from dann.config.schema import resolve
 from dann.errors import BadInput
 
 
@@ -37,3 +39,11 @@ variants:
 def test_a_data_set_without_a_name_is_refused(dataset: object, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"data.dataset should be the name of a data set"):
         read_experiment(write_tiny(tmp_path / "a.yaml", base={"data": {"dataset": dataset}}))
+
+
+def test_domains_state_one_range(tmp_path: Path) -> None:
+    sides = {side: {"name": "arrays", "path": "a.npz", "range": [0.0, 1.0]} for side in ("source", "target")}
+    resolve({**MOONS, "data": sides}, "a.yaml")
+    sides["target"]["range"] = [0.0, 4095.0]
+    with pytest.raises(BadInput, match=r"range \[0.0, 1.0\] and \[0.0, 4095.0\]: save their images in one range"):
+        check_data(resolve({**MOONS, "data": sides}, "a.yaml").data)

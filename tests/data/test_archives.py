@@ -45,6 +45,18 @@ def test_archives_are_unpacked(tmp_path: Path, make: Callable[..., bytes]) -> No
     assert (tmp_path / "out/put/two/deep/y.bin").is_file()
 
 
+def test_a_link_to_a_member_that_is_not_there_is_damage(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as file:
+        entry = tarfile.TarInfo("x.bin")
+        entry.type, entry.linkname = tarfile.LNKTYPE, "y.bin"
+        file.addfile(entry)
+    (tmp_path / "a").write_bytes(content.getvalue())
+    with pytest.raises(BadInput, match=r"a is damaged .*y\.bin.*: download it again"):
+        unpack(tmp_path / "a", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 OUTSIDE = ["../x", "a/../../x"]
 
 

@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from array_fixtures import X, Y
 
 from dann.data.datasets.own_arrays import from_arrays
+from dann.errors import BadInput
 
 
 def test_examples_of_each_kind() -> None:
@@ -35,3 +37,11 @@ def test_missing_values_are_kept() -> None:
     x[3, 1] = np.nan
     domain = from_arrays("mine", x, Y)
     assert domain.train.x.isnan().nonzero().tolist() == [[3, 1]]
+
+
+def test_dates_in_a_data_frame_are_refused_by_name() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"value": [1.0, 2.0], "when": pandas.to_datetime(["2020-01-01", "2020-01-02"])})
+    with pytest.raises(BadInput, match="mine: x: dates or durations in when: convert them to numbers, or drop them"):
+        from_arrays("mine", frame, None)
+    assert from_arrays("mine", frame[["value"]], None).train.x.shape == (2, 1)

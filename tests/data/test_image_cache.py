@@ -57,7 +57,7 @@ def test_moved_or_touched_files_are_not_decoded_again(tmp_path: Path, monkeypatc
     assert torch.equal(moved, x) and not seen
 
 
-@pytest.mark.parametrize("change", ["content", "order", "size", "fit", "fewer"])
+@pytest.mark.parametrize("change", ["content", "content at the same time", "order", "size", "fit", "fewer"])
 def test_what_changes_the_examples_makes_them_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -69,6 +69,11 @@ def test_what_changes_the_examples_makes_them_anew(
         write_photo(paths[2], (99, 5, 200))
         os.utime(paths[2], ns=(before.st_atime_ns, before.st_mtime_ns + 1))
         assert load_photos(paths)[0][2, 0, 0, 0] == 99
+    elif change == "content at the same time":
+        before = paths[2].stat()
+        write_photo(paths[2], (99, 5, 200))
+        os.utime(paths[2], ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert paths[2].stat().st_size == before.st_size and load_photos(paths)[0][2, 0, 0, 0] == 99
     elif change == "order":
         assert load_photos(paths[::-1])[0][0, 0, 0, 0] == 50
     elif change == "fewer":

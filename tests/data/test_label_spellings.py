@@ -1,10 +1,14 @@
 """Spelled labels: which are classes, which mean no label, and the notes on them."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from dann.data.datasets.own_images import read_labels
 from dann.data.readers.label_spellings import Unlabelled, read_spellings
+from dann.data.readers.labelled_csv import read_rows
+from dann.errors import BadInput
 
 
 @pytest.mark.parametrize(
@@ -80,3 +84,14 @@ def test_an_option_that_names_no_label_is_noticed() -> None:
         "7 examples without a label: 7 'a'",
         "unlabelled names '?', which no example has as its label",
     )
+
+
+@pytest.mark.parametrize("labels", [{"0.5": 3, "1.5": 4}, {"0": 3, "1e-3": 4}, {".5": 1, "NA": 2, "1": 3}])
+def test_fractions_are_no_classes_of_any_reader(labels: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is a number that is no integer: write integers, or words such as v"):
+        read_spellings(labels)
+    file = tmp_path / "rows.csv"
+    file.write_text("path,label\n" + "".join(f"{each}.png,{each}\n" for each in labels))
+    with pytest.raises(BadInput, match=r"rows\.csv: label .* is a number that is no integer"):
+        read_labels([(file, read_rows(file))], None)
+    assert read_spellings({**labels, "a": 3}).classes  # beside words they are words

@@ -107,3 +107,13 @@ def test_images_that_are_named_twice_are_dropped(tmp_path: Path) -> None:
     domain = own_images.csv(path=str(file), columns=columns, duplicates="drop", size=8)
     assert domain.test is not None and len(domain.train) == 1 and len(domain.test) == 3
     assert domain.notes == ("2 repeated examples were dropped, 1 of them as test examples in training",)
+
+
+def test_without_the_option_a_file_without_header_is_offered_a_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("a.png,cat\nb.png,dog\n")
+    with pytest.raises(BadInput, match=r"set columns: \[path, label\], in the order"):
+        read_rows(file)
+    with pytest.raises(BadInput, match="write path,label above it, in the order") as caught:
+        read_rows(file, can_name=False)
+    assert "columns:" not in str(caught.value)

@@ -14,9 +14,11 @@ import hypothesis
 import yaml
 from arguments_at_random import command_line
 from fuzz_templates import Template, make_template
-from generated_experiments import experiments
+from generated_experiments import experiments, generate
 from mutations import damage, mutate
+from odd_files import MAKERS, weights
 from outcome import Outcome
+from reader_commands import COMMANDS
 from sandbox import Case, Sandbox, Verdict
 
 ROOT = Path(__file__).parent.parent.parent
@@ -58,12 +60,13 @@ def draw_text(random: random.Random, template: Template) -> Case:
 
 
 def draw_run(random: random.Random, template: Template) -> Case:
-    """A small experiment with changes, of which all runs are made."""
-    content = mutate(template.experiment, random, random.choice([1, 1, 2]))
+    """A small experiment, of any method and options or with changes, of which all runs are made."""
+    content = generate(random, small=True) if random.random() < 0.7 else template.experiment
+    content = mutate(content, random, random.choice([0, 0, 1]) if content is not template.experiment else 1)
     text = yaml.dump(content, Dumper=yaml.SafeDumper, sort_keys=False)
     # In a folder of its own: one with the template's runs refuses most changes before anything runs.
     command = ["run", FILE, "--jobs", "1", "--device", "cpu", "--out", "out"]
-    return Case(command, {FILE: text.encode("utf-8", "surrogatepass")})
+    return Case(command, {FILE: text.encode("utf-8", "surrogatepass")}, draws=random.random() < 0.05)
 
 
 def draw_records(random: random.Random, template: Template) -> Case:
@@ -72,12 +75,13 @@ def draw_records(random: random.Random, template: Template) -> Case:
     line = json.dumps(record, default=str).encode()
     if random.random() < 0.2:
         line = damage(template.record, random)
-    command = random.choice(template.readers)
+    command, written = random.choice(template.readers), ("runs", "out", "results")
+    made = COMMANDS.get(command[0])
     if random.random() < 0.5:
-        return Case([*command], {f"{template.run}/record.json": line}, ("runs", "out"))
+        return Case([*command], {f"{template.run}/record.json": line}, written, command=made)
     packed = gzip.compress(line + b"\n" + template.record, mtime=0)
     packed = damage(packed, random) if random.random() < 0.1 else packed
-    return Case([*command], {f"{template.folder}/records.jsonl.gz": packed}, ("runs", "out"))
+    return Case([*command], {f"{template.folder}/records.jsonl.gz": packed}, written, command=made)
 
 
 def draw_folder(random: random.Random, template: Template) -> Case:
@@ -87,7 +91,8 @@ def draw_folder(random: random.Random, template: Template) -> Case:
         content = _change_text(name, content, random)
     else:
         content = damage(content, random)
-    return Case(random.choice(template.users), {name: content}, ("runs", "out", "out.csv"))
+    used = ("runs", "out", "out.csv", "model.onnx")
+    return Case(random.choice(template.users), {name: content}, used, draws=random.random() < 0.1)
 
 
 def _change_text(name: str, content: bytes, random: random.Random) -> bytes:
@@ -100,24 +105,38 @@ def _change_text(name: str, content: bytes, random: random.Random) -> bytes:
 
 
 def draw_data(random: random.Random, template: Template) -> Case:
-    """A damaged data file or file of weights, and a command that reads it."""
+    """A damaged data file, archive or file of weights, and a command that reads it."""
     name, content, commands = random.choice(template.data)
-    return Case(random.choice(commands), {name: damage(content, random)}, ("runs", "out", "out.yaml", "out.csv"))
+    return _reading(random.choice(commands), name, damage(content, random))
+
+
+def draw_container(random: random.Random, template: Template) -> Case:
+    """A whole data file, archive or file of weights with odd content, and a command that reads it."""
+    name, content, commands = random.choice(template.data)
+    odd = weights(content, random) if name.startswith("weights") else MAKERS[Path(name).suffix](random)
+    return _reading(random.choice(commands), name, damage(odd, random) if random.random() < 0.1 else odd)
+
+
+def _reading(words: list[str], name: str, content: bytes) -> Case:
+    written = ("runs", "out", "out.yaml", "out.csv")
+    return Case(words, {name: content}, written, draws=False, command=COMMANDS.get(words[0]))
 
 
 def draw_arguments(random: random.Random, template: Template) -> Case:
     """A command line of odd words."""
-    return Case(command_line(random), {}, ("runs", "out", "out.yaml", "experiment.yaml"))
+    outputs = ("runs", "out", "out.yaml", "experiment.yaml")
+    return Case(command_line(random), {}, outputs, draws=random.random() < 0.1)
 
 
 SURFACES = [
-    Surface("values of experiment files", 0.42, draw_experiment),
-    Surface("bytes of experiment files", 0.16, draw_text),
-    Surface("experiments that run", 0.005, draw_run),
-    Surface("records", 0.2, draw_records),
+    Surface("values of experiment files", 0.34, draw_experiment),
+    Surface("bytes of experiment files", 0.12, draw_text),
+    Surface("experiments that run", 0.03, draw_run),
+    Surface("records", 0.17, draw_records),
     Surface("files of run folders", 0.03, draw_folder),
-    Surface("data files", 0.05, draw_data),
-    Surface("command lines", 0.055, draw_arguments),
+    Surface("data files with damage", 0.06, draw_data),
+    Surface("data files with odd content", 0.08, draw_container),
+    Surface("command lines", 0.06, draw_arguments),
 ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import timm
 import torch
@@ -31,14 +32,21 @@ USERS = [
     ["predict", RUN, "data.npz", "--out", "out.csv"],
     ["predict", RUN, "data.npy", "--with", RUN],
     ["run", FILE, "--seeds", "0,1", "--jobs", "1", "--device", "cpu"],  # draws, which takes seconds
+    ["run", FILE, "--seeds", "0,1", "--jobs", "1", "--device", "cpu", "--redo", "changed"],
+    ["run", FILE, "--seeds", "1", "--only", "DANN", "--set", "train.log_every=1", "--jobs", "1", "--redo", "changed"],
+    ["verify", RUN, "--jobs", "1", "--device", "cpu", "--out", "out"],
+    ["export", RUN, "--format", "torch_export", "--out", "out"],
     *[["run", FILE, "--seeds", "1", "--dry-run"], ["table", FOLDER]] * 6,
 ]
 READERS = [
     *[["table", FOLDER, *more] for more in ([], ["--format", "json"], ["--format", "latex"], ["--selection", "im"],
                                             ["--selection", "vote"], ["--selection", "oracle"])] * 10,
     *[["run", FILE, "--dry-run"]] * 20,
-    ["plot", FOLDER],  # drawing takes a second
+    *[["table", FILE, "--selection", rule] for rule in ("last", "dev", "reverse", "mixval")],
+    ["plot", FOLDER],  # drawing takes a second, as these do
     ["report", FOLDER, "--out", "out"],
+    ["report", FILE, "--selection", "im", "--out", "out"],
+    ["publish", FILE, FOLDER],
 ]  # fmt: skip
 
 
@@ -110,8 +118,15 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
     np.save(root / "data.npy", x)
     np.save(root / "labels.npy", y)
     torch.save({"x": torch.from_numpy(x), "y": torch.from_numpy(y)}, root / "data.pt")
+    torch.save({"x": x, "y": y}, root / "data.pth")  # of NumPy's
     savemat(root / "data.mat", {"x": x, "y": y})
-    torch.save(timm.create_model(SMALLEST).state_dict(), root / "weights.pt")
+    with h5py.File(root / "data73.mat", "w", userblock_size=512) as file:
+        file["x"], file["y"] = x.T, y[None].astype(float)
+    with (root / "data73.mat").open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    state = timm.create_model(SMALLEST).state_dict()
+    torch.save({"state_dict": {f"module.{key}": value for key, value in state.items()}}, root / "weights_wrapped.pth")
+    torch.save(state, root / "weights.pt")
     lines = (f"{label} 1:{a:.3f} 2:{b:.3f}\n" for label, (a, b) in zip(y, x, strict=True))
     (root / "data.svm").write_text("".join(lines))
     write_classes(root / "pictures", ["cat", "dog"], 6, "png")
@@ -119,13 +134,18 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
     rows = (f"{path.relative_to(root)},{path.parent.name}\n" for path in images)
     (root / "list.csv").write_text("path,label\n" + "".join(rows))
     shutil.copy(images[0], root / "picture.jpg")
-    predictable = ["data.npz", "data.npy", "data.pt", "data.svm", "data.mat"]
+    shutil.make_archive(str(root / "archive"), "zip", root / "pictures")
+    shutil.make_archive(str(root / "archive"), "gztar", root / "pictures")
+    predictable = ["data.npz", "data.npy", "data.pt", "data.pth", "data.svm", "data.mat", "data73.mat"]
     commands = {name: [["predict", RUN, name, "--out", "out.csv"]] for name in predictable}
-    commands |= {"labels.npy": [], "list.csv": [], str(images[0].relative_to(root)): []}
+    commands |= {"labels.npy": [], "list.csv": [["read", "list.csv"]], str(images[0].relative_to(root)): []}
+    commands |= {"archive.zip": [["unpack", "archive.zip"]], "archive.tar.gz": [["unpack", "archive.tar.gz"]]}
     entries = {
         "data.npz": {"name": "arrays", "path": "data.npz"},
         "data.pt": {"name": "arrays", "path": "data.pt"},
+        "data.pth": {"name": "arrays", "path": "data.pth"},
         "data.mat": {"name": "arrays", "path": "data.mat"},
+        "data73.mat": {"name": "arrays", "path": "data73.mat"},
         "labels.npy": {"name": "arrays", "path": "data.npy", "labels": "labels.npy"},
         "data.svm": {"name": "svmlight", "path": "data.svm", "features": 2},
         "list.csv": {"name": "csv", "path": "list.csv", "size": 28},
@@ -137,11 +157,12 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
         other = "data.npy" if name != "data.npy" else "data.npz"
         commands[name] += [["run", file, "--jobs", "1", "--device", "cpu"], ["data", "show", file, "--out", "out"],
                            ["init", "--source", entry["path"], "--target", other, "--out", "out.yaml"]]  # fmt: skip
-    weights = "experiments/weights.yaml"
-    network = {"network": {"name": "timm", "model": SMALLEST, "weights": "weights.pt"}}
     entry = {"name": "folder", "path": "pictures", "size": 32}
-    _write_yaml(root / weights, merge(_experiment_on(entry), {"base": network}))
-    commands["weights.pt"] = [["run", weights, "--jobs", "1", "--device", "cpu"]]
+    for weights in ("weights.pt", "weights_wrapped.pth"):
+        network = {"network": {"name": "timm", "model": SMALLEST, "weights": weights}}
+        file = f"experiments/{weights}.yaml"
+        _write_yaml(root / file, merge(_experiment_on(entry), {"base": network}))
+        commands[weights] = [["run", file, "--jobs", "1", "--device", "cpu"]]
     return [(name, (root / name).read_bytes(), each) for name, each in commands.items()]
 
 

@@ -1,11 +1,27 @@
-"""Experiments that hypothesis generates: a small one in which some keys have values of any kind."""
+"""Experiments at random: their methods, networks, data sets and options are the real ones, nearly all valid together.
 
-from copy import deepcopy
-from typing import Any
+``generate`` makes one; hypothesis chooses for ``experiments``, and lays a value or two of any kind over some.
+"""
+
+import copy
+from random import Random
+from typing import Any, get_args
 
 from hypothesis import strategies as st
-from mutations import ODD
-from tiny import TINY
+from mutations import ODD, places
+from option_values import options
+
+from dann.config.components import Component, OptimizerSection, Registry, options_model
+from dann.config.experiment_fields import FigureKind
+from dann.config.sections import DataSection, DiagnoseSection, TrainSection
+from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.transforms.transform_options import TransformOptions
+from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES
+from dann.methods.all_methods import METHODS
+from dann.networks.all_networks import NETWORKS
+from dann.networks.finetuning import FineTuning
+from dann.optim import OPTIMIZERS
 
 NAMES = st.text("aZ0 λ$._-/\\{}[]:#'\"\n\t<&%=", max_size=8)
 SCALARS = st.one_of(
@@ -15,32 +31,113 @@ SCALARS = st.one_of(
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=6
 )
-KEYS = [
-    *((key,) for key in ("title", "seeds", "base", "variants", "tasks", "published", "metrics", "baseline", "test",
-                         "search",
-                         "compare_rules", "shown", "finding", "overrides")),
-    *(("base", key) for key in ("data", "network", "optimizer", "train", "method", "finetune", "diagnose")),
-    *(("base", "data", key) for key in (
-        "source", "target", "dataset", "batch_size", "validation", "test", "target_classes", "target_labelled",
-        "missing", "msda", "resample", "class_weights", "beta", "source_degradation", "class_vectors", "unseen",
-        "calibration", "transform", "target_transform", "target_view")),
-    *(("base", "method", key) for key in ("name", "weight", "horizon", "discriminator", "loss_weight", "schedule")),
-    *(("base", "network", key) for key in ("name", "hidden", "discriminator", "dropout", "weights", "model")),
-    *(("base", "optimizer", key) for key in ("name", "lr", "momentum", "weight_decay", "schedule", "nesterov")),
-    *(("base", "train", key) for key in ("steps", "evaluate_every", "log_every", "precision", "replicas")),
-    *(("search", key) for key in ("kind", "budget", "keys", "rows", "rule", "seed")),
-    *(("variants", "DANN", key) for key in ("data", "method", "network", "x")),
-]  # fmt: skip
+ROWS = ["source only", "DANN", "β = ½", "a/b: c", "x" * 60, "=1+1", "MCD, λ"]
+TASKS = ["A → B", "30°", "nul", "tsk.1"]
+RULE_NAMES = [name for name, rule in RULES.items() if rule.reads and not rule.needs_target_labels]
+NEED_CLASSES = ("class_vectors", "unseen", "target_classes", "source_degradation", "target_degradation", "msda")
+SEARCHED = {
+    "optimizer.lr": [0.1, 0.01, 0.003], "train.steps": [2, 3, 4], "diagnose.examples": [0, 10, 11],
+    "data.validation": [0.1, 0.2, 0.3],
+}  # fmt: skip
 
 
 @st.composite
 def experiments(draw: st.DrawFn) -> dict[str, Any]:
-    """The content of an experiment file."""
-    content: dict[str, Any] = deepcopy(TINY)
-    for path in draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=3)):
-        inner: Any = content
-        for key in path[:-1]:
-            inner = inner.setdefault(key, {}) if isinstance(inner, dict) else None
-        if isinstance(inner, dict):
-            inner[path[-1]] = draw(VALUES)
+    """The content of an experiment file that is planned but not run; about every second one has an odd value."""
+    content = generate(draw(st.randoms(use_true_random=True)))
+    found = [each for each in places(content) if each[0] is not content]  # else mostly whole sections would go
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        holder, key = found[draw(st.integers(0, len(found) - 1))]
+        holder[key] = draw(VALUES)
     return content
+
+
+def generate(random: Random, small: bool = False) -> dict[str, Any]:
+    """The content of an experiment file.
+
+    Args:
+        small: one run or two of vectors that take a fraction of a second, with no values that need much memory.
+    """
+    rows = random.sample(ROWS, random.choice([1, 1, 2]) if small else random.randint(1, 4))
+    tasks = [] if small else random.sample(TASKS, random.choice([0, 0, 1, 2]))
+    content = {
+        "title": random.choice(["t", "A → B: λ", "=x", " "]),
+        "seeds": [0] if small else random.choice([[0], [0, 1], [7, 2**31], [2**62]]),
+        "base": _base(random, small),
+        "variants": {row: _row(random, small) for row in rows},
+    }
+    if tasks:
+        content["tasks"] = {task: {"optimizer": options_of("sgd", OPTIMIZERS, random, small)} for task in tasks}
+    return content | _rest(random, rows, tasks, small)
+
+
+def options_of(name: str, registry: Registry, random: Random, small: bool = False) -> dict[str, Any]:
+    """A component with valid options."""
+    base = OptimizerSection if registry is OPTIMIZERS else Component
+    return {"name": name, **options(options_model(name, registry[name], base), random, edges=not small)}
+
+
+def _base(random: Random, small: bool) -> dict[str, Any]:
+    data = options(DataSection, random, edges=not small, share=0.15)
+    train = options(TrainSection, random, edges=not small) | {"replicas": random.choice(["auto", 1, 2])}
+    diagnose = options(DiagnoseSection, random, edges=False) | {"examples": random.choice([0, 10, 12])}
+    if small:
+        sides = {"source": {"name": "moons", "points": 20}, "target": {"name": "moons_rotated", "points": 20}}
+        network = {"name": "mlp", "hidden": random.randint(1, 9), "batch_norm": random.random() < 0.3}
+        train |= {"steps": random.randint(1, 4), "evaluate_every": 2}
+        diagnose |= {"reverse_steps": random.choice([0, 0, 2])}
+        data = {key: given for key, given in data.items() if key not in NEED_CLASSES}
+    else:
+        sides = {side: options_of(random.choice([*DOMAINS]), DOMAINS, random) for side in ("source", "target")}
+        network = options_of(random.choice(sorted({*NETWORKS} - {"huggingface"})), NETWORKS, random)
+        if any("texts" in side.values() for side in sides.values()):  # read by this network, which reads nothing else
+            sides = dict.fromkeys(sides, options_of("texts", DOMAINS, random))
+            network = {"name": "huggingface", "model": "tokens"}
+    for key in [key for key in data if "transform" in key or key == "target_view"]:
+        data[key] = {"normalise": "standard"} if small else options(TransformOptions, random, share=0.1)
+    if not data.get("unseen"):
+        data.pop("calibration", None)
+    base = {
+        "data": data | sides, "network": network, "train": train, "diagnose": diagnose,
+        "optimizer": options_of(random.choice([*OPTIMIZERS]), OPTIMIZERS, random, small),
+        "method": options_of(random.choice([*METHODS]), METHODS, random, small),
+    }  # fmt: skip
+    return base | ({"finetune": options(FineTuning, random)} if random.random() < 0.1 and not small else {})
+
+
+def _row(random: Random, small: bool) -> dict[str, Any]:
+    """What a variant changes: mostly the method."""
+    if random.random() < 0.1:
+        return {"data": {"source": "target"}, "method": {"name": "source_only"}}
+    return {"method": options_of(random.choice([*METHODS]), METHODS, random, small)}
+
+
+def _rest(random: Random, rows: list[str], tasks: list[str], small: bool) -> dict[str, Any]:
+    """Some of the keys that have a default."""
+    score = random.choice([0, 0.5, 1.0])
+    own = dict.fromkeys(tasks, score) or score
+    free = [name for name, metric in METRICS.items() if not metric.for_unseen_classes]
+    rest: dict[str, Any] = {
+        "published": {rows[0]: random.choice([score, own])},
+        "metrics": random.sample(free, random.randint(1, min(3, len(free)))),
+        "baseline": random.choice([rows[0], {rows[-1]: rows[0]} if len(rows) > 1 else rows[0]]),
+        "test": random.choice(["paired_t", "wilcoxon"]),
+        "search": _search(random, rows),
+        "compare_rules": random.random() < 0.5,
+        "shown": {"variants": rows[:1], "figures": random.sample(get_args(FigureKind), 2)}
+        | ({"tasks": tasks[:1]} if tasks else {}),
+        "finding": random.choice(["", "x" * 300, "λ\n\n$x$ <b>"]),
+        "overrides": {"train": {"log_every": random.choice([1, 10])}},
+    }
+    chance = 0.15 if small else 0.3
+    return {key: copy.deepcopy(given) for key, given in rest.items() if random.random() < chance}
+
+
+def _search(random: Random, rows: list[str]) -> dict[str, Any]:
+    """A grid whose values are as many as the budget, or a random search."""
+    key, budget = random.choice([*SEARCHED]), random.randint(1, 3)
+    more = {"rule": random.choice(["source_val", random.choice(RULE_NAMES)]), "seed": random.choice([0, 2**31])}
+    if random.random() < 0.5:
+        return {"kind": "grid", "budget": budget, "keys": {key: SEARCHED[key][:budget]}, **more}
+    ends: dict[str, Any] = random.choice([{"log": [0.001, 0.1]}, {"uniform": [0.0, 0.5]}])
+    return {"kind": "random", "budget": budget, "rows": {row: {"optimizer.lr": ends} for row in rows}, **more}

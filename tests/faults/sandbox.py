@@ -11,11 +11,13 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 SLOW = 5.0  # seconds of processor time that a case may take
 HUNG = 60.0  # seconds after which the process is killed, on a machine that is busy with other work as well
@@ -25,11 +27,19 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 @dataclass(frozen=True)
 class Case:
-    """One command, and the files that are laid over the template in its working folder."""
+    """One command, and the files that are laid over the template in its working folder.
+
+    Args:
+        outputs: where it may write.
+        draws: whether ``dann run`` draws the figures, which takes ten times as long as small runs do.
+        command: in place of ``dann``; takes the arguments and returns the exit status.
+    """
 
     arguments: list[str]
     files: dict[str, bytes] = field(default_factory=dict)
-    outputs: tuple[str, ...] = ("runs",)  # where it may write
+    outputs: tuple[str, ...] = ("runs",)
+    draws: bool = True
+    command: Callable[[list[str]], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class Sandbox:
     def _start(self) -> None:
         context = multiprocessing.get_context("fork")  # what is imported already need not be again
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.folder, self.template), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, self.pipe, self.folder, self.template), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -96,34 +106,41 @@ class Sandbox:
         self.process = self.pipe = None
 
 
-def _serve(pipe: Connection, folder: Path, template: Path | None) -> None:
+def _serve(pipe: Connection, other: Connection, folder: Path, template: Path | None) -> None:
+    other.close()  # the parent's end, so that this process ends with a parent that is killed
     os.setpgid(0, 0)
     memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     watch = _Watch()
-    while True:
-        case: Case = pipe.recv()
-        work = folder / "case" / "work"
-        shutil.rmtree(folder / "case", ignore_errors=True)
-        work.mkdir(parents=True)
-        if template is not None:
-            shutil.copytree(template, work, dirs_exist_ok=True)
-        for name, content in case.files.items():
-            (work / name).parent.mkdir(parents=True, exist_ok=True)
-            (work / name).write_bytes(content)
-        os.chdir(work)
-        places = {"HOME": "home", "DANN_CACHE": "cache", "DANN_DATA": "no", "TMPDIR": "cache"}
-        os.environ |= {name: str(folder / place) for name, place in places.items()}
-        tempfile.tempdir = None  # so that TMPDIR is read
-        (folder / "cache").mkdir(exist_ok=True)
-        named = [
-            work / word for before, word in itertools.pairwise(case.arguments) if before == "--out" and "\0" not in word
-        ]
-        with watch.allowing([*named, *(work / name for name in case.outputs), folder / "cache"]):
-            verdict = _judge(case)
-        outside = [*watch.outside]
-        pipe.send(Verdict(verdict.status, verdict.fault or (f"wrote {outside[0]}" if outside else ""), verdict.seconds,
-                          verdict.complaint))  # fmt: skip
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            _answer(pipe, watch, folder, template)
+
+
+def _answer(pipe: Connection, watch: "_Watch", folder: Path, template: Path | None) -> None:
+    """Run the next case and send its verdict."""
+    case: Case = pipe.recv()
+    work = folder / "case" / "work"
+    shutil.rmtree(folder / "case", ignore_errors=True)
+    work.mkdir(parents=True)
+    if template is not None:
+        shutil.copytree(template, work, dirs_exist_ok=True)
+    for name, content in case.files.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_bytes(content)
+    os.chdir(work)
+    places = {"HOME": "home", "DANN_CACHE": "cache", "DANN_DATA": "no", "TMPDIR": "cache"}
+    os.environ |= {name: str(folder / place) for name, place in places.items()}
+    tempfile.tempdir = None  # so that TMPDIR is read
+    (folder / "cache").mkdir(exist_ok=True)
+    named = [
+        work / word for before, word in itertools.pairwise(case.arguments) if before == "--out" and "\0" not in word
+    ]
+    with watch.allowing([*named, *(work / name for name in case.outputs), folder / "cache"]):
+        verdict = _judge(case)
+    outside = [*watch.outside]
+    pipe.send(Verdict(verdict.status, verdict.fault or (f"wrote {outside[0]}" if outside else ""), verdict.seconds,
+                      verdict.complaint))  # fmt: skip
 
 
 class _Watch:
@@ -148,13 +165,13 @@ class _Watch:
             return
         if (
             (event == "open" and isinstance(arguments[0], str | bytes) and arguments[2] & WRITES)
-            or event in ("os.remove", "os.rmdir", "shutil.rmtree", "os.symlink")
+            or event in ("os.remove", "os.rmdir", "shutil.rmtree")
             or (
                 event == "os.mkdir" and not os.path.isdir(arguments[0])  # parents that are there already
             )
         ):
             self._check(arguments[0])
-        elif event in ("os.rename", "os.link"):
+        elif event in ("os.rename", "os.link", "os.symlink"):
             self._check(arguments[1])
 
     def _check(self, place: Any) -> None:
@@ -172,7 +189,8 @@ def _judge(case: Case) -> Verdict:
     began, fault, status = time.process_time(), "", None
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            status = main(case.arguments)
+            with nullcontext() if case.draws else patch("dann.reporting.figures.draw.draw_all", return_value=[]):
+                status = (case.command or main)(case.arguments)
         except SystemExit as stop:  # --help and --version
             status, fault = 0, "" if stop.code == 0 else f"exit status {stop.code}"
         except BaseException as error:

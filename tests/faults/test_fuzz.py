@@ -22,8 +22,8 @@ def hypothesis_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.slow
 def test_bad_input_at_random_ends_in_one_line(tmp_path: Path) -> None:
-    outcomes = measure(80, 1, tmp_path)
-    assert len(outcomes) == len(SURFACES) + 1 and sum(outcome.cases for outcome in outcomes) == 80
+    outcomes = measure(60, 1, tmp_path)
+    assert len(outcomes) == len(SURFACES) + 1 and sum(outcome.cases for outcome in outcomes) == 60
     assert [outcome for outcome in outcomes if outcome.wrong] == []
 
 
@@ -69,8 +69,9 @@ def test_the_sandbox_notices(command: object, fault: str, tmp_path: Path, monkey
 @pytest.mark.slow
 def test_what_is_altered_is_right_before(tmp_path: Path) -> None:
     template = make_template(tmp_path / "template")
-    reads = [commands[-1] if name == "weights.pt" else commands[0] for name, _, commands in template.data]
+    named = [commands for name, _, commands in template.data if not name.startswith("archive")]
+    reads = [next(words for words in commands if words[0] in ("predict", "run")) for commands in named]
     with Sandbox(tmp_path / "sandbox", template.root) as sandbox:
         for arguments in [["run", FILE, "--dry-run"], *template.users[:2], template.readers[0], *reads]:
-            verdict = sandbox.run(Case(arguments, outputs=("runs", "out", "out.csv", "out.yaml")))
+            verdict = sandbox.run(Case(arguments, outputs=("runs", "out", "out.csv"), draws=False))
             assert (verdict.status, verdict.fault) == (0, ""), (arguments, verdict)

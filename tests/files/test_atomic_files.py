@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dann.files.atomic_files import open_whole, write_whole
 
 WRITE = """
@@ -32,3 +34,10 @@ def test_two_files_that_are_being_written_do_not_disturb_each_other(tmp_path: Pa
     with open_whole(path) as file:
         file.write(b"whole")
     assert path.read_bytes() == b"whole" and living.exists()
+
+
+def test_an_error_names_the_file_and_not_its_temporary_name(tmp_path: Path) -> None:
+    path = tmp_path / f"{'a' * 245}.json"  # with the number of the process too long for a file system
+    with pytest.raises(OSError) as caught:
+        write_whole(path, b"new")
+    assert caught.value.filename == str(path)

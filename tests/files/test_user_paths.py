@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from dann.cli.arguments import parser
-from dann.files.user_paths import find_model_folder, find_user_path, resolve_user_path
+from dann.errors import BadInput
+from dann.files.user_paths import expand_user, find_model_folder, find_user_path, resolve_user_path
 from dann.networks.weights import find_weights_file
 
 
@@ -34,3 +35,12 @@ def test_arguments_understand_the_home_folder(monkeypatch: pytest.MonkeyPatch, t
     assert parser().parse_args(["run", "a.yaml"]).out == Path("runs")
     options = parser().parse_args(["predict", "~/run", "~no-such-user/x.png", "--out=~/p.csv"])
     assert options.inputs == [Path("~no-such-user/x.png")] and options.out == tmp_path / "p.csv"
+
+
+def test_a_zero_byte_is_no_path() -> None:
+    with pytest.raises(BadInput, match=r"^'x\\x00y': a path has no zero bytes: correct it$"):
+        expand_user("x\0y")
+    with pytest.raises(BadInput, match="no zero bytes"):
+        find_user_path("x\0y")
+    with pytest.raises(BadInput, match="no zero bytes"):
+        parser().parse_args(["table", "x\0y"])

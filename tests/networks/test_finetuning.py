@@ -250,6 +250,7 @@ def test_a_wrong_weights_file_is_refused(content: Any, message: str, tmp_path: P
         ((20,), {"model": "resnet18"}, "takes colour images"),
         ((3, 16, 16), {"model": "alexnet"}, "cannot take images of 16 × 16 pixels: set data.transform.crop"),
         (PHOTO, {"model": "resnet18", "weights": "IMAGENET9"}, "network: resnet18 could not be loaded"),
+        (PHOTO, {"model": "resnet18", "weights": "my/moved.pth"}, r"weights: my/moved\.pth is not a file: restore it"),
     ],
 )
 def test_impossible_backbones_are_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:

@@ -133,10 +133,25 @@ def test_a_dollar_sign_in_a_name_begins_no_formula(tmp_path: Path) -> None:
     assert [path.name for path in draw_all(experiment, tmp_path, ["bars", "curves"])] == ["bars.png", "curves.png"]
 
 
+def test_long_names_are_shortened_and_ticks_of_losses_are_plain_numbers() -> None:
+    long = "DANN with " + "very " * 40 + "long name"
+    experiment, records = scored({"source only": [0.5], long: [0.6]}, title="t" * 300)
+    losses = {"step": [1, 2, 3], "label": [1.0, 0.05, 0.002]}
+    figure = DRAW["curves"](experiment, {Path(str(at)): replace(r, losses=losses) for at, r in enumerate(records)})
+    figure.canvas.draw()
+    ticks = [label.get_text() for label in figure.axes[0].get_yticklabels() if label.get_text()]
+    assert {"0.01", "0.1"} <= set(ticks) and not any("e" in tick for tick in ticks)
+    (axes,) = bars(experiment, records).axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert [len(name) for name in names] == [11, 60] and names[1].endswith("very long name")
+    assert names[1] == figure.legends[0].get_texts()[1].get_text() and len(axes.get_title()) == 70
+
+
 def test_figures_show_the_first_of_very_many_rows_and_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment, records = tasked([0], variants=4, tasks=3)
     pack_records(declared(experiment, records), tmp_path)
     monkeypatch.setattr("dann.reporting.figures.draw.MOST_DRAWN", 2)
+    monkeypatch.setattr("dann.reporting.figures.draw.MOST_PANELS", 5)
     drawn: list[set[str]] = []
     monkeypatch.setitem(DRAW, "curves", lambda _, runs: drawn.append({r.variant for r in runs.values()}) or Figure())
     assert len(draw_all(experiment, tmp_path, ["curves"])) == 2

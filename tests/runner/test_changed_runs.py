@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ import numpy as np
 import pytest
 import torch
 from complaints import complaint
+from made_records import record_of
 from numpy.typing import NDArray
 from tiny import MOONS, Silent, config_of, write_tiny
 
 from dann.cli.main import main
-from dann.config.experiment import read_experiment
+from dann.config.experiment import read_experiment, write_experiment
 from dann.errors import BadInput
 from dann.runner.checksums import compute_checksums, differing
 from dann.runner.planning import launch
-from dann.runner.records import Record, read_record
+from dann.runner.records import Record, read_record, write_record
 from dann.training.building import load_pair
 
 CPU = torch.device("cpu")
@@ -134,6 +136,17 @@ def test_nothing_is_lost_when_making_again_is_interrupted(file: Path) -> None:
     assert again.new == 1 and not (folder / "dann/seed-0.stale").exists()
 
 
+def test_seeds_left_out_when_others_were_made_again_can_be_made_again_later(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert launched(file, "DANN", more=[5]).new == 3
+    write_arrays(Path("source.npz"), 1.0)
+    assert launched(file, "DANN", redo="changed").new == 2
+    line = complaint(capsys, "run", file, "--only", "DANN", "--seeds", "5")
+    assert "seed-5" in line and "the source's examples changed" in line and "--redo changed makes" in line
+    assert launched(file, "DANN", more=[5], redo="changed").new == 1
+
+
 def test_an_unfinished_run_begun_with_other_data_is_made_again(file: Path) -> None:
     experiment, folder = read_experiment(file, ["train.evaluate_every=2"]), RUNS
     runs = list(experiment.runs("DANN", [0]))
@@ -179,6 +192,22 @@ def test_removed_seeds_and_rows_are_not_shown_and_said(file: Path, capsys: pytes
         assert "dann/seed-0 and 4 more" in captured.err
         if command[0] in ("table", "run"):
             assert "one seed" in captured.out and "source only" not in captured.out
+
+
+def test_the_table_of_a_folder_notes_that_the_file_has_changed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    experiment = read_experiment(file)
+    write_experiment(experiment, RUNS / "experiment.yaml", file)
+    for run in experiment.runs():
+        write_record(replace(record_of(run.variant, run.seed), declared=run.declared), RUNS / run.folder)
+    assert main(["table", str(RUNS)]) == 0 and capsys.readouterr().err == ""
+    content = json.loads(file.read_text())
+    content["base"]["train"]["steps"] = 5
+    del content["variants"]["source only"]
+    file.write_text(json.dumps(content))
+    assert main(["table", str(RUNS)]) == 0
+    noted = capsys.readouterr().err
+    assert "has changed since (base.train.steps: 4 there, 5 now): dann run" in noted and "--redo changed" in noted
+    assert "train.steps: 4 there, 5 now" in complaint(capsys, "table", file)
 
 
 def test_a_replaced_file_of_class_vectors_is_noticed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,6 +156,13 @@ def test_the_tolerance_is_three_standard_errors() -> None:
     assert tolerance(record, "target_test", [record]) == pytest.approx(3 * math.sqrt(p * (1 - p) / 44))
     row = [record, record_of("DANN", 1, 0.7)]
     assert tolerance(record, "target_test", row) == pytest.approx(3 * math.sqrt(p * (1 - p) / 44 + 0.005))
+    # A wrong value, recorded or new, does not widen its own tolerance.
+    wrong = [replace(record, evaluations=[*record.evaluations[:-1], {**record.evaluations[-1], "target_test": 0.1}]),
+             record_of("DANN", 1, 0.7)]  # fmt: skip
+    p = 6 / 44
+    expected = 3 * math.sqrt(p * (1 - p) / 44 + 0.005)
+    assert tolerance(wrong[0], "target_test", wrong, 0.6) == pytest.approx(expected)
+    assert tolerance(record, "target_test", row, 0.1) == tolerance(record, "target_test", row)
 
 
 def test_accuracies_after_the_last_step_are_compared() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, partialmethod
 from pathlib import Path
 from types import SimpleNamespace
@@ -311,6 +312,17 @@ def test_narrow_line_keeps_the_name() -> None:
     screen.progress.advanced(long, 50, dict.fromkeys(("label", "domain", "entropy", "source"), 0.5))
     (line,) = screen.lines()
     assert long.name in line and " 50% " in line and line.endswith("…")
+
+
+def test_a_line_end_in_a_name_begins_no_line() -> None:
+    screen = Screen(1, terminal=False)
+    odd = replace(run(0), variant="a\n[1/1] DANN")
+    with screen.progress as progress:
+        progress.started(odd, 0, 100)
+        progress.warned(odd, 50, "collapse")
+        progress.finished(odd, RECORD, True)
+    warned, finished = screen.said.getvalue().strip().splitlines()
+    assert warned.startswith(r"a\n[1/1] DANN, seed 0, step 50") and finished.startswith(r"[1/1] a\n[1/1] DANN, seed 0")
 
 
 def test_piped_display_says_lines_only() -> None:

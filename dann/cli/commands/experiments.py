@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace) -> int:
     """Execute the runs that are missing, then print the tables and draw the figures."""
-    from dann.cli.commands.results import note_other_runs
+    from dann.cli.commands.results import write_notes
     from dann.cli.failures import refuse_if_none, report_failures
     from dann.cli.progress import Progress
     from dann.cli.terminal import show_table
@@ -47,7 +47,7 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
         for record, alarm in flag_negative_transfer(experiment, folder):
             progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
     show_table(experiment, folder)
-    note_other_runs(experiment, folder)
+    write_notes(experiment, folder)
     figures = draw_all(experiment, folder)
     quoted = shlex.quote(str(folder))
     if figures:

@@ -1,6 +1,7 @@
 """``dann table``, ``dann report`` and ``dann plot``: what the records of finished runs show."""
 
 import argparse
+import errno
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from dann.config.experiment import Experiment
 
 from dann.config.naming import printable
+from dann.errors import BadInput
+
+UNWRITABLE = {errno.EACCES, errno.EROFS}
 
 
 def table(options: argparse.Namespace) -> int:
@@ -22,7 +26,7 @@ def table(options: argparse.Namespace) -> int:
         heading = [printable(f"{experiment.title} ({folder})") + "\n"] if options.format == "md" else []
         tables = make_tables(experiment, read_checked_records(experiment, folder), options.selection)
         texts += heading + [WRITERS[options.format](table) for table in tables]
-        note_other_runs(experiment, folder)
+        write_notes(experiment, folder)
     print("[" + ",\n".join(texts) + "]" if options.format == "json" else "\n".join(texts))
     return 0
 
@@ -34,7 +38,7 @@ def report(options: argparse.Namespace) -> int:
     print(printable(str(write_report(options.paths, options.out, options.selection))))
     for path in options.paths:
         for experiment, folder in find_experiments(path):
-            note_other_runs(experiment, folder)
+            write_notes(experiment, folder)
     return 0
 
 
@@ -43,17 +47,31 @@ def plot(options: argparse.Namespace) -> int:
     from dann.reporting.locations import find_experiments
 
     for experiment, folder in find_experiments(options.path):
-        for path in draw_all(experiment, folder):
+        try:
+            paths = draw_all(experiment, folder)
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            elsewhere = "dann report, with the same path and --out FOLDER, draws the figures elsewhere"
+            raise BadInput(f"{error.filename}: {error.strerror}: {elsewhere}") from error
+        for path in paths:
             print(printable(str(path)))
-        note_other_runs(experiment, folder)
+        write_notes(experiment, folder)
     return 0
 
 
-def note_other_runs(experiment: "Experiment", folder: Path) -> None:
-    """Name on standard error the finished runs that are in no table, because the file no longer lists them."""
+def write_notes(experiment: "Experiment", folder: Path) -> None:
+    """Report on standard error what the tables and figures of a folder do not show.
+
+    These are finished runs that the file no longer lists, and a change of the file since its copy in the folder. Data
+    are not compared: reading them takes too long.
+    """
+    from dann.config.origin import find_change
     from dann.runner.experiment_records import find_other_runs
 
     if others := find_other_runs(experiment, folder):
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         cause = "not shown, as the experiment names no such row or seed: add it, or remove the folder"
         print(printable(f"dann: {others[0]}{more}: {cause}"), file=sys.stderr)
+    if (change := find_change(experiment, folder)) is not None:
+        print(printable(f"dann: {folder}: {change}"), file=sys.stderr)

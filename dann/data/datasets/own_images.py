@@ -200,7 +200,10 @@ def read_labels(
         examples: as in ``read_parts``.
         columns: as in ``read_parts``.
     """
-    reading = read_spellings(Counter(row.label for _, rows in parts for row in rows), unlabelled)
+    try:
+        reading = read_spellings(Counter(row.label for _, rows in parts for row in rows), unlabelled)
+    except BadInput as error:
+        raise BadInput(f"{' and '.join(str(file) for file, _ in parts)}: {error}") from error
     if reading.classes or any(row.label for _, rows in parts for row in rows):
         return reading
     text = read_text(parts[0][0])

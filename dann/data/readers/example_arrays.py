@@ -57,6 +57,7 @@ def to_array(values: Any, where: str) -> NDArray[Any]:
         if callable(getattr(values, "toarray", None)):  # a matrix of scipy.sparse
             check_size(f"{where}: vectors of shape {values.shape}", math.prod(values.shape) * values.dtype.itemsize)
             return np.asarray(values.toarray())
+        _check_columns(values, where)
         array = np.asarray(values)
         if array.dtype.kind == "O" and callable(getattr(values, "to_numpy", None)) and array.ndim == 2:
             return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))  # pandas' numbers with gaps
@@ -65,6 +66,15 @@ def to_array(values: Any, where: str) -> NDArray[Any]:
         raise BadInput(
             f"{where}: cannot be read as an array ({' '.join(str(error).split())}): save numbers or strings"
         ) from error
+
+
+def _check_columns(values: Any, where: str) -> None:
+    """Refuse the dates and durations of a data frame, which beside numbers would become billions of nanoseconds."""
+    dtypes: Any = getattr(values, "dtypes", None)
+    if not callable(getattr(dtypes, "items", None)):
+        return
+    if times := [str(name) for name, dtype in dtypes.items() if dtype.kind in "mM"]:
+        raise BadInput(f"{where}: dates or durations in {', '.join(times)}: convert them to numbers, or drop them")
 
 
 def to_examples(values: Any, where: str, format: ArrayFormat = PLAIN) -> Tensor:

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dann.data.domain import UNLABELLED, LabelNotes
+from dann.errors import BadInput
 
 EMPTY = ""  # an empty field, None or NaN
 NAMED = frozenset({"unlabelled", "unlabeled"})
 MARKS = frozenset({"nan", "na", "n/a", "none", "null"})  # beside numbers; beside words they may be names of classes
 DIGITS = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 FLOAT = re.compile(r"[+-]?\d{1,18}\.\d*(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)  # as programs write 1.0
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 SHOWN = 5
 
 Unlabelled = list[str | int] | None  # the option of a data set: spellings that mean no label; None for the rule
@@ -39,9 +41,18 @@ def read_spellings(counts: Mapping[str, int], unlabelled: Unlabelled = None) -> 
     Args:
         counts: the number of examples with each spelling, surrounding blanks removed.
         unlabelled: the spellings that mean no label, beside an empty one.
+
+    Raises:
+        BadInput: the labels are numbers, of which some are fractions, as those of a regression.
     """
     without = find_unlabelled(counts, unlabelled)
-    names = _class_names([label for label in counts if label not in without])
+    kept = [label for label in counts if label not in without]
+    numbers = [label for label in kept if label.lower() not in MARKS]
+    fractions = [label for label in numbers if not _is_integer(label)]
+    if fractions and all(map(NUMBER.fullmatch, numbers)):
+        raise BadInput(f"label {fractions[0]} is a number that is no integer: write integers, or words such as "
+                       f"v{fractions[0]}, or name it under unlabelled if it means none")  # fmt: skip
+    names = _class_names(kept)
     classes = tuple(sorted(set(names.values()), key=_rank))
     places = {name: place for place, name in enumerate(classes)}
     index = {label: places[names[label]] if label in names else UNLABELLED for label in counts}

@@ -27,12 +27,15 @@ class Row:
     part: str
 
 
-def read_rows(file: Path, examples: tuple[str, ...] = PATHS, columns: Columns = None) -> list[Row]:
+def read_rows(
+    file: Path, examples: tuple[str, ...] = PATHS, columns: Columns = None, can_name: bool = True
+) -> list[Row]:
     """Read the rows of a CSV file, or the lines of a .txt file that names no columns; without labels each is empty.
 
     Args:
         examples: possible names of the column of the examples.
         columns: the names of the columns of a file whose first line does not name them.
+        can_name: whether the user can give them there, for the message.
 
     Raises:
         BadInput: it is not CSV in UTF-8 with the column of examples, or has no example, or a row is malformed.
@@ -42,7 +45,10 @@ def read_rows(file: Path, examples: tuple[str, ...] = PATHS, columns: Columns = 
         lines = enumerate(StringIO(text, newline=None), 1)  # not splitlines, which ends a line at U+2028 and others
         return [Row(number, line.strip(), "", "") for number, line in lines if line.strip()]
     with _allow_fields_of(len(text)):
-        delimiter, names = _header(file, text, examples) if columns is None else _given(file, text, examples, columns)
+        if columns is None:
+            delimiter, names = _header(file, text, examples, can_name)
+        else:
+            delimiter, names = _given(file, text, examples, columns)
         rows: list[Row] = []
         table = reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
@@ -74,7 +80,7 @@ def _allow_fields_of(length: int) -> Iterator[None]:
         field_size_limit(before)
 
 
-def _header(file: Path, text: str, examples: tuple[str, ...]) -> tuple[str, list[str]]:
+def _header(file: Path, text: str, examples: tuple[str, ...], can_name: bool) -> tuple[str, list[str]]:
     """The delimiter, and the names of the columns as ``examples[0]``, ``label``, ``split`` or anything else."""
     wanted = examples[0]
     first = next(iter(text.splitlines()), "")
@@ -84,11 +90,12 @@ def _header(file: Path, text: str, examples: tuple[str, ...]) -> tuple[str, list
     found = [each for each in found if wanted in each[1]]
     if not found:
         count = max((len(fields) for _, fields in _split(first)), default=1)
-        offered = ", ".join([wanted, "label", *(f"other{i}" for i in range(1, count - 1))][:count])
+        offered = [wanted, "label", *(f"other{i}" for i in range(1, count - 1))][:count]
+        option = f"set columns: [{', '.join(offered)}]" if can_name else f"write {','.join(offered)} above it"
         raise BadInput(
             f"{file}: its first line, {first[:80]!r}, names no column {wanted}: write {wanted},label, or {wanted} "
-            f"alone for examples without labels, as its first line; if it is an example, set columns: [{offered}], in "
-            "the order of the fields"
+            f"alone for examples without labels, as its first line; if it is an example, {option}, in the order of the "
+            "fields"
         )
     return max(found, key=lambda each: "label" in each[1])
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -31,7 +32,9 @@ DAMAGED = (
     zlib.error,
     lzma.LZMAError,
     RuntimeError,
-    NotImplementedError,
+    LookupError,  # of a link to a member that is not there
+    ValueError,
+    struct.error,
 )
 
 

@@ -63,12 +63,15 @@ def _leave_out(files: ImageFiles, bad: set[int], content: str) -> ImageFiles:
 
 
 def _name_of_state(files: ImageFiles) -> str:
-    """A name for the state of the files: their paths, sizes in bytes and times of change."""
+    """A name for the state of the files: their paths, sizes in bytes and times of change.
+
+    The time of modification can be set, as ``cp -p`` and ``touch -r`` do; the status's time of change cannot.
+    """
     digest = hashlib.sha256(f"{STATE_VERSION} {files.size} {files.fit} {files.boxes}".encode())
     for path in files.paths:
         try:
             state = os.stat(path)
-            digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns}".encode())
+            digest.update(f"\n{path} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}".encode())
         except OSError as error:  # reported when it is decoded
             digest.update(f"\n{path} {error.errno}".encode())
     return digest.hexdigest()[:32]

@@ -11,13 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from dann.config.experiment import Experiment
+from dann.config.naming import shorten
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import deviation
 from dann.reporting.scores import Outcomes, SeedScores, apply_rule, published_score
 from dann.runner.records import Record
 
 MOST_TASKS = 4  # with more, the bars show their average alone
-MOST_DRAWN = 200  # rows: an image has at most 65 536 pixels a side
+MOST_DRAWN = 100  # rows: each takes hundredths of a second, and an image has at most 65 536 pixels a side
+TITLE = 70  # characters
 MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars are horizontal
 
 
@@ -31,7 +33,7 @@ def new_axes(columns: int, width: float, height: float, rows: int = 1) -> tuple[
 def bars(experiment: Experiment, records: list[Record]) -> Figure:
     """The first table as bars: a metric of each variant, per task; a dashed line is the published number.
 
-    More than four tasks are shown by their average alone, and of very many variants the first 200. More than twelve
+    More than four tasks are shown by their average alone, and of very many variants the first hundred. More than twelve
     variants, more than forty bars, or long names make the bars horizontal, the first on top.
     """
     ours = apply_rule(experiment, records)
@@ -52,7 +54,8 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
     _label(axes, ours, rows, lying)
     if len(columns) > 1:
         handles = [
-            Patch(facecolor=f"C{offset}", alpha=0.75, label=column.name) for offset, column in enumerate(columns)
+            Patch(facecolor=f"C{offset}", alpha=0.75, label=shorten(column.name))
+            for offset, column in enumerate(columns)
         ]
         figure.legend(handles=handles, fontsize=7, loc="outside lower center", ncols=len(columns))
     return figure
@@ -106,15 +109,15 @@ def _label(axes: Axes, ours: Outcomes, rows: list[str], lying: bool) -> None:
     several = len(experiment.metrics) > 1 and not experiment.tasks
     metric = "target test" if several else f"target test {METRICS[experiment.metrics[0]].label}"
     metric += (f", average of {len(ours.scored_tasks)} tasks" if many else "") + ", %"
-    every = len(experiment.variants)
+    every, names = len(experiment.variants), list(map(shorten, rows))
     cut = f", the first {len(rows)} of {every} variants" if len(rows) < every else ""
-    axes.set_title(experiment.title + cut, fontsize=10)
+    axes.set_title(shorten(experiment.title, TITLE) + cut, fontsize=10)
     if lying:
-        axes.set_yticks(range(len(rows)), rows, fontsize=8)
+        axes.set_yticks(range(len(rows)), names, fontsize=8)
         axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top
         axes.set_xlabel(metric)
         axes.grid(axis="x", linewidth=0.4)
         axes.set_axisbelow(True)
     else:
-        axes.set_xticks(range(len(rows)), rows, rotation=15 if len(rows) > 4 else 0)
+        axes.set_xticks(range(len(rows)), names, rotation=15 if len(rows) > 4 else 0)
         axes.set_ylabel(metric)

@@ -8,10 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 from dann.config.experiment import Experiment
+from dann.config.naming import shorten
 from dann.reporting.figures.bars import new_axes
 from dann.runner.records import Record
 
 CHANCE = float(np.log(2))
+
+
+class PlainFormatter(LogFormatter):
+    """Writes 0.01 at the ticks of a logarithmic axis, not 1e-02, and no formula: names are not read as such either."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def curves(experiment: Experiment, records: list[Record]) -> Figure:
@@ -24,7 +32,7 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
     for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
         runs = [record for record in records if record.variant == variant]
         colour = f"C{number}"
-        _band(panels[0], [(run.losses["step"], run.losses.get("label")) for run in runs], variant, colour)
+        _band(panels[0], [(run.losses["step"], run.losses.get("label")) for run in runs], shorten(variant), colour)
         _band(panels[1], [_over_steps(run, "target_test") for run in runs], None, colour)
         _band(panels[1], [_over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
         if adversary:
@@ -37,7 +45,7 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
     if any(value for record in records for value in record.losses.get("label", [])):  # a diverged run has none
         panels[0].set_yscale("log")
         for set_formatter in (panels[0].yaxis.set_major_formatter, panels[0].yaxis.set_minor_formatter):
-            set_formatter(LogFormatter())  # writes 0.01 and no formula, which names may not be either
+            set_formatter(PlainFormatter())
     both = "% (target —, source ···)"
     titles = ("label loss", f"test accuracy, {both}", "domain loss", f"discriminator accuracy, {both}")
     for axes, title in zip(panels, titles, strict=False):
@@ -65,7 +73,7 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
     for axes, (title, solid, dotted) in zip(every, panels, strict=True):
         for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
             runs = [record for record in records if record.variant == variant]
-            name = variant if solid == "distance_svm" else None
+            name = shorten(variant) if solid == "distance_svm" else None
             _band(axes, [_over_steps(run, solid, 1) for run in runs], name, f"C{number}")
             if dotted is not None:
                 _band(axes, [_over_steps(run, dotted, 1) for run in runs], None, f"C{number}", ":")

@@ -16,26 +16,28 @@ from sklearn.manifold import TSNE
 
 from dann.config.experiment import Experiment
 from dann.config.experiment_fields import FigureKind
-from dann.config.naming import slug
+from dann.config.naming import shorten, slug
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
 from dann.reporting.setting_selection import select_settings
-from dann.runner.experiment_records import read_checked_records, read_records
+from dann.runner.experiment_records import read_checked_records
 from dann.runner.records import FEATURES, Record, has_target_labels
 
 SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
 SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_validation": SOURCE_COLOUR}
 Runs = dict[Path, Record]
-MOST_DRAWN = 40  # variants of a figure, and tasks with figures of their own: an image has at most 65 536 pixels a side
+MOST_DRAWN = 20  # variants of a figure: there are ten colours, and each variant takes seconds
+TITLE = 36  # characters of a panel, so that it does not reach into its neighbours
+MOST_PANELS = 60  # variants times tasks with figures of their own
 
 
 def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] = get_args(FigureKind)) -> list[Path]:
     """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
 
-    The bars show all runs, the other figures those that the experiment names under ``shown``, of the first forty
-    variants and tasks at most. Names are drawn as they are written: a dollar sign begins no formula.
+    The bars show all runs, the other figures those that the experiment names under ``shown``, of the first twenty
+    variants at most, and of the first tasks. Names are drawn as they are written: a dollar sign begins no formula.
 
     Args:
         kinds: of figures that are drawn.
@@ -45,14 +47,15 @@ def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] =
 
 
 def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind]) -> list[Path]:
-    read_checked_records(experiment, folder)  # refuses what the tables refuse
-    records = {place: each for place, each in read_records(experiment, folder).items() if each.failed is None}
+    checked = read_checked_records(experiment, folder)  # refuses what the tables refuse
+    records = {folder / each.run.folder: each for each in checked if each.failed is None}
     if not records:
         return []
     every = list(records.values())
     selected = {id(record) for record in select_settings(experiment, every)}
-    tasks = [task for task in experiment.tasks or [None] if task is None or experiment.shows_task(task)][:MOST_DRAWN]
     variants = list(filter(experiment.shows, experiment.variants))[:MOST_DRAWN]
+    tasks = [task for task in experiment.tasks or [None] if task is None or experiment.shows_task(task)]
+    tasks = tasks[: max(1, MOST_PANELS // len(variants))]
     shown = {place: record for place, record in records.items()
              if id(record) in selected and record.variant in variants and record.task in tasks}  # fmt: skip
     scored = any(map(has_target_labels, every))  # else there is nothing for bars to show
@@ -101,8 +104,8 @@ def confusion(experiment: Experiment, runs: Runs) -> Figure:
             continue
         counts = np.sum([record.confusion[split] for record in chosen], axis=0)
         image = axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), vmin=0, vmax=1, cmap="Blues")
-        axes.set_title(variant, fontsize=10)
-        classes = chosen[0].classes
+        axes.set_title(shorten(variant, TITLE), fontsize=10)
+        classes = list(map(shorten, chosen[0].classes))
         axes.set_xticks(range(len(classes)), classes, fontsize=7, rotation=90 if max(map(len, classes)) > 2 else 0)
         axes.set_yticks(range(len(classes)), classes, fontsize=7)
         axes.set_xlabel(f"predicted class, {split.replace('_', ' ')}")
@@ -128,7 +131,7 @@ def reliability(experiment: Experiment, runs: Runs) -> Figure:
                     axes.plot(points["confidence"], points["accuracy"], color=colour, linewidth=1, alpha=0.7)
                     axes.scatter(points["confidence"], points["accuracy"], sizes, color=colour, alpha=0.7)
         axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
-        axes.set_title(variant, fontsize=10)
+        axes.set_title(shorten(variant, TITLE), fontsize=10)
         axes.set_xlabel("confidence")
     every[0].set_ylabel("accuracy (source blue, target red)")
     return figure
@@ -154,7 +157,7 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
         points = TSNE(init=_plane(features), perplexity=perplexity, random_state=0).fit_transform(features)
         for side, colour, name in ((0, SOURCE_COLOUR, "source"), (1, TARGET_COLOUR, "target")):
             axes.plot(*points[domain == side].T, ".", color=colour, markersize=3, label=name)
-        axes.set_title(f"{variant}, seed {kept[place].seed}", fontsize=10)
+        axes.set_title(f"{shorten(variant, TITLE)}, seed {kept[place].seed}", fontsize=10)
         axes.set_xticks([])
         axes.set_yticks([])
         axes.legend(fontsize=7, loc="upper right")
