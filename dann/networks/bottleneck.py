@@ -27,7 +27,7 @@ class Bottleneck(Section):
             layers of the network's own classifier, if it has any.
     """
 
-    width: Width = 256
+    width: Width
     activation: Literal["relu", "none"] = "relu"
     dropout: Rate = 0.5
     classifier: Literal["linear", "weight_norm", "own"] = "linear"

@@ -3,9 +3,10 @@
 Long et al. 2018, "Conditional adversarial domain adaptation"; Liang et al. 2020, "Do we really need to access the
 source data?". The layers are those of the authors' repositories (thuml/CDAN, pytorch/network.py; tim-learn/SHOT,
 digit/network.py), which agree on the convolutions. CDAN trains LeNet on 28 × 28 grey digits (MNIST ↔ USPS) and DTN on
-32 × 32 RGB ones (SVHN → MNIST), and scales both to [−1, 1] (``normalise: half``). SHOT puts its bottleneck in the place of the fully connected layer: ``bottleneck: {width: 256,
-activation: none, classifier: weight_norm}``. CDAN's discriminator has dropout of 0.5 behind its hidden layers, which is
-left out here. Initial weights are PyTorch's, as in the convolutions of both repositories.
+32 × 32 RGB ones (SVHN → MNIST), and scales both to [−1, 1] (``normalise: half``). SHOT puts its bottleneck in the place
+of the fully connected layer: ``bottleneck: {width: 256, activation: none, classifier: weight_norm}``. CDAN's
+discriminator has dropout of 0.5 behind its hidden layers, which is left out here. Initial weights are PyTorch's, as in
+the convolutions of both repositories.
 """
 
 from torch import nn
@@ -50,7 +51,7 @@ def dtn(input_shape: Shape, num_classes: int, *, bottleneck: Bottleneck = HIDDEN
     ahead of the ReLU. The features are the outputs of the bottleneck.
 
     Args:
-        bottleneck: the fully connected layer, see ``dann.networks.bottleneck``; of width 512 in CDAN, 256 in SHOT.
+        bottleneck: the fully connected layer, see ``dann.networks.bottleneck``; the default is that of CDAN.
     """
     layers: list[nn.Module] = []
     channels_in = input_shape[0]

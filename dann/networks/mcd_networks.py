@@ -54,7 +54,8 @@ def mcd_svhn(
     BatchNorm follows each layer but the last. The authors train it on RGB digits of 32 × 32.
 
     Args:
-        bottleneck: the fully connected layer of the features, see ``dann.networks.bottleneck``.
+        bottleneck: the fully connected layer of the features, see ``dann.networks.bottleneck``; the default is that of
+            the authors.
     """
 
     def head(width: int) -> nn.Module:
