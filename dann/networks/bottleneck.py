@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dann.networks.network import fully_connected
 from dann.options import Rate, Section, Width
 
 
@@ -15,7 +16,7 @@ class Bottleneck(Section):
 
     It is the layer whose norms AFN penalises (Xu et al. 2019: width 1000, dropout 0.5), that SHOT adapts (Liang et al.
     2020: width 256, no activation, dropout 0.5, weight-normalised classifier) and that MDD's classifiers and
-    discriminators take as input (Zhang et al. 2019: width 1024, dropout 0.5, a hidden layer in the classifier). The
+    discriminators take as input (Zhang et al. 2019: width 1024, dropout 0.5, a hidden layer in the classifiers). The
     order of its layers and these values are those of the authors' code (jihanyang/AFN, tim-learn/SHOT, thuml/MDD),
     which differs in the initial weights: here they are PyTorch's, as everywhere in this package.
 
@@ -23,14 +24,15 @@ class Bottleneck(Section):
         width: D, width of the layer.
         activation: between BatchNorm and dropout; ``none`` in SHOT.
         dropout: dropout rate.
-        classifier: ``linear``: one layer; ``weight_norm``: one layer with weight normalisation; ``own``: the hidden
-            layers of the network's own classifier, if it has any.
+        classifier: ``linear``: one layer; ``weight_norm``: one layer with weight normalisation, as in SHOT; ``hidden``:
+            a hidden layer of the same width with ReLU and the same dropout, as in MDD; ``own``: the hidden layers of
+            the network's own classifier, if it has any.
     """
 
     width: Width
     activation: Literal["relu", "none"] = "relu"
     dropout: Rate = 0.5
-    classifier: Literal["linear", "weight_norm", "own"] = "linear"
+    classifier: Literal["linear", "weight_norm", "hidden", "own"] = "linear"
 
     def layers(self, in_features: int) -> nn.Sequential:
         """The layers on features of width ``in_features``."""
@@ -60,6 +62,8 @@ def attach_classifier(
     features.add_module("neck", bottleneck.layers(width))
     if bottleneck.classifier == "own":
         return make(bottleneck.width)
+    if bottleneck.classifier == "hidden":
+        return fully_connected([bottleneck.width, bottleneck.width, num_classes], bottleneck.dropout)
     kind = WeightNormLinear if bottleneck.classifier == "weight_norm" else nn.Linear
     return kind(bottleneck.width, num_classes)
 

@@ -67,14 +67,17 @@ def test_dropout_is_the_last_layer_of_the_features() -> None:
     torch.testing.assert_close(outputs["logits"], network.classifier(outputs["features"]))
 
 
-@pytest.mark.parametrize("classifier", ["linear", "weight_norm", "own"])
+@pytest.mark.parametrize("classifier", ["linear", "weight_norm", "hidden", "own"])
 @pytest.mark.parametrize("name", SMALL)
 def test_every_small_network_takes_a_bottleneck(name: str, classifier: Any) -> None:
     torch.manual_seed(0)
     network = NETWORKS[name](SMALL[name], 5, bottleneck=Bottleneck(width=12, classifier=classifier))
     kinds = [type(layer) for layer in network.features.neck]
     assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout] and network.features[-1] is network.features.neck
-    if classifier == "own":
+    if classifier == "hidden":
+        shapes = [tuple(part.weight.shape) for part in network.classifier if isinstance(part, nn.Linear)]
+        assert shapes == [(12, 12), (5, 12)] and [part.p for part in network.classifier[2:3]] == [0.5]
+    elif classifier == "own":
         first = next(part for part in network.classifier.modules() if isinstance(part, nn.Linear))
         assert first.in_features == 12
     else:
