@@ -52,7 +52,7 @@ class AdaBN(Method):
                 for norm in norms:
                     norm.momentum = len(x) / seen  # makes the running statistics the mean over all examples so far
                 if len(x) > 1:
-                    self.network.features(x)
+                    self.network(x)  # the classifier too, which has BatchNorm in some networks
         finally:
             for norm, momentum in zip(norms, momenta, strict=True):
                 norm.momentum = momentum

@@ -34,14 +34,13 @@ def vada_small(
 
     BatchNorm and leaky ReLU (0.1) follow each convolution; max pooling, dropout and Gaussian noise follow the first and
     second block of three, the global average and the head the third. The features are the outputs of the second block;
-    the third belongs to the classifier.
+    the third belongs to the classifier. Runs on this network train one by one, never as a stack.
 
     Args:
         instance_norm: normalise each channel of each image, which is the default of the authors' code; the paper has
             results with and without.
         dropout: dropout rate behind the first and second block.
-        noise: standard deviation of the Gaussian noise there; 0 for none. Runs with noise train one by one, never as a
-            stack.
+        noise: standard deviation of the Gaussian noise there; 0 for none.
         bottleneck: a layer behind the global average, see ``dann.networks.bottleneck``; then all convolutions belong
             to the features.
     """
@@ -51,8 +50,7 @@ def vada_small(
     if instance_norm:
         layers += [nn.InstanceNorm2d(input_shape[0], eps=EPSILON, affine=True)]
     for channels in (input_shape[0], CHANNELS):
-        layers += [*_block(channels), nn.MaxPool2d(2), nn.Dropout(dropout)]
-        layers += [GaussianNoise(noise)] if noise else []
+        layers += [*_block(channels), nn.MaxPool2d(2), nn.Dropout(dropout), GaussianNoise(noise)]
     last = [*_block(CHANNELS), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
 
     def head(width: int) -> nn.Module:
@@ -84,6 +82,9 @@ def _norm(kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], channels: int) -> n
 class GaussianNoise(nn.Module):
     """Adds independent Gaussian noise to its inputs, in training only.
 
+    A network with this layer is never stacked, since the draws of a stack would differ from those of separate runs;
+    those of dropout on maps would too.
+
     Args:
         deviation: standard deviation.
     """
@@ -93,7 +94,7 @@ class GaussianNoise(nn.Module):
         self.deviation = deviation
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.deviation * torch.randn_like(x) if self.training else x
+        return x + self.deviation * torch.randn_like(x) if self.training and self.deviation else x
 
     def extra_repr(self) -> str:
         return f"deviation={self.deviation}"

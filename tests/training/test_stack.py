@@ -263,9 +263,9 @@ def test_sparse_inputs_cost_a_stack_no_arithmetic(tmp_path: Path, monkeypatch: p
     assert not is_faster([config, adam], trainer)
 
 
-@pytest.mark.parametrize(("noise", "together"), [(1.0, False), (0.0, True)])
-def test_networks_that_add_noise_are_not_stacked(noise: float, together: bool) -> None:
-    config = config_of(DIGITS | {"network": {"name": "vada_small", "noise": noise}}, train={"replicas": 2})
+@pytest.mark.parametrize(("network", "together"), [({"name": "vada_small"}, False), ({"name": "lenet"}, True)])
+def test_networks_that_add_noise_are_not_stacked(network: dict[str, Any], together: bool) -> None:
+    config = config_of(DIGITS | {"network": network}, train={"replicas": 2})
     trainer = build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
     assert should_stack([config] * 2, trainer) == together
 
