@@ -1,11 +1,11 @@
 """The networks of MCD for digits (Saito et al. 2018).
 
-Saito et al. 2018, "Maximum classifier discrepancy for unsupervised domain adaptation", section 4.2, follows the widths
-of Ganin et al. 2016 and adds BatchNorm. Layers are those of the authors' repository (mil-tokyo/MCD_DA,
-classification/model/usps.py and svhn2mnist.py), without the layers that are declared there but never forwarded: a
-BatchNorm on the logits of both networks and a first layer in the classifier of the second. ReLU follows the pooling as
-in ``dann.networks.digit_networks``, with the same values. MCD has no discriminator; that of the network of Ganin et al.
-is the default here. Initial weights are PyTorch's, as in the repository.
+Saito et al. 2018, "Maximum classifier discrepancy for unsupervised domain adaptation". Layers are those of the authors'
+repository (mil-tokyo/MCD_DA, classification/model/usps.py and svhn2mnist.py), which has the widths of Ganin et al. 2016
+and adds BatchNorm. Layers that are declared there but never forwarded are left out: a BatchNorm on the logits of both
+networks and a first layer in the classifier of the second. ReLU follows the pooling as in
+``dann.networks.digit_networks``, with the same values. MCD has no discriminator; that of the network of Ganin et al. is
+the default here. Initial weights are PyTorch's, as in the repository.
 """
 
 from collections.abc import Sequence

@@ -1,13 +1,12 @@
 """The small network of VADA and DIRT-T (Shu et al. 2018).
 
-Shu et al. 2018, "A DIRT-T approach to unsupervised domain adaptation", appendix B: the small CNN. The layers are those
-of the authors' repository (RuiShu/dirt-t, codebase/models/nns/small.py, on RuiShu/tensorbayes), which also says what
-the paper leaves open: BatchNorm on the logits too; ε of 0.001 and a weight of 0.01 for each batch in the running
-statistics; a learnt scale and shift of the instance normalisation; the discriminator on the maps ahead of the last
-three convolutions. Not taken from it are initial weights (He et al. 2015), which are PyTorch's here, and the running
-statistics, which only target batches update there. A reimplementation in PyTorch (ozanciga/dirt-t) has no BatchNorm on
-the logits and no learnt scale of the instance normalisation. The authors train on RGB images of 32 × 32 in [−1, 1]
-(``normalise: half``).
+Shu et al. 2018, "A DIRT-T approach to unsupervised domain adaptation". Layers and values are those of the authors'
+repository (RuiShu/dirt-t, codebase/models/nns/small.py, on RuiShu/tensorbayes): BatchNorm on the logits too; ε of 0.001
+and a weight of 0.01 for each batch in the running statistics; a learnt scale and shift of the instance normalisation;
+the discriminator on the maps ahead of the last three convolutions. Not taken from it are initial weights (He et al.
+2015), which are PyTorch's here, and the running statistics, which only target batches update there. A reimplementation
+in PyTorch (ozanciga/dirt-t) has no BatchNorm on the logits and no learnt scale of the instance normalisation. The
+authors train on RGB images of 32 × 32 in [−1, 1] (``normalise: half``).
 """
 
 import torch
@@ -37,8 +36,7 @@ def vada_small(
     the third belongs to the classifier. Runs on this network train one by one, never as a stack.
 
     Args:
-        instance_norm: normalise each channel of each image, which is the default of the authors' code; the paper has
-            results with and without.
+        instance_norm: normalise each channel of each image, which is the default of the authors' code.
         dropout: dropout rate behind the first and second block.
         noise: standard deviation of the Gaussian noise there; 0 for none.
         bottleneck: a layer behind the global average, see ``dann.networks.bottleneck``; then all convolutions belong
