@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -90,7 +90,9 @@ def _components(registry: Mapping[str, Callable[..., Any]], base: type[Component
         options = _options(options_model(name, component, base), shared | doc.meanings)
         if not doc.papers:  # the paper of a whole module stands in its own docstring
             doc = Docstring(doc.summary, doc.text, doc.meanings, _module_papers(component.__module__))
-        needed = "".join(f", {option.name}: …" for option in options if option.default == REQUIRED)
+        needed = "".join(
+            f", {option.name}: …" for option in options if option.default == REQUIRED and "." not in option.name
+        )
         yield Entry(name, doc, options, usage.format(f"{{name: {name}{needed}}}"), component.__module__)
 
 
@@ -99,8 +101,16 @@ def _module_papers(module: str) -> tuple[str, ...]:
 
 
 def _options(model: type[BaseModel], meanings: Mapping[str, str]) -> tuple[Option, ...]:
-    fields = {name: info for name, info in model.model_fields.items() if name != "name"}
-    return tuple(_option(name, info, meanings.get(name, "")) for name, info in fields.items())
+    """The fields of a model but its name; those of an option that is a mapping follow it, such as ``one.two``."""
+    options: list[Option] = []
+    for name, info in model.model_fields.items():
+        if name != "name":
+            options.append(_option(name, info, meanings.get(name, "")))
+        section = _section(info)
+        if section and not issubclass(section, Component):  # a component has options of its own, by its name
+            inner = _options(section, parse_docstring(section.__doc__).meanings)
+            options += [replace(option, name=f"{name}.{option.name}") for option in inner]
+    return tuple(options)
 
 
 def _option(name: str, info: FieldInfo, meaning: str) -> Option:
@@ -126,7 +136,8 @@ def _sentence(meaning: str) -> str:
 
 def _section(info: FieldInfo) -> type[BaseModel] | None:
     """The model of an option that is a mapping, as in ``Jitter | None``."""
-    kinds = [info.annotation, *getattr(info.annotation, "__args__", ())]
+    inner = () if get_origin(info.annotation) is dict else get_args(info.annotation)
+    kinds = [info.annotation, *inner]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 

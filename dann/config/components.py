@@ -29,7 +29,8 @@ class Component(Section):
             BadInput: the entry rejects an argument or an option.
         """
         try:
-            return registry[self.name](*arguments, **self.options())
+            # An option that is a section is passed as such, not as the dictionary of its fields.
+            return registry[self.name](*arguments, **{option: getattr(self, option) for option in self.options()})
         except (ValueError, RuntimeError) as error:
             raise_if_stopped(error)
             raise BadInput(f"{self.name}: {' '.join(str(error).split())} (options: {self.options()})") from error

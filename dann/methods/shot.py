@@ -26,9 +26,10 @@ class Shot(Method):
     target's predictions, minus the entropy of the mean prediction, plus β times the cross-entropy with pseudo-labels. A
     pseudo-label is the class of the nearest centroid; centroids are computed ``refreshes`` times, and distances to them
     are measured in the features of the network at that time. The paper computes pseudo-labels from unaugmented
-    examples, here they come from the batch as augmented. The domains are forwarded apart, each in its stage. Dropout in
-    the classifier stays active. The paper's bottleneck with BatchNorm, weight-normalised classifier and lower learning
-    rate of the backbone belong to network and optimiser and are not set here.
+    examples, here they come from the batch as augmented. The domains are forwarded apart, each in its stage. Dropout
+    and BatchNorm in the classifier stay in training mode. The paper's bottleneck with BatchNorm and its
+    weight-normalised classifier are options of the network, ``bottleneck: {width: 256, activation: none, classifier:
+    weight_norm}``; the lower learning rate of the backbone belongs to the optimiser.
 
     Args:
         pretrain: share of training on the source; the paper first trains the source model to convergence.

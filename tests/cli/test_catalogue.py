@@ -72,6 +72,14 @@ def test_a_description_shows_text_options_use_source_and_module(capsys: Any, mon
     assert "metrics: [auc]" in shown(capsys, monkeypatch, "describe", "metric", "auc")
 
 
+def test_an_option_that_is_a_mapping_is_followed_by_its_own(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = shown(capsys, monkeypatch, "describe", "network", "mnist", width=160)
+    assert "network: {name: mnist}\n" in out and "bottleneck.classifier" in out
+    options = {option.name: option for option in entries("network")["mnist"].options}
+    assert (options["bottleneck.width"].default, options["bottleneck.dropout"].type) == ("required", "number in [0, 1)")
+    assert not any("." in option.name for option in entries("optimiser")["sgd"].options)
+
+
 def test_an_unknown_name_or_kind_is_one_line(capsys: Any) -> None:
     line = complaint(capsys, "describe", "method", "dannn")
     assert line.startswith("dann: dann describe: unknown method 'dannn'; did you mean dann?")
