@@ -66,7 +66,9 @@ def test_a_description_shows_text_options_use_source_and_module(capsys: Any, mon
     out = shown(capsys, monkeypatch, "describe", "network", "torchvision", width=160)
     assert "network: {name: torchvision, model: …}" in out and "required" in out
     out = shown(capsys, monkeypatch, "describe", "optimizer", "sgd", width=160)
-    assert "constant | inverse" in out and "nesterov" in out
+    assert "{name: constant}" in out and "nesterov" in out
+    out = shown(capsys, monkeypatch, "describe", "schedule", "step", width=160)
+    assert "optimizer: {schedule: {name: step}}" in out and "warmup" in out and "[0.5, 0.75]" in out
     assert "hue" in shown(capsys, monkeypatch, "describe", "transform", "jitter")
     assert "--selection vote" in shown(capsys, monkeypatch, "describe", "rule", "vote")
     assert "metrics: [auc]" in shown(capsys, monkeypatch, "describe", "metric", "auc")
