@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from dann.data.domain import UNLABELLED, Domain, Split
-from dann.data.duplicates import describe_duplicates
+from dann.data.duplicates import treat_duplicates
 from dann.data.evaluation_splits import (
     TEST_SEED,
     has_few_labels,
@@ -40,6 +40,7 @@ class PairOptions:
         partial: the target may have a part of the source's classes.
         target_classes: the classes to which the target is cut down.
         target_labelled: number of labelled training examples of the target, of each class, that join the labelled side.
+        drop_duplicates: training and validation lose the examples that a test split holds too.
         source_degradation: defects made in each source, once its test split is cut.
         target_degradation: the same of the target.
     """
@@ -50,6 +51,7 @@ class PairOptions:
     partial: bool = False
     target_classes: list[str] | None = None
     target_labelled: int = 0
+    drop_duplicates: bool = False
     source_degradation: Degradation | None = None
     target_degradation: Degradation | None = None
 
@@ -74,8 +76,9 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     *sources, target = share_shape([*sources, target])
     pair = _divide(sources, target, replace(options, partial=partial), protocol, read)
     notes = [f"{domain.name}: {note}" for domain in read for note in domain.notes]
-    notes += describe_duplicates(pair, options.transductive)
-    return replace(pair, description={**pair.description, "notes": list(dict.fromkeys(notes))}) if notes else pair
+    if notes:
+        pair = replace(pair, description={**pair.description, "notes": list(dict.fromkeys(notes))})
+    return treat_duplicates(pair, transductive=options.transductive, drop=options.drop_duplicates)
 
 
 def _divide(sources: list[Domain], target: Domain, options: PairOptions, protocol: str, read: list[Domain]) -> Pair:
