@@ -29,7 +29,7 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "data", "methods", "evaluation",
             "config", "training", "diagnostics", "runner", "reporting", "inference", "cli")  # fmt: skip
 DATA = ("store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts", "evaluation_splits",
-        "hold_out_remedies", "readers", "storage", "preprocessing", "transforms", "loading", "pair",
+        "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing", "transforms", "loading", "pair",
         "duplicates", "pair_builder", "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "evaluation.rules",
