@@ -38,8 +38,8 @@ class DataSection(Section):
         partial: allow a target that lacks some of the source's classes.
         target_classes: restrict the target to these classes.
         target_labelled: labelled target examples per class that join the labelled side: few-shot adaptation.
-        disjoint: where the target is made of the source's examples, as MNIST-M is of MNIST, train on one half of them in
-            the source and on the other half in the target.
+        disjoint: where the target is made of the source's examples, as MNIST-M is of MNIST, train on one half of them
+            in the source and on the other half in the target.
         drop_duplicates: leave training and validation examples out that equal a test example in all values; the test
             splits stay whole.
         missing: treatment of NaN in vectors: an error, dropped rows, or imputation fitted on both training splits.

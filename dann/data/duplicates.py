@@ -18,6 +18,7 @@ from dann.errors import BadInput
 LARGEST = 2**29  # values of all splits that are compared; more would delay each start by seconds
 TRAINED = {"labelled": ("train", "source_validation"), "unlabelled": ("unlabelled",)}
 NAMES = {"labelled": "labelled training", "unlabelled": "the target's training"}
+Counts = dict[str, dict[str, int]]  # of test examples that training holds too, by test split and group of ``TRAINED``
 Digests = dict[str, list[bytes]]  # of the examples of each split, in order
 
 
@@ -39,7 +40,7 @@ def treat_duplicates(pair: Pair, *, transductive: bool, drop: bool) -> Pair:
         return pair
     digests = {name: digest_examples(split) for name, split in splits.items()}
     exempt = {("target_test", "unlabelled")} if transductive or _watches_training(pair) else set()
-    counts = {
+    counts: Counts = {
         tested: {group: count_identical([each for name in names for each in digests[name]], digests[tested])
                  for group, names in TRAINED.items() if (tested, group) not in exempt}
         for tested in ("source_test", "target_test") if tested in digests
@@ -72,7 +73,7 @@ def _watches_training(pair: Pair) -> bool:
     return not pair.has_target_labels and watched.store is trained.store and torch.equal(watched.rows, trained.rows)
 
 
-def _notes(pair: Pair, counts: dict[str, dict[str, int]]) -> dict[str, list[str]]:
+def _notes(pair: Pair, counts: Counts) -> dict[str, list[str]]:
     sentences = [
         f"{count} of {len(pair.splits[tested])} {tested.replace('_', ' ')} examples are identical to {NAMES[group]} "
         "examples: set data.drop_duplicates: true to leave these out of training, unless examples repeat by nature"
@@ -83,7 +84,7 @@ def _notes(pair: Pair, counts: dict[str, dict[str, int]]) -> dict[str, list[str]
     return {"notes": [*pair.description.get("notes", []), *sentences]} if sentences else {}
 
 
-def _drop(pair: Pair, digests: Digests, exempt: set[tuple[str, str]], counts: dict[str, dict[str, int]]) -> Pair:
+def _drop(pair: Pair, digests: Digests, exempt: set[tuple[str, str]], counts: Counts) -> Pair:
     """The pair whose training and validation splits hold no test example."""
     splits, dropped = pair.splits, {}
     for group, names in TRAINED.items():
@@ -106,14 +107,17 @@ def _check_left(pair: Pair, name: str, before: Split, after: Split) -> None:
     if lost or len(after) < min(2, len(before)):
         of_class = f" of class {lost[0]}" if lost else ""
         raise BadInput(
-            f"data.drop_duplicates: every example{of_class} in the {name.replace('_', ' ')} split is a test example too: "
-            "leave it out, or name other test examples"
+            f"data.drop_duplicates: every example{of_class} in the {name.replace('_', ' ')} split is a test example "
+            "too: leave it out, or name other test examples"
         )
 
 
 def _update_counts(pair: Pair, splits: dict[str, Split]) -> dict[str, Any]:
     """The description of a pair with the sizes of its sides and splits as they are in ``splits``."""
-    description, lost = dict(pair.description), {"source": 0, "target": len(pair.unlabelled) - len(splits["unlabelled"])}
+    description, lost = (
+        dict(pair.description),
+        {"source": 0, "target": len(pair.unlabelled) - len(splits["unlabelled"])},
+    )
     few = int(pair.train.domain.max()) if description["target_labelled_examples"] else None  # of the target's examples
     for name in ("train", "source_validation"):
         before, after = pair.splits[name].domain, splits[name].domain

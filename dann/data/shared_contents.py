@@ -8,7 +8,7 @@ from dann.errors import BadInput
 
 
 def keep_apart(sources: Sequence[Domain], target: Domain) -> tuple[list[Domain], Domain]:
-    """The domains with training examples of different things: those of even number in the sources, of odd in the target.
+    """The domains with training examples of different things: even numbers in the sources, odd ones in the target.
 
     A source that is the target itself, of the row "train on target", keeps the target's, so that the row stays its
     upper bound.

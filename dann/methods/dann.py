@@ -40,7 +40,8 @@ class Dann(Method):
             Without BatchNorm there is no difference.
         loss_weight: weight of the domain loss beside the label loss. Unlike λ it slows the discriminator too; the
             features ascend λ times ``loss_weight`` times the domain loss. 2 equals the paper, whose equation (9) adds
-            the two domains' means where this loss averages them; 0.1 in its authors' caffe code. The logged term ``domain`` is the loss without this weight, which is ln 2 at chance.
+            the two domains' means where this loss averages them; 0.1 in its authors' caffe code. The logged term
+            ``domain`` is the loss without this weight, which is ln 2 at chance.
     """
 
     adversarial = True

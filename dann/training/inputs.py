@@ -67,7 +67,9 @@ def _transforms(data: DataSection, pair: Pair, device: torch.device, rgb: bool) 
         view = _target_transform(data.target_view, pair, device, rgb)
     for name, each in (("target_transform", other), ("target_view", view)):
         if each is not None and each.output_shape(pair.input_shape) != transform.output_shape(pair.input_shape):
-            raise BadInput(f"data.{name}.crop: all inputs need one shape: leave it out, or set it as data.transform has it")
+            raise BadInput(
+                f"data.{name}.crop: all inputs need one shape: leave it out, or set it as data.transform has it"
+            )
     return (transform, other), view
 
 

@@ -46,7 +46,9 @@ def test_images_are_those_of_the_definition(names: tuple[str, ...], channels: in
     options = {name: ALL[name] for name in names}
     result = affine_random(x, seeded(), **options)  # type: ignore[arg-type]
     low, high = options.get("scale", (1.0, 1.0))  # type: ignore[misc]
-    for image, changed, (angle, shear, factor, across, down) in zip(x.double().numpy(), result, draws(4).T, strict=True):
+    for image, changed, (angle, shear, factor, across, down) in zip(
+        x.double().numpy(), result, draws(4).T, strict=True
+    ):
         expected = oracle(
             image,
             math.radians(angle * options.get("rotation", 0.0)),  # type: ignore[operator]

@@ -102,10 +102,14 @@ def test_a_class_that_dropping_empties_is_named() -> None:
     source = with_test(vectors("source", per_class=4), [2.0, 5.0, 8.0, 11.0, 50.0, 60.0], [2, 2, 2, 2, 0, 1])
     target = vectors("target", first=1000)
     assert build_pair([source], target, PairOptions(validation=0.3)).describe()["duplicates"]["source_test"]
-    with pytest.raises(BadInput, match=r"^data\.drop_duplicates: every example of class c in the train split .* leave it"):
+    with pytest.raises(
+        BadInput, match=r"^data\.drop_duplicates: every example of class c in the train split .* leave it"
+    ):
         build_pair([source], target, PairOptions(validation=0.3, drop_duplicates=True))
     everything = with_test(vectors("target", first=1000), [float(i) for i in range(1000, 1060)], [0, 1, 2] * 20)
-    with pytest.raises(BadInput, match=r"data\.drop_duplicates: every example in the unlabelled split is a test example"):
+    with pytest.raises(
+        BadInput, match=r"data\.drop_duplicates: every example in the unlabelled split is a test example"
+    ):
         build_pair([vectors("source")], everything, PairOptions(drop_duplicates=True))
 
 

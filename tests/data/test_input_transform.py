@@ -115,5 +115,7 @@ def test_views_that_do_not_fit_are_refused() -> None:
     with pytest.raises(BadInput, match=r"data\.target_view\.crop: all inputs need one shape"):
         build_trainer(config, load_pair(config.data), 0, CPU)
     config = resolve(digits(target_view={}) | {"method": {"name": "fixmatch"}}, "test")
-    with pytest.raises(BadInput, match=r"data\.target_view: fixmatch needs two different views, but this one draws noth"):
+    with pytest.raises(
+        BadInput, match=r"data\.target_view: fixmatch needs two different views, but this one draws noth"
+    ):
         build_trainer(config, load_pair(config.data), 0, CPU)

@@ -118,7 +118,9 @@ def test_disjoint_leaves_train_on_target_its_upper_bound(tiny_mnist: Path) -> No
 
 def test_disjoint_is_refused_where_nothing_is_shared(tiny_mnist: Path) -> None:
     for source, target in ((vectors("a"), vectors("b", first=1000)), (vectors("a"), DOMAINS["mnist"]())):
-        with pytest.raises(BadInput, match=r"^data\.disjoint: no source is known to show .* as mnist and mnist_m do: leave"):
+        with pytest.raises(
+            BadInput, match=r"^data\.disjoint: no source is known to show .* as mnist and mnist_m do: leave"
+        ):
             build_pair([source], target, PairOptions(disjoint=True))
 
 

@@ -67,7 +67,9 @@ def test_a_channel_without_variation_is_0_and_not_divided() -> None:
     z = Transform(TransformOptions(normalise="instance"), Split.of(x, torch.tensor([0, 1])))(x)
     assert not z[1].any() and not z[0, [0, 2]].any() and z[0, 1].any() and z.isfinite().all()
     constant = torch.full((2, 3, 7, 7), 123.456)
-    assert not Transform(TransformOptions(normalise="instance"), Split.of(constant, torch.tensor([0, 1])))(constant).any()
+    assert not Transform(TransformOptions(normalise="instance"), Split.of(constant, torch.tensor([0, 1])))(
+        constant
+    ).any()
 
 
 def test_instance_of_grey_images_for_networks_of_colour_images() -> None:

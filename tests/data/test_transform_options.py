@@ -29,7 +29,8 @@ def test_transforms_that_do_not_fit_are_refused(options: dict[str, object], says
 
 
 @pytest.mark.parametrize("options", [{"flip": 0.5}, {"crop": 2}, {"erase": 0.1}, {"normalise": "imagenet"},
-                                     {"randaugment": {}}, {"jitter": {"hue": 0.1}}, {"affine": {"rotation": 5}}])  # fmt: skip
+                                     {"randaugment": {}}, {"jitter": {"hue": 0.1}},
+                                     {"affine": {"rotation": 5}}])  # fmt: skip
 def test_image_transforms_of_vectors_are_refused(options: dict[str, object]) -> None:
     split = Split.of(torch.randn(4, 3), torch.zeros(4, dtype=torch.int64))
     with pytest.raises(BadInput, match=f"{next(iter(options))}.* is for images"):

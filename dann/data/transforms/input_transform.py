@@ -7,8 +7,8 @@ from dann.data.domain import Split
 from dann.data.transforms.affine import affine_random
 from dann.data.transforms.erasing import erase, mask
 from dann.data.transforms.geometry import crop_centre, crop_random, flip_random, shift_random
-from dann.data.transforms.normalisation import normalise_instances, normalising_statistics
 from dann.data.transforms.noise import add_noise
+from dann.data.transforms.normalisation import normalise_instances, normalising_statistics
 from dann.data.transforms.transform_options import TransformOptions
 
 

@@ -48,7 +48,7 @@ def normalise_instances(x: Tensor) -> Tensor:
     if x.ndim == 4:
         x = x.contiguous(memory_format=torch.channels_last)
     # Less a value of its own first: a constant channel is then exactly 0, and so is its deviation.
-    x = x.float() - x[(..., *[slice(1)] * len(axes))].float()
+    x = x.float() - (x[:, :, :1, :1] if x.ndim == 4 else x[:, :, :1]).float()
     x = x - x.mean(dim=axes, keepdim=True)
     deviation = x.square().mean(dim=axes, keepdim=True).sqrt()
     return x / deviation.where(deviation > 0, 1.0)

@@ -9,7 +9,17 @@ from dann.options import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Normalisation = Literal["mean", "standard", "domain", "instance", "imagenet", "half", "none"]
-RANDOM = ("crop", "affine", "flip", "shift", "randaugment", "jitter", "noise", "erase", "mask")  # options with a random draw in training
+RANDOM = (
+    "crop",
+    "affine",
+    "flip",
+    "shift",
+    "randaugment",
+    "jitter",
+    "noise",
+    "erase",
+    "mask",
+)  # options with a random draw in training
 COLOURS_ONLY = ("jitter", "randaugment")  # changes of grey and RGB images, which other bands do not have
 IMAGES_ONLY = ("crop", "scale", "affine", "flip", "shift", "jitter", "randaugment", "erase")
 Angle = Annotated[float, Field(ge=0, le=180)]
@@ -143,7 +153,9 @@ class TransformOptions(Section):
         wrong = [name for name in IMAGES_ONLY if getattr(self, name)]
         wrong += [f"normalise: {self.normalise}"] if self.normalise in {"imagenet", "half"} else []
         if self.normalise == "instance" and len(shape) == 1:
-            raise BadInput("data.transform.normalise: instance is for the channels of images and series, but an example "
-                           f"is a vector of {shape[0]} features: choose standard")  # fmt: skip
+            raise BadInput(
+                "data.transform.normalise: instance is for the channels of images and series, but an example is a "
+                f"vector of {shape[0]} features: choose standard"
+            )
         if wrong:
             raise BadInput(f"data.transform.{wrong[0]} is for images, but an example has shape {shape}: leave it out")
