@@ -40,8 +40,7 @@ class DataSection(Section):
         target_labelled: labelled target examples per class that join the labelled side: few-shot adaptation.
         disjoint: where the target is made of the source's examples, as MNIST-M is of MNIST, train on one half of them
             in the source and on the other half in the target.
-        drop_duplicates: leave training and validation examples out that equal a test example in all values; the test
-            splits stay whole.
+        drop_duplicates: leave test examples out that equal a training or validation example in all values.
         missing: treatment of NaN in vectors: an error, dropped rows, or imputation fitted on both training splits.
         msda: replace vectors by features of a marginalised stacked denoising autoencoder.
         resample: order of the labelled examples against class imbalance, or ``smote``.

@@ -1,10 +1,9 @@
-"""Examples that training and test splits share, compared by content: counted, and left out of training by option."""
+"""Examples that training and test splits share, by content: counted, and left out of the test splits by option."""
 
 import hashlib
 import math
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,10 +28,10 @@ def treat_duplicates(pair: Pair, *, transductive: bool, drop: bool) -> Pair:
 
     Args:
         transductive: whether the target's test examples are trained on by intent.
-        drop: whether the training and validation splits lose what a test split holds, which itself stays whole.
+        drop: whether the test splits lose what training and validation hold; these stay as they are.
 
     Raises:
-        BadInput: ``drop`` leaves a class without a training example, or too few to train on.
+        BadInput: ``drop`` leaves a class without a test example.
     """
     splits = pair.splits
     size = sum(len(split) * math.prod(split.store.shape) for split in splits.values())
@@ -76,7 +75,7 @@ def _watches_training(pair: Pair) -> bool:
 def _notes(pair: Pair, counts: Counts) -> dict[str, list[str]]:
     sentences = [
         f"{count} of {len(pair.splits[tested])} {tested.replace('_', ' ')} examples are identical to {NAMES[group]} "
-        "examples: set data.drop_duplicates: true to leave these out of training, unless examples repeat by nature"
+        "examples: set data.drop_duplicates: true to leave them out of the test split, unless examples repeat by nature"
         for tested, groups in counts.items()
         for group, count in groups.items()
         if count
@@ -85,48 +84,28 @@ def _notes(pair: Pair, counts: Counts) -> dict[str, list[str]]:
 
 
 def _drop(pair: Pair, digests: Digests, exempt: set[tuple[str, str]], counts: Counts) -> Pair:
-    """The pair whose training and validation splits hold no test example."""
+    """The pair whose test splits hold no example of training and validation; these stay as they are."""
     splits, dropped = pair.splits, {}
-    for group, names in TRAINED.items():
-        tests = [tested for tested in counts if (tested, group) not in exempt]
-        known = {digest for tested in tests for digest in digests[tested]}
-        for name in names:
-            keep = torch.tensor([digest not in known for digest in digests[name]], dtype=torch.bool)
-            dropped[name] = int((~keep).sum())
-            _check_left(pair, name, splits[name], kept := splits[name].take(keep))
-            splits[name] = kept
-    description = {**_update_counts(pair, splits), "duplicates": {**counts, "dropped": dropped}}
+    for tested in counts:
+        names = [name for group in TRAINED if (tested, group) not in exempt for name in TRAINED[group]]
+        known = {digest for name in names for digest in digests[name]}
+        kept = splits[tested].take(torch.tensor([digest not in known for digest in digests[tested]], dtype=torch.bool))
+        _check_left(pair, tested, splits[tested], kept)
+        dropped[tested], splits[tested] = len(splits[tested]) - len(kept), kept
+    description = {**pair.description, "duplicates": {**counts, "dropped": dropped}}
+    for tested, count in dropped.items():
+        side, read = tested.removesuffix("_test"), description["splits"][tested]
+        description[side] = {**description[side], "test": description[side]["test"] - count}
+        description["splits"] = {**description["splits"], tested: {**read, "dropped": read["dropped"] + count}}
     return replace(pair.with_splits(splits), description=description)
 
 
 def _check_left(pair: Pair, name: str, before: Split, after: Split) -> None:
-    lost = []
-    if name == "train":
-        counts = (count_classes(split, len(pair.classes)) for split in (before, after))
-        lost = [label for label, one, other in zip(pair.classes, *counts, strict=True) if one and not other]
-    if lost or len(after) < min(2, len(before)):
+    counts = (count_classes(split.labelled, len(pair.classes)) for split in (before, after))
+    lost = [label for label, one, other in zip(pair.classes, *counts, strict=True) if one and not other]
+    if not len(after) or (lost and not pair.partial):
         of_class = f" of class {lost[0]}" if lost else ""
         raise BadInput(
-            f"data.drop_duplicates: every example{of_class} in the {name.replace('_', ' ')} split is a test example "
-            "too: leave it out, or name other test examples"
+            f"data.drop_duplicates: every {name.replace('_', ' ')} example{of_class} is in training too: leave it out, "
+            "or name other test examples"
         )
-
-
-def _update_counts(pair: Pair, splits: dict[str, Split]) -> dict[str, Any]:
-    """The description of a pair with the sizes of its sides and splits as they are in ``splits``."""
-    description, lost = (
-        dict(pair.description),
-        {"source": 0, "target": len(pair.unlabelled) - len(splits["unlabelled"])},
-    )
-    few = int(pair.train.domain.max()) if description["target_labelled_examples"] else None  # of the target's examples
-    for name in ("train", "source_validation"):
-        before, after = pair.splits[name].domain, splits[name].domain
-        shots = 0 if few is None else int((before == few).sum() - (after == few).sum())
-        lost["source"] += len(before) - len(after) - shots
-        description["target_labelled_examples"] -= shots
-    for side, count in lost.items():
-        counts = description["splits"][f"{side}_train"]
-        counts = {**counts, "dropped": counts["dropped"] + count}
-        description["splits"] = {**description["splits"], f"{side}_train": counts}
-        description[side] = {**description[side], "train": description[side]["train"] - count}
-    return description

@@ -42,7 +42,7 @@ class PairOptions:
         target_classes: the classes to which the target is cut down.
         target_labelled: number of labelled training examples of the target, of each class, that join the labelled side.
         disjoint: source and target are trained on different things where the target is made of the source's examples.
-        drop_duplicates: training and validation lose the examples that a test split holds too.
+        drop_duplicates: the test splits lose the examples that training or validation holds too.
         source_degradation: defects made in each source, once its test split is cut.
         target_degradation: the same of the target.
     """

@@ -1,4 +1,4 @@
-"""Test examples that training holds too: counted in the record, and left out of training by option."""
+"""Test examples that training holds too: counted in the record, and left out of the test splits by option."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,9 @@ def with_test(domain: Domain, x: list[float], y: list[int]) -> Domain:
 def overlapping(drop: bool, **options: object) -> Pair:
     """20 of each of three classes; the target's test split holds 3 training examples of it and 1 of the source's."""
     source = with_test(vectors("source"), [900.0, 901.0, 902.0, 7.0], [0, 1, 2, 1])
-    target = with_test(vectors("target", first=1000), [1000.0, 1004.0, 1004.0, 5.0, 2000.0], [0, 1, 1, 2, 2])
+    target = with_test(
+        vectors("target", first=1000), [1000.0, 1004.0, 1004.0, 5.0, 2000.0, 2001.0, 2002.0], [0, 1, 1, 2, 0, 1, 2]
+    )
     return build_pair([source], target, PairOptions(drop_duplicates=drop, **options))  # type: ignore[arg-type]
 
 
@@ -34,12 +36,12 @@ def test_counts_are_in_the_description_and_the_notes() -> None:
         "target_test": {"labelled": 1, "unlabelled": 3},
     }
     assert found["notes"] == [
-        f"{count} examples are identical to {where} examples: set data.drop_duplicates: true to leave these out of "
-        "training, unless examples repeat by nature"
+        f"{count} examples are identical to {where} examples: set data.drop_duplicates: true to leave them out of "
+        "the test split, unless examples repeat by nature"
         for count, where in (
             ("1 of 4 source test", "labelled training"),
-            ("1 of 5 target test", "labelled training"),
-            ("3 of 5 target test", "the target's training"),
+            ("1 of 7 target test", "labelled training"),
+            ("3 of 7 target test", "the target's training"),
         )
     ]
 
@@ -51,66 +53,51 @@ def test_without_duplicates_the_counts_are_0_and_nothing_is_noted() -> None:
     assert "notes" not in pair.describe()
 
 
-def test_dropping_leaves_the_test_splits_whole_and_training_without_them() -> None:
+def test_dropping_leaves_training_as_it_is_and_test_splits_without_copies() -> None:
     before, after = overlapping(drop=False), overlapping(drop=True)
-    for name in ("source_test", "target_test"):
+    for name in ("train", "source_validation", "unlabelled"):
         assert torch.equal(before.splits[name].x, after.splits[name].x)
-    trained = values(after.train) | values(after.validation) | values(after.unlabelled)
-    assert not trained & (values(after.source_test) | values(after.target_test))
-    kept = values(before.train) | values(before.validation) | values(before.unlabelled)
-    assert kept - trained == {5.0, 7.0, 1000.0, 1004.0}
+        assert torch.equal(before.splits[name].rows, after.splits[name].rows)
+    assert values(after.source_test) == {900.0, 901.0, 902.0} and values(after.target_test) == {2000.0, 2001.0, 2002.0}
     one, other = before.describe(), after.describe()
-    assert "notes" not in other and other["target"]["train"] == 58 and other["target"]["test"] == 5
-    assert other["trained_on"] + other["validated_on"] == 58 == other["source"]["train"]
-    assert other["duplicates"] == {**one["duplicates"], "dropped": other["duplicates"]["dropped"]}
-    assert sum(other["duplicates"]["dropped"].values()) == 4 and other["duplicates"]["dropped"]["unlabelled"] == 2
-    for split in ("source_train", "target_train"):
-        assert other["splits"][split]["dropped"] == one["splits"][split]["dropped"] + 2
-    assert other["splits"]["target_test"] == one["splits"]["target_test"]
+    assert "notes" not in other and (one["target"]["test"], other["target"]["test"]) == (7, 3)
+    assert (one["source"]["test"], other["source"]["test"]) == (4, 3)
+    assert other["duplicates"] == {**one["duplicates"], "dropped": {"source_test": 1, "target_test": 4}}
+    for split, count in (("source_test", 1), ("target_test", 4), ("source_train", 0), ("target_train", 0)):
+        assert other["splits"][split]["dropped"] == one["splits"][split]["dropped"] + count
+    assert other["class_counts"]["target_test"] == [1, 1, 1]
 
 
 def test_the_row_that_trains_on_the_target_stays_an_upper_bound() -> None:
-    target = with_test(vectors("target"), [0.0, 1.0, 2.0], [0, 1, 2])
+    target = with_test(vectors("target"), [0.0, 1.0, 2.0, 90.0, 91.0, 92.0], [0, 1, 2, 0, 1, 2])
     described = build_pair([target], target, PairOptions(drop_duplicates=True)).describe()
-    assert described["source"] == described["target"] and described["target"]["train"] == 57
+    assert described["source"] == described["target"] and described["target"]["test"] == 3
 
 
 def test_transductive_training_keeps_the_target_s_test_examples() -> None:
     pair = overlapping(drop=True, transductive=True)
-    assert "unlabelled" not in pair.describe()["duplicates"]["target_test"]
-    assert len(pair.unlabelled) == 65 and not values(pair.train) & values(pair.target_test)
+    assert pair.describe()["duplicates"]["target_test"] == {"labelled": 1}
+    assert values(pair.unlabelled) - values(pair.target_test) == {5.0}  # of the labelled source too
     for name in ("", "unlabelled"):  # a target without any label is watched by its training examples
         target = replace(vectors("target", first=1000), test=None)
         target = replace(target, train=replace(target.train, y=torch.full_like(target.train.y, -1))) if name else target
         assert "notes" not in build_pair([vectors("source")], target, PairOptions(transductive=True)).describe()
 
 
-def test_few_shot_examples_are_counted_as_the_target_s() -> None:
-    source = with_test(vectors("source"), [900.0, 901.0, 902.0], [0, 1, 2])
-    target = with_test(vectors("target", first=1000), [float(i) for i in range(1000, 1012)], [0, 1, 2] * 4)
-    before, after = (
-        build_pair([source], target, PairOptions(target_labelled=10, drop_duplicates=drop)).describe()
-        for drop in (False, True)
-    )
-    shots = before["target_labelled_examples"] - after["target_labelled_examples"]
-    assert 0 < shots < 12 and after["source"]["train"] == before["source"]["train"] == 60
-    assert before["target"]["train"] - after["target"]["train"] == 12 - shots
-    assert after["trained_on"] == before["trained_on"] - shots == sum(after["class_counts"]["train"])
-
-
 def test_a_class_that_dropping_empties_is_named() -> None:
-    source = with_test(vectors("source", per_class=4), [2.0, 5.0, 8.0, 11.0, 50.0, 60.0], [2, 2, 2, 2, 0, 1])
-    target = vectors("target", first=1000)
-    assert build_pair([source], target, PairOptions(validation=0.3)).describe()["duplicates"]["source_test"]
+    target = with_test(vectors("target", first=1000), [1000.0, 2001.0, 2002.0], [0, 1, 2])
+    assert len(build_pair([vectors("source")], target, PairOptions()).target_test) == 3
     with pytest.raises(
-        BadInput, match=r"^data\.drop_duplicates: every example of class c in the train split .* leave it"
+        BadInput, match=r"^data\.drop_duplicates: every target test example of class a is in training too"
     ):
-        build_pair([source], target, PairOptions(validation=0.3, drop_duplicates=True))
-    everything = with_test(vectors("target", first=1000), [float(i) for i in range(1000, 1060)], [0, 1, 2] * 20)
+        build_pair([vectors("source")], target, PairOptions(drop_duplicates=True))
+    part = build_pair([vectors("source")], target, PairOptions(drop_duplicates=True, partial=True))
+    assert values(part.target_test) == {2001.0, 2002.0}
+    everything = with_test(vectors("target", first=1000), [1000.0, 1001.0, 1002.0], [0, 1, 2])
     with pytest.raises(
-        BadInput, match=r"data\.drop_duplicates: every example in the unlabelled split is a test example"
+        BadInput, match=r"data\.drop_duplicates: every target test example .* is in training too: leave it"
     ):
-        build_pair([vectors("source")], everything, PairOptions(drop_duplicates=True))
+        build_pair([vectors("source")], everything, PairOptions(drop_duplicates=True, partial=True))
 
 
 @pytest.mark.parametrize("shape", [(6,), (3, 9), (1, 5, 5), (4, 5, 5)])
@@ -146,4 +133,4 @@ def test_reviews_in_training_and_in_test(domain: str, twice: int, real_data: Pat
     assert sum(label is not None for label, _ in found) == twice
     assert all(label in (None, y) for label, y in found)
     dropped = build_pair([reviews], reviews, PairOptions(drop_duplicates=True)).describe()
-    assert dropped["target"]["test"] == len(reviews.test) and dropped["target"]["train"] < 2000
+    assert dropped["target"]["test"] == len(reviews.test) - twice and dropped["target"]["train"] == 2000

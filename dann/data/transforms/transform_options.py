@@ -99,7 +99,8 @@ class TransformOptions(Section):
             ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
         noise: standard deviation of Gaussian noise that is added to each number of the network's input, in the units
             that ``normalise`` leaves: for images the range from black to white by ``mean`` and ``none``, half of it by
-            ``half``, a standard deviation by the others; the features' own units for vectors and series by ``mean``.
+            ``half``, a standard deviation by the others; for vectors and series the features' own units by ``mean`` and
+            ``none``.
         erase: probability that a rectangle of an image is set to 0 (Zhong et al. 2020).
         mask: share of the features of a vector, cells of an image or stretches of a series that are set to 0.
     """
