@@ -166,8 +166,9 @@ def _copies(record: Record) -> str:
     """How many test examples training holds too, where they were counted and left in."""
     found = record.data.get("duplicates", {})
     counts = {} if "dropped" in found else found.get("target_test", {})
-    words = {"labelled": "of them labelled in training too", "unlabelled": "of them in the target's training too"}
-    return "".join(f", {count} {words[group]}" for group, count in counts.items() if count)
+    numbers = {count for count in counts.values() if count}
+    apart = f"{counts.get('labelled')} labelled and {counts.get('unlabelled')} unlabelled"
+    return f", {apart if len(numbers) > 1 else numbers.pop()} of them in training too" if numbers else ""
 
 
 def scored_examples(records: Sequence[Record]) -> str:

@@ -58,7 +58,9 @@ def test_copies_of_test_examples_in_training_are_stated() -> None:
     for record in records:
         record.data["duplicates"] = {"target_test": {"labelled": 0, "unlabelled": 5}}
     text = table_of(experiment, records).markdown()
-    assert "never sees" not in text and "40 of moons_rotated, 5 of them in the target's training too." in text
+    assert "never sees" not in text and "40 of moons_rotated, 5 of them in training too." in text
+    records[1].data["duplicates"] = {"target_test": {"labelled": 2, "unlabelled": 5}}
+    assert ", 2 labelled and 5 unlabelled of them in training too" in table_of(experiment, records).markdown()
     for record in records:
         record.data["duplicates"]["dropped"] = {"unlabelled": 5}
     assert "on test splits that training never sees" in table_of(experiment, records).markdown()
