@@ -135,8 +135,10 @@ def tiny_vectors(*, domain: str, kind: str = "") -> Domain:
     """Ten classes of which those of Office-Caltech10 are named, or the two of the reviews."""
     random, name = torch.Generator().manual_seed(len(domain)), f"{kind}/{domain}"
     classes = OFFICE_CALTECH10.classes if kind else ("negative", "positive")
-    made = Split.of(torch.rand(600, 12, generator=random), torch.arange(600) % len(classes))
-    return Domain(name, made, None if kind else made, classes, "made for a test")
+    made, test = (
+        Split.of(torch.rand(count, 12, generator=random), torch.arange(count) % len(classes)) for count in (600, 60)
+    )
+    return Domain(name, made, None if kind else test, classes, "made for a test")
 
 
 def tiny_photos(*, domain: str = "cifar10", size: int = 32) -> Domain:
