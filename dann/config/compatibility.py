@@ -71,6 +71,11 @@ def check_method(method: Method, config: Config) -> None:
             raise BadInput(f"data.{name}: {config.method.name} compares examples of a batch: set it to {least} or more")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
+    if method.second_view and (view := config.data.target_view) == config.data.target_transform and not view.random:
+        raise BadInput(
+            f"data.target_view: {config.method.name} needs two different views, but this one draws nothing and is that "
+            "of target_transform: add a random change, such as mask: 0.3"
+        )
     if method.needs_pretrained and config.network.options().get("weights") == "none":
         raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
@@ -88,9 +93,12 @@ def check_method(method: Method, config: Config) -> None:
 
 def _check_texts(data: DataSection) -> None:
     """Raise if an option treats token ids as quantities."""
-    numeric = [f"transform.normalise: {options.normalise}" for options in (data.transform, data.target_transform)
+    names = ("transform", "target_transform", "target_view")
+    views = {name: options for name in names if (options := getattr(data, name)) is not None}
+    numeric = [f"{name}.normalise: {options.normalise}" for name, options in views.items()
                if options.normalise not in ("mean", "none")]  # fmt: skip
-    numeric += ["transform.mask"] if data.transform.mask or data.target_transform.mask else []
+    numeric += [f"{name}.{change}" for name, options in views.items() for change in ("mask", "noise")
+                if getattr(options, change)]  # fmt: skip
     numeric += ["msda"] if data.msda is not None else []
     numeric += ["resample: smote"] if data.resample == "smote" else []
     degraded = {"source": data.source_degradation, "target": data.target_degradation}

@@ -38,6 +38,9 @@ class DataSection(Section):
         partial: allow a target that lacks some of the source's classes.
         target_classes: restrict the target to these classes.
         target_labelled: labelled target examples per class that join the labelled side: few-shot adaptation.
+        disjoint: where the target is made of the source's examples, as MNIST-M is of MNIST, train on one half of them
+            in the source and on the other half in the target.
+        drop_duplicates: leave test examples out that equal a training or validation example in all values.
         missing: treatment of NaN in vectors: an error, dropped rows, or imputation fitted on both training splits.
         msda: replace vectors by features of a marginalised stacked denoising autoencoder.
         resample: order of the labelled examples against class imbalance, or ``smote``.
@@ -63,6 +66,8 @@ class DataSection(Section):
     partial: bool = False
     target_classes: list[str] | None = None
     target_labelled: int = Field(0, ge=0, le=1_000_000)
+    disjoint: bool = False
+    drop_duplicates: bool = False
     missing: Missing = "error"
     msda: Msda | None = None
     resample: Resample = "none"

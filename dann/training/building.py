@@ -55,6 +55,8 @@ def read_pair(data: DataSection) -> Pair:
         partial=data.partial,
         target_classes=data.target_classes,
         target_labelled=data.target_labelled,
+        disjoint=data.disjoint,
+        drop_duplicates=data.drop_duplicates,
         source_degradation=data.source_degradation,
         target_degradation=data.target_degradation,
     )
