@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from dann.config.experiment import Experiment
+from dann.config.experiment import Experiment, Run
 from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
@@ -98,13 +98,23 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
     if not others:  # listing all runs takes time in a large experiment
         return
     sections = {each.config.data.model_dump_json() for each in planned}
-    configs: dict[tuple[str | None, str, str], Config] = {}
+    configs: dict[tuple[str | None, str, str], Config | None] = {}
     for run in experiment.runs():
         place = folder / run.folder
         if place in others:
-            configs[run.row] = configs.get(run.row) or resolve(run.declared, str(place))
-            if configs[run.row].data.model_dump_json() in sections:
-                yield Planned(run, configs[run.row], place), place
+            if run.row not in configs:
+                configs[run.row] = _resolve_if_valid(run, place)
+            config = configs[run.row]
+            if config is not None and config.data.model_dump_json() in sections:
+                yield Planned(run, config, place), place
+
+
+def _resolve_if_valid(run: Run, place: Path) -> Config | None:
+    """The configuration of a run that is not planned; None if it is not valid, as with an option of another method."""
+    try:
+        return resolve(run.declared, str(place))
+    except BadInput:
+        return None
 
 
 def _compare(folder: Path, now: Checksums, pair: Pair) -> str | None:
