@@ -69,10 +69,10 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
 
 def describe_cut(experiment: Experiment) -> str | None:
     """Which rows and tasks have no place in the figures beside the bars, or None."""
-    wanted = _panels(experiment)
-    cut = [f"{len(drawn)} of {len(every)} {what}"
-           for drawn, every, what in zip(_first_panels(*wanted), wanted, ("rows", "tasks"), strict=True)
-           if len(drawn) < len(every)]  # fmt: skip
+    variants, tasks = _panels(experiment)
+    drawn = _first_panels(variants, tasks)
+    counts = {"rows": (len(drawn[0]), len(variants)), "tasks": (len(drawn[1]), len(tasks))}
+    cut = [f"{some} of {every} {what}" for what, (some, every) in counts.items() if some < every]
     return f"curves and the like show {' and '.join(cut)}: shown chooses others" if cut else None
 
 
