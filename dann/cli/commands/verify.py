@@ -40,8 +40,8 @@ def _verify_all(options: argparse.Namespace, out: Path) -> "list[Outcome]":
     found = [(folder, every, _select(own, options)) for folder, own, every in _find_records(options.path)]
     runs = sum(len(chosen) for _, _, chosen in found)
     if not runs:
-        chosen = options.only is not None or options.seeds is not None
-        fault = "of this row and these seeds: leave out --only and --seeds" if chosen else "yet: dann run makes them"
+        narrowed = options.only is not None or options.seeds is not None
+        fault = "of this row and these seeds: leave out --only and --seeds" if narrowed else "yet: dann run makes them"
         raise BadInput(f"{options.path}: no finished run {fault}")
     outcomes: list[Outcome] = []
     with Progress(runs) as progress:
