@@ -10,12 +10,18 @@ from dann.config.experiment import Experiment, Run
 from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
+from dann.files.file_search import find_files
 from dann.runner.checksums import Checksums, compute_checksums, differing, recorded_checksums
 from dann.runner.locks import Held, Locks
 from dann.runner.records import RECORD, Record, read_record
-from dann.runner.run_folder import find_other_configuration, is_finished, read_checksums, unfinished_folder
+from dann.runner.run_folder import (
+    find_other_configuration,
+    has_checkpoint,
+    is_finished,
+    read_checksums,
+    unfinished_folder,
+)
 from dann.training.building import read_pair
-from dann.training.checkpoint import CHECKPOINT
 from dann.training.stacking.grouping import Planned
 
 Redo = Literal["changed", "failed"]
@@ -92,9 +98,9 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
     for each in planned:
         if is_finished(each.place):
             yield each, each.place
-        elif (unfinished_folder(each.place) / CHECKPOINT).is_file():
+        elif has_checkpoint(unfinished_folder(each.place)):
             yield each, unfinished_folder(each.place)
-    others = {file.parent for file in folder.rglob(f"seed-*/{RECORD}")} - {each.place for each in planned}
+    others = {file.parent for file in find_files(folder, RECORD)} - {each.place for each in planned}
     if not others:  # listing all runs takes time in a large experiment
         return
     sections = {each.config.data.model_dump_json() for each in planned}
