@@ -73,6 +73,8 @@ def _read_folders(rows: list[Run], seeds: Container[int], folder: Path) -> dict[
         for place, seed in sorted(numbered.items(), key=itemgetter(1)):
             if seed in seeds:
                 records[place] = read_record(place)
+                if records[place].run.row != run.row:
+                    raise BadInput(f"{place / RECORD}: of another run: remove its folder and run it again")
     return records
 
 
