@@ -36,10 +36,14 @@ def expand_user(path: str | Path) -> Path:
     """``path`` with the home folder in place of a leading ``~``, where that user has one.
 
     Raises:
-        BadInput: a zero byte is in it, which no path may have.
+        BadInput: it has a zero byte or half of a surrogate pair, as no path may.
     """
-    if "\0" in str(path):
-        raise BadInput(f"{str(path)[:80]!r}: a path has no zero bytes: correct it")
+    try:
+        impossible = b"\0" in os.fsencode(path)
+    except UnicodeEncodeError:
+        impossible = True
+    if impossible:
+        raise BadInput(f"{str(path)[:80]!r}: has a character that no path has: correct it")
     try:
         return Path(path).expanduser()
     except RuntimeError:  # ~name of an unknown user is a file of that name

@@ -6,16 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from dann.config.experiment import Experiment
+from dann.config.experiment import Experiment, Run
 from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
+from dann.files.file_search import find_files
 from dann.runner.checksums import Checksums, compute_checksums, differing, recorded_checksums
 from dann.runner.locks import Held, Locks
 from dann.runner.records import RECORD, Record, read_record
-from dann.runner.run_folder import find_other_configuration, is_finished, read_checksums, unfinished_folder
+from dann.runner.run_folder import (
+    find_other_configuration,
+    has_checkpoint,
+    is_finished,
+    read_checksums,
+    unfinished_folder,
+)
 from dann.training.building import read_pair
-from dann.training.checkpoint import CHECKPOINT
 from dann.training.stacking.grouping import Planned
 
 Redo = Literal["changed", "failed"]
@@ -92,19 +98,29 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
     for each in planned:
         if is_finished(each.place):
             yield each, each.place
-        elif (unfinished_folder(each.place) / CHECKPOINT).is_file():
+        elif has_checkpoint(unfinished_folder(each.place)):
             yield each, unfinished_folder(each.place)
-    others = {file.parent for file in folder.rglob(f"seed-*/{RECORD}")} - {each.place for each in planned}
+    others = {file.parent for file in find_files(folder, RECORD)} - {each.place for each in planned}
     if not others:  # listing all runs takes time in a large experiment
         return
     sections = {each.config.data.model_dump_json() for each in planned}
-    configs: dict[tuple[str | None, str, str], Config] = {}
+    configs: dict[tuple[str | None, str, str], Config | None] = {}
     for run in experiment.runs():
         place = folder / run.folder
         if place in others:
-            configs[run.row] = configs.get(run.row) or resolve(run.declared, str(place))
-            if configs[run.row].data.model_dump_json() in sections:
-                yield Planned(run, configs[run.row], place), place
+            if run.row not in configs:
+                configs[run.row] = _resolve_if_valid(run, place)
+            config = configs[run.row]
+            if config is not None and config.data.model_dump_json() in sections:
+                yield Planned(run, config, place), place
+
+
+def _resolve_if_valid(run: Run, place: Path) -> Config | None:
+    """The configuration of a run that is not planned; None if it is not valid, as with an option of another method."""
+    try:
+        return resolve(run.declared, str(place))
+    except BadInput:
+        return None
 
 
 def _compare(folder: Path, now: Checksums, pair: Pair) -> str | None:

@@ -12,6 +12,7 @@ from dann.config.experiment import EXPERIMENT, Experiment, Run
 from dann.config.origin import read_origin, redo_command
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
+from dann.files.file_search import find_files
 from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, Record, dump_record, parse_record, read_record
 
@@ -72,22 +73,24 @@ def _read_folders(rows: list[Run], seeds: Container[int], folder: Path) -> dict[
         for place, seed in sorted(numbered.items(), key=itemgetter(1)):
             if seed in seeds:
                 records[place] = read_record(place)
+                if records[place].run.row != run.row:
+                    raise BadInput(f"{place / RECORD}: of another run: remove its folder and run it again")
     return records
 
 
 def _any_records(folder: Path) -> bool:
-    return (folder / PACKED).is_file() or any(folder.rglob(RECORD))
+    return (folder / PACKED).is_file() or any(find_files(folder, RECORD))
 
 
 def find_other_runs(experiment: Experiment, folder: Path) -> list[Path]:
     """The finished runs in ``folder`` of rows and seeds that the experiment does not name, such as removed ones."""
-    if not any(folder.rglob(RECORD)):
+    if not any(find_files(folder, RECORD)):
         return []
     rows = {folder / run.folder.parent for run in experiment.runs(seeds=[0])}
     own = {f"seed-{seed}" for seed in experiment.seeds}
-    finished = [file.parent for file in folder.rglob(f"seed-*/{RECORD}")]
+    finished = [file.parent for file in find_files(folder, RECORD) if file.parent.name.startswith("seed-")]
     others = [place for place in finished if place.parent not in rows or place.name not in own]
-    nested = [copy.parent for copy in folder.rglob(EXPERIMENT) if copy.parent != folder]
+    nested = [copy.parent for copy in find_files(folder, EXPERIMENT) if copy.parent != folder]
     return sorted(place for place in others if place.name.removeprefix("seed-").isdecimal()
                   and not any(place.is_relative_to(other) for other in nested))  # fmt: skip
 

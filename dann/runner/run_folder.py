@@ -14,7 +14,7 @@ from dann.files.input_limits import check_regular
 from dann.runner.checksums import Checksums, compute_checksums, differing
 from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, UNFINISHED, read_record
-from dann.training.checkpoint import CHECKPOINT
+from dann.training.checkpoint import CHECKPOINT, PREVIOUS
 
 CONFIGURATION, DATA = "config.json", "data.json"
 OLD_DATA = {"trunk": "backbone"}  # names of version 0.1
@@ -29,6 +29,11 @@ def is_finished(place: Path) -> bool:
     return (place / RECORD).is_file()
 
 
+def has_checkpoint(unfinished: Path) -> bool:
+    """Whether a run can go on; a kill between the two renames of a checkpoint leaves only the previous one."""
+    return any((unfinished / name).is_file() for name in (CHECKPOINT, PREVIOUS))
+
+
 def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | None:
     """The folder of a run, finished or begun, that has another configuration, and the first difference; or None.
 
@@ -41,7 +46,7 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
     # In this order, because another process may complete the run meanwhile.
     for folder, file in ((unfinished, CONFIGURATION), (place, RECORD)):
         # A run without a checkpoint starts again, so that one that stopped at its first step can be corrected.
-        if (folder / file).is_file() and (folder == place or (unfinished / CHECKPOINT).is_file()):
+        if (folder / file).is_file() and (folder == place or has_checkpoint(unfinished)):
             try:
                 recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
             except FileNotFoundError:

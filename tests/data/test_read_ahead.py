@@ -1,5 +1,10 @@
 """Reading ahead in worker processes."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from streams import equal
+from test_tree import ROOT
 
 from dann.data.domain import Split
 from dann.data.loading.read_ahead import read_chunks
@@ -55,3 +61,44 @@ def test_a_file_that_vanishes_while_it_is_streamed_is_named_in_one_line(tmp_path
     with pytest.raises(BadInput, match=r"4.png: not a readable image") as caught:
         list(read_chunks(split, 2))
     assert "\n" not in str(caught.value)
+
+
+READS = """
+import multiprocessing, os, signal, sys, torch
+sys.path.insert(0, "tests/data")
+from pathlib import Path
+from test_read_ahead import image_files
+from dann.data.domain import Split
+from dann.data.loading.read_ahead import read_chunks
+
+if __name__ == "__main__":
+    chunks = read_chunks(Split.of(image_files(Path(sys.argv[1]), 40), torch.arange(40) % 2), 1)
+    next(chunks)
+    for process in multiprocessing.active_children():
+        print(process.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_reader_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "reads.py"
+    script.write_text(READS)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, script, tmp_path]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        workers = [int(line) for line in process.stdout.read().split()]  # its end comes when all have ended
+    assert process.returncode == -signal.SIGKILL and workers
+    deadline = time.monotonic() + 60
+    while any(is_running(worker) for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and has not ended: a zombie waits to be collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

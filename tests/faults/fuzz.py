@@ -24,6 +24,7 @@ from sandbox import Case, Sandbox, Verdict
 ROOT = Path(__file__).parent.parent.parent
 RIGHT = "done, or one line with the cause; no traceback, none over 5 s, nothing written elsewhere"
 FILE = "experiments/file.yaml"
+UPDATES, LONGEST = {"steps", "reverse_steps", "num_k"}, 50  # options that multiply the time of a run; their largest
 Draw = Callable[[random.Random, Template], Case]
 
 
@@ -63,10 +64,20 @@ def draw_run(random: random.Random, template: Template) -> Case:
     """A small experiment, of any method and options or with changes, of which all runs are made."""
     content = generate(random, small=True) if random.random() < 0.7 else template.experiment
     content = mutate(content, random, random.choice([0, 0, 1]) if content is not template.experiment else 1)
-    text = yaml.dump(content, Dumper=yaml.SafeDumper, sort_keys=False)
+    text = yaml.dump(_shorten(content), Dumper=yaml.SafeDumper, sort_keys=False)
     # In a folder of its own: one with the template's runs refuses most changes before anything runs.
     command = ["run", FILE, "--jobs", "1", "--device", "cpu", "--out", "out"]
     return Case(command, {FILE: text.encode("utf-8", "surrogatepass")}, draws=random.random() < 0.05)
+
+
+def _shorten(content: Any) -> Any:
+    """The same with a bounded number of updates: a million of them are valid, and take hours."""
+    if isinstance(content, list):
+        return [_shorten(each) for each in content]
+    if not isinstance(content, dict):
+        return content
+    long = {key for key, value in content.items() if key in UPDATES and isinstance(value, int) and value > LONGEST}
+    return {key: LONGEST if key in long else _shorten(value) for key, value in content.items()}
 
 
 def draw_records(random: random.Random, template: Template) -> Case:

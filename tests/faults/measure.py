@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(options.parts) - set(CASES):
         parser.error(f"{min(unknown)}: no part of that name: choose from {', '.join(CASES)}")
     wrong = 0
+    read_commit()  # the code as it is now, whatever is committed meanwhile
     for name in options.parts or CASES:
         part, outcomes = _measure(name, options.cases or CASES[name], options.seed)
         write_parts({name: part}, options.record, options.page)

@@ -18,7 +18,7 @@ from dann.config.experiment import Experiment
 from dann.reporting.figures import draw
 from dann.reporting.figures.bars import bars
 from dann.reporting.figures.curves import diagnosis
-from dann.reporting.figures.draw import DRAW, draw_all
+from dann.reporting.figures.draw import DRAW, describe_cut, draw_all
 from dann.runner.experiment_records import PACKED, pack_records
 from dann.runner.records import Record
 
@@ -156,5 +156,8 @@ def test_figures_show_the_first_of_very_many_rows_and_tasks(tmp_path: Path, monk
     monkeypatch.setitem(DRAW, "curves", lambda _, runs: drawn.append({r.variant for r in runs.values()}) or Figure())
     assert len(draw_all(experiment, tmp_path, ["curves"])) == 2
     assert drawn == [{"row 0", "row 1"}] * 2
+    assert describe_cut(experiment) == "curves and the like show 2 of 4 rows and 2 of 3 tasks: shown chooses others"
+    monkeypatch.undo()
+    assert describe_cut(experiment) is None
     monkeypatch.setattr("dann.reporting.figures.bars.MOST_DRAWN", 3)
     assert bars(experiment, records).axes[0].get_title() == "Tiny moons, the first 3 of 4 variants"

@@ -23,6 +23,7 @@ from dann.runner.checksums import compute_checksums, differing
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record, write_record
 from dann.training.building import load_pair
+from dann.training.checkpoint import CHECKPOINT, PREVIOUS
 
 CPU = torch.device("cpu")
 RUNS = Path("runs/my experiment")
@@ -147,11 +148,18 @@ def test_seeds_left_out_when_others_were_made_again_can_be_made_again_later(
     assert launched(file, "DANN", more=[5], redo="changed").new == 1
 
 
-def test_an_unfinished_run_begun_with_other_data_is_made_again(file: Path) -> None:
+@pytest.mark.parametrize("killed_between_renames", [False, True])
+def test_an_unfinished_run_begun_with_other_data_is_made_again(file: Path, killed_between_renames: bool) -> None:
     experiment, folder = read_experiment(file, ["train.evaluate_every=2"]), RUNS
     runs = list(experiment.runs("DANN", [0]))
     with pytest.raises(KeyboardInterrupt):
         launch(experiment, runs, folder, CPU, Silent(stop_at=4), file)
+    if killed_between_renames:  # of its checkpoint: the previous one is all there is
+        unfinished = folder / "dann/seed-0.unfinished"
+        (unfinished / CHECKPOINT).replace(unfinished / PREVIOUS)
+    edited = read_experiment(file, ["train.evaluate_every=2", "train.steps=6"])
+    with pytest.raises(BadInput, match=r"train\.steps: 4 there, 6 now.* --redo changed makes"):
+        launch(edited, list(edited.runs("DANN", [0])), folder, CPU, Silent(), file)
     write_arrays(Path("source.npz"), 0, lambda x, y: (x + 1, y))
     with pytest.raises(BadInput, match=r"seed-0\.unfinished: DANN, seed 0 was begun .* the source's examples changed"):
         launch(experiment, runs, folder, CPU, Silent(), file)

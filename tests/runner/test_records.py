@@ -175,3 +175,10 @@ def test_a_line_of_records_without_end_fills_no_memory(tmp_path: Path, monkeypat
     (tmp_path / PACKED).write_bytes(gzip.compress(bytes(10_000)))
     with pytest.raises(BadInput, match="too long"):
         read_records(experiment, tmp_path)
+
+
+def test_a_record_of_another_run_is_named(project: Path, capsys: Any) -> None:
+    place = Path("runs/theme/tiny/dann/seed-0")
+    other = Path("runs/theme/tiny/source-only/seed-0") / RECORD
+    (place / RECORD).write_bytes(other.read_bytes())
+    assert f"{place / RECORD}: of another run" in complaint(capsys, "table", "runs")

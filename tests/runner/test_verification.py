@@ -142,6 +142,14 @@ def test_a_folder_of_other_runs_is_refused(runs: Path, capsys: pytest.CaptureFix
     assert "train.steps: 12 there, 8 now" in line and "give another --out" in line
 
 
+def test_what_is_not_finished_is_named(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for record in list(runs.rglob(RECORD)):
+        record.parent.rename(f"{record.parent}.unfinished")
+    assert complaint(capsys, "verify", runs).endswith("no finished run yet: dann run makes them\n")
+    assert "leave out --only" in complaint(capsys, "verify", runs, "--only", "DANN")
+    assert "this run is unfinished: continue it" in complaint(capsys, "verify", runs / "dann/seed-0.unfinished")
+
+
 # Comparison of records
 
 

@@ -33,7 +33,7 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     from dann.cli.failures import refuse_if_none, report_failures
     from dann.cli.progress import Progress
     from dann.cli.terminal import show_table
-    from dann.reporting.figures.draw import draw_all
+    from dann.reporting.figures.draw import describe_cut, draw_all
     from dann.reporting.negative_transfer import flag_negative_transfer
     from dann.runner.planning import default_workers, launch
     from dann.training.device import choose_device
@@ -47,8 +47,8 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
         for record, alarm in flag_negative_transfer(experiment, folder):
             progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
     show_table(experiment, folder)
-    write_notes(experiment, folder)
     figures = draw_all(experiment, folder)
+    write_notes(experiment, folder, describe_cut(experiment) if figures else None)
     quoted = shlex.quote(str(folder))
     if figures:
         print(printable(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}"))

@@ -43,7 +43,7 @@ def report(options: argparse.Namespace) -> int:
 
 
 def plot(options: argparse.Namespace) -> int:
-    from dann.reporting.figures.draw import draw_all
+    from dann.reporting.figures.draw import describe_cut, draw_all
     from dann.reporting.locations import find_experiments
 
     for experiment, folder in find_experiments(options.path):
@@ -56,15 +56,18 @@ def plot(options: argparse.Namespace) -> int:
             raise BadInput(f"{error.filename}: {error.strerror}: {elsewhere}") from error
         for path in paths:
             print(printable(str(path)))
-        write_notes(experiment, folder)
+        write_notes(experiment, folder, describe_cut(experiment) if paths else None)
     return 0
 
 
-def write_notes(experiment: "Experiment", folder: Path) -> None:
+def write_notes(experiment: "Experiment", folder: Path, cut: str | None = None) -> None:
     """Report on standard error what the tables and figures of a folder do not show.
 
     These are finished runs that the file no longer lists, and a change of the file since its copy in the folder. Data
     are not compared: reading them takes too long.
+
+    Args:
+        cut: what the figures leave out, if there is anything.
     """
     from dann.config.origin import find_change
     from dann.runner.experiment_records import find_other_runs
@@ -75,3 +78,5 @@ def write_notes(experiment: "Experiment", folder: Path) -> None:
         print(printable(f"dann: {others[0]}{more}: {cause}"), file=sys.stderr)
     if (change := find_change(experiment, folder)) is not None:
         print(printable(f"dann: {folder}: {change}"), file=sys.stderr)
+    if cut is not None:
+        print(f"dann: {cut}", file=sys.stderr)

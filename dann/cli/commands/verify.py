@@ -40,7 +40,9 @@ def _verify_all(options: argparse.Namespace, out: Path) -> "list[Outcome]":
     found = [(folder, every, _select(own, options)) for folder, own, every in _find_records(options.path)]
     runs = sum(len(chosen) for _, _, chosen in found)
     if not runs:
-        raise BadInput(f"{options.path}: no finished run of this row and these seeds: leave out --only and --seeds")
+        narrowed = options.only is not None or options.seeds is not None
+        fault = "of this row and these seeds: leave out --only and --seeds" if narrowed else "yet: dann run makes them"
+        raise BadInput(f"{options.path}: no finished run {fault}")
     outcomes: list[Outcome] = []
     with Progress(runs) as progress:
 
@@ -63,9 +65,11 @@ def _find_records(path: Path) -> "list[tuple[Path, dict[Path, Record], list[Reco
     """
     from dann.reporting.locations import find_experiments
     from dann.runner.experiment_records import PACKED, read_checked_records, read_records
-    from dann.runner.records import RECORD, read_record
+    from dann.runner.records import RECORD, UNFINISHED, read_record
 
     folder = path.parent if path.name in (RECORD, PACKED) else path
+    if folder.name.endswith(UNFINISHED) and folder.is_dir():
+        raise BadInput(f"{folder}: this run is unfinished: continue it with the dann run that began it")
     if (folder / RECORD).is_file():
         seeds = [read_record(file.parent) for file in sorted(folder.absolute().parent.glob(f"seed-*/{RECORD}"))]
         return [(folder, {folder: read_record(folder)}, seeds)]

@@ -5,6 +5,7 @@ import math
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator
 from multiprocessing import forkserver, resource_tracker
 
@@ -55,7 +56,7 @@ def _read_or_error(stores: tuple[Store, ...], places: Iterator[Rows]) -> Iterato
         batch_size=None,
         num_workers=WORKERS,
         multiprocessing_context=multiprocessing.get_context("forkserver"),
-        worker_init_fn=_ignore_stop,
+        worker_init_fn=_begin_worker,
     )
     return iter(loader)
 
@@ -74,10 +75,19 @@ def start_fork_server(modules: list[str]) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _ignore_stop(worker: int) -> None:
-    """Leave signals to the parent process, in which a worker that one ended would raise an error."""
+def _begin_worker(worker: int) -> None:
+    """Leave signals to the parent process, in which a worker that one ended would raise an error, and end with it."""
     for number in TERMINAL:
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that reads has ended; torch's own watch sees the fork server as the parent."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 class _Once(torch.utils.data.Sampler[Rows]):

@@ -53,9 +53,7 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
         return []
     every = list(records.values())
     selected = {id(record) for record in select_settings(experiment, every)}
-    variants = list(filter(experiment.shows, experiment.variants))[:MOST_DRAWN]
-    tasks = [task for task in experiment.tasks or [None] if task is None or experiment.shows_task(task)]
-    tasks = tasks[: max(1, MOST_PANELS // len(variants))]
+    variants, tasks = _first_panels(*_panels(experiment))
     shown = {place: record for place, record in records.items()
              if id(record) in selected and record.variant in variants and record.task in tasks}  # fmt: skip
     scored = any(map(has_target_labels, every))  # else there is nothing for bars to show
@@ -67,6 +65,27 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
             if kind != "bars" and _is_drawable(kind, runs):
                 figures[f"{kind}{end}"] = DRAW[kind](experiment, runs)
     return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+
+
+def describe_cut(experiment: Experiment) -> str | None:
+    """Which rows and tasks have no place in the figures beside the bars, or None."""
+    variants, tasks = _panels(experiment)
+    drawn = _first_panels(variants, tasks)
+    counts = {"rows": (len(drawn[0]), len(variants)), "tasks": (len(drawn[1]), len(tasks))}
+    cut = [f"{some} of {every} {what}" for what, (some, every) in counts.items() if some < every]
+    return f"curves and the like show {' and '.join(cut)}: shown chooses others" if cut else None
+
+
+def _panels(experiment: Experiment) -> tuple[list[str], list[str | None]]:
+    """The rows and tasks that figures show."""
+    tasks = [task for task in experiment.tasks or [None] if task is None or experiment.shows_task(task)]
+    return list(filter(experiment.shows, experiment.variants)), tasks
+
+
+def _first_panels(variants: list[str], tasks: list[str | None]) -> tuple[list[str], list[str | None]]:
+    """As many of them as are drawn."""
+    variants = variants[:MOST_DRAWN]
+    return variants, tasks[: max(1, MOST_PANELS // max(1, len(variants)))]
 
 
 def _is_drawable(kind: FigureKind, runs: Runs) -> bool:

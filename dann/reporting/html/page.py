@@ -13,6 +13,7 @@ from dann.config.naming import printable_lines, slug
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.files.atomic_files import write_whole
+from dann.files.file_search import find_files
 from dann.reporting.html.class_tables import class_grids
 from dann.reporting.html.grids import Grid
 from dann.reporting.html.linked_tables import alarm_grid, difference_grids, rule_grid, score_grids
@@ -150,7 +151,7 @@ def _section(
 def _drawings(experiment: Experiment, folder: Path) -> Iterator[Drawing]:
     """The figures in an experiment's folder; drawn first if there are none, or if a run was recorded since."""
     drawn = [path.stat().st_mtime for path in folder.glob("*.png")]
-    recorded = [path.stat().st_mtime for path in folder.rglob(RECORD)]
+    recorded = [path.stat().st_mtime for path in find_files(folder, RECORD)]
     if not drawn or max(recorded, default=0.0) > max(drawn):
         from dann.reporting.figures.draw import (
             draw_all,  # here, because matplotlib takes a second that is seldom needed
