@@ -1,19 +1,22 @@
 """Optimisers, and the schedules of λ and of the learning rate as functions of progress in [0, 1].
 
-Each optimiser takes ``(parameters, *, options)``; an experiment file names it and sets its options.
+Each optimiser takes ``(parameters, *, options)``, each schedule of the learning rate ``(progress, *, options)`` and
+returns a factor of the rate; an experiment file names it and sets its options.
 """
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from dann.options import Factor, Rate
 
 Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]  # the latter: parameter groups as in torch.optim
 Schedule = Callable[[float], float]
+Shares = Annotated[Sequence[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
 
 
 def sgd(
@@ -42,24 +45,42 @@ def sgd(
     return optimizer
 
 
-def adam(parameters: Parameters, *, lr: Factor = 1e-3, weight_decay: Factor = 0.0) -> torch.optim.Optimizer:
+def adam(
+    parameters: Parameters,
+    *,
+    lr: Factor = 1e-3,
+    beta1: Rate = 0.9,
+    beta2: Rate = 0.999,
+    weight_decay: Factor = 0.0,
+) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba 2015).
 
     Args:
         lr: learning rate.
+        beta1: β₁, decay of the running mean of the gradient; adversarial training often takes 0.5.
+        beta2: β₂, decay of the running mean of its square.
         weight_decay: factor of the weights that is added to the gradient (L2 regularisation).
     """
-    return torch.optim.Adam(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+    return torch.optim.Adam(parameters, lr=lr, betas=(beta1, beta2), weight_decay=weight_decay, fused=True)
 
 
-def adamw(parameters: Parameters, *, lr: Factor = 1e-3, weight_decay: Factor = 0.0) -> torch.optim.Optimizer:
+def adamw(
+    parameters: Parameters,
+    *,
+    lr: Factor = 1e-3,
+    beta1: Rate = 0.9,
+    beta2: Rate = 0.999,
+    weight_decay: Factor = 0.0,
+) -> torch.optim.Optimizer:
     """AdamW: Adam with decoupled weight decay (Loshchilov and Hutter 2019).
 
     Args:
         lr: learning rate.
+        beta1: β₁, decay of the running mean of the gradient.
+        beta2: β₂, decay of the running mean of its square.
         weight_decay: factor of the weights that is subtracted from them at each step, times the learning rate.
     """
-    return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+    return torch.optim.AdamW(parameters, lr=lr, betas=(beta1, beta2), weight_decay=weight_decay, fused=True)
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": sgd, "adam": adam, "adamw": adamw}
@@ -78,15 +99,36 @@ def ramp(progress: float, gamma: float = 10.0) -> float:
     return 2.0 / (1.0 + math.exp(-gamma * progress)) - 1.0
 
 
-def inverse(progress: float, alpha: float = 10.0, beta: float = 0.75) -> float:
-    """The decay of the learning rate, 1 / (1 + αp)^β times its initial value (Ganin et al. 2016, section 5.2.2).
+def inverse(progress: float, *, gamma: Factor = 10.0, power: Factor = 0.75) -> float:
+    """Inverse decay, 1 / (1 + γp)^power: 1 / (1 + 10p)^0.75 in Ganin et al. 2016, section 5.2.2.
 
     Args:
         progress: p, the share of training done, in [0, 1].
-        alpha: α.
-        beta: β.
+        gamma: γ, the paper's α. Where code has γ = 0.001 for each step, it is 0.001 times the number of steps here.
+        power: the paper's β.
     """
-    return float((1.0 + alpha * progress) ** -beta)
+    return float((1.0 + gamma * progress) ** -power)
+
+
+def cosine(progress: float, *, end: Rate = 0.0) -> float:
+    """Half a cosine from 1 to ``end``, without restarts (Loshchilov and Hutter 2017, equation 5).
+
+    Args:
+        progress: p, the share of training done, in [0, 1].
+        end: the factor at the end of training.
+    """
+    return end + (1.0 - end) * (1.0 + math.cos(math.pi * progress)) / 2.0
+
+
+def step(progress: float, *, at: Shares = (0.5, 0.75), factor: Rate = 0.1) -> float:
+    """Steps: multiplied by ``factor`` at each share of training in ``at``.
+
+    Args:
+        progress: p, the share of training done, in [0, 1].
+        at: shares of training.
+        factor: of each step.
+    """
+    return float(factor ** sum(progress >= share for share in at))
 
 
 def constant(progress: float) -> float:
@@ -94,5 +136,15 @@ def constant(progress: float) -> float:
     return 1.0
 
 
+def warm(schedule: Schedule, warmup: float) -> Schedule:
+    """``schedule`` times a linear rise from 0 to 1 over the first share ``warmup`` of training."""
+    return lambda progress: schedule(progress) * (min(1.0, progress / warmup) if warmup else 1.0)
+
+
 LAMBDA_SCHEDULES: dict[str, Schedule] = {"ramp": ramp, "constant": constant}
-LEARNING_RATE_SCHEDULES: dict[str, Schedule] = {"inverse": inverse, "constant": constant}
+LEARNING_RATE_SCHEDULES: dict[str, Callable[..., float]] = {
+    "constant": constant,
+    "inverse": inverse,
+    "cosine": cosine,
+    "step": step,
+}

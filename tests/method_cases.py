@@ -35,6 +35,8 @@ INPUTS = {
     "cnn1d": (4, 32),
     "torchvision": (3, 32, 32),  # for all networks on backbones
 }
+PUBLISHED_INPUTS = {"lenet": (1, 16, 16), "dtn": (3, 8, 8), "mcd_mnist": (1, 16, 16), "vada_small": (3, 8, 8)}
+BOTTLENECK = {"width": 12, "classifier": "weight_norm"}
 
 
 @cache
@@ -86,14 +88,18 @@ def make_domain(name: str, shape: tuple[int, ...], shift: float) -> Callable[[],
 
 
 def method_config(name: str, options: dict[str, Any], network: str, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A configuration of a method on a network, with the bottleneck if ``network`` ends in ``+``."""
+    network, normalised = network.removesuffix("+"), network.endswith("+")
+    shape = (INPUTS | PUBLISHED_INPUTS)[network]
     for number, domain in enumerate(("one", "another", "third")):
-        monkeypatch.setitem(DOMAINS, domain, make_domain(domain, INPUTS[network], float(number)))
+        monkeypatch.setitem(DOMAINS, domain, make_domain(domain, shape, float(number)))
     sources = ["one", "another"][: METHODS[name].sources or 1] if name != "mdan" else ["one", "another"]
     data: dict[str, Any] = {"source": [{"name": source} for source in sources], "target": {"name": "third"}}
     data |= {"batch_size": 4, "validation": 0.3, "target_view": {"mask": 0.5}}
     method = {"name": name} | options
     resnet = {"model": "resnet18", "weights": resnet_weights()}
-    named = {"name": network} | (resnet if network == "torchvision" else {})
+    named: dict[str, Any] = {"name": network} | (resnet if network == "torchvision" else {})
+    named |= {"bottleneck": BOTTLENECK} if normalised else {}
     declared = {
         "data": data,
         "network": named,

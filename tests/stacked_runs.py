@@ -22,6 +22,7 @@ from dann.training.trainer import Trainer
 
 def in_double_precision(trainer: Trainer) -> None:
     trainer.method.double()
+    trainer.evaluated.double()
     for state in trainer.optimizer.state.values():
         state.update({key: value.double() for key, value in state.items()})
 

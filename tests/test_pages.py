@@ -31,7 +31,7 @@ from dann.config.components import read_component
 from dann.config.experiment import Experiment, read_experiment
 from dann.config.merging import merge
 from dann.config.schema import Config, resolve
-from dann.config.sections import DataSection, DiagnoseSection, TrainSection
+from dann.config.sections import DataSection, DiagnoseSection, SelfTrainingSection, TrainSection
 from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.transforms.transform_options import TransformOptions
@@ -42,7 +42,7 @@ from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import FineTuning
-from dann.optim import OPTIMIZERS
+from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS
 from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
 
@@ -274,8 +274,8 @@ def test_catalogues_are_complete() -> None:
     assert first_column(read("dann/networks/README.md")) >= set(NETWORKS)
     assert first_column(read("dann/data/README.md")) >= {*DOMAINS, *TransformOptions.model_fields}
     schema = read("experiments/README.md")
-    names = {*Experiment.model_fields, *Config.model_fields, *OPTIMIZERS, *TrainSection.model_fields, *RULES,
-             *METRICS}  # fmt: skip
+    names = {*Experiment.model_fields, *Config.model_fields, *OPTIMIZERS, *LEARNING_RATE_SCHEDULES,
+             *TrainSection.model_fields, *SelfTrainingSection.model_fields, *RULES, *METRICS}  # fmt: skip
     assert first_column(schema) >= names
     assert {*DiagnoseSection.model_fields} <= set(re.findall(r"^  (\w+):", schema, flags=re.MULTILINE))
     assert {*FineTuning.model_fields} <= set(re.findall(r"[{ ](\w+): ", read("dann/networks/README.md")))

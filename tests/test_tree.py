@@ -29,7 +29,7 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "data", "methods", "evaluation",
             "config", "training", "diagnostics", "runner", "reporting", "inference", "cli")  # fmt: skip
 DATA = ("store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts", "evaluation_splits",
-        "hold_out_remedies", "readers", "storage", "preprocessing", "transforms", "loading", "pair",
+        "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing", "transforms", "loading", "pair",
         "duplicates", "pair_builder", "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "evaluation.rules",
@@ -135,8 +135,10 @@ def tiny_vectors(*, domain: str, kind: str = "") -> Domain:
     """Ten classes of which those of Office-Caltech10 are named, or the two of the reviews."""
     random, name = torch.Generator().manual_seed(len(domain)), f"{kind}/{domain}"
     classes = OFFICE_CALTECH10.classes if kind else ("negative", "positive")
-    made = Split.of(torch.rand(600, 12, generator=random), torch.arange(600) % len(classes))
-    return Domain(name, made, None if kind else made, classes, "made for a test")
+    made, test = (
+        Split.of(torch.rand(count, 12, generator=random), torch.arange(count) % len(classes)) for count in (600, 60)
+    )
+    return Domain(name, made, None if kind else test, classes, "made for a test")
 
 
 def tiny_photos(*, domain: str = "cifar10", size: int = 32) -> Domain:

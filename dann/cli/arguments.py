@@ -13,7 +13,7 @@ from dann.files.user_paths import expand_user
 FORMATS = ("md", "latex", "json")
 REDO = ("changed", "failed")
 EXPORTS = ("onnx", "torch_export")
-KINDS = ("method", "network", "dataset", "optimiser", "transform", "rule", "metric")
+KINDS = ("method", "network", "dataset", "optimiser", "schedule", "transform", "rule", "metric")
 EPILOGUE = """\
 An experiment file and its table:
   dann run experiments/quickstart.yaml

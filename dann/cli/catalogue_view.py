@@ -14,6 +14,7 @@ HEADINGS = {
     "network": "networks",
     "dataset": "data sets",
     "optimiser": "optimisers",
+    "schedule": "schedules of the learning rate",
     "transform": "transforms",
     "rule": "rules",
     "metric": "metrics",

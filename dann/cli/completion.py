@@ -23,6 +23,7 @@ REGISTRIES = {  # the registry of each kind, and the file that defines it
     "network": ("NETWORKS", "networks/all_networks.py"),
     "dataset": ("CONSTRUCTORS", "data/datasets/all_datasets.py"),
     "optimiser": ("OPTIMIZERS", "optim.py"),
+    "schedule": ("LEARNING_RATE_SCHEDULES", "optim.py"),
 }
 TRANSFORM = ("TransformOptions", "data/transforms/transform_options.py")
 

@@ -2,22 +2,23 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dann.cli.docstrings import Docstring, parse_docstring
 from dann.cli.option_types import describe_type, format_value
-from dann.config.components import Component, OptimizerSection, options_model
+from dann.config.components import Component, options_model
+from dann.config.optimizer_section import OptimizerSection, ScheduleSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.transforms.transform_options import TransformOptions
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
-from dann.optim import OPTIMIZERS
+from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS
 
 REQUIRED = "required"
 
@@ -77,6 +78,10 @@ def _optimisers() -> Iterable[Entry]:
     return _components(OPTIMIZERS, OptimizerSection, "optimizer: {}")
 
 
+def _schedules() -> Iterable[Entry]:
+    return _components(LEARNING_RATE_SCHEDULES, ScheduleSection, "optimizer: {{schedule: {}}}")
+
+
 def _components(registry: Mapping[str, Callable[..., Any]], base: type[Component], usage: str) -> Iterable[Entry]:
     """The entries of a registry; ``base`` has the options that they share."""
     shared = parse_docstring(base.__doc__).meanings
@@ -85,7 +90,9 @@ def _components(registry: Mapping[str, Callable[..., Any]], base: type[Component
         options = _options(options_model(name, component, base), shared | doc.meanings)
         if not doc.papers:  # the paper of a whole module stands in its own docstring
             doc = Docstring(doc.summary, doc.text, doc.meanings, _module_papers(component.__module__))
-        needed = "".join(f", {option.name}: …" for option in options if option.default == REQUIRED)
+        needed = "".join(
+            f", {option.name}: …" for option in options if option.default == REQUIRED and "." not in option.name
+        )
         yield Entry(name, doc, options, usage.format(f"{{name: {name}{needed}}}"), component.__module__)
 
 
@@ -94,8 +101,16 @@ def _module_papers(module: str) -> tuple[str, ...]:
 
 
 def _options(model: type[BaseModel], meanings: Mapping[str, str]) -> tuple[Option, ...]:
-    fields = {name: info for name, info in model.model_fields.items() if name != "name"}
-    return tuple(_option(name, info, meanings.get(name, "")) for name, info in fields.items())
+    """The fields of a model but its name; those of an option that is a mapping follow it, such as ``one.two``."""
+    options: list[Option] = []
+    for name, info in model.model_fields.items():
+        if name != "name":
+            options.append(_option(name, info, meanings.get(name, "")))
+        section = _section(info)
+        if section and not issubclass(section, Component):  # a component has options of its own, by its name
+            inner = _options(section, parse_docstring(section.__doc__).meanings)
+            options += [replace(option, name=f"{name}.{option.name}") for option in inner]
+    return tuple(options)
 
 
 def _option(name: str, info: FieldInfo, meaning: str) -> Option:
@@ -121,7 +136,8 @@ def _sentence(meaning: str) -> str:
 
 def _section(info: FieldInfo) -> type[BaseModel] | None:
     """The model of an option that is a mapping, as in ``Jitter | None``."""
-    kinds = [info.annotation, *getattr(info.annotation, "__args__", ())]
+    inner = () if get_origin(info.annotation) is dict else get_args(info.annotation)
+    kinds = [info.annotation, *inner]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
@@ -151,6 +167,7 @@ KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
     "network": _networks,
     "dataset": _data_sets,
     "optimiser": _optimisers,
+    "schedule": _schedules,
     "transform": _transforms,
     "rule": _rules,
     "metric": _metrics,

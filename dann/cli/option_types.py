@@ -32,6 +32,9 @@ def describe_type(annotation: Any, constraints: Sequence[Any] = ()) -> str:
         return " | ".join(format_value(value) for value in get_args(annotation))
     if get_origin(annotation) is tuple:
         return f"[{', '.join(map(describe_type, get_args(annotation)))}]"
+    if get_origin(annotation) is dict:
+        key, value = get_args(annotation)
+        return f"mapping of {describe_type(key)} to {describe_type(value)}"
     if get_args(annotation):  # a list or a sequence
         some = "non-empty list of " if any(hasattr(each, "min_length") for each in constraints) else "list of "
         return some + describe_type(get_args(annotation)[0])
@@ -56,6 +59,8 @@ def format_value(value: Any) -> str:
     """A value as YAML writes it, on one line."""
     if isinstance(value, tuple):
         value = list(value)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_defaults=True)
     written = partial(yaml.safe_dump, value, default_flow_style=True, sort_keys=False, width=10_000)
     text = str(written(allow_unicode=True)).removesuffix("\n...\n").strip()
     return text if printable(text) == text else str(written()).removesuffix("\n...\n").strip()

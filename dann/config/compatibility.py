@@ -39,8 +39,14 @@ def check_parts(config: Config) -> None:
         raise BadInput("optimizer.nesterov: needs a momentum: set optimizer.momentum above 0, or leave nesterov out")
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
+    if method.moves_statistics and config.train.ema is not None:
+        raise BadInput(f"train.ema: {config.method.name} computes statistics for the trained weights: leave ema out")
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
+    if config.self_training and "domain" in (data.transform.normalise, data.target_transform.normalise):
+        raise BadInput(
+            "self_training: normalise: domain does not suit target examples on the labelled side: choose another"
+        )
     texts = [component for component in (*data.sources, data.target) if component.name == "texts"]
     if bool(texts) != (name == "huggingface"):
         raise BadInput("network: data of texts and network huggingface need each other: choose both, or neither")
@@ -65,10 +71,20 @@ def check_method(method: Method, config: Config) -> None:
             raise BadInput(f"data.{name}: {config.method.name} compares examples of a batch: set it to {least} or more")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
+    if method.second_view and (view := config.data.target_view) == config.data.target_transform and not view.random:
+        raise BadInput(
+            f"data.target_view: {config.method.name} needs two different views, but this one draws nothing and is that "
+            "of target_transform: add a random change, such as mask: 0.3"
+        )
     if method.needs_pretrained and config.network.options().get("weights") == "none":
         raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
+    stages = [stage.name for stage in method.stages] + (["round"] if config.self_training else [])
+    if unknown := set(config.optimizer.stages) - set(stages):
+        raise BadInput(
+            f"optimizer.stages: {config.method.name} has no stage {min(unknown)} (known: {', '.join(stages)})"
+        )
     if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
         raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
     if method.sources not in (None, count := len(config.data.sources)):
@@ -77,9 +93,12 @@ def check_method(method: Method, config: Config) -> None:
 
 def _check_texts(data: DataSection) -> None:
     """Raise if an option treats token ids as quantities."""
-    numeric = [f"transform.normalise: {options.normalise}" for options in (data.transform, data.target_transform)
+    names = ("transform", "target_transform", "target_view")
+    views = {name: options for name in names if (options := getattr(data, name)) is not None}
+    numeric = [f"{name}.normalise: {options.normalise}" for name, options in views.items()
                if options.normalise not in ("mean", "none")]  # fmt: skip
-    numeric += ["transform.mask"] if data.transform.mask or data.target_transform.mask else []
+    numeric += [f"{name}.{change}" for name, options in views.items() for change in ("mask", "noise")
+                if getattr(options, change)]  # fmt: skip
     numeric += ["msda"] if data.msda is not None else []
     numeric += ["resample: smote"] if data.resample == "smote" else []
     degraded = {"source": data.source_degradation, "target": data.target_degradation}

@@ -6,7 +6,7 @@ The keyword-only arguments of a component (a data set, network, optimiser or met
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import create_model
 
@@ -29,7 +29,8 @@ class Component(Section):
             BadInput: the entry rejects an argument or an option.
         """
         try:
-            return registry[self.name](*arguments, **self.options())
+            # An option that is a section is passed as such, not as the dictionary of its fields.
+            return registry[self.name](*arguments, **{option: getattr(self, option) for option in self.options()})
         except (ValueError, RuntimeError) as error:
             raise_if_stopped(error)
             raise BadInput(f"{self.name}: {' '.join(str(error).split())} (options: {self.options()})") from error
@@ -37,20 +38,6 @@ class Component(Section):
     def options(self) -> dict[str, Any]:
         """The keyword arguments of the entry."""
         return self.model_dump(exclude={"name"})
-
-
-class OptimizerSection(Component):
-    """An optimiser and the schedule of its learning rate.
-
-    Args:
-        schedule: of the learning rate over progress p: ``constant``, or ``inverse``, which multiplies it by
-            1 / (1 + 10p)^0.75 (Ganin et al. 2016, section 5.2.2).
-    """
-
-    schedule: Literal["constant", "inverse"] = "constant"
-
-    def options(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"name", "schedule"})
 
 
 def read_component(

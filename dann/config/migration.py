@@ -18,6 +18,9 @@ KEYS = {
     "finetune.trunk": "finetune.backbone",
 }
 
+# Options that were added with another default than what was done before.
+ADDED = {"adda": {"layer": "features"}}
+
 
 def is_old(version: str | None) -> bool:
     """Whether a version of dann used the old names; None is a version before numbers were written."""
@@ -36,6 +39,13 @@ def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(optimizer, Mapping) and optimizer.get("name") == "adam":
         result["optimizer"] = {**optimizer, "name": "adamw"}
     return result
+
+
+def add_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved configuration of any version, with what was done before options were added that it lacks."""
+    method = config.get("method")
+    added = ADDED.get(str(method.get("name"))) if isinstance(method, Mapping) else None
+    return dict(config) if added is None else {**config, "method": {**added, **config["method"]}}
 
 
 def upgrade_setting(setting: Mapping[str, Any]) -> dict[str, Any]:

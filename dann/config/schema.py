@@ -7,14 +7,14 @@ from typing import Any
 
 from pydantic import SerializeAsAny
 
-from dann.config.components import Component, OptimizerSection, check_mapping, read_component
+from dann.config.components import Component, check_mapping, read_component
 from dann.config.migration import refuse_old_keys
-from dann.config.sections import DataSection, DiagnoseSection, TrainSection
+from dann.config.optimizer_section import OptimizerSection, read_optimizer
+from dann.config.sections import DataSection, DiagnoseSection, SelfTrainingSection, TrainSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import FineTuning
-from dann.optim import OPTIMIZERS
 from dann.options import Section, validate
 
 
@@ -27,6 +27,7 @@ class Config(Section):
     train: TrainSection
     method: SerializeAsAny[Component]
     finetune: FineTuning | None = None
+    self_training: SelfTrainingSection | None = None
     diagnose: DiagnoseSection = DiagnoseSection()
 
     def __reduce__(self) -> Any:
@@ -55,9 +56,7 @@ def resolve(declared: Mapping[str, Any], where: str) -> Config:
             **declared,
             "data": _read_data(declared.get("data", {}), where),
             "network": read_component(declared.get("network", {}), "network", NETWORKS, "network", where),
-            "optimizer": read_component(
-                declared.get("optimizer", {}), "optimizer", OPTIMIZERS, "optimizer", where, OptimizerSection
-            ),
+            "optimizer": read_optimizer(declared.get("optimizer", {}), where),
             "method": read_component(declared.get("method", {}), "method", METHODS, "method", where),
         },
         where,

@@ -38,6 +38,9 @@ class DataSection(Section):
         partial: allow a target that lacks some of the source's classes.
         target_classes: restrict the target to these classes.
         target_labelled: labelled target examples per class that join the labelled side: few-shot adaptation.
+        disjoint: where the target is made of the source's examples, as MNIST-M is of MNIST, train on one half of them
+            in the source and on the other half in the target.
+        drop_duplicates: leave test examples out that equal a training or validation example in all values.
         missing: treatment of NaN in vectors: an error, dropped rows, or imputation fitted on both training splits.
         msda: replace vectors by features of a marginalised stacked denoising autoencoder.
         resample: order of the labelled examples against class imbalance, or ``smote``.
@@ -63,6 +66,8 @@ class DataSection(Section):
     partial: bool = False
     target_classes: list[str] | None = None
     target_labelled: int = Field(0, ge=0, le=1_000_000)
+    disjoint: bool = False
+    drop_duplicates: bool = False
     missing: Missing = "error"
     msda: Msda | None = None
     resample: Resample = "none"
@@ -98,6 +103,8 @@ class TrainSection(Section):
         precision: ``bf16`` autocast, ``fp32``, or ``auto``: bf16 where the device has matrix units for it.
         replicas: largest number of runs that train together as one stacked model: seeds of a variant, and variants
             that differ only in numbers of the method or in the optimiser. ``auto``: all, where that is faster.
+        ema: decay of an exponential moving average of the weights, which is evaluated, saved and used for predictions
+            in place of the trained weights; 0.998 in Shu et al. 2018. By default there is none.
     """
 
     steps: int = Field(ge=1, le=1_000_000_000)
@@ -105,6 +112,34 @@ class TrainSection(Section):
     log_every: int = Field(50, ge=1, le=1_000_000_000)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     replicas: Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)] = 1
+    ema: float | None = Field(None, gt=0, lt=1)
+
+
+class SelfTrainingSection(Section):
+    """Incremental self-training on top of the method, as iDANN (Gallego, Calvo-Zaragoza and Fisher 2020).
+
+    Each round gives the most reliable unlabelled target examples the label that the network predicts for them, and
+    moves them to the labelled side. Each is a stage called ``round``, so that it starts with a new optimiser.
+
+    Args:
+        start: share of training before the first round.
+        rounds: their number, at equal distances over the rest of training.
+        first: share of the target's training examples that has been moved after the first round.
+        last: the same after the last round, rising linearly in between.
+        select: ``neighbours`` moves only examples whose nearest labelled examples, in the space of the features, all
+            have the predicted label, the most confident first. If there are not enough, fewer are moved.
+            ``confidence`` moves the most confident ones.
+        neighbours: their number k.
+        threshold: least probability of the predicted class.
+    """
+
+    start: float = Field(0.5, gt=0, lt=1)
+    rounds: int = Field(10, ge=1, le=10_000)
+    first: float = Field(0.05, gt=0, lt=1)
+    last: float = Field(0.95, gt=0, lt=1)
+    select: Literal["neighbours", "confidence"] = "neighbours"
+    neighbours: int = Field(9, ge=1, le=10_000)
+    threshold: float = Field(0.0, ge=0, lt=1)
 
 
 def _none_or_enough(examples: int) -> int:

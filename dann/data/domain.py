@@ -85,6 +85,19 @@ class LabelNotes:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What the training examples of a domain show, where another domain shows the same: MNIST-M is made of MNIST.
+
+    Args:
+        name: of the collection of things that are shown.
+        numbers: of the thing in the collection that each example shows, int64, shape ``(N,)``.
+    """
+
+    name: str
+    numbers: Tensor
+
+
+@dataclass(frozen=True)
 class Domain:
     """One distribution of examples; its test split never enters training.
 
@@ -97,6 +110,7 @@ class Domain:
         skipped: the files that ``on_bad: skip`` left out.
         label_notes: None where the format of the data set leaves no doubt.
         notes: sentences on files that were left out, or that look like a mistake.
+        contents: what the training examples show, as they were read; None where no other domain shows it.
     """
 
     name: str
@@ -107,6 +121,7 @@ class Domain:
     skipped: tuple[str, ...] = ()
     label_notes: LabelNotes | None = None
     notes: tuple[str, ...] = ()
+    contents: Contents | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ class Pair:
         source_test: None where neither the source defines a test split nor one is held out.
         target_test: labelled target examples, which training never sees but in the transductive protocol; of a target
             without test labels, the unlabelled ones by which its predictions are watched.
+        hidden_labels: those of ``unlabelled``, shape ``(N,)``, for the purity of self-training, an oracle, alone.
         partial: whether the target may lack classes.
         description: for the record: where the examples come from, the protocol, and what was left out.
         preprocessor: fitted preprocessing that the raw examples went through.
@@ -41,6 +42,7 @@ class Pair:
     unlabelled: Split
     source_test: Split | None
     target_test: Split
+    hidden_labels: Tensor
     partial: bool
     description: dict[str, Any]
     preprocessor: Preprocessor = NO_PREPROCESSING

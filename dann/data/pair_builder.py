@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from dann.data.domain import UNLABELLED, Domain, Split
-from dann.data.duplicates import describe_duplicates
+from dann.data.duplicates import treat_duplicates
 from dann.data.evaluation_splits import (
     TEST_SEED,
     has_few_labels,
@@ -19,6 +19,7 @@ from dann.data.hold_out_remedies import suggest_share
 from dann.data.labels import align_labels, check_classes_present, count_classes, read_minus_one_as_source_does
 from dann.data.pair import Pair
 from dann.data.preprocessing.degradation import Degradation, degrade
+from dann.data.shared_contents import keep_apart
 from dann.data.shared_shape import share_shape
 from dann.data.split_counts import Counts, count_split, list_label_notes
 from dann.data.splits import concatenate_splits, hold_out, take_few_shot
@@ -40,6 +41,8 @@ class PairOptions:
         partial: the target may have a part of the source's classes.
         target_classes: the classes to which the target is cut down.
         target_labelled: number of labelled training examples of the target, of each class, that join the labelled side.
+        disjoint: source and target are trained on different things where the target is made of the source's examples.
+        drop_duplicates: the test splits lose the examples that training or validation holds too.
         source_degradation: defects made in each source, once its test split is cut.
         target_degradation: the same of the target.
     """
@@ -50,6 +53,8 @@ class PairOptions:
     partial: bool = False
     target_classes: list[str] | None = None
     target_labelled: int = 0
+    disjoint: bool = False
+    drop_duplicates: bool = False
     source_degradation: Degradation | None = None
     target_degradation: Degradation | None = None
 
@@ -67,15 +72,19 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     test = 0.0 if options.transductive else options.test
     read = [hold_out_test_split(domain, test) for domain in sources]
     read.append(use_labels_to_test(target) if few else hold_out_test_split(target, test))
-    sources = [degrade(source, options.source_degradation) for source in read[:-1]]
-    target = degrade(read[-1], options.target_degradation)
+    *sources, target = read
+    if options.disjoint:
+        sources, target = keep_apart(sources, target)
+    sources = [degrade(source, options.source_degradation) for source in sources]
+    target = degrade(target, options.target_degradation)
     partial = options.partial or options.target_classes is not None
     sources, target = align_labels(sources, target, partial=partial, target_classes=options.target_classes)
     *sources, target = share_shape([*sources, target])
     pair = _divide(sources, target, replace(options, partial=partial), protocol, read)
     notes = [f"{domain.name}: {note}" for domain in read for note in domain.notes]
-    notes += describe_duplicates(pair, options.transductive)
-    return replace(pair, description={**pair.description, "notes": list(dict.fromkeys(notes))}) if notes else pair
+    if notes:
+        pair = replace(pair, description={**pair.description, "notes": list(dict.fromkeys(notes))})
+    return treat_duplicates(pair, transductive=options.transductive, drop=options.drop_duplicates)
 
 
 def _divide(sources: list[Domain], target: Domain, options: PairOptions, protocol: str, read: list[Domain]) -> Pair:
@@ -105,6 +114,7 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
         unlabelled=replace(rest, y=torch.full_like(rest.y, UNLABELLED)),
         source_test=source_test if len(source_test) else None,
         target_test=target_test,
+        hidden_labels=rest.y,
         partial=options.partial,
         description={
             "source": _describe_side(sources, len(source.labelled), len(source_test)),

@@ -76,6 +76,7 @@ def _fill_gaps(pair: Pair, missing: Missing) -> tuple[Pair, Imputer | None]:
     imputer = None if missing == "drop" else Imputer.fit(missing, pair.train.x, pair.unlabelled.x)
     if imputer is None:
         splits = {name: split.take(~gaps[name]) for name, split in pair.splits.items()}
+        pair = replace(pair, hidden_labels=pair.hidden_labels[~gaps["unlabelled"]])
     else:
         splits = _map_splits(pair.splits, imputer.apply)
     return pair.with_splits(splits, missing={"how": missing, "examples": affected}), imputer

@@ -25,8 +25,8 @@ def measure_next_step(trainer: Trainer, step: int, progress: float) -> dict[str,
         the weights. Entries that a method does not have are left out, such as the cosine where the other terms reach
         target examples only.
     """
-    method, optimizer = deepcopy((trainer.method, trainer.optimizer))
-    copy = replace(trainer, method=method, optimizer=optimizer, stream=trainer.stream.read_here())
+    method, optimizers = deepcopy((trainer.method, trainer.optimizers))
+    copy = replace(trainer, method=method, optimizers=optimizers, stream=trainer.stream.read_here(), average=None)
     copy.train()
     reseed(copy.device, derive(copy.seed, STEP, step))  # as the step itself does, for the same dropout
     measured = _gradients(copy, copy.stream[step], progress)

@@ -12,7 +12,7 @@ from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import proxy_distances
 from dann.evaluation.validators import Sample, effective_rank, mixval, score_model
-from dann.training.evaluate import compute_logits, compute_outputs
+from dann.training.outputs import compute_logits, compute_outputs
 from dann.training.trainer import Trainer
 
 DIGITS = 5  # significant digits
@@ -53,7 +53,7 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
 
 
 def _forward(trainer: Trainer, split: Split, side: int) -> Sample:
-    outputs = compute_outputs(trainer.method, split, trainer.stream.transforms[side], trainer.dtype)
+    outputs = compute_outputs(trainer.evaluated, split, trainer.stream.transforms[side], trainer.dtype)
     return Sample(outputs["features"].numpy(), outputs["logits"].numpy())
 
 
@@ -67,6 +67,6 @@ def _mixval(trainer: Trainer, split: Split, unmixed: NDArray[np.float32]) -> flo
 
     def predict(mixed: NDArray[np.float32]) -> NDArray[np.float32]:
         x = torch.from_numpy(mixed).to(trainer.device)
-        return compute_logits(trainer.method, x, lambda inputs: inputs, trainer.dtype).numpy()
+        return compute_logits(trainer.evaluated, x, lambda inputs: inputs, trainer.dtype).numpy()
 
     return mixval(predict, inputs.numpy(), unmixed, np.random.default_rng(0))

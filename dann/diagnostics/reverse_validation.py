@@ -8,8 +8,9 @@ import torch
 from dann.config.schema import Config
 from dann.data.domain import UNLABELLED, Split
 from dann.data.loading.stream import REVERSE, Stream, derive
-from dann.training.building import build_optimizer
-from dann.training.evaluate import compute_outputs, evaluate
+from dann.training.evaluate import evaluate
+from dann.training.outputs import compute_outputs
+from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 
 
@@ -22,7 +23,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     labels. Its schedules run from 0 to 1 over ``steps``; the paper trains to convergence.
     """
     method = deepcopy(trainer.method)
-    optimizer = build_optimizer(config, method)
+    optimizers = StagedOptimizer(method, config.optimizer, config.finetune)
     labelled = _label_target(trainer)
     unlabelled = replace(trainer.stream.source, y=torch.full_like(trainer.stream.source.y, UNLABELLED))
     source, target = trainer.stream.transforms
@@ -37,7 +38,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
         device=trainer.device,
     )
     held_out = {"source_validation": labelled.spread(len(trainer.splits["source_validation"]))}
-    back = replace(trainer, method=method, optimizer=optimizer, stream=stream, splits=held_out)
+    back = replace(trainer, method=method, optimizers=optimizers, stream=stream, splits=held_out, average=None)
     try:
         _train(back, steps)
     finally:
@@ -50,7 +51,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
 def _label_target(trainer: Trainer) -> Split:
     """The target's training examples, labelled with the predicted classes."""
     target = trainer.stream.target
-    logits = compute_outputs(trainer.method, target, trainer.stream.transforms[1], trainer.dtype)["logits"]
+    logits = compute_outputs(trainer.evaluated, target, trainer.stream.transforms[1], trainer.dtype)["logits"]
     return replace(target, y=logits.argmax(dim=1), domain=torch.zeros_like(target.domain))
 
 

@@ -35,7 +35,9 @@ class _ReverseGradient(torch.autograd.Function):
 def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:
     """The identity whose backward pass multiplies the gradient by −λ.
 
-    Ganin et al. 2016, section 4.2, equations (16) and (17): R(x) = x, dR/dx = −λI.
+    R(x) = x, dR/dx = −λI, as Ganin and Lempitsky 2015 (ICML), equations (7) and (8), define it. The later text, Ganin
+    et al. 2016 (JMLR), equations (16) and (17), has dR/dx = −I and puts λ before the domain loss in equation (18): the
+    features get the same gradient, but the discriminator's is multiplied by λ too, so that it learns nothing at λ = 0.
 
     Args:
         x: any shape.
@@ -53,11 +55,11 @@ def domain_loss(
 ) -> Tensor:
     """Binary cross-entropy of the domain labels in nats; each domain contributes one half.
 
-    Ganin et al. 2016, equation (9) with d = 0 for source and d = 1 for target. A discriminator at chance has a loss of
-    ln 2 = 0.693. Some libraries sum the means of the two domains instead of averaging them, which doubles the loss and
-    with it the trade-off. For N = M the loss is the mean over all examples. For N ≠ M it is the mean of the two
-    domain means, as in the equation; in a mean over all examples the discriminator could lower its loss by always
-    predicting the larger domain.
+    Ganin et al. 2016, equation (9), with d = 0 for source and d = 1 for target, has the sum of the two domains' means,
+    and so has its authors' code of the shallow network; this is their mean, half of it, so that a discriminator at
+    chance has a loss of ln 2 = 0.693. The ``loss_weight`` of ``dann`` that equals the equation is 2. Libraries differ
+    in this too. For N = M the loss is the mean over all examples. For N ≠ M it is the mean of the two domain means; in
+    a mean over all examples the discriminator could lower its loss by always predicting the larger domain.
 
     Args:
         source_logits: logits of "this is a target example" for the source examples, shape ``(N,)``.
@@ -89,7 +91,8 @@ def domain_adversarial_loss(
 ) -> Tensor:
     """The domain loss behind a gradient reversal: the discriminator descends it, the features ascend λ times it.
 
-    Ganin et al. 2016, equation (18). Both domains pass through the discriminator as one batch.
+    Ganin et al. 2016, equation (18), with λ inside the reversal (``reverse_gradient``) and half of the sum of the two
+    domains' means (``domain_loss``). Both domains pass through the discriminator as one batch.
 
     Args:
         discriminator: maps ``(N + M, D)`` to logits of "this is a target example", shape ``(N + M,)``.

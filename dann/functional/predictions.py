@@ -1,6 +1,7 @@
 """Losses of class predictions: supervised, unsupervised, and between two classifiers."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -74,16 +75,18 @@ def class_confusion(logits: Tensor, temperature: float = 2.5) -> Tensor:
     return 1.0 - diagonal / logits.shape[1]
 
 
-def nuclear_norm(logits: Tensor) -> Tensor:
+def nuclear_norm(logits: Tensor, divisor: Literal["examples", "singular_values"] = "examples") -> Tensor:
     """The nuclear norm of the prediction matrix, divided by N: high for certain and diverse predictions.
 
-    Cui et al. 2020 (BNM).
+    Cui et al. 2020 (BNM), equation (9). The code of its authors divides by min(N, K) instead: it takes the mean of the
+    singular values.
 
     Args:
         logits: shape ``(N, K)``.
+        divisor: ``examples`` is N, ``singular_values`` their number, min(N, K).
     """
-    norm: Tensor = singular_values(at_least_float32(logits).softmax(1)).sum()
-    return norm / len(logits)
+    values: Tensor = singular_values(at_least_float32(logits).softmax(1))
+    return values.sum() / (len(logits) if divisor == "examples" else min(logits.shape))
 
 
 def classifier_discrepancy(logits: Tensor, other: Tensor) -> Tensor:

@@ -23,8 +23,8 @@ from dann.networks.zero_shot_head import give_class_vectors
 from dann.runner.records import RECORD, UNFINISHED, Record, read_record
 from dann.training import checkpoint
 from dann.training.device import choose_device
-from dann.training.evaluate import compute_logits
 from dann.training.frozen_features import checksum
+from dann.training.outputs import compute_logits
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,10 @@ class AdaBN(Method):
     def __init__(self, network: Network) -> None:
         super().__init__(network)
         if not self._norms():
-            raise ValueError("adabn adapts BatchNorm, but this network has none: set network.batch_norm: true")
+            raise ValueError(
+                "adabn adapts BatchNorm, but this network has none: set network.bottleneck or, where the network has "
+                "it, network.batch_norm: true"
+            )
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         return {"label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight)}
@@ -49,7 +52,7 @@ class AdaBN(Method):
                 for norm in norms:
                     norm.momentum = len(x) / seen  # makes the running statistics the mean over all examples so far
                 if len(x) > 1:
-                    self.network.features(x)
+                    self.network(x)  # the classifier too, which has BatchNorm in some networks
         finally:
             for norm, momentum in zip(norms, momenta, strict=True):
                 norm.momentum = momentum

@@ -29,7 +29,8 @@ class Afn(Method):
         radius: R of ``hard``.
         entropy: weight of the entropy of the target's predictions, used in some of the authors' experiments.
         layer: the layer whose norms are penalised: ``features``, or the dotted name of a module. The paper takes the
-            last hidden layer.
+            last hidden layer, with BatchNorm, ReLU and dropout: the option ``bottleneck`` of the small networks, with
+            which ``features`` is that layer.
     """
 
     def __init__(

@@ -22,8 +22,9 @@ class Dann(Method):
     """DANN: features that classify the source and do not allow a discriminator to identify the domain.
 
     Ganin et al. 2016, section 4.2, equation (18). One update descends the label loss in features and classifier, the
-    domain loss in the discriminator, and −λ times the domain loss in the features, λ acting inside the reversal. Both
-    domains are forwarded together, as one batch, unless ``together`` is false.
+    domain loss in the discriminator, and −λ times the domain loss in the features. λ acts inside the reversal, as in
+    Ganin and Lempitsky 2015, equation (8); in equation (18) it slows the discriminator too. Both domains are forwarded
+    together, as one batch, unless ``together`` is false.
 
     Args:
         weight: λ at the end of training.
@@ -38,8 +39,9 @@ class Dann(Method):
             domains in training. If false, forward them one after the other, each normalised by its own statistics.
             Without BatchNorm there is no difference.
         loss_weight: weight of the domain loss beside the label loss. Unlike λ it slows the discriminator too; the
-            features ascend λ times ``loss_weight`` times the domain loss. 1 in the paper, 0.1 in its authors' caffe
-            code. The logged term ``domain`` is the loss without this weight, which is ln 2 at chance.
+            features ascend λ times ``loss_weight`` times the domain loss. 2 equals the paper, whose equation (9) adds
+            the two domains' means where this loss averages them; 0.1 in its authors' caffe code. The logged term
+            ``domain`` is the loss without this weight, which is ln 2 at chance.
     """
 
     adversarial = True

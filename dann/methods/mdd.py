@@ -22,7 +22,8 @@ class Mdd(Method):
     Zhang et al. 2019, "Bridging theory and algorithm for domain adaptation". One update descends the label loss in
     features and classifier, the margin disparity in a second, adversarial classifier, and −η times the margin disparity
     in the features, η acting inside a gradient reversal. The classifier's predicted classes are fixed labels in the
-    margin disparity. Both domains are forwarded together, as one batch, as in the authors' code.
+    margin disparity. Both domains are forwarded together, as one batch, as in the authors' code. Their bottleneck and
+    hidden layer are options of the small networks, ``bottleneck: {width: 1024, classifier: hidden}``.
 
     Args:
         weight: η at the end of training.

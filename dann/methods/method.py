@@ -1,6 +1,7 @@
 """The contract of every method."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,18 @@ from torch import Tensor, nn
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.networks.network import DomainDiscriminator, Network, Outputs
+
+
+class Stage(NamedTuple):
+    """A part of training that begins with a new optimiser.
+
+    Args:
+        name: by which an experiment file sets its optimiser; several stages may share one.
+        start: the share of training after which it begins.
+    """
+
+    name: str
+    start: float
 
 
 class Method(nn.Module):
@@ -23,6 +36,7 @@ class Method(nn.Module):
         layers: the layers that ``outputs`` returns, as ``Network.outputs`` names them.
         weighs_classes: whether it weighs the source's classes, so that the data layer may not do so too.
         sources: the number of source domains that it requires; None for any number, which count as one.
+        stages: the stages of training, the first from 0 on.
         milestones: shares of training after which ``refresh`` is called; 0 for before the first step.
         reads_inputs: whether ``forward`` does more with the inputs than pass them to ``outputs`` or ``both``, as
             virtual adversarial training does; then the outputs of a frozen backbone may not stand in their place.
@@ -37,6 +51,7 @@ class Method(nn.Module):
     layers: tuple[str, ...] = ("features", "logits")
     weighs_classes: bool = False
     sources: int | None = None
+    stages: tuple[Stage, ...] = (Stage("train", 0.0),)
     milestones: tuple[float, ...] = ()
     reads_inputs: bool = False
     smallest_batch: int = 1

@@ -54,13 +54,17 @@ class PseudoLabel(Method):
 
 
 class FixMatch(Method):
-    """FixMatch: confident predictions on one view of a target example serve as labels of a second view.
+    """FixMatch: confident predictions on a weak view of a target example serve as labels of a strong view.
 
     Sohn et al. 2020, equations (3) and (4), with the target's examples as their unlabelled ones. One update, in
     features and classifier, descends the label loss plus λ_u times the cross-entropy of the predictions for
-    ``Batch.target_view``, the strongly augmented view, with the most probable classes for ``Batch.target_x``; the mean
-    is over all target examples, and those below the threshold contribute 0. The source and both views are forwarded
-    together, as one batch. The paper has seven unlabelled examples for each labelled one; here there is one.
+    ``Batch.target_view``, the strongly augmented view, with the most probable classes for ``Batch.target_x``, the
+    weakly augmented one; the mean is over all target examples, and those below the threshold contribute 0. Source and
+    both views are forwarded together, as one batch. ``data.transform`` augments the source, ``data.target_transform``
+    makes the weak view and ``data.target_view`` the strong one; each has the options of the one before where it says
+    nothing else. The paper's weak view is flipped and moved by up to an eighth of the side, and so are its labelled
+    examples; its strong view goes through RandAugment and Cutout on top of that (section 2.3). It has seven unlabelled
+    examples for each labelled one: ``data.target_batch_size`` sets their number.
 
     Args:
         weight: λ_u, weight of the target's cross-entropy.

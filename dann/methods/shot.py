@@ -12,7 +12,7 @@ from dann.data.loading.stream import Batch
 from dann.functional.centroids import centroids, nearest_centroid
 from dann.functional.precision import at_least_float32
 from dann.functional.predictions import entropy, label_loss, marginal_entropy
-from dann.methods.method import Method
+from dann.methods.method import Method, Stage
 from dann.networks.copies import Frozen
 from dann.networks.network import Network
 from dann.options import Factor
@@ -21,14 +21,15 @@ from dann.options import Factor
 class Shot(Method):
     """SHOT: a source model whose features are then trained on the target alone, with its classifier held fixed.
 
-    Liang et al. 2020. For the share ``pretrain`` of training, features and classifier descend the label loss with
-    smoothed labels on source examples. After that no source example is forwarded: the features descend the mean entropy
-    of the target's predictions, minus the entropy of the mean prediction, plus β times the cross-entropy with
-    pseudo-labels. A pseudo-label is the class of the nearest centroid; centroids are computed ``refreshes`` times, and
-    distances to them are measured in the features of the network at that time. The paper computes pseudo-labels from
-    unaugmented examples, here they come from the batch as augmented. The domains are forwarded apart, each in its part
-    of training. Dropout in the classifier stays active. The paper's bottleneck with BatchNorm, weight-normalised
-    classifier and lower learning rate of the backbone belong to network and optimiser and are not set here.
+    Liang et al. 2020. In the stage ``pretrain`` features and classifier descend the label loss with smoothed labels on
+    source examples. In the stage ``adapt`` no source example is forwarded: the features descend the mean entropy of the
+    target's predictions, minus the entropy of the mean prediction, plus β times the cross-entropy with pseudo-labels. A
+    pseudo-label is the class of the nearest centroid; centroids are computed ``refreshes`` times, and distances to them
+    are measured in the features of the network at that time. The paper computes pseudo-labels from unaugmented
+    examples, here they come from the batch as augmented. The domains are forwarded apart, each in its stage. Dropout
+    and BatchNorm in the classifier stay in training mode. The paper's bottleneck with BatchNorm and its
+    weight-normalised classifier are options of the network, ``bottleneck: {width: 256, activation: none, classifier:
+    weight_norm}``; the lower learning rate of the backbone belongs to the optimiser.
 
     Args:
         pretrain: share of training on the source; the paper first trains the source model to convergence.
@@ -51,6 +52,7 @@ class Shot(Method):
     ) -> None:
         super().__init__(network)
         self.pretrain, self.weight, self.smoothing = pretrain, weight, smoothing
+        self.stages = (Stage("pretrain", 0.0), Stage("adapt", pretrain))
         self.milestones = tuple(pretrain + (1 - pretrain) * number / refreshes for number in range(refreshes))
         self.labeller = Frozen(network.features)
         self.register_buffer("centroids", torch.zeros(network.num_classes, network.feature_dim + 1))

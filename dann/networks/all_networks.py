@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from dann.networks import cdan_networks as cdan
 from dann.networks import digit_networks as digits
-from dann.networks import encoders, mlp, pretrained
+from dann.networks import encoders, mlp, pretrained, vada_network
+from dann.networks import mcd_networks as mcd
 from dann.networks import series_networks as series
 from dann.networks.network import Network
 
@@ -11,6 +13,11 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "mnist": digits.mnist,
     "svhn": digits.svhn,
     "gtsrb": digits.gtsrb,
+    "lenet": cdan.lenet,
+    "dtn": cdan.dtn,
+    "mcd_mnist": mcd.mcd_mnist,
+    "mcd_svhn": mcd.mcd_svhn,
+    "vada_small": vada_network.vada_small,
     "mlp": mlp.mlp,
     "cnn1d": series.cnn1d,
     "torchvision": pretrained.torchvision,

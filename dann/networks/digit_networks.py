@@ -4,20 +4,29 @@ Widths, kernels and heads are those of the figure. It specifies neither padding 
 networks here have no padding (768 features from 28 × 28, as in the common re-implementations), the SVHN network pads
 by 2 like the model it follows (Srivastava et al. 2014), and all use PyTorch's default initialisation. ReLU follows the
 pooling instead of preceding it: values and gradients are the same, but it acts on a quarter as many numbers. Each
-builder takes the shape ``(C, H, W)`` of an input image and the number of classes.
+builder takes the shape ``(C, H, W)`` of an input image and the number of classes. The optional bottleneck stands behind
+the convolutions; the head of the figure is then its classifier ``own``.
 """
 
 from collections.abc import Sequence
 
 from torch import nn
 
+from dann.networks.bottleneck import Bottleneck, attach_classifier
 from dann.networks.network import Network, feature_width, fully_connected
 from dann.options import Rate
 
 Shape = tuple[int, ...]
 
 
-def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dropout: Rate = 0.0) -> Network:
+def mnist(
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    batch_norm: bool = False,
+    dropout: Rate = 0.0,
+    bottleneck: Bottleneck | None = None,
+) -> Network:
     """For MNIST, Figure 4a: conv 5×5×32, pool, conv 5×5×48, pool; head 100-100-K; discriminator 100-1.
 
     Args:
@@ -26,6 +35,7 @@ def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dro
             source only: compare the tables in results/ganin2016 before attributing the difference to a method.
         dropout: dropout rate of the hidden layers of the label head, and of whole channels of the last feature maps; 0
             in the paper.
+        bottleneck: a layer behind the convolutions, see ``dann.networks.bottleneck``.
     """
 
     def norm(channels: int) -> list[nn.Module]:
@@ -34,28 +44,33 @@ def mnist(input_shape: Shape, num_classes: int, *, batch_norm: bool = False, dro
     layers: list[nn.Module] = [nn.Conv2d(input_shape[0], 32, 5), *norm(32), nn.MaxPool2d(2), nn.ReLU()]
     layers += [nn.Conv2d(32, 48, 5), *norm(48), nn.MaxPool2d(2), nn.ReLU()]
     layers += [nn.Dropout2d(dropout)] if dropout else []
-    return _network("mnist", layers, input_shape, [100, 100, num_classes], [100], dropout)
+    return _network("mnist", layers, input_shape, [100, 100, num_classes], [100], dropout, bottleneck)
 
 
-def svhn(input_shape: Shape, num_classes: int, *, dropout: Rate = 0.5) -> Network:
+def svhn(input_shape: Shape, num_classes: int, *, dropout: Rate = 0.5, bottleneck: Bottleneck | None = None) -> Network:
     """For SVHN, Figure 4b: conv 5×5×64, pool, 5×5×64, pool, 5×5×128; head 3072-2048-K; discriminator 1024-1024-1.
 
     Args:
         dropout: dropout rate of the hidden layers of the label head. The paper trains with dropout and a bound on the
             norm of the weights (section 5.2.2) but gives no value for either; the bound is omitted here.
+        bottleneck: a layer behind the convolutions, see ``dann.networks.bottleneck``.
     """
     layers: list[nn.Module] = [nn.Conv2d(input_shape[0], 64, 5, padding=2), nn.MaxPool2d(3, 2), nn.ReLU()]
     layers += [nn.Conv2d(64, 64, 5, padding=2), nn.MaxPool2d(3, 2), nn.ReLU()]
     layers += [nn.Conv2d(64, 128, 5, padding=2), nn.ReLU()]
-    return _network("svhn", layers, input_shape, [3072, 2048, num_classes], [1024, 1024], dropout)
+    return _network("svhn", layers, input_shape, [3072, 2048, num_classes], [1024, 1024], dropout, bottleneck)
 
 
-def gtsrb(input_shape: Shape, num_classes: int) -> Network:
-    """For GTSRB, Figure 4c: conv 5×5×96, 3×3×144, 5×5×256, each pooled; head 512-K; discriminator 1024-1024-1."""
+def gtsrb(input_shape: Shape, num_classes: int, *, bottleneck: Bottleneck | None = None) -> Network:
+    """For GTSRB, Figure 4c: conv 5×5×96, 3×3×144, 5×5×256, each pooled; head 512-K; discriminator 1024-1024-1.
+
+    Args:
+        bottleneck: a layer behind the convolutions, see ``dann.networks.bottleneck``.
+    """
     layers: list[nn.Module] = [nn.Conv2d(input_shape[0], 96, 5), nn.MaxPool2d(2), nn.ReLU()]
     layers += [nn.Conv2d(96, 144, 3), nn.MaxPool2d(2), nn.ReLU()]
     layers += [nn.Conv2d(144, 256, 5), nn.MaxPool2d(2), nn.ReLU()]
-    return _network("gtsrb", layers, input_shape, [512, num_classes], [1024, 1024], 0.0)
+    return _network("gtsrb", layers, input_shape, [512, num_classes], [1024, 1024], 0.0, bottleneck)
 
 
 def _network(
@@ -65,7 +80,11 @@ def _network(
     head: Sequence[int],
     discriminator: Sequence[int],
     dropout: float,
+    bottleneck: Bottleneck | None,
 ) -> Network:
+    def own(width: int) -> nn.Module:
+        return fully_connected([width, *head], dropout)
+
     features = nn.Sequential(*layers, nn.Flatten())
     width = feature_width(features, input_shape, name)
-    return Network(features, fully_connected([width, *head], dropout), input_shape, discriminator)
+    return Network(features, attach_classifier(features, width, head[-1], bottleneck, own), input_shape, discriminator)

@@ -1,18 +1,14 @@
 """Fine-tuning options: which blocks of a pretrained backbone are trained, from when on, and at which learning rate."""
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
-from torch import nn
 
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
 from dann.networks.network import Network
 from dann.networks.stochastic_norm import make_norms_stochastic
 from dann.options import Section
-
-Group = dict[str, Any]
 
 
 class FineTuning(Section):
@@ -92,22 +88,3 @@ def prepare_backbone(network: Network, options: FineTuning | None, name: str) ->
             raise BadInput(f"finetune.norm: {name} has no BatchNorm to make stochastic: leave norm out")
         make_norms_stochastic(network.backbone)
     return network.backbone
-
-
-def parameter_groups(method: nn.Module, backbone: Backbone | None, options: FineTuning | None) -> list[Group]:
-    """Parameter groups for an optimiser; ``factor`` is a group's learning rate as a multiple of the optimiser's.
-
-    The first group holds all parameters outside the backbone, including discriminators and second classifiers. One
-    group for each block of the backbone follows, unless the backbone is frozen throughout.
-    """
-    if options is None or backbone is None:
-        return [_group(method.parameters(), 1.0)]
-    placed = {id(parameter) for block in backbone.blocks for parameter in block}
-    groups = [_group((each for each in method.parameters() if id(each) not in placed), 1.0)]
-    if options.backbone > 0:
-        groups += [_group(block, options.rate(i, len(backbone.blocks))) for i, block in enumerate(backbone.blocks)]
-    return groups
-
-
-def _group(parameters: Iterable[nn.Parameter], factor: float) -> Group:
-    return {"params": [parameter for parameter in parameters if parameter.requires_grad], "factor": factor}

@@ -6,6 +6,7 @@ from typing import Literal
 from torch import nn
 
 from dann.networks.backbone import Backbone, measure_width
+from dann.networks.bottleneck import Bottleneck
 from dann.networks.network import Network, fully_connected
 
 Head = Literal["linear", "vgg", "pooled", "bottleneck"]
@@ -30,7 +31,7 @@ def attach_head(
     rate = (0.5 if hidden else 0.0) if dropout is None else dropout
     features = nn.Sequential(OrderedDict[str, nn.Module](backbone=backbone))
     if head == "bottleneck":
-        features.add_module("neck", nn.Sequential(nn.Linear(width, NARROW), nn.BatchNorm1d(NARROW), nn.ReLU()))
+        features.add_module("neck", Bottleneck(width=NARROW, dropout=0.0).layers(width))
         width = NARROW
     classifier = fully_connected([width, *hidden, num_classes], rate)
     if not hidden:

@@ -203,5 +203,5 @@ def feature_width(features: nn.Module, input_shape: tuple[int, ...], name: str) 
     """
     try:
         return measure_width(features, input_shape)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # BatchNorm raises a ValueError
         raise BadInput(f"network: {name} cannot take inputs of shape {input_shape}: choose another network") from error

@@ -3,12 +3,19 @@
 from torch import nn
 
 from dann.errors import BadInput
+from dann.networks.bottleneck import Bottleneck, attach_classifier
 from dann.networks.network import Network
 from dann.options import Rate, Width
 
 
 def cnn1d(
-    input_shape: tuple[int, ...], num_classes: int, *, width: Width = 64, kernel: Width = 5, dropout: Rate = 0.5
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    *,
+    width: Width = 64,
+    kernel: Width = 5,
+    dropout: Rate = 0.5,
+    bottleneck: Bottleneck | None = None,
 ) -> Network:
     """For time series (C, L): three convolutions of 64, 128 and 128 channels, mean over time (Ragab et al. 2023).
 
@@ -18,6 +25,7 @@ def cnn1d(
         width: channels of the first convolution; the other two have twice as many.
         kernel: kernel size of the first convolution; that of the other two is 8.
         dropout: dropout rate after the first block.
+        bottleneck: a layer behind the mean over time, see ``dann.networks.bottleneck``.
     """
     if len(input_shape) != 2:
         raise BadInput(f"network: cnn1d takes series (C, L), not inputs of shape {input_shape}: choose another network")
@@ -28,4 +36,6 @@ def cnn1d(
 
     layers = [*block(input_shape[0], width, kernel), nn.Dropout(dropout), *block(width, 2 * width, 8)]
     layers += [*block(2 * width, 2 * width, 8), nn.AdaptiveAvgPool1d(1), nn.Flatten()]
-    return Network(nn.Sequential(*layers), nn.Linear(2 * width, num_classes), input_shape, (64, 64))
+    features = nn.Sequential(*layers)
+    classifier = attach_classifier(features, 2 * width, num_classes, bottleneck)
+    return Network(features, classifier, input_shape, (64, 64))

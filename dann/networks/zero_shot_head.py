@@ -12,7 +12,7 @@ NEVER = -100.0  # logit of an excluded class; finite, so that other losses on th
 def give_class_vectors(
     classifier: nn.Module, vectors: Tensor, unseen: Sequence[int] = (), calibration: float = 0.0
 ) -> nn.Module:
-    """Replace the last layer of a classifier by a ``ZeroShotHead``.
+    """Replace the last linear layer of a classifier, and what follows it, by a ``ZeroShotHead``.
 
     Args:
         vectors: as in ``ZeroShotHead``.
@@ -23,6 +23,8 @@ def give_class_vectors(
         return ZeroShotHead(classifier.in_features, vectors, unseen, calibration)
     name, last = [(name, part) for name, part in classifier.named_modules() if isinstance(part, nn.Linear)][-1]
     classifier.set_submodule(name, ZeroShotHead(last.in_features, vectors, unseen, calibration))
+    if isinstance(classifier, nn.Sequential):  # BatchNorm on the logits would undo the calibration
+        del classifier[[child for child, _ in classifier.named_children()].index(name.split(".")[0]) + 1 :]
     return classifier
 
 

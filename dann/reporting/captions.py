@@ -6,6 +6,7 @@ from typing import Any
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, rule_for
 from dann.reporting.alarm_column import is_below_on_average
+from dann.reporting.example_intervals import INTERVAL_KEY, INTERVAL_TITLE
 from dann.reporting.label_free import label_free_rules
 from dann.reporting.scores import Outcomes
 from dann.reporting.setting_selection import rows_without_score
@@ -32,6 +33,9 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
     if ours.rule != "oracle" and scored:
         candidate = "setting and step" if ours.experiment.search else "step"
         notes.append(f"Oracle: at the {candidate} with {rule_for('oracle', metric).criterion}.")
+    if any(column.key == INTERVAL_KEY for column in columns):
+        notes.append(f"{INTERVAL_TITLE}: percentile bootstrap over the test examples, for these networks; the other is "
+                     "over seeds, for these test examples.")  # fmt: skip
     if any(column.kind == "gap" for column in columns):
         notes.append("− published: our mean minus the published number, in points.")
     return [
@@ -155,12 +159,22 @@ def _provenance(ours: Outcomes) -> list[str]:
 
 def _test_examples(record: Record) -> str:
     labels = "" if has_target_labels(record) else " without labels"
-    return f"{record.data['target']['test']} of {record.data['target']['name']}{labels}"
+    return f"{record.data['target']['test']} of {record.data['target']['name']}{labels}{_copies(record)}"
+
+
+def _copies(record: Record) -> str:
+    """How many test examples training holds too, where they were counted and left in."""
+    found = record.data.get("duplicates", {})
+    counts = {} if "dropped" in found else found.get("target_test", {})
+    numbers = {count for count in counts.values() if count}
+    apart = f"{counts.get('labelled')} labelled and {counts.get('unlabelled')} unlabelled"
+    return f", {apart if len(numbers) > 1 else numbers.pop()} of them in training too" if numbers else ""
 
 
 def scored_examples(records: Sequence[Record]) -> str:
     """The target examples on which records are scored, naming the rows for which they are of the rarer kind."""
-    kinds = {False: "test splits that training never sees",
+    unseen = not any(_copies(record) for record in records)
+    kinds = {False: "test splits that training never sees" if unseen else "test splits",
              True: "the target examples trained on without labels (transductive)"}  # fmt: skip
     rows = {kind: [record.variant for record in records if _is_transductive(record) == kind] for kind in kinds}
     most = len(rows[True]) > len(rows[False])

@@ -9,6 +9,7 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.reporting.alarm_column import alarm_cells
 from dann.reporting.captions import score_notes
+from dann.reporting.example_intervals import interval_columns
 from dann.reporting.label_free import label_free_columns
 from dann.reporting.scores import Outcomes, SeedScores, apply_rule, published_score
 from dann.reporting.table import (
@@ -71,6 +72,7 @@ def _score_columns(ours: Outcomes, task: str | None, metric: str) -> Columns:
     if task is None:
         interval = Column("interval", "95 % interval", "interval", None, metric, ours.rule)
         columns[interval] = {variant: interval_cell(each) for variant, each in scores.items()}
+        columns |= interval_columns(ours, metric)
     published = {variant: published_score(ours.experiment, variant, task, metric) for variant in variants}
     if task is None and len(ours.scored_tasks) < len(ours.experiment.tasks):  # the paper's average is over all tasks
         published = {}

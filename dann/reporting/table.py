@@ -159,7 +159,12 @@ def interval_cell(scores: Mapping[int, float]) -> Cell:
     """The 95 % t-interval of the mean over seeds, in per cent."""
     values = list(scores.values())
     ends = interval_ends(fmean(values), interval(values)) if values else None
-    return Cell() if ends is None else Cell("–".join(f"{100 * end:.1f}".replace("-", "−") for end in ends), ends)
+    return Cell() if ends is None else show_interval(ends)
+
+
+def show_interval(ends: list[float]) -> Cell:
+    """An interval of shares of 1 by its ends, in per cent."""
+    return Cell("–".join(f"{100 * end:.1f}".replace("-", "−") for end in ends), ends)
 
 
 def interval_ends(mean: float, half_width: float | None) -> list[float] | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from dann.data.labels import count_classes
 from dann.data.pair import Pair
@@ -31,6 +32,7 @@ class ActiveRun:
         folder: in which it lies until it is complete.
         start: the number of steps done before, 0 unless it is resumed.
         together: the names of the runs that train as one stack with it, itself included.
+        hidden_labels: of the target's training examples, for the purity of self-training, an oracle.
         scores: of the last evaluation.
         failed: the reason for which the run has stopped, if it has.
     """
@@ -41,6 +43,7 @@ class ActiveRun:
     run_log: RunLog
     start: int
     together: tuple[str, ...]
+    hidden_labels: Tensor
     scores: dict[str, Scores] = field(default_factory=dict)
     failed: str | None = None
 
@@ -64,6 +67,8 @@ class ActiveRun:
         except NUMERICAL as error:
             self.fail(Failure(step, str(error).splitlines()[0], self.trainer.rates()[0], {}))
             return
+        if self.trainer.self_training is not None:
+            diagnosed |= self.trainer.self_training.measure(self.hidden_labels)
         for alarm in self.run_log.log_evaluation(step, self.scores, diagnosed):
             observer.warned(self.planned.run, step, f"{alarm.alarm}: {alarm.text}")
         self.save(step)
@@ -81,7 +86,10 @@ class ActiveRun:
             log_length=length,
             log_sha256=digest,
         )
-        checkpoint.save(self.folder / CHECKPOINT, self.trainer.method, self.trainer.optimizer, step, facts)
+        trainer = self.trainer
+        average = None if trainer.average is None else trainer.average.method
+        moved = None if trainer.self_training is None else trainer.self_training.labels
+        checkpoint.save(self.folder / CHECKPOINT, trainer.method, trainer.optimizer, step, facts, average, moved)
 
     def find_broken(self) -> str | None:
         """The weights or the predictions that are not finite, if there are any."""
@@ -125,7 +133,11 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
     folder, config = unfinished_folder(planned.place), planned.config
     prepare_folder(folder, config, pair, trainer.initial_backbone, resumed=saved is not None)
     if saved is not None:
-        checkpoint.load(saved.path, trainer.method, trainer.optimizer)
+        trainer.optimizers.go_to((saved.step - 1) / config.train.steps)  # the stage of the last step
+        average = None if trainer.average is None else trainer.average.method
+        checkpoint.load(saved.path, trainer.method, trainer.optimizer, average)
+        if trainer.self_training is not None:
+            trainer.self_training.restore(checkpoint.read_moved(saved.path), trainer.stream)
     checkpoint.keep(folder, saved)
     facts = None if saved is None else saved.facts
     if facts is not None and at.step == config.train.steps:
@@ -143,7 +155,7 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
     )
     if at.step == 0:
         run_log.board.add_images(pair)
-    active = ActiveRun(planned, folder, trainer, run_log, at.step, together)
+    active = ActiveRun(planned, folder, trainer, run_log, at.step, together, pair.hidden_labels)
     if at.step == config.train.steps:  # interrupted between its last step and its record
         active.scores = evaluate_splits(trainer)
     return active

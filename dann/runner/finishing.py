@@ -23,7 +23,8 @@ from dann.runner.records import FEATURES, Record, write_record
 from dann.runner.run_folder import read_checksums
 from dann.training import checkpoint
 from dann.training.device import describe_device, describe_processor, precision_name
-from dann.training.evaluate import Scores, compute_outputs, reported_scores
+from dann.training.evaluate import Scores, reported_scores
+from dann.training.outputs import compute_outputs
 from dann.training.trainer import Trainer
 
 SHOWN = 250  # examples of each domain in the projector and in the features file
@@ -104,7 +105,7 @@ def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
 
 def _features(trainer: Trainer, split: str) -> Tensor:
     examples = trainer.splits[split].spread(SHOWN)
-    return compute_outputs(trainer.method, examples, trainer.transform(split), trainer.dtype)["features"]
+    return compute_outputs(trainer.evaluated, examples, trainer.transform(split), trainer.dtype)["features"]
 
 
 def describe_environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:

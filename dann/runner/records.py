@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dann.config.experiment import Run
-from dann.config.migration import is_old, upgrade, upgrade_setting
+from dann.config.migration import add_options, is_old, upgrade, upgrade_setting
 from dann.config.search import Setting
 from dann.errors import BadInput
 from dann.evaluation.rules import Evaluation
@@ -135,7 +135,7 @@ def parse_record(content: dict[str, Any]) -> Record:
         ValueError: a field is missing, unknown or not what it should be.
     """
     check_record(content, Record)
-    record = Record(**content)
+    record = Record(**content | {"config": add_options(content["config"])})
     if not is_old(record.environment.get("dann", "")):
         return record
     return replace(

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from dann.config.comparison import difference
-from dann.config.migration import WRITTEN_BY, is_old, upgrade, version_mark
-from dann.config.schema import Config
+from dann.config.migration import WRITTEN_BY, add_options, is_old, upgrade, version_mark
+from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
@@ -51,9 +51,18 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
                 recorded = read_record(folder).config if file == RECORD else _read_configuration(folder / file)
             except FileNotFoundError:
                 continue
-            if changed := difference(recorded, config.model_dump(mode="json")):
+            now = config.model_dump(mode="json")
+            if difference(recorded, now) and (changed := difference(_with_defaults(recorded), now)):
                 return folder, changed
     return None
+
+
+def _with_defaults(recorded: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with the defaults of options that later versions added, which do what was done before."""
+    try:
+        return resolve(recorded, CONFIGURATION).model_dump(mode="json")
+    except BadInput:  # an option has been removed since: it differs
+        return recorded
 
 
 def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | None, *, resumed: bool) -> None:
@@ -90,7 +99,7 @@ def read_checksums(folder: Path) -> Checksums:
 def _read_configuration(path: Path) -> dict[str, Any]:
     """The configuration of an unfinished run, in the names of this version."""
     recorded = _read_json(path)
-    return upgrade(recorded) if is_old(recorded.pop(WRITTEN_BY, None)) else recorded
+    return add_options(upgrade(recorded) if is_old(recorded.pop(WRITTEN_BY, None)) else recorded)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

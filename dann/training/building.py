@@ -21,13 +21,15 @@ from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS, RGB_ONLY
 from dann.networks.backbone import Backbone
-from dann.networks.finetuning import parameter_groups, prepare_backbone
+from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
 from dann.networks.zero_shot_head import give_class_vectors
-from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS
+from dann.training.averaging import WeightAverage
 from dann.training.device import choose_dtype, measure_memory
 from dann.training.frozen_features import checksum
 from dann.training.inputs import TrainingInputs, prepare_inputs
+from dann.training.self_training_rounds import SelfTraining
+from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 
 TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the others are evaluated
@@ -53,6 +55,8 @@ def read_pair(data: DataSection) -> Pair:
         partial=data.partial,
         target_classes=data.target_classes,
         target_labelled=data.target_labelled,
+        disjoint=data.disjoint,
+        drop_duplicates=data.drop_duplicates,
         source_degradation=data.source_degradation,
         target_degradation=data.target_degradation,
     )
@@ -82,10 +86,13 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
     method = _build_method(network, config, pair, device)
+    rounds = None
+    if config.self_training is not None:
+        examples, domain = len(inputs.splits["unlabelled"]), len(config.data.sources)
+        rounds = SelfTraining(config.self_training, examples, domain)
     return Trainer(
         method=method,
-        optimizer=build_optimizer(config, method),
-        schedule=LEARNING_RATE_SCHEDULES[config.optimizer.schedule],
+        optimizers=StagedOptimizer(method, config.optimizer, config.finetune, () if rounds is None else rounds.stages),
         stream=_build_stream(config.data, pair, inputs, method.second_view, seed, device),
         splits={name: split for name, split in inputs.splits.items() if name not in TRAINED},
         inputs=inputs,
@@ -94,6 +101,8 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         seed=seed,
         dtype=dtype,
         device=device,
+        average=None if config.train.ema is None else WeightAverage(method, config.train.ema),
+        self_training=rounds,
     )
 
 
@@ -126,15 +135,6 @@ def _build_method(network: Network, config: Config, pair: Pair, device: torch.de
     check_method(method, config)
     method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return method
-
-
-def build_optimizer(config: Config, method: Method) -> torch.optim.Optimizer:
-    """The optimiser of a configuration, at its first learning rates, over the parameters of a method."""
-    groups = parameter_groups(method, method.network.backbone, config.finetune)
-    optimizer = config.optimizer.build(OPTIMIZERS, groups)
-    for group in optimizer.param_groups:
-        group["initial_lr"] = group["lr"] * group["factor"]
-    return optimizer
 
 
 def _build_stream(

@@ -52,12 +52,28 @@ class Saved(NamedTuple):
     facts: Facts | None
 
 
-def save(path: Path, method: Method, optimizer: torch.optim.Optimizer, step: int, facts: Facts | None = None) -> None:
+def save(
+    path: Path,
+    method: Method,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    facts: Facts | None = None,
+    average: Method | None = None,
+    moved: Tensor | None = None,
+) -> None:
     """Write the state after ``step`` steps, and keep the checkpoint that was at ``path`` as the previous one.
 
     Batches and dropout are functions of the step and have no state.
+
+    Args:
+        average: the method with the average of the weights, if there is one.
+        moved: the labels that self-training has given, if there is any.
     """
     state = {"step": step, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
+    if average is not None:
+        state["average"] = average.state_dict()
+    if moved is not None:
+        state["moved"] = moved
     if facts is not None:
         state["facts"] = facts._asdict() | {"together": list(facts.together)}
     buffer = io.BytesIO()
@@ -102,23 +118,40 @@ def read_shapes(path: Path) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in _read(path, torch.device("cpu"), map_file=True)["method"].items()}
 
 
+def read_moved(path: Path) -> Tensor:
+    """The labels that self-training had given, shape ``(N,)``."""
+    labels: Tensor | None = _read(path, torch.device("cpu"))["moved"]
+    if labels is None:
+        raise _damaged(path)
+    return labels
+
+
 def read_method(path: Path) -> dict[str, Tensor]:
-    """The method's parameters and buffers, by name, on the CPU."""
-    state: dict[str, Tensor] = _read(path, torch.device("cpu"))["method"]
-    return state
+    """The evaluated method's parameters and buffers, by name, on the CPU."""
+    state = _read(path, torch.device("cpu"))
+    evaluated: dict[str, Tensor] = state["average"] or state["method"]
+    return evaluated
 
 
-def load(path: Path, method: Method, optimizer: torch.optim.Optimizer | None = None) -> int:
+def load(
+    path: Path, method: Method, optimizer: torch.optim.Optimizer | None = None, average: Method | None = None
+) -> int:
     """Restore the state that ``save`` wrote; returns the number of steps done.
+
+    Args:
+        method: receives the trained weights, or those that were evaluated if no optimiser is given.
 
     Raises:
         BadInput: the file is damaged or belongs to another network.
     """
     state = _read(path, next(method.parameters()).device)
     try:
-        method.load_state_dict(state["method"])
+        evaluated = state["average"] or state["method"]
+        method.load_state_dict(evaluated if optimizer is None else state["method"])
         if optimizer is not None:
             optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.load_state_dict(evaluated)
     except Exception as error:  # torch raises half a dozen types for the state of another network
         raise _damaged(path) from error
     return int(state["step"])
@@ -132,7 +165,8 @@ def _read(path: Path, device: torch.device, map_file: bool = False) -> dict[str,
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True, mmap=map_file)
         # Version 0.1 called a backbone "trunk".
         method = {name.replace(".trunk.", ".backbone."): value for name, value in state["method"].items()}
-        return {"step": state["step"], "method": method, "optimizer": state["optimizer"], "facts": state.get("facts")}
+        added = {"facts": state.get("facts"), "average": state.get("average"), "moved": state.get("moved")}
+        return {"step": state["step"], "method": method, "optimizer": state["optimizer"], **added}
     except Exception as error:  # torch raises half a dozen types for damaged files
         raise _damaged(path) from error
 

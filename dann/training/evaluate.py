@@ -1,19 +1,16 @@
-"""Evaluation: the scores of a method on whole splits, and its outputs for them."""
+"""Evaluation: the scores of a method on whole splits."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from dann.data.domain import Split
-from dann.data.loading.read_ahead import chunk_size, read_chunks
+from dann.data.loading.read_ahead import read_chunks
 from dann.methods.method import Method
-from dann.training.device import autocast
+from dann.training.outputs import ToInputs, inference
 from dann.training.trainer import Trainer
-
-ToInputs = Callable[[Tensor], Tensor]  # raw examples to what the network gets
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Scores:
 def evaluate_splits(trainer: Trainer) -> dict[str, Scores]:
     """The scores on every evaluated split of a run, as it is now."""
     return {
-        name: evaluate(trainer.method, split, trainer.transform(name), trainer.dtype)
+        name: evaluate(trainer.evaluated, split, trainer.transform(name), trainer.dtype)
         for name, split in trainer.splits.items()
     }
 
@@ -48,7 +45,7 @@ def evaluate(method: Method, split: Split, transform: ToInputs, dtype: torch.dty
     """The scores of ``method`` on a split whose examples all have labels, or of which none has."""
     logits_of_chunks, as_target = [], []
     device = next(method.parameters()).device
-    with _inference(method, device, dtype):
+    with inference(method, device, dtype):
         for x in read_chunks(split):
             outputs = method.outputs(transform(x.to(device)))
             logits_of_chunks.append(outputs["logits"].float())
@@ -72,35 +69,3 @@ def reported_scores(scores: Mapping[str, Scores]) -> dict[str, Scores]:
     """The scores on the labelled test splits; of a source without one, on its validation split."""
     labelled = {split: each for split, each in scores.items() if each.accuracy is not None}
     return {split: each for split, each in labelled.items() if split.endswith("_test") or "source_test" not in scores}
-
-
-def compute_outputs(
-    method: Method, split: Split, transform: ToInputs, dtype: torch.dtype = torch.float32
-) -> dict[str, Tensor]:
-    """The outputs for the examples of a split: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and further layers.
-
-    All float32, on the CPU.
-    """
-    device = next(method.parameters()).device
-    with _inference(method, device, dtype):
-        parts = [method.outputs(transform(x.to(device))) for x in read_chunks(split)]
-        return {name: torch.cat([part[name] for part in parts]).float().cpu() for name in parts[0]}
-
-
-def compute_logits(method: Method, x: Tensor, transform: ToInputs, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The logits of raw examples, float32 of shape ``(N, K)``, on the CPU."""
-    device = next(method.parameters()).device
-    with _inference(method, device, dtype):
-        parts = [method.predict(transform(part.to(device))) for part in torch.split(x, chunk_size(tuple(x.shape[1:])))]
-        return torch.cat(parts).float().cpu()
-
-
-@contextmanager
-def _inference(method: Method, device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    training = method.training
-    method.eval()
-    try:
-        with torch.inference_mode(), autocast(device, dtype):
-            yield
-    finally:
-        method.train(training)

@@ -60,11 +60,20 @@ def prepare_inputs(data: DataSection, pair: Pair, device: torch.device, rgb: boo
 def _transforms(data: DataSection, pair: Pair, device: torch.device, rgb: bool) -> tuple[Transforms, Transform | None]:
     """The transforms of source and target, the same object if nothing differs, and that of the second view."""
     transform = Transform(data.transform, pair.train, rgb).to(device)
-    own = data.target_transform.normalise == "domain"
-    other, reference = transform, pair.unlabelled if own else pair.train
-    if own or data.target_transform != data.transform:
-        other = Transform(data.target_transform, reference, rgb).to(device)
-    if transform.output_shape(pair.input_shape) != other.output_shape(pair.input_shape):
-        raise BadInput("data.target_transform.crop: both domains need inputs of one shape: leave it out")
-    view = None if data.target_view is None else Transform(data.target_view, reference, rgb).to(device)
+    other, view = transform, None
+    if data.target_transform.normalise == "domain" or data.target_transform != data.transform:
+        other = _target_transform(data.target_transform, pair, device, rgb)
+    if data.target_view is not None:
+        view = _target_transform(data.target_view, pair, device, rgb)
+    for name, each in (("target_transform", other), ("target_view", view)):
+        if each is not None and each.output_shape(pair.input_shape) != transform.output_shape(pair.input_shape):
+            raise BadInput(
+                f"data.{name}.crop: all inputs need one shape: leave it out, or set it as data.transform has it"
+            )
     return (transform, other), view
+
+
+def _target_transform(options: TransformOptions, pair: Pair, device: torch.device, rgb: bool) -> Transform:
+    """A transform of the target's examples, which normalises by the source unless each domain normalises itself."""
+    reference = pair.unlabelled if options.normalise == "domain" else pair.train
+    return Transform(options, reference, rgb).to(device)

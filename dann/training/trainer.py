@@ -11,10 +11,12 @@ from dann.data.loading.stream import STEP, Batch, Stream, derive
 from dann.data.transforms.input_transform import Transform
 from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
-from dann.optim import Schedule
+from dann.training.averaging import WeightAverage
 from dann.training.device import autocast, reseed
 from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
+from dann.training.self_training_rounds import SelfTraining
+from dann.training.staged_optimizer import StagedOptimizer, set_rates
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,12 @@ class Trainer:
         initial_backbone: the checksum of the backbone before training, where it is fine-tuned or frozen.
         finetune: which blocks of the backbone train at which progress.
         dtype: of the forward pass; parameters are float32.
+        average: a running average of the weights, which is evaluated in their place.
+        self_training: rounds in which target examples join the labelled side.
     """
 
     method: Method
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
+    optimizers: StagedOptimizer
     stream: Stream
     splits: dict[str, Split]
     inputs: TrainingInputs
@@ -40,6 +43,18 @@ class Trainer:
     seed: int
     dtype: torch.dtype
     device: torch.device
+    average: WeightAverage | None = None
+    self_training: SelfTraining | None = None
+
+    @property
+    def evaluated(self) -> Method:
+        """The method that is evaluated: the trained one, or the average of its weights."""
+        return self.method if self.average is None else self.average.method
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The optimiser of the current stage."""
+        return self.optimizers.current
 
     def train(self) -> None:
         """Go into training mode."""
@@ -47,7 +62,8 @@ class Trainer:
 
     def step(self, step: int, progress: float) -> dict[str, Tensor]:
         """Make one step of all phases; returns the detached loss terms, shape ``(1,)`` each."""
-        set_rates(self.optimizer, self.schedule(progress))
+        self.optimizers.go_to(progress)
+        set_rates(self.optimizer, self.optimizers.factor(progress))
         if self.finetune is not None and (backbone := self.method.network.backbone) is not None:
             backbone.freeze(self.finetune.frozen_blocks(progress, len(backbone.blocks)))
         batch = self.stream[step]
@@ -55,10 +71,24 @@ class Trainer:
         terms: dict[str, Tensor] = {}
         for phase in self.method.phases(progress):
             terms.update(update(self.method, batch, progress, phase, self.optimizer, self.dtype))
+        self.update_average(step)
         return {name: term.reshape(1) for name, term in terms.items()}
 
+    def update_average(self, step: int) -> None:
+        """Take the weights after step number ``step`` into the average, if there is one."""
+        if self.average is not None:
+            self.average.update(self.method, step + 1)
+
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
-        """Let the method pass over whole splits, in evaluation mode and without gradients, where that is due."""
+        """Let the method pass over whole splits, in evaluation mode and without gradients, where that is due.
+
+        So do rounds of self-training, after the method.
+        """
+        self._refresh_method(before, progress, evaluating)
+        if self.self_training is not None and (number := self.self_training.round_due(before, progress)) is not None:
+            self.self_training.move(number, self.evaluated, self.stream, self.dtype)
+
+    def _refresh_method(self, before: float, progress: float, evaluating: bool) -> None:
         if not self.method.due(before, progress, evaluating):
             return
         stream, training = self.stream, self.method.training
@@ -106,9 +136,3 @@ def update(
                 parameter.grad = None  # optimisers leave a parameter without a gradient as it is
     optimizer.step()
     return {name: term.detach() for name, term in terms.items()}
-
-
-def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Set the learning rate of each group to ``factor`` times its first."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * factor

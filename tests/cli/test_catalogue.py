@@ -66,10 +66,20 @@ def test_a_description_shows_text_options_use_source_and_module(capsys: Any, mon
     out = shown(capsys, monkeypatch, "describe", "network", "torchvision", width=160)
     assert "network: {name: torchvision, model: …}" in out and "required" in out
     out = shown(capsys, monkeypatch, "describe", "optimizer", "sgd", width=160)
-    assert "constant | inverse" in out and "nesterov" in out
+    assert "{name: constant}" in out and "nesterov" in out
+    out = shown(capsys, monkeypatch, "describe", "schedule", "step", width=160)
+    assert "optimizer: {schedule: {name: step}}" in out and "warmup" in out and "[0.5, 0.75]" in out
     assert "hue" in shown(capsys, monkeypatch, "describe", "transform", "jitter")
     assert "--selection vote" in shown(capsys, monkeypatch, "describe", "rule", "vote")
     assert "metrics: [auc]" in shown(capsys, monkeypatch, "describe", "metric", "auc")
+
+
+def test_an_option_that_is_a_mapping_is_followed_by_its_own(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = shown(capsys, monkeypatch, "describe", "network", "mnist", width=160)
+    assert "network: {name: mnist}\n" in out and "bottleneck.classifier" in out
+    options = {option.name: option for option in entries("network")["mnist"].options}
+    assert (options["bottleneck.width"].default, options["bottleneck.dropout"].type) == ("required", "number in [0, 1)")
+    assert not any("." in option.name for option in entries("optimiser")["sgd"].options)
 
 
 def test_an_unknown_name_or_kind_is_one_line(capsys: Any) -> None:

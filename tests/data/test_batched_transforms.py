@@ -6,9 +6,11 @@ from image_batches import JITTER, Change, channels_last, photos, seeded
 from torch import Tensor
 from torch.nn import functional as F
 
+from dann.data.transforms.affine import affine_random
 from dann.data.transforms.erasing import erase, mask
 from dann.data.transforms.geometry import crop_random, flip_random, shift_random
 from dann.data.transforms.jitter import jitter
+from dann.data.transforms.noise import add_noise
 from dann.data.transforms.randaugment import randaugment
 from dann.errors import BadInput
 
@@ -16,6 +18,7 @@ ON_IMAGES: dict[str, Change] = {
     "crop": lambda x, generator: crop_random(x, 13, generator, scale=None),
     "resized crop": lambda x, generator: crop_random(x, 13, generator, scale=(0.08, 1.0)),
     "flip": lambda x, generator: flip_random(x, 0.5, generator),
+    "affine": lambda x, generator: affine_random(x, generator, rotation=20.0, scale=(0.9, 1.1), translation=0.1),
     "shift": lambda x, generator: shift_random(x, 3, generator),
     "jitter": lambda x, generator: jitter(x, generator, **JITTER),
     "randaugment": lambda x, generator: randaugment(x, generator),
@@ -24,6 +27,7 @@ ON_IMAGES: dict[str, Change] = {
 
 ON_FLOATS: dict[str, Change] = {
     "erase": lambda x, generator: erase(x, 0.7, generator),
+    "noise": lambda x, generator: add_noise(x, 0.1, generator),
     "mask": lambda x, generator: mask(x, 0.3, generator),
 }
 

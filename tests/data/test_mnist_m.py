@@ -1,14 +1,18 @@
 """MNIST-M: the release in both its forms, and made from MNIST and photos."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from damage import fail_with
+from made_domains import vectors
 from PIL import Image
 
 from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.pair import Pair
+from dann.data.pair_builder import PairOptions, build_pair
 from dann.errors import BadInput
 
 
@@ -75,6 +79,70 @@ def test_mnist_m_release_is_read_as_published(data_folder: Path) -> None:
     (folder / "mnist_m_test/00000003.png").unlink()
     with pytest.raises(BadInput, match=r"mnist_m_test_labels.txt: names images that do not exist: 00000003.png"):
         DOMAINS["mnist_m"]()
+
+
+def test_disjoint_trains_source_and_target_on_different_digits(tiny_mnist: Path) -> None:
+    """The photos are black, so that the images of MNIST-M are the digits themselves."""
+    photos = tiny_mnist / "bsds500" / "train"
+    photos.mkdir(parents=True)
+    Image.new("RGB", (40, 40)).save(photos / "a.jpg")
+    mnist, mnist_m = DOMAINS["mnist"](), DOMAINS["mnist_m"]()
+    labels = torch.arange(20) % 4  # all classes in both halves
+    mnist, mnist_m = (replace(each, train=replace(each.train, y=labels // 2), test=None, classes=("0", "1"))
+                      for each in (mnist, mnist_m))  # fmt: skip
+
+    def digits_of(pair: Pair) -> tuple[set[bytes], set[bytes]]:
+        labelled = torch.cat([pair.train.x, pair.validation.x])
+        return tuple({image[:1].numpy().tobytes() for image in x} for x in (labelled, pair.unlabelled.x))  # type: ignore[return-value]
+
+    options = PairOptions(test=0.0, transductive=True, validation=0.2)
+    one, other = digits_of(build_pair([mnist], mnist_m, options))
+    assert one == other and len(one) == 20
+    pair = build_pair([mnist], mnist_m, replace(options, disjoint=True))
+    one, other = digits_of(pair)
+    assert not one & other and len(one) == len(other) == 10
+    described = pair.describe()
+    assert described["source"]["train"] == described["target"]["train"] == 10
+    assert described["splits"]["source_train"] == {"examples": 20, "labelled": 20, "dropped": 10}
+    reverse = digits_of(build_pair([mnist_m], mnist, replace(options, disjoint=True)))
+    assert not reverse[0] & reverse[1]
+
+
+def test_disjoint_leaves_train_on_target_its_upper_bound(tiny_mnist: Path) -> None:
+    mnist = DOMAINS["mnist"]()
+    mnist = replace(mnist, train=replace(mnist.train, y=torch.arange(20) // 2 % 2), classes=("0", "1"))
+    mnist = replace(mnist, test=replace(mnist.train, y=mnist.train.y))
+    described = build_pair([mnist], mnist, PairOptions(disjoint=True, validation=0.2)).describe()
+    assert described["source"] == described["target"] and described["target"]["train"] == 10
+
+
+def test_disjoint_is_refused_where_nothing_is_shared(tiny_mnist: Path) -> None:
+    for source, target in ((vectors("a"), vectors("b", first=1000)), (vectors("a"), DOMAINS["mnist"]())):
+        with pytest.raises(
+            BadInput, match=r"^data\.disjoint: no source is known to show .* as mnist and mnist_m do: leave"
+        ):
+            build_pair([source], target, PairOptions(disjoint=True))
+
+
+@pytest.mark.slow
+def test_real_mnist_m_is_made_of_mnist_s_digits_in_their_order(real_data: Path) -> None:
+    if not (real_data / "mnist_m").is_dir() or not (real_data / "mnist").is_dir():
+        pytest.skip("MNIST and MNIST-M are not at hand")
+    mnist, mnist_m = DOMAINS["mnist"](), DOMAINS["mnist_m"]()
+    for one, other in ((mnist.train, mnist_m.train), (mnist.test, mnist_m.test)):
+        assert one is not None and other is not None and torch.equal(one.y[: len(other)], other.y)
+    # The edges of a digit are edges of its image, which the next digit's are not, within a class too.
+    inside = [(i, i + 1) for i in range(56_000, 59_000) if mnist.train.y[i] == mnist.train.y[i + 1]]
+    edges = [x.float().diff(dim=-1).abs().mean(dim=1).flatten(1) for x in (mnist.train.x, mnist_m.train.x)]
+
+    def correlate(digit: int, image: int) -> float:
+        return float(torch.corrcoef(torch.stack([edges[0][digit], edges[1][image]]))[0, 1])
+
+    right = [correlate(i, i) > correlate(following, i) for i, following in inside]
+    assert len(right) > 200 and sum(right) > 0.95 * len(right)
+    pair = build_pair([mnist], mnist_m, PairOptions(disjoint=True))
+    assert len(pair.train) + len(pair.validation) == 30_000 and len(pair.unlabelled) == 29_500
+    assert (torch.cat([pair.train.rows, pair.validation.rows]) % 2 == 0).all() and (pair.unlabelled.rows % 2 == 1).all()
 
 
 @pytest.mark.slow

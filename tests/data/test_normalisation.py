@@ -1,5 +1,6 @@
 """Statistics that normalise inputs."""
 
+import numpy as np
 import pytest
 import torch
 from streams import CPU
@@ -41,6 +42,41 @@ def test_a_constant_feature_is_centred_and_not_divided() -> None:
     x = torch.tensor([[1.0, 5.0], [3.0, 5.0]])
     z = Transform(TransformOptions(normalise="standard"), Split.of(x, torch.tensor([0, 1])))(x)
     assert z.tolist() == [[-1.0, 0.0], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 7), (1, 6, 6), (11, 5, 8), (6, 40)])
+@pytest.mark.parametrize("levels", [True, False])
+def test_instance_normalises_each_channel_of_each_example(shape: tuple[int, ...], levels: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.randint(0, 256, (12, *shape), dtype=torch.uint8) if levels else torch.randn(12, *shape) * 30 + 1000
+    x = x.float() if len(shape) == 2 else x
+    split = Split.of(x, torch.zeros(12, dtype=torch.int64))
+    transform = Transform(TransformOptions(normalise="instance"), split)
+    flat = x.double().numpy().reshape(12, shape[0], -1)
+    expected = (flat - flat.mean(2, keepdims=True)) / flat.std(2, keepdims=True)
+    np.testing.assert_allclose(transform(x).numpy().reshape(flat.shape), expected, atol=1e-4)
+    moved = x.float() * torch.rand(12, shape[0], *[1] * (len(shape) - 1)).add(0.5) + 20  # of whole channels
+    torch.testing.assert_close(transform(moved), transform(x), atol=1e-3, rtol=0)
+    assert torch.equal(transform(x[3:4]), transform(x)[3:4])  # no other example has a part in it
+    assert torch.equal(transform.augment(x, torch.Generator()), transform(x)) and not transform.random
+
+
+def test_a_channel_without_variation_is_0_and_not_divided() -> None:
+    x = torch.full((2, 3, 5, 5), 201, dtype=torch.uint8)
+    x[0, 1, 2, 2] = 7
+    z = Transform(TransformOptions(normalise="instance"), Split.of(x, torch.tensor([0, 1])))(x)
+    assert not z[1].any() and not z[0, [0, 2]].any() and z[0, 1].any() and z.isfinite().all()
+    constant = torch.full((2, 3, 7, 7), 123.456)
+    assert not Transform(TransformOptions(normalise="instance"), Split.of(constant, torch.tensor([0, 1])))(
+        constant
+    ).any()
+
+
+def test_instance_of_grey_images_for_networks_of_colour_images() -> None:
+    split = images(channels=1)
+    options = TransformOptions(normalise="instance")
+    shown, grey = Transform(options, split, rgb=True)(split.x), Transform(options, split)(split.x)
+    assert torch.equal(shown, grey.expand(-1, 3, -1, -1))
 
 
 def test_fixed_normalisations() -> None:

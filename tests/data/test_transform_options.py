@@ -29,7 +29,8 @@ def test_transforms_that_do_not_fit_are_refused(options: dict[str, object], says
 
 
 @pytest.mark.parametrize("options", [{"flip": 0.5}, {"crop": 2}, {"erase": 0.1}, {"normalise": "imagenet"},
-                                     {"randaugment": {}}, {"jitter": {"hue": 0.1}}])  # fmt: skip
+                                     {"randaugment": {}}, {"jitter": {"hue": 0.1}},
+                                     {"affine": {"rotation": 5}}])  # fmt: skip
 def test_image_transforms_of_vectors_are_refused(options: dict[str, object]) -> None:
     split = Split.of(torch.randn(4, 3), torch.zeros(4, dtype=torch.int64))
     with pytest.raises(BadInput, match=f"{next(iter(options))}.* is for images"):
@@ -38,8 +39,22 @@ def test_image_transforms_of_vectors_are_refused(options: dict[str, object]) -> 
         Transform(TransformOptions(normalise="imagenet"), images(channels=1))
 
 
+def test_instance_normalisation_of_vectors_is_refused_and_of_series_is_not() -> None:
+    options = TransformOptions(normalise="instance")
+    with pytest.raises(BadInput, match=r"instance is for the channels .* a vector of 3 features: choose standard"):
+        Transform(options, Split.of(torch.randn(4, 3), torch.zeros(4, dtype=torch.int64)))
+    series = Split.of(torch.randn(4, 3, 9), torch.zeros(4, dtype=torch.int64))
+    assert Transform(options, series)(series.x).shape == (4, 3, 9)
+    with pytest.raises(BadInput, match=r"affine is for images, but an example has shape \(3, 9\)"):
+        Transform(TransformOptions.model_validate({"affine": {}}), series)
+
+
 @pytest.mark.parametrize("options", [{"flip": 2}, {"erase": -0.1}, {"jitter": {"hue": 0.6}}, {"blur": 1},
-                                     {"randaugment": {"magnitude": 31}}, {"scale": [0.0, 1.0]}])  # fmt: skip
+                                     {"randaugment": {"magnitude": 31}}, {"scale": [0.0, 1.0]}, {"noise": -1},
+                                     {"noise": float("nan")}, {"affine": {"rotation": 181}}, {"affine": {"shear": 90}},
+                                     {"affine": {"scale": [1.2, 0.9]}}, {"affine": {"scale": [0, 1]}},
+                                     {"affine": {"scale": 1.1}}, {"affine": {"translation": 1.5}},
+                                     {"affine": {"angle": 5}}])  # fmt: skip
 def test_values_out_of_range_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TransformOptions.model_validate(options)

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dann.evaluation.statistics import compare_pairs, deviation, holm, interval, paired_t, wilcoxon
+from dann.evaluation.statistics import (
+    ExampleSet,
+    bootstrap_interval,
+    compare_pairs,
+    deviation,
+    holm,
+    interval,
+    paired_t,
+    wilcoxon,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -100,3 +109,35 @@ def test_holm_rejects_what_the_paper_does() -> None:
                 break
             rejected.add(int(place))
         assert {place for place, p in enumerate(holm(p_values)) if p <= 0.05} == rejected
+
+
+def test_the_interval_over_test_examples_is_the_bootstrap_s() -> None:
+    """Against drawing the examples themselves, and against the quantiles of the binomial distribution."""
+    random = np.random.default_rng(0)
+    right = random.random(300) < 0.8
+    drawn = right[random.integers(0, 300, (20_000, 300))].mean(axis=1)
+    ends = bootstrap_interval([ExampleSet(float(right.mean()), 300, 1.0)])
+    assert ends == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.004)
+    assert ends == pytest.approx(stats.binom.ppf([0.025, 0.975], 300, right.mean()) / 300, abs=0.004)
+    assert ends == bootstrap_interval([ExampleSet(float(right.mean()), 300, 1.0)])
+    assert bootstrap_interval([ExampleSet(1.0, 300, 1.0)]) == [1.0, 1.0]
+
+
+def test_the_interval_over_test_examples_is_not_too_narrow_for_several_seeds() -> None:
+    random = np.random.default_rng(1)
+    easy = random.random(400)
+    right = random.random((5, 400)) < easy  # seeds agree in part on which examples are right
+    drawn = right.mean(axis=0)[random.integers(0, 400, (20_000, 400))].mean(axis=1)
+    ends, within = bootstrap_interval([ExampleSet(float(right.mean()), 400, 1.0)]), np.quantile(drawn, [0.025, 0.975])
+    assert ends[0] < within[0] and within[1] < ends[1]
+
+
+def test_different_test_sets_are_independent_parts_of_the_mean() -> None:
+    random = np.random.default_rng(2)
+    first, second = random.random(100) < 0.6, random.random(50) < 0.9
+    parts = [(2 / 3) * first[random.integers(0, 100, (20_000, 100))].mean(axis=1),
+             (1 / 3) * second[random.integers(0, 50, (20_000, 50))].mean(axis=1)]  # fmt: skip
+    ends = bootstrap_interval(
+        [ExampleSet(float(first.mean()), 100, 2 / 3), ExampleSet(float(second.mean()), 50, 1 / 3)]
+    )
+    assert ends == pytest.approx(np.quantile(sum(parts), [0.025, 0.975]), abs=0.006)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from mutations import ODD, places
 from option_values import options
 
-from dann.config.components import Component, OptimizerSection, Registry, options_model
+from dann.config.components import Component, Registry, options_model
 from dann.config.experiment_fields import FigureKind
+from dann.config.optimizer_section import OptimizerSection
 from dann.config.sections import DataSection, DiagnoseSection, TrainSection
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.transforms.transform_options import TransformOptions
@@ -34,7 +35,15 @@ VALUES = st.recursive(
 ROWS = ["source only", "DANN", "β = ½", "a/b: c", "x" * 60, "=1+1", "MCD, λ"]
 TASKS = ["A → B", "30°", "nul", "tsk.1"]
 RULE_NAMES = [name for name, rule in RULES.items() if rule.reads and not rule.needs_target_labels]
-NEED_CLASSES = ("class_vectors", "unseen", "target_classes", "source_degradation", "target_degradation", "msda")
+NEED_MORE = (
+    "class_vectors",
+    "unseen",
+    "target_classes",
+    "source_degradation",
+    "target_degradation",
+    "msda",
+    "disjoint",
+)
 SEARCHED = {
     "optimizer.lr": [0.1, 0.01, 0.003], "train.steps": [2, 3, 4], "diagnose.examples": [0, 10, 11],
     "data.validation": [0.1, 0.2, 0.3],
@@ -86,7 +95,7 @@ def _base(random: Random, small: bool) -> dict[str, Any]:
         network = {"name": "mlp", "hidden": random.randint(1, 9), "batch_norm": random.random() < 0.3}
         train |= {"steps": random.randint(1, 4), "evaluate_every": 2}
         diagnose |= {"reverse_steps": random.choice([0, 0, 2])}
-        data = {key: given for key, given in data.items() if key not in NEED_CLASSES}
+        data = {key: given for key, given in data.items() if key not in NEED_MORE}
     else:
         sides = {side: options_of(random.choice([*DOMAINS]), DOMAINS, random) for side in ("source", "target")}
         network = options_of(random.choice(sorted({*NETWORKS} - {"huggingface"})), NETWORKS, random)
@@ -94,7 +103,8 @@ def _base(random: Random, small: bool) -> dict[str, Any]:
             sides = dict.fromkeys(sides, options_of("texts", DOMAINS, random))
             network = {"name": "huggingface", "model": "tokens"}
     for key in [key for key in data if "transform" in key or key == "target_view"]:
-        data[key] = {"normalise": "standard"} if small else options(TransformOptions, random, share=0.1)
+        chosen = {"mask": 0.3} if key == "target_view" else {"normalise": "standard"}
+        data[key] = chosen if small else options(TransformOptions, random, share=0.1)
     if not data.get("unseen"):
         data.pop("calibration", None)
     base = {
@@ -122,6 +132,7 @@ def _rest(random: Random, rows: list[str], tasks: list[str], small: bool) -> dic
         "metrics": random.sample(free, random.randint(1, min(3, len(free)))),
         "baseline": random.choice([rows[0], {rows[-1]: rows[0]} if len(rows) > 1 else rows[0]]),
         "test": random.choice(["paired_t", "wilcoxon"]),
+        "intervals": random.choice(["seeds", "test_examples"]),
         "search": _search(random, rows),
         "compare_rules": random.random() < 0.5,
         "shown": {"variants": rows[:1], "figures": random.sample(get_args(FigureKind), 2)}

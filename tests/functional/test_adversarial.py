@@ -65,7 +65,7 @@ def test_the_reversal_fails_gradcheck_unless_lambda_is_minus_one() -> None:
 
 
 def oracle_domain_loss(source_logits: np.ndarray, target_logits: np.ndarray) -> float:
-    """Ganin et al. 2016, equation (9): −log(1 − σ(z)) of the source, −log σ(z) of the target, the mean of the means."""
+    """Half of Ganin et al. 2016, equation (9): −log(1 − σ(z)) of source, −log σ(z) of target, the mean of the means."""
     of_source = -np.log(1 - 1 / (1 + np.exp(-source_logits)))
     of_target = -np.log(1 / (1 + np.exp(-target_logits)))
     return float(of_source.sum() / len(of_source) + of_target.sum() / len(of_target)) / 2

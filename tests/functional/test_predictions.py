@@ -192,6 +192,13 @@ def test_nuclear_norm_matches_its_oracle(shape: tuple[int, int]) -> None:
     assert nuclear_norm(torch.from_numpy(logits)).item() == pytest.approx(oracle_nuclear_norm(logits), rel=1e-10)
 
 
+@pytest.mark.parametrize("shape", [(7, 4), (4, 7), (5, 5), (1, 6)])
+def test_nuclear_norm_of_the_authors_is_the_mean_singular_value(shape: tuple[int, int]) -> None:
+    logits = logits_of(shape)
+    expected = np.linalg.svd(softmax(logits), compute_uv=False).mean()
+    assert nuclear_norm(torch.from_numpy(logits), "singular_values").item() == pytest.approx(expected, rel=1e-10)
+
+
 @pytest.mark.parametrize(("copies", "classes"), [(1, 4), (3, 4), (5, 2)])
 def test_nuclear_norm_at_balanced_certainty_and_at_uniformity(copies: int, classes: int) -> None:
     """Balanced one-hots have K singular values √(B/K), so √(BK)/B = √(K/B); uniform rows have one, √(B/K)."""

@@ -30,9 +30,9 @@ def public_functions() -> dict[str, Any]:
 
 
 L = SimpleNamespace(**public_functions())
-# A helper, the two functions of Co-Tuning, which run outside of training steps, and a type that `typing` implements as
-# a function.
-NOT_MAPPED = {"matmul", "singular_values", "direct_relation", "reverse_relation", "NamedTuple"}
+# A helper, the functions of Co-Tuning and of self-training, which run outside of training steps, and a type that
+# `typing` implements as a function.
+NOT_MAPPED = {"matmul", "singular_values", "direct_relation", "reverse_relation", "neighbours_agree", "NamedTuple"}
 
 
 K, D = 4, 3

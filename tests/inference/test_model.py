@@ -81,12 +81,13 @@ TRANSFORMS: list[dict[str, Any]] = [
     DIGITS,
     {**DIGITS, "train": {"precision": "bf16"}},
     {**DIGITS, "data": {**LARGER, "transform": {"crop": 17, "normalise": "domain", "flip": 0.5}}},
+    {**DIGITS, "data": {**LARGER, "transform": {"normalise": "instance", "noise": 0.1, "affine": {"rotation": 5.0}}}},
     {**GREY, "network": DIGITS["network"]},
     {"data": {"transform": {"normalise": "standard"}, "target_transform": {"normalise": "domain"}}},
 ]
 
 
-@pytest.mark.parametrize("base", TRANSFORMS, ids=["moons", "digits", "bf16", "cropped", "grey", "domain"])
+@pytest.mark.parametrize("base", TRANSFORMS, ids=["moons", "digits", "bf16", "cropped", "instance", "grey", "domain"])
 def test_predictions_are_those_of_the_record(base: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
     folder = run(tmp_path, base)
     test = load_pair(resolve(read_record(folder).config, "test").data).target_test

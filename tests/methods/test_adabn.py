@@ -6,6 +6,7 @@ from method_cases import batch_of, full_pass_of, train_steps
 
 from dann.methods.adabn import AdaBN
 from dann.methods.source_only import SourceOnly
+from dann.networks.mcd_networks import mcd_mnist
 from dann.networks.mlp import mlp
 
 
@@ -30,6 +31,19 @@ def test_adabn_trains_as_source_only_and_takes_the_targets_statistics() -> None:
     torch.testing.assert_close(norm.running_mean, seen.mean(0))
     torch.testing.assert_close(norm.running_var, seen.var(0))
     assert norm.momentum == 0.1 and norm.training
+
+
+def test_adabn_adapts_batch_norm_of_the_classifier_too() -> None:
+    method, batch = AdaBN(mcd_mnist((1, 16, 16), 5)), batch_of((1, 16, 16))
+    full_pass = full_pass_of(batch, 3 * torch.randn(30, 1, 16, 16) + 2)
+    method.eval().refresh(full_pass, 1.0)
+    norm = next(part for part in method.network.classifier if isinstance(part, torch.nn.BatchNorm1d))
+    (features,) = full_pass.target()
+    for layer in method.network.features:  # each BatchNorm normalises by the target as it is adapted
+        features = layer.train()(features)
+    hidden = method.network.classifier[1](features)
+    torch.testing.assert_close(norm.running_mean, hidden.mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(norm.running_var, hidden.var(0), rtol=1e-4, atol=1e-5)
 
 
 def test_adabn_means_over_chunks_count_every_example_once(monkeypatch: pytest.MonkeyPatch) -> None:

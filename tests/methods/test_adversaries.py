@@ -35,7 +35,7 @@ STEPPED = {
     (DomainConfusion, "network"): ("network",),
     (Adda, "label"): ("network",),
     (Adda, "discriminator"): ("discriminator",),
-    (Adda, "encoder"): (FEATURES,),
+    (Adda, "encoder"): ("network",),
     (Mcd, "label"): ("network", "second_classifier"),
     (Mcd, "classifiers"): (CLASSIFIER, "second_classifier"),
     (Mcd, "features"): (FEATURES,),
@@ -116,9 +116,10 @@ def adda_oracle(p: Arrays, batch: Batch, phase: str) -> dict[str, float]:
     if phase == "label":
         logits = affine(p, CLASSIFIER, affine(p, FEATURES, batch.source_x.numpy()))
         return {"label": label_term(logits, batch)}
-    target = affine(p, FEATURES, batch.target_x.numpy())
+    target = affine(p, CLASSIFIER, affine(p, FEATURES, batch.target_x.numpy()))
     if phase == "discriminator":
-        return {"domain": domain_term(p, affine(p, "source_encoder.module", batch.source_x.numpy()), target)}
+        source = affine(p, "source_encoder.module.features", batch.source_x.numpy())
+        return {"domain": domain_term(p, affine(p, "source_encoder.module.classifier", source), target)}
     return {"encoder": np.mean(-np.log(1 - as_target(p, target)))}
 
 
@@ -311,10 +312,10 @@ def test_adda_pretrains_as_source_only_does_bit_for_bit() -> None:
     assert all(torch.equal(value, networks[1][name]) for name, value in networks[0].items())
 
 
-def adapting() -> tuple[Adda, torch.optim.Optimizer]:
+def adapting(layer: str = "logits") -> tuple[Adda, torch.optim.Optimizer]:
     """ADDA just after its milestone, with an optimiser that has stepped everything there was to step."""
     torch.manual_seed(0)
-    method = Adda(normalised_digits())
+    method = Adda(normalised_digits(), layer=layer)
     optimizer = torch.optim.AdamW(method.parameters(), lr=0.01, weight_decay=0.1)
     for _ in range(2):
         update(method, batch_of((3, 28, 28)), 0.4, "label", optimizer)
@@ -327,18 +328,19 @@ def adapted(method: Adda, optimizer: torch.optim.Optimizer, batch: Batch) -> lis
     return [update(method, batch, 0.6, phase, optimizer) for _ in range(2) for phase in method.phases(0.6)]
 
 
-def test_adda_freezes_the_source_encoder_and_the_classifier_at_the_milestone() -> None:
-    method, optimizer = adapting()
+@pytest.mark.parametrize(("layer", "encoder"), [("logits", "network"), ("features", FEATURES)])
+def test_adda_freezes_the_source_encoder_and_what_follows_it_at_the_milestone(layer: str, encoder: str) -> None:
+    method, optimizer = adapting(layer)
     assert method.due(0.4, 0.5, False) and method.due(0.4, 0.6, False) and not method.due(0.5, 0.6, True)
     before = values(method)
     frozen = {name: value for name, value in before.items() if name.startswith("source_encoder.module.")}
     assert any("running_mean" in name for name in frozen)
     for name, value in frozen.items():
-        assert torch.equal(value, before[name.replace("source_encoder.module", FEATURES)]), name
+        assert torch.equal(value, before[name.replace("source_encoder.module", encoder)]), name
     assert method.train().source_encoder.module.training is False
     adapted(method, optimizer, batch_of((3, 28, 28)))
     for name, value in method.state_dict().items():
-        kept = name.startswith(("source_encoder", CLASSIFIER))
+        kept = not name.startswith((encoder, "discriminator"))
         assert torch.equal(value, before[name]) == kept, name
 
 
@@ -357,13 +359,13 @@ def test_adda_shows_the_discriminator_the_source_through_the_frozen_encoder_in_e
     method, optimizer = adapting()
     batch = batch_of((3, 28, 28))
     adapted(method, optimizer, batch)  # moves the target encoder away
-    features = method.eval().source_encoder.module(batch.source_x)
-    assert not torch.allclose(features, method.network.features(batch.source_x), atol=1e-2)
+    logits = method.eval().source_encoder.module(batch.source_x)
+    assert not torch.allclose(logits, method.network(batch.source_x), atol=1e-2)
     seen: list[torch.Tensor] = []
     hook = method.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     method.train()(batch, 0.6, "discriminator")
     hook.remove()
-    torch.testing.assert_close(seen[0], features)
+    torch.testing.assert_close(seen[0], logits)
     assert not any(x.requires_grad for x in seen)
 
 
@@ -375,13 +377,17 @@ def test_adda_evaluates_with_the_target_encoder() -> None:
     outputs = method.outputs(x)
     assert torch.equal(outputs["features"], features)
     assert torch.equal(outputs["logits"], method.network.classifier(features))
-    assert torch.equal(method.domain_logits(outputs), method.discriminator(features))
+    assert torch.equal(method.domain_logits(outputs), method.discriminator(outputs["logits"]))
+    method = Adda(mlp((20,), 5), layer="features").eval()
+    outputs = method.outputs(torch.randn(3, 20))
+    assert torch.equal(method.domain_logits(outputs), method.discriminator(outputs["features"]))
 
 
 CASES: dict[str, tuple[type[Method], dict[str, Any], list[dict[str, Any]]]] = {
     "domain confusion": (DomainConfusion, MOONS, [{"weight": 0.01}, {"weight": 1.0}, {"weight": 1.0}]),
     "domain confusion, BatchNorm, dropout": (DomainConfusion, DIGITS, [{}, {"weight": 0.5}]),
     "ADDA": (Adda, MOONS, [{"pretrain": 0.4, "discriminator": [5]}] * 2),
+    "ADDA, features": (Adda, MOONS, [{"pretrain": 0.4, "layer": "features"}] * 2),
     "ADDA, BatchNorm, dropout": (Adda, DIGITS, [{"pretrain": 0.4}] * 2),
     "MCD": (Mcd, MOONS, [{"weight": 1.0}, {"weight": 0.2}]),
     "MCD, BatchNorm, dropout": (Mcd, DIGITS, [{"num_k": 2}] * 2),
@@ -415,8 +421,6 @@ def test_adda_takes_the_source_encoder_as_training_passes_the_milestone(monkeypa
             trainer.step(step, step / 10)
             trainer.refresh(step / 10, (step + 1) / 10, False)
     adda, plain = (trainer.method for trainer in trainers)
-    for name, value in plain.network.features.state_dict().items():
+    for name, value in plain.network.state_dict().items():
         assert torch.equal(value, adda.source_encoder.module.state_dict()[name])
-        assert not torch.equal(value, adda.network.features.state_dict()[name])
-    for name, value in plain.network.classifier.state_dict().items():
-        assert torch.equal(value, adda.network.classifier.state_dict()[name])
+        assert not torch.equal(value, adda.network.state_dict()[name])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from method_cases import INPUTS, OF_BACKBONES, OPTIONS, batch_of, method_config
+from method_cases import INPUTS, OF_BACKBONES, OPTIONS, PUBLISHED_INPUTS, batch_of, method_config
 from tiny import MOONS, config_of
 
 from dann.data.loading.stream import Batch
@@ -48,6 +48,9 @@ CASES = [(name, OPTIONS.get(name, {}), network) for name in METHODS for network 
         ("mdan", {"aggregate": "hard", "score": "apart"}),
     ]
 ]
+# The networks of papers with the methods of those papers and the most usual; on `mnist` and `mlp` a bottleneck (`+`).
+CASES += [(name, {}, network) for name in ("dann", "cdan", "mcd", "shot", "vada") for network in PUBLISHED_INPUTS]
+CASES += [(name, {}, network) for name in ("adabn", "afn", "mcd", "mdd", "shot") for network in ("mnist+", "mlp+")]
 IN_ORDER = {"rotation": "turns an image by its place", "vada": "draws its directions"}
 UNSUITED = {
     ("rotation", "mlp"),

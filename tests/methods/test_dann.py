@@ -53,6 +53,20 @@ def test_the_loss_weight_slows_discriminator_and_features_alike() -> None:
         config_of(MOONS, method={"loss_weight": -0.1})
 
 
+def test_a_loss_weight_of_two_is_equation_9_of_the_paper() -> None:
+    torch.manual_seed(0)
+    method = Dann(mlp((4,), 3), weight=0.7, schedule="constant", discriminator=[5], loss_weight=2.0).double()
+    batch = batch_of((4,), classes=3, dtype=torch.float64)
+    features, rest = list(method.network.features.parameters()), list(method.discriminator.parameters())
+    domain = method(batch, 0.5, "all")["domain"]
+    found = torch.autograd.grad(domain, [*features, *rest])
+    z = [method.discriminator(method.network.features(x)) for x in (batch.source_x, batch.target_x)]
+    added = -(1 - z[0].sigmoid()).log().mean() - z[1].sigmoid().log().mean()  # the two domains' means
+    expected = torch.autograd.grad(added, [*features, *rest])
+    for number, (one, other) in enumerate(zip(found, expected, strict=True)):
+        torch.testing.assert_close(one, (-0.7 if number < len(features) else 1) * other, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("layer", ["features", "logits"])
 def test_adaptive_lambda_is_the_ratio_of_the_two_gradients(layer: str) -> None:
     torch.manual_seed(0)

@@ -166,6 +166,8 @@ def test_bnm_against_numpy() -> None:
     terms, batch = terms_of(Bnm(network, weight=0.7))
     norm = np.linalg.svd(softmax(logits_of(network, batch.target_x)), compute_uv=False).sum()
     assert terms == {"nuclear_norm": pytest.approx(-0.7 * norm / 7, rel=1e-12)}
+    terms, _ = terms_of(Bnm(network, weight=0.7, divisor="singular_values"))
+    assert terms == {"nuclear_norm": pytest.approx(-0.7 * norm / 4, rel=1e-12)}  # 7 examples of 4 classes
 
 
 def test_entropy_minimisation_against_numpy() -> None:

@@ -129,6 +129,8 @@ def test_texts_of_training_may_not_be_tested(encoder: str, tmp_path: Path) -> No
 def test_options_for_quantities_are_refused_for_texts() -> None:
     for options, message in (
         ({"transform": {"normalise": "standard"}}, "transform.normalise: standard is for quantities"),
+        ({"transform": {"noise": 0.1}}, "transform.noise is for quantities"),
+        ({"target_view": {"mask": 0.1}}, "target_view.mask is for quantities"),
         ({"resample": "smote"}, "resample: smote is for quantities"),
         ({"source_degradation": {"values": 0.5}}, "degradation.values is for quantities"),
     ):

@@ -30,6 +30,7 @@ from dann.training.stacking.grouping import differing_numbers, group_runs
 from dann.training.stacking.stack import Stack
 from dann.training.stacking.stackable import NUMBERS, is_faster, should_stack
 
+LENET = DIGITS | {"network": {"name": "lenet", "bottleneck": {"width": 6, "classifier": "weight_norm"}}}
 SGD = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.0}}
 
 
@@ -43,6 +44,8 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "augmentation": (MOONS, [{"data": {"transform": {"mask": 0.5}}}] * 2),
     "domains apart": (MOONS, [{"method": {"together": False}}] * 2),
     "convolutions, BatchNorm, dropout": (DIGITS, [{}, {"method": {"weight": 0.3}}]),
+    "bottleneck, weight normalisation": (LENET, [{}] * 2),
+    "bottleneck, two classifiers": (LENET, [{"method": {"name": "mcd", "weight": weight}} for weight in (0.5, 1.0)]),
     "loss weights": (MOONS, [{"method": {"loss_weight": weight}} for weight in (0.1, 1.0, 3.0)]),
     "other sizes": (MOONS, [{"data": {"batch_size": 6, "target_batch_size": 9}}] * 2),
     "random shifts": (DIGITS, [{"data": {"transform": {"shift": 2}}}] * 2),
@@ -258,6 +261,13 @@ def test_sparse_inputs_cost_a_stack_no_arithmetic(tmp_path: Path, monkeypatch: p
     trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     assert is_faster([config, config], trainer)
     assert not is_faster([config, adam], trainer)
+
+
+@pytest.mark.parametrize(("network", "together"), [({"name": "vada_small"}, False), ({"name": "lenet"}, True)])
+def test_networks_that_add_noise_are_not_stacked(network: dict[str, Any], together: bool) -> None:
+    config = config_of(DIGITS | {"network": network}, train={"replicas": 2})
+    trainer = build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
+    assert should_stack([config] * 2, trainer) == together
 
 
 @pytest.mark.parametrize(("replicas", "together"), [("auto", False), (3, False)])

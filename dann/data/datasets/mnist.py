@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from dann.data.datasets.mnist_m_recipe import Pixels
-from dann.data.domain import Domain, Split
+from dann.data.domain import Contents, Domain, Split
 from dann.data.storage.download import Remote, download
 from dann.data.storage.folders import data_folder
 from dann.data.storage.image_splits import resize_images
@@ -40,7 +40,12 @@ def mnist(*, size: Size = None) -> Domain:
         size: H and W; 28 if not given.
     """
     train, test = (digit_split(images[:, None], labels, size) for images, labels in read_mnist())
-    return Domain("mnist", train, test, DIGITS, "the original idx files")
+    return Domain("mnist", train, test, DIGITS, "the original idx files", contents=number_digits(len(train)))
+
+
+def number_digits(count: int) -> Contents:
+    """The first training digits of MNIST, as the contents of a domain that shows them in their order."""
+    return Contents("the training digits of MNIST", torch.arange(count))
 
 
 def digit_split(images: Pixels, labels: Pixels, size: int | None) -> Split:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dann.data.datasets.mnist import DIGITS, Size, check_labels, digit_split, read_mnist
+from dann.data.datasets.mnist import DIGITS, Size, check_labels, digit_split, number_digits, read_mnist
 from dann.data.datasets.mnist_m_recipe import Pixels, blend
 from dann.data.domain import Domain, Split
 from dann.data.readers.image_lists import keep_existing, read_list
@@ -32,6 +32,10 @@ def mnist_m(*, size: Size = None) -> Domain:
     Without it, 60 000 + 10 000 images are made from MNIST and the BSDS500 training photos (any ``bsds500*`` folder
     of jpg files, else downloaded) by the published recipe, |photo patch − digit|, with a fixed seed.
 
+    Image i shows digit i of MNIST's training or test split, in all three forms. So in the standard protocol, whose
+    source is MNIST, nine tenths of the unlabelled images are made of digits that the labelled source split holds too;
+    the last tenth is in its validation split. ``disjoint: true`` in the section ``data`` keeps them apart.
+
     Values 0 to 255. Licence: not stated. Y. Ganin et al., *Domain-Adversarial Training of Neural Networks*, 2016;
     photos: P. Arbelaez et al., *Contour Detection and Hierarchical Image Segmentation*, 2011.
 
@@ -41,14 +45,18 @@ def mnist_m(*, size: Size = None) -> Domain:
     folder = data_folder() / "mnist_m"
     if (folder / "mnist_m_train_labels.npy").is_file():
         train, test = (digit_split(*_read_mosaics(folder, part), size) for part in ("train", "test"))
-        return Domain("mnist_m", train, test, DIGITS, "the authors' release, centre 28 × 28")
+        return _domain(train, test, "the authors' release, centre 28 × 28")
     if (folder / "mnist_m_train_labels.txt").is_file():
         train, test = (_read_listed_images(folder, part, size or 28) for part in ("train", "test"))
-        return Domain("mnist_m", train, test, DIGITS, "the authors' release, centre 28 × 28")
+        return _domain(train, test, "the authors' release, centre 28 × 28")
     photos = _load_bsds500_photos()
     random = np.random.RandomState(0)
     train, test = (digit_split(blend(images, photos, random), labels, size) for images, labels in read_mnist())
-    return Domain("mnist_m", train, test, DIGITS, f"made from MNIST and {len(photos)} BSDS500 photos")
+    return _domain(train, test, f"made from MNIST and {len(photos)} BSDS500 photos")
+
+
+def _domain(train: Split, test: Split, origin: str) -> Domain:
+    return Domain("mnist_m", train, test, DIGITS, origin, contents=number_digits(len(train)))
 
 
 def _read_mosaics(folder: Path, part: str) -> tuple[Pixels, Pixels]:

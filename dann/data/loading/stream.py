@@ -1,6 +1,7 @@
 """Stateless stream of batches: batch i is a pure function of the domains, the seed and i."""
 
 from copy import copy
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dann.data.domain import Split
+from dann.data.domain import UNLABELLED, Split
 from dann.data.loading.read_ahead import ReadAhead
 from dann.data.loading.sampler import Order, Resample
+from dann.data.splits import concatenate_splits
 from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
 
@@ -56,6 +58,10 @@ class Stream:
         resample: how the source's order treats class imbalance.
         weights: of each class in the label loss, shape ``(K,)``.
         view: the transform of the second view of the target's examples; None for no second view.
+
+    Attributes:
+        labelled: the examples that labelled ones are drawn from: the source, and target examples that were moved.
+        unlabelled: the others of the target.
     """
 
     def __init__(
@@ -77,19 +83,37 @@ class Stream:
         self.source, self.target, self.transforms = source, target, transforms
         self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
         self.device = torch.device("cpu") if device is None else device
-        self.orders = Order(source.y, resample), Order(torch.zeros(len(target), dtype=torch.int64))
-        self.weights, self.view = weights, view
-        self.reader = ReadAhead((source.store, target.store), self._store_rows)
+        self.weights, self.view, self.resample = weights, view, resample
+        self._draw_from(source, target)
+
+    def _draw_from(self, labelled: Split, unlabelled: Split) -> None:
+        self.labelled, self.unlabelled = labelled, unlabelled
+        self.orders = Order(labelled.y, self.resample), Order(torch.zeros(len(unlabelled), dtype=torch.int64))
+        self.reader = ReadAhead((labelled.store, unlabelled.store), self._store_rows)
+
+    def move(self, labels: Tensor, domain: int) -> None:
+        """Draw the target's examples that have a label as labelled ones from now on.
+
+        The source and the target stay as they are, and with them what is measured on their examples.
+
+        Args:
+            labels: of the target's examples, shape ``(N,)``; −1 for those that stay unlabelled.
+            domain: the index of their domain on the labelled side.
+        """
+        moved = labels != UNLABELLED
+        shots = replace(self.target.take(moved), y=labels[moved], domain=torch.full_like(labels[moved], domain))
+        self.reader.close()
+        self._draw_from(concatenate_splits([self.source, shots]), self.target.take(~moved))
 
     def __getitem__(self, step: int) -> Batch:
         source_x, target_x = self.reader[step]
         rows = self._batch(SOURCE, step)
-        y = self.source.y[rows]
+        y = self.labelled.y[rows]
         return Batch(
             self._inputs(source_x, self.transforms[0], SOURCE, step),
             y.to(self.device),
             self._inputs(target_x, self.transforms[1], TARGET, step),
-            self.source.domain[rows].to(self.device),
+            self.labelled.domain[rows].to(self.device),
             None if self.weights is None else self.weights[y].to(self.device),
             None if self.view is None else self._inputs(target_x, self.view, VIEW, step),
         )
@@ -97,7 +121,7 @@ class Stream:
     def read_here(self) -> "Stream":
         """The same stream without reading ahead, to read single batches while this one goes on."""
         other = copy(self)
-        other.reader = ReadAhead((self.source.store, self.target.store), self._store_rows, ahead=False)
+        other.reader = ReadAhead((self.labelled.store, self.unlabelled.store), other._store_rows, ahead=False)
         return other
 
     def rows(self, side: int, first: int, count: int) -> Tensor:
@@ -109,7 +133,7 @@ class Stream:
 
     def _store_rows(self, step: int) -> tuple[Tensor, Tensor]:
         """The examples of a batch as rows of the two stores."""
-        return self.source.rows[self._batch(SOURCE, step)], self.target.rows[self._batch(TARGET, step)]
+        return self.labelled.rows[self._batch(SOURCE, step)], self.unlabelled.rows[self._batch(TARGET, step)]
 
     def _inputs(self, x: Tensor, transform: Transform, purpose: int, step: int) -> Tensor:
         generator = torch.Generator()

@@ -152,7 +152,7 @@ def _centre_box(height: int, width: int, ratio: tuple[float, float]) -> list[int
 def _cut(x: Tensor, boxes: Tensor, side: int) -> Tensor:
     """Cut the boxes out one by one and resize them; torchvision cuts the same box out of all images of a batch."""
     shape = (len(x), x.shape[1], side, side)
-    result = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_memory_format(x))
+    result = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=memory_format(x))
     for i, (top, left, high, wide) in enumerate(boxes.tolist()):
         box = x[i : i + 1, :, top : top + high, left : left + wide]
         result[i : i + 1] = box if (high, wide) == (side, side) else _resize(box, side)
@@ -166,7 +166,7 @@ def _resize(box: Tensor, side: int) -> Tensor:
     return resized
 
 
-def _memory_format(x: Tensor) -> torch.memory_format:
+def memory_format(x: Tensor) -> torch.memory_format:
     last = x.stride(1) == 1 and x.shape[1] > 1
     return torch.channels_last if last else torch.contiguous_format
 

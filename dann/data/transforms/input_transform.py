@@ -4,9 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from dann.data.domain import Split
+from dann.data.transforms.affine import affine_random
 from dann.data.transforms.erasing import erase, mask
 from dann.data.transforms.geometry import crop_centre, crop_random, flip_random, shift_random
-from dann.data.transforms.normalisation import normalising_statistics
+from dann.data.transforms.noise import add_noise
+from dann.data.transforms.normalisation import normalise_instances, normalising_statistics
 from dann.data.transforms.transform_options import TransformOptions
 
 
@@ -76,12 +78,16 @@ class Transform(nn.Module):
         if self.images:
             x = self._change_colours(self._move_pixels(x, generator), generator)
         x = self._normalise(x)
+        if options.noise:
+            x = add_noise(x, options.noise, generator)
         if options.erase:
             x = erase(x, options.erase, generator)
         return mask(x, options.mask, generator) if options.mask else x
 
     def _move_pixels(self, x: Tensor, generator: torch.Generator) -> Tensor:
         options = self.options
+        if options.affine:  # before the crop, which then cuts off repeated edges
+            x = affine_random(x, generator, **options.affine.model_dump())
         if options.crop is not None:
             x = crop_random(x, options.crop, generator, scale=options.scale)
         if options.flip:
@@ -103,6 +109,9 @@ class Transform(nn.Module):
         return x
 
     def _normalise(self, x: Tensor) -> Tensor:
+        if self.options.normalise == "instance":
+            x = normalise_instances(x)
+            return x.expand(-1, 3, *x.shape[2:]).contiguous(memory_format=torch.channels_last) if self.rgb else x
         if not self.images:
             return x if self.options.normalise in {"mean", "none"} else x * self.scale + self.offset
         x = x.expand(-1, 3, -1, -1) if self.rgb else x

@@ -25,12 +25,33 @@ def normalising_statistics(normalise: Normalisation, reference: Split, images: b
         return torch.tensor(0.5), torch.tensor(0.5)
     if normalise == "imagenet":
         return torch.tensor(IMAGENET[0]).reshape(1, 3, 1, 1), torch.tensor(IMAGENET[1]).reshape(1, 3, 1, 1)
-    if normalise == "none" or (normalise == "mean" and not images):
+    if normalise in {"none", "instance"} or (normalise == "mean" and not images):
         return torch.tensor(0.0), torch.tensor(1.0)
     mean, variance = _moments(reference, images, squared=normalise != "mean")
     if normalise == "mean":
         return mean, torch.ones_like(mean)
     return mean, variance.sqrt().where(variance > 1e-12, 1.0)  # a feature that never varies is not divided
+
+
+def normalise_instances(x: Tensor) -> Tensor:
+    """Each channel of each example less its mean, by its standard deviation; a constant channel is 0.
+
+    Shu et al. 2018, section 6 (instance normalisation of the input).
+
+    Args:
+        x: images or series, uint8 or float, shape ``(N, C, H, W)`` or ``(N, C, L)``.
+
+    Returns:
+        float32; images are channels last.
+    """
+    axes = tuple(range(2, x.ndim))
+    if x.ndim == 4:
+        x = x.contiguous(memory_format=torch.channels_last)
+    # Less a value of its own first: a constant channel is then exactly 0, and so is its deviation.
+    x = x.float() - (x[:, :, :1, :1] if x.ndim == 4 else x[:, :, :1]).float()
+    x = x - x.mean(dim=axes, keepdim=True)
+    deviation = x.square().mean(dim=axes, keepdim=True).sqrt()
+    return x / deviation.where(deviation > 0, 1.0)
 
 
 def _moments(reference: Split, images: bool, squared: bool) -> tuple[Tensor, Tensor]:

@@ -2,16 +2,27 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from dann.errors import BadInput
 from dann.options import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Normalisation = Literal["mean", "standard", "domain", "imagenet", "half", "none"]
-RANDOM = ("crop", "flip", "shift", "randaugment", "jitter", "erase", "mask")  # options with a random draw in training
+Normalisation = Literal["mean", "standard", "domain", "instance", "imagenet", "half", "none"]
+RANDOM = (
+    "crop",
+    "affine",
+    "flip",
+    "shift",
+    "randaugment",
+    "jitter",
+    "noise",
+    "erase",
+    "mask",
+)  # options with a random draw in training
 COLOURS_ONLY = ("jitter", "randaugment")  # changes of grey and RGB images, which other bands do not have
-IMAGES_ONLY = ("crop", "scale", "flip", "shift", "jitter", "randaugment", "erase")
+IMAGES_ONLY = ("crop", "scale", "affine", "flip", "shift", "jitter", "randaugment", "erase")
+Angle = Annotated[float, Field(ge=0, le=180)]
 
 
 class Jitter(Section):
@@ -28,6 +39,32 @@ class Jitter(Section):
     contrast: float = Field(0.0, ge=0)
     saturation: float = Field(0.0, ge=0)
     hue: float = Field(0.0, ge=0, le=0.5)
+
+
+def _check_order(scale: tuple[float, float]) -> tuple[float, float]:
+    if scale[0] > scale[1]:
+        raise ValueError("should be the smallest and the largest factor, such as [0.9, 1.1]")
+    return scale
+
+
+class Affine(Section):
+    """Small affine changes of an image about its centre; each is drawn uniformly for each image.
+
+    Args:
+        rotation: largest angle to either side, in degrees.
+        scale: smallest and largest factor of the size, such as [0.9, 1.1].
+        shear: largest angle to either side by which upright lines lean, in degrees.
+        translation: largest move down and across, as a share of the height and the width.
+    """
+
+    rotation: Angle = 0.0
+    scale: Annotated[
+        tuple[Annotated[float, Field(ge=0.01, le=100)], Annotated[float, Field(ge=0.01, le=100)]],
+        Field(strict=False),
+        AfterValidator(_check_order),
+    ] = (1.0, 1.0)
+    shear: float = Field(0.0, ge=0, le=80)
+    translation: Share = 0.0
 
 
 class RandAugment(Section):
@@ -49,6 +86,7 @@ class TransformOptions(Section):
         crop: side of the square that is cut out: at random in training, from the middle in evaluation.
         scale: smallest and largest share of the area that a random crop covers before it is resized to ``crop``,
             such as [0.08, 1]; without it a crop is not resized.
+        affine: rotation, scale, shear and translation; the edge of the image is repeated where nothing lies.
         flip: probability of a mirror image.
         shift: pixels by which an image is moved at random, down and across.
         jitter: of colours.
@@ -56,7 +94,13 @@ class TransformOptions(Section):
         normalise: images to [0, 1], then ``mean``: less the source's mean colour, the paper's only preprocessing
             (Ganin et al. 2016, section 5.2.2), which leaves vectors alone; ``standard``: less the source's mean, by
             its standard deviation, of each colour, channel or feature; ``domain``: the same by the training
-            examples of its own side; ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
+            examples of its own side; ``instance``: each channel of each image or series less its own mean, by
+            its own standard deviation, which no shift or scale of a whole channel changes (Shu et al. 2018, VADA);
+            ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
+        noise: standard deviation of Gaussian noise that is added to each number of the network's input, in the units
+            that ``normalise`` leaves: for images the range from black to white by ``mean`` and ``none``, half of it by
+            ``half``, a standard deviation by the others; for vectors and series the features' own units by ``mean`` and
+            ``none``.
         erase: probability that a rectangle of an image is set to 0 (Zhong et al. 2020).
         mask: share of the features of a vector, cells of an image or stretches of a series that are set to 0.
     """
@@ -65,11 +109,13 @@ class TransformOptions(Section):
     scale: tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]] | None = Field(
         None, strict=False
     )
+    affine: Affine | None = None
     flip: Share = 0.0
     shift: int = Field(0, ge=0, le=4096)
     jitter: Jitter | None = None
     randaugment: RandAugment | None = None
     normalise: Normalisation = "mean"
+    noise: float = Field(0.0, ge=0, le=1000)
     erase: Share = 0.0
     mask: Share = 0.0
 
@@ -107,5 +153,10 @@ class TransformOptions(Section):
     def _check_not_for_images(self, shape: tuple[int, ...]) -> None:
         wrong = [name for name in IMAGES_ONLY if getattr(self, name)]
         wrong += [f"normalise: {self.normalise}"] if self.normalise in {"imagenet", "half"} else []
+        if self.normalise == "instance" and len(shape) == 1:
+            raise BadInput(
+                "data.transform.normalise: instance is for the channels of images and series, but an example is a "
+                f"vector of {shape[0]} features: choose standard"
+            )
         if wrong:
             raise BadInput(f"data.transform.{wrong[0]} is for images, but an example has shape {shape}: leave it out")

@@ -25,7 +25,7 @@ def suits_sparse_layer(trainers: Sequence[Trainer]) -> bool:
     features = method.network.features
     if not (isinstance(features, nn.Sequential) and len(features) and isinstance(features[0], nn.Linear)):
         return False
-    if method.reads_inputs or method.second_view or not features[0].weight.requires_grad:
+    if len(method.stages) > 1 or method.reads_inputs or method.second_view or not features[0].weight.requires_grad:
         return False
     if any(
         len(phases) > 1 or method.phase_parameters(phases[0]) is not None for phases in map(method.phases, (0.0, 1.0))

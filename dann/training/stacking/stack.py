@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from dann.data.loading.stream import STEP, Batch, derive
-from dann.optim import Schedule
 from dann.training.device import autocast, reseed
 from dann.training.finite import sum_gradients
 from dann.training.stacking.dropout import replace_dropout
 from dann.training.stacking.sparse_layer import AddedBias, SparseLayer, suits_sparse_layer
 from dann.training.stacking.stacked_stream import StackedStream
-from dann.training.trainer import Trainer, set_rates
+from dann.training.staged_optimizer import set_rates
+from dann.training.trainer import Trainer
 
 
 class Part(NamedTuple):
@@ -29,7 +29,6 @@ class Part(NamedTuple):
     last: int
     views: dict[str, nn.Parameter]
     optimizer: torch.optim.Optimizer
-    schedule: Schedule
 
 
 class Stack:
@@ -59,7 +58,8 @@ class Stack:
         self.stream = StackedStream(
             [trainer.stream for trainer in trainers], None if self.sparse is None else self.sparse.forward
         )
-        self.parts = [self._part(*bounds) for bounds in _bounds(optimizers)]
+        self.bounds = _bounds(optimizers)
+        self.parts = [self._part(*bounds) for bounds in self.bounds]
         self.generators = [torch.Generator(self.device) for _ in trainers]
         self.has_dropout = replace_dropout(self.template, self.generators)
 
@@ -76,7 +76,7 @@ class Stack:
             for key, value in states[0].items():
                 each = torch.stack([state[key] for state in states]) if _own(key, value) else value
                 stacked.state[view][key] = each
-        return Part(first, last, views, stacked, self.trainers[first].schedule)
+        return Part(first, last, views, stacked)
 
     def train(self) -> None:
         """Go into training mode."""
@@ -84,8 +84,11 @@ class Stack:
 
     def step(self, step: int, progress: float) -> dict[str, Tensor]:
         """Make one step of all phases of all replicas; returns the detached loss terms, shape ``(R,)`` each."""
+        begun = [trainer.optimizers.go_to(progress) for trainer in self.trainers]
+        if begun[0]:  # as all others, since stages are no number in which the runs of a stack differ
+            self.parts = [self._part(*bounds) for bounds in self.bounds]
         for part in self.parts:
-            set_rates(part.optimizer, part.schedule(progress))
+            set_rates(part.optimizer, self.trainers[part.first].optimizers.factor(progress))
         batch = self.stream[step]
         reseed(self.device, derive(self.trainers[0].seed, STEP, step))  # for random operations other than dropout
         if self.has_dropout:
@@ -94,6 +97,8 @@ class Stack:
         terms: dict[str, Tensor] = {}
         for phase in self.template.phases(progress):
             terms.update(self._update(batch, progress, phase))
+        for trainer in self.trainers:
+            trainer.update_average(step)
         return terms
 
     def _update(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:

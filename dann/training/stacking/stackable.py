@@ -17,7 +17,8 @@ author need not know of stacking. A method may be listed if
   the outputs of a sparse first layer may stand in their place (``SparseLayer``).
 
 Runs of one stack have the same configuration except for seed, optimiser and the listed hyper-parameters. Runs whose
-examples are read from files, or whose backbone is fine-tuned block by block, train separately whatever their method.
+examples are read from files, whose backbone is fine-tuned block by block, or whose network adds Gaussian noise, train
+separately whatever their method.
 ``tests/training/test_stack.py`` and the tests of the methods compare stacks with separate runs in float64.
 """
 
@@ -28,6 +29,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dann.config.schema import Config
+from dann.networks.vada_network import GaussianNoise
 from dann.training.stacking.sparse_layer import suits_sparse_layer
 from dann.training.trainer import Trainer
 
@@ -65,7 +67,12 @@ LIGHT, LIGHT_ON_GPU = 1e8, 1e10  # floating-point operations of a step, above wh
 
 
 def is_stackable(config: Config) -> bool:
-    """Whether runs of this method stack; with an adaptive λ DANN calls ``torch.autograd.grad``."""
+    """Whether runs of this method stack; with an adaptive λ DANN calls ``torch.autograd.grad``.
+
+    With self-training each run has batches of its own from the first round on.
+    """
+    if config.self_training is not None:
+        return False
     return config.method.name in NUMBERS and config.method.options().get("schedule") != "adaptive"
 
 
@@ -84,8 +91,9 @@ def should_stack(configs: Sequence[Config], trainer: Trainer) -> bool:
     # Each run would read files in processes of its own.
     streamed = trainer.stream.source.store.streamed or trainer.stream.target.store.streamed
     tuned = trainer.finetune is not None and trainer.method.network.backbone is not None
+    noisy = any(isinstance(part, GaussianNoise) for part in trainer.method.modules())
     wanted = configs[0].train.replicas != "auto" or is_faster(configs, trainer)
-    return len(configs) > 1 and not streamed and not tuned and wanted
+    return len(configs) > 1 and not (streamed or tuned or noisy) and wanted
 
 
 def is_faster(configs: Sequence[Config], trainer: Trainer) -> bool:

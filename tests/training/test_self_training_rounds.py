@@ -1,0 +1,139 @@
+"""Incremental self-training: which examples move, to where, and that it resumes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stacked_runs import CPU
+from tiny import MOONS, Silent, config_of, write_tiny
+
+from dann.config.experiment import read_experiment
+from dann.config.schema import Config
+from dann.errors import BadInput
+from dann.runner.planning import launch
+from dann.runner.records import Record, read_record
+from dann.training.building import build_trainer, load_pair
+from dann.training.outputs import compute_outputs
+from dann.training.stacking.stackable import is_stackable
+from dann.training.trainer import Trainer
+
+ROUNDS: dict[str, Any] = {"start": 0.5, "rounds": 2, "first": 0.25, "last": 0.75, "neighbours": 3}
+
+
+def config_with(**options: Any) -> Config:
+    return config_of(MOONS, self_training={**ROUNDS, **options})
+
+
+def trained(config: Config, steps: int) -> Trainer:
+    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
+    trainer.train()
+    for step in range(steps):
+        trainer.step(step, step / 12)
+        trainer.refresh(step / 12, (step + 1) / 12, False)
+    return trainer
+
+
+def predicted(trainer: Trainer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Classes, their probabilities and features of the target's training examples."""
+    outputs = compute_outputs(trainer.method, trainer.stream.target, trainer.stream.transforms[1])
+    probabilities = outputs["logits"].double().softmax(1).numpy()
+    return probabilities.argmax(1), probabilities.max(1), outputs["features"].double().numpy()
+
+
+def test_a_round_moves_the_most_confident_examples_whose_neighbours_agree() -> None:
+    trainer = trained(config_with(first=0.4), 6)  # the first round has begun after the sixth step
+    classes, confidence, features = predicted(trainer)
+    source = compute_outputs(trainer.method, trainer.stream.source, trainer.stream.transforms[0])["features"]
+    distances = np.linalg.norm(features[:, None] - source.double().numpy()[None], axis=2)
+    nearest = trainer.stream.source.y.numpy()[distances.argsort(axis=1)[:, :3]]
+    agree = (nearest == classes[:, None]).all(axis=1)
+    wanted = round(0.4 * len(classes))
+    ranked = sorted(np.flatnonzero(agree), key=lambda place: -confidence[place])[:wanted]
+    assert trainer.self_training is not None
+    given = trainer.self_training.labels.numpy()
+    assert set(np.flatnonzero(given >= 0)) == set(ranked) and 0 < len(ranked) < len(classes)
+    assert (given[ranked] == classes[ranked]).all()
+
+
+def test_moved_examples_are_labelled_ones_of_the_target_and_leave_the_unlabelled_side() -> None:
+    trainer = trained(config_with(select="confidence"), 6)
+    stream, before = trainer.stream, build_trainer(config_with(), load_pair(config_with().data), 0, CPU).stream
+    assert trainer.self_training is not None
+    labels = trainer.self_training.labels
+    moved = labels >= 0
+    assert int(moved.sum()) == round(0.25 * len(labels))
+    assert torch.equal(stream.source.x, before.source.x) and torch.equal(stream.target.x, before.target.x)
+    assert torch.equal(stream.labelled.x, torch.cat([stream.source.x, stream.target.x[moved]]))
+    assert torch.equal(stream.labelled.y, torch.cat([stream.source.y, labels[moved]]))
+    assert stream.labelled.domain.tolist() == [0] * len(stream.source) + [1] * int(moved.sum())
+    assert torch.equal(stream.unlabelled.x, stream.target.x[~moved])
+    batch = stream[6]
+    shown = {tuple(x) for x in batch.target_x.tolist()}
+    kept = {tuple(x) for x in trainer.stream.transforms[1](stream.unlabelled.x).tolist()}
+    assert shown <= kept and len(kept) < len(labels)
+
+
+def test_the_share_grows_by_rounds_and_labels_are_kept() -> None:
+    first, second = (trained(config_with(select="confidence"), steps).self_training for steps in (6, 9))
+    assert first is not None and second is not None
+    moved = first.labels >= 0
+    assert torch.equal(second.labels[moved], first.labels[moved])
+    assert int((second.labels >= 0).sum()) == round(0.75 * len(moved))
+
+
+def test_examples_below_the_threshold_stay_and_one_always_does() -> None:
+    sure = trained(config_with(select="confidence", threshold=0.999), 6).self_training
+    assert sure is not None and int((sure.labels >= 0).sum()) == 0
+    all_but_one = trained(config_with(select="confidence", first=0.99, last=0.999), 6).self_training
+    assert all_but_one is not None and int((all_but_one.labels < 0).sum()) == 1
+
+
+def test_the_purity_is_an_oracle_over_examples_that_have_a_label() -> None:
+    rounds = trained(config_with(select="confidence"), 6).self_training
+    assert rounds is not None
+    moved = (rounds.labels >= 0).nonzero().flatten()
+    truth = rounds.labels.clone()
+    truth[moved[0]], truth[moved[1]] = 1 - truth[moved[0]], -1
+    measured = rounds.measure(truth)
+    assert measured["self_training_share"] == pytest.approx(len(moved) / len(truth))
+    assert measured["self_training_purity_oracle"] == pytest.approx((len(moved) - 2) / (len(moved) - 1))
+    assert set(rounds.measure(torch.full_like(truth, -1))) == {"self_training_share"}
+
+
+def launched(file: Path, folder: Path, observer: Silent) -> Record:
+    experiment = read_experiment(file)
+    (run,) = experiment.runs(only="DANN")
+    launch(experiment, [run], folder, CPU, observer, file)
+    return read_record(folder / run.folder)
+
+
+@pytest.mark.parametrize("stop", [7, 11], ids=["before the rounds' checkpoint", "between rounds"])
+def test_it_resumes_as_in_an_unbroken_run(stop: int, tmp_path: Path) -> None:
+    stages = {"round": {"name": "adam", "lr": 0.02, "beta1": 0.5, "schedule": "cosine"}}
+    base = {"self_training": {**ROUNDS, "select": "confidence"}, "train": {"log_every": 1, "ema": 0.5},
+            "optimizer": {"stages": stages}}  # fmt: skip
+    file = write_tiny(tmp_path / "tiny.yaml", seeds=[3], base=base)
+    whole = launched(file, tmp_path / "whole", Silent())
+    with pytest.raises(KeyboardInterrupt):
+        launched(file, tmp_path / "broken", Silent(stop_at=stop))
+    broken = launched(file, tmp_path / "broken", Silent())
+    assert whole.evaluations == broken.evaluations and whole.losses == broken.losses
+    assert whole.evaluations[-1]["self_training_share"] == pytest.approx(0.75, abs=0.02)
+    assert 0.5 < whole.evaluations[-1]["self_training_purity_oracle"] <= 1
+    assert "self_training_share" in whole.evaluations[0]
+    states = [torch.load(tmp_path / name / "dann/seed-3/checkpoint.pt") for name in ("whole", "broken")]
+    for part in ("method", "average"):
+        assert all(torch.equal(value, states[1][part][name]) for name, value in states[0][part].items())
+    assert torch.equal(states[0]["moved"], states[1]["moved"])
+
+
+def test_what_does_not_suit_it() -> None:
+    assert not is_stackable(config_with())
+    config = config_of(MOONS, self_training={}, data={"transform": {"normalise": "domain"}})
+    with pytest.raises(BadInput, match="self_training: normalise: domain"):
+        build_trainer(config, load_pair(config_of(MOONS).data), 0, CPU)
+    config = config_of(MOONS, optimizer={"stages": {"round": {"lr": 0.1}}})
+    with pytest.raises(BadInput, match="dann has no stage round"):
+        build_trainer(config, load_pair(config.data), 0, CPU)

@@ -1,0 +1,116 @@
+"""Stages of training, each with an optimiser of its own, and parameter groups by part."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stacked_runs import assert_same_state, in_both_ways
+from tiny import MOONS, config_of
+
+from dann.config.optimizer_section import read_optimizer
+from dann.errors import BadInput
+from dann.methods.all_methods import METHODS
+from dann.methods.method import Method, Stage
+from dann.networks.mlp import mlp
+from dann.training.building import build_trainer, load_pair
+from dann.training.staged_optimizer import StagedOptimizer, parameter_groups, set_rates
+
+GRADIENTS = np.random.default_rng(0).normal(size=(6, 8))
+
+
+class Staged(METHODS["source_only"]):  # type: ignore[name-defined, misc]
+    """Source only in three stages, of which two share a name."""
+
+    stages = (Stage("first", 0.0), Stage("round", 0.5), Stage("round", 0.75))
+
+
+def staged(**options: Any) -> tuple[torch.nn.Parameter, StagedOptimizer]:
+    """The first weights of a method, and its optimiser."""
+    method = Staged(mlp((2,), 3, hidden=4)).double()
+    return method.network.features[0].weight, StagedOptimizer(method, read_optimizer({"name": "adam", **options}, "f"))
+
+
+def adam(w: np.ndarray, gradients: np.ndarray, rates: Sequence[float], beta1: float) -> np.ndarray:
+    """Kingma and Ba 2015, Algorithm 1, from no state."""
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        m, v = beta1 * m + (1 - beta1) * g, 0.999 * v + 0.001 * g**2
+        w = w - rate * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return w
+
+
+def test_each_stage_begins_with_no_state_and_its_own_options_and_schedule() -> None:
+    own = {"lr": 0.02, "beta1": 0.5, "schedule": {"name": "inverse", "gamma": 3.0, "power": 2.0}}
+    weight, optimizers = staged(lr=0.1, schedule="cosine", stages={"round": own})
+    expected = weight.detach().numpy().reshape(-1)
+    expected = adam(expected, GRADIENTS[:2], [0.1 * (1 + np.cos(np.pi * p)) / 2 for p in (0.0, 0.5)], 0.9)
+    for steps in (slice(2, 4), slice(4, 6)):  # progress 0 and 0.5 within the stage
+        expected = adam(expected, GRADIENTS[steps], [0.02 * (1 + 3 * p) ** -2 for p in (0.0, 0.5)], 0.5)
+    begun = []
+    for progress, gradient in zip((0.0, 0.25, 0.5, 0.625, 0.75, 0.875), GRADIENTS, strict=True):
+        begun.append(optimizers.go_to(progress))
+        set_rates(optimizers.current, optimizers.factor(progress))
+        weight.grad = torch.from_numpy(gradient.reshape(4, 2))
+        optimizers.current.step()
+    assert begun == [False, False, True, False, True, False]
+    np.testing.assert_allclose(weight.detach().numpy().reshape(-1), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        ("constant", [1, 1, 1]),
+        ("inverse", [1, 6**-0.75, 11**-0.75]),
+        ({"name": "cosine", "end": 0.2}, [1, 0.6, 0.2]),
+        ({"name": "step", "at": [0.5, 0.9], "factor": 0.5}, [1, 0.5, 0.25]),
+        ({"name": "constant", "warmup": 0.8}, [0, 0.625, 1]),
+    ],
+)
+def test_schedules(schedule: Any, factors: list[float]) -> None:
+    function = read_optimizer({"name": "sgd", "schedule": schedule}, "f").schedule.function()
+    assert [function(progress) for progress in (0.0, 0.5, 1.0)] == pytest.approx(factors, rel=1e-12)
+
+
+def groups_of(method: Method, **options: Any) -> list[tuple[set[str], float | None, float | None]]:
+    """The names of each group's parameters, its learning rate and weight decay."""
+    names = {id(parameter): name for name, parameter in method.named_parameters()}
+    section = read_optimizer({"name": "sgd", **options}, "f")
+    groups = parameter_groups(method, section, None)
+    return [
+        ({names[id(each)] for each in group["params"]}, group.get("lr"), group.get("weight_decay")) for group in groups
+    ]
+
+
+def test_parts_have_groups_of_their_own() -> None:
+    network = mlp((2,), 3, hidden=4)
+    parts = {"features": {"lr": 0.1}, "discriminator": {"lr": 1.0, "weight_decay": 0.5}}
+    features = {"network.features.0.weight", "network.features.0.bias"}
+    classifier = {"network.classifier.weight", "network.classifier.bias"}
+    discriminator = {"discriminator.layers.0.weight", "discriminator.layers.0.bias"}
+    dann = METHODS["dann"](network)
+    assert groups_of(dann) == [(features | classifier | discriminator, None, None)]
+    assert groups_of(dann, parts=parts) == [(classifier, None, None), (features, 0.1, None), (discriminator, 1.0, 0.5)]
+    assert groups_of(METHODS["source_only"](network), parts=parts) == [(classifier, None, None), (features, 0.1, None)]
+    second = {f"second_classifier.{name}" for name in ("weight", "bias")}
+    assert groups_of(METHODS["mcd"](network), parts={"classifier": {"lr": 0.2}})[1] == (classifier | second, 0.2, None)
+
+
+def test_a_stage_that_the_method_does_not_have_is_refused() -> None:
+    config = config_of(MOONS, method={"name": "adda"}, optimizer={"stages": {"adapted": {"lr": 0.1}}})
+    with pytest.raises(BadInput, match=r"optimizer.stages: adda has no stage adapted \(known: pretrain, adapt\)"):
+        build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
+
+
+def test_a_stack_changes_stages_as_its_runs_do(in_double: None) -> None:
+    stages = {"adapt": {"name": "adam", "lr": 0.01, "beta1": 0.5, "schedule": "inverse"}}
+    method = {"name": "adda", "pretrain": 0.4}
+    configs = [config_of(MOONS, method=method, optimizer={"lr": rate, "stages": stages}) for rate in (0.1, 0.2)]
+    stack, separate = in_both_ways(configs, load_pair(configs[0].data), steps=4)
+    for learner in (stack, *separate):
+        learner.refresh(0.3, 0.4, False)
+        learner.step(4, 0.4)
+        learner.step(5, 0.7)
+    assert_same_state(stack, separate)
+    assert stack.rates() == [0.01 * (1 + 10 * (0.7 - 0.4) / 0.6) ** -0.75] * 2
