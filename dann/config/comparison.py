@@ -15,7 +15,7 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
 
     A key that is missing is null: a later version may have added it, with null for what was done before.
     """
-    old, new = flatten(one), flatten(other)
+    old, new = _leaves(one), _leaves(other)
     for key in [*old, *new]:
         if key not in EXECUTION and old.get(key) != new.get(key):
             return f"{key}: {_shown(old, key)} there, {_shown(new, key)} now"
@@ -32,9 +32,15 @@ def declared_difference(made: Mapping[str, Any], resolved: Mapping[str, Any], no
     """
     if made == now:  # as most are: the rest takes most of the time of a table of many
         return None
-    defaults, declared = flatten(resolved), flatten(now)
+    defaults, declared = _leaves(resolved), _leaves(now)
     written_out = {key: value for key, value in declared.items() if defaults.get(key, _ABSENT) == value}
-    return difference({**made, **written_out}, now)
+    return difference({**_leaves(made), **written_out}, now)
+
+
+def _leaves(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The leaves of a configuration by their dotted keys; the name of a schedule may stand in its mapping or alone."""
+    return {f"{key}.name" if key.startswith("optimizer.") and key.endswith(".schedule") else key: value
+            for key, value in flatten(config).items()}  # fmt: skip
 
 
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
