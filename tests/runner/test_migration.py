@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 import yaml
 from pretrained_runs import CPU, PHOTO
-from tiny import TINY, Silent
+from tiny import TINY, Silent, write_tiny
 
 import dann
 from dann.cli.main import main
@@ -18,7 +19,8 @@ from dann.config.experiment import read_experiment
 from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.runner.planning import launch
-from dann.runner.records import read_record
+from dann.runner.records import read_record, write_record
+from dann.runner.run_folder import find_other_configuration
 
 NAMES = {"backbone": "trunk", "target_degradation": "target_lacks", "adamw": "adam"}
 DECLARED: dict[str, Any] = {
@@ -158,3 +160,22 @@ def test_adam_of_version_0_1_is_not_continued_by_adam(file: Path, tmp_path: Path
 def test_an_old_key_in_a_users_file_is_named_with_its_new_name(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(dann.errors.BadInput, match=f"^file, variant DANN: {says}$"):
         resolve(merge(TINY["base"], changes), "file, variant DANN")
+
+
+@pytest.mark.parametrize(("method", "changed"), [("dann", None), ("adda", "method.layer")])
+def test_options_that_were_added_since_are_what_was_done_before(method: str, changed: str | None, tmp_path: Path
+                                                                ) -> None:  # fmt: skip
+    """A record without them is of the same configuration if their default is what was done before."""
+    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], variants={"DANN": {"method": {"name": method}}})
+    experiment = read_experiment(file)
+    (run,) = experiment.runs(only="DANN")
+    place = tmp_path / "runs" / run.folder
+    launch(experiment, [run], tmp_path / "runs", CPU, Silent(), file)
+    record = read_record(place)
+    optimizer = {"name": "adamw", "lr": 0.01, "schedule": "constant"}
+    old = {**record.config, "method": {"name": method}, "optimizer": optimizer}
+    write_record(replace(record, config=old), place)
+    found = find_other_configuration(place, resolve(run.declared, "test"))
+    assert (found is None) == (changed is None)
+    if found is not None:
+        assert found[1] == 'method.layer: "features" there, "logits" now'
