@@ -97,10 +97,7 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
     _check(sources, target, (options.transductive or protocol == FEW_LABELS) and on_target)
     source = concatenate_splits([_set_domain(domain.train, i) for i, domain in enumerate(sources)])
     source_test = concatenate_splits([_set_domain(_test_split(domain), i) for i, domain in enumerate(sources)]).labelled
-    train, validation = hold_out(source.labelled, options.validation)
-    if len(train) and not len(validation):
-        remedy = suggest_share("data.validation", source.labelled, target.classes, 0, every_class=False)
-        raise BadInput(f"data.validation leaves none of {len(train)} labelled source examples: {remedy}")
+    train, validation = _hold_out_validation(source.labelled, options.validation, target.classes)
     # Where the target is a source too, its labelled examples are on the labelled side already.
     shots, rest, test = _divide_target(target, replace(options, target_labelled=0) if on_target else options, protocol)
     labelled = test.labelled
@@ -134,6 +131,19 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
             "target_examples": target.checksum_examples(),
         },
     )
+
+
+def _hold_out_validation(labelled: Split, share: float, classes: tuple[str, ...]) -> tuple[Split, Split]:
+    """The source's training and validation examples.
+
+    Raises:
+        BadInput: none would be held out.
+    """
+    train, validation = hold_out(labelled, share)
+    if len(train) and not len(validation):
+        remedy = suggest_share("data.validation", labelled, classes, 0, every_class=False)
+        raise BadInput(f"data.validation leaves none of {len(train)} labelled source examples: {remedy}")
+    return train, validation
 
 
 def _check_test_classes(target: Domain, rest: Split, labelled: Split, read: Domain) -> None:
