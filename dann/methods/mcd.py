@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from dann.data.loading.stream import Batch
 from dann.functional.predictions import classifier_discrepancy, label_loss
 from dann.methods.method import Method
-from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network, Outputs
 from dann.options import Factor
 
@@ -35,7 +34,7 @@ class Mcd(Method):
 
     def __init__(self, network: Network, *, num_k: Annotated[int, Field(ge=1)] = 4, weight: Factor = 1.0) -> None:
         super().__init__(network)
-        self.second_classifier = copy_with_new_weights(network.classifier)
+        self.second_classifier = network.another_classifier()
         self.num_k, self.weight = num_k, weight
 
     def phases(self, progress: float) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from dann.data.loading.stream import Batch
 from dann.functional.adversarial import reverse_gradient
 from dann.functional.predictions import label_loss, margin_disparity_loss
 from dann.methods.method import Method
-from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network
 from dann.optim import LAMBDA_SCHEDULES
 from dann.options import Factor
@@ -43,7 +42,7 @@ class Mdd(Method):
         horizon: Annotated[float, Field(gt=0)] = 1.0,
     ) -> None:
         super().__init__(network)
-        self.adversary = copy_with_new_weights(network.classifier)
+        self.adversary = network.another_classifier()
         self.weight, self.margin, self.schedule, self.horizon = weight, margin, LAMBDA_SCHEDULES[schedule], horizon
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:

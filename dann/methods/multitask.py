@@ -10,7 +10,6 @@ from dann.data.loading.stream import Batch
 from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
-from dann.networks.copies import copy_with_new_weights
 from dann.networks.network import Network, Outputs
 
 
@@ -37,7 +36,7 @@ class Multitask(Method):
     ) -> None:
         super().__init__(network)
         self.sources, self.needs_target_labels = sources, predict == "target"
-        self.others = nn.ModuleList(copy_with_new_weights(network.classifier) for _ in range(sources))
+        self.others = nn.ModuleList(network.another_classifier() for _ in range(sources))
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         features = self.network.outputs(batch.source_x, ("features",))["features"]

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from dann.errors import BadInput
 from dann.functional.adversarial import reverse_gradient
 from dann.networks.backbone import Backbone, measure_width
+from dann.networks.copies import copy_with_new_weights
+from dann.networks.initial_weights import Initial, draw_weights
 
 Outputs = dict[str, Tensor]  # outputs of layers by name: "features" (N, D), "logits" (N, K), and requested inner layers
 
@@ -62,6 +64,7 @@ class Network(nn.Module):
         classifier: maps ``(N, D)`` to logits ``(N, K)``.
         input_shape: shape of one example.
         discriminator_widths: default hidden widths of a domain discriminator on these features, those of the paper.
+        initial: initial weights of the network, of its discriminators and of further classifiers.
     """
 
     def __init__(
@@ -70,10 +73,13 @@ class Network(nn.Module):
         classifier: nn.Module,
         input_shape: Sequence[int],
         discriminator_widths: Sequence[int],
+        initial: Initial = "pytorch",
     ) -> None:
         super().__init__()
         self.features, self.classifier = features, classifier
         self.input_shape, self.discriminator_widths = tuple(input_shape), tuple(discriminator_widths)
+        self.initial: Initial = initial
+        draw_weights(self, initial)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.outputs(x, ("logits",))["logits"]
@@ -117,9 +123,16 @@ class Network(nn.Module):
             widths: widths of its hidden layers; by default ``discriminator_widths``.
             in_features: width of its input; by default D, that of the features.
         """
-        return DomainDiscriminator(
-            in_features or self.feature_dim, self.discriminator_widths if widths is None else widths
-        )
+        chosen = self.discriminator_widths if widths is None else widths
+        discriminator = DomainDiscriminator(in_features or self.feature_dim, chosen)
+        draw_weights(discriminator, self.initial)
+        return discriminator
+
+    def another_classifier(self) -> nn.Module:
+        """A copy of the classifier with new initial weights."""
+        classifier = copy_with_new_weights(self.classifier)
+        draw_weights(classifier, self.initial)
+        return classifier
 
     @property
     def backbone(self) -> Backbone | None:

@@ -11,6 +11,7 @@ from dann.config.schema import resolve
 from dann.data.domain import Split
 from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
+from dann.errors import BadInput
 from dann.training.building import build_trainer, load_pair
 
 
@@ -25,6 +26,24 @@ def test_the_default_subtracts_the_source_mean_colour() -> None:
     torch.testing.assert_close(Transform(TransformOptions(), source)(other), expected.float(), atol=1e-6, rtol=0)
     vectors = Split.of(torch.randn(4, 3), torch.zeros(4, dtype=torch.int64))
     assert torch.equal(Transform(TransformOptions(), vectors)(vectors.x), vectors.x)
+
+
+def test_the_mean_image_is_subtracted_pixel_by_pixel() -> None:
+    source, other = images(channels=1), images(8, channels=3)
+    mean = (source.x.double() / 255).mean(dim=0, keepdim=True)
+    options = TransformOptions(normalise="mean_image")
+    grey = Transform(options, source)(source.x)
+    torch.testing.assert_close(grey, (source.x.double() / 255 - mean).float(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(grey.mean(0), torch.zeros(1, 5, 5), atol=1e-6, rtol=0)
+    colour = Transform(options, other)(other.x)
+    expected = other.x.double() / 255 - (other.x.double() / 255).mean(dim=0, keepdim=True)
+    torch.testing.assert_close(colour, expected.float(), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("shape", "crop", "match"), [((3, 8, 8), 5, "crop"), ((7,), None, "is for images")])
+def test_a_mean_image_is_of_whole_images(shape: tuple[int, ...], crop: int | None, match: str) -> None:
+    with pytest.raises(BadInput, match=match):
+        TransformOptions(normalise="mean_image", crop=crop).check(shape)
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 5), (9, 20), (7,)])

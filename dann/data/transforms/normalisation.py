@@ -27,6 +27,9 @@ def normalising_statistics(normalise: Normalisation, reference: Split, images: b
         return torch.tensor(IMAGENET[0]).reshape(1, 3, 1, 1), torch.tensor(IMAGENET[1]).reshape(1, 3, 1, 1)
     if normalise in {"none", "instance"} or (normalise == "mean" and not images):
         return torch.tensor(0.0), torch.tensor(1.0)
+    if normalise == "mean_image":
+        mean = _mean_image(reference)
+        return mean, torch.ones_like(mean)
     mean, variance = _moments(reference, images, squared=normalise != "mean")
     if normalise == "mean":
         return mean, torch.ones_like(mean)
@@ -52,6 +55,16 @@ def normalise_instances(x: Tensor) -> Tensor:
     x = x - x.mean(dim=axes, keepdim=True)
     deviation = x.square().mean(dim=axes, keepdim=True).sqrt()
     return x / deviation.where(deviation > 0, 1.0)
+
+
+def _mean_image(reference: Split) -> Tensor:
+    """Mean over images, in units of 1, shape ``(1, C, H, W)``, in float64."""
+    shape = reference.store.shape
+    examined = reference.spread(max(1, EXAMINED // math.prod(shape)))
+    total = torch.zeros(shape, dtype=torch.float64)
+    for rows in torch.split(examined.rows, CHUNK):
+        total += examined.store.read(rows).double().sum(dim=0)
+    return total[None] / (255 * len(examined))
 
 
 def _moments(reference: Split, images: bool, squared: bool) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from dann.errors import BadInput
 from dann.options import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Normalisation = Literal["mean", "standard", "domain", "instance", "imagenet", "half", "none"]
+Normalisation = Literal["mean", "mean_image", "standard", "domain", "instance", "imagenet", "half", "none"]
 RANDOM = (
     "crop",
     "affine",
@@ -92,15 +92,16 @@ class TransformOptions(Section):
         jitter: of colours.
         randaugment: its two numbers.
         normalise: images to [0, 1], then ``mean``: less the source's mean colour, the paper's only preprocessing
-            (Ganin et al. 2016, section 5.2.2), which leaves vectors alone; ``standard``: less the source's mean, by
-            its standard deviation, of each colour, channel or feature; ``domain``: the same by the training
+            (Ganin et al. 2016, section 5.2.2), which leaves vectors alone; ``mean_image``: less the mean of the
+            source's images, pixel by pixel, another reading of the same words; ``standard``: less the source's mean,
+            by its standard deviation, of each colour, channel or feature; ``domain``: the same by the training
             examples of its own side; ``instance``: each channel of each image or series less its own mean, by
             its own standard deviation, which no shift or scale of a whole channel changes (Shu et al. 2018, VADA);
             ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
         noise: standard deviation of Gaussian noise that is added to each number of the network's input, in the units
-            that ``normalise`` leaves: for images the range from black to white by ``mean`` and ``none``, half of it by
-            ``half``, a standard deviation by the others; for vectors and series the features' own units by ``mean`` and
-            ``none``.
+            that ``normalise`` leaves: for images the range from black to white by ``mean``, ``mean_image`` and
+            ``none``, half of it by ``half``, a standard deviation by the others; for vectors and series the features'
+            own units by ``mean`` and ``none``.
         erase: probability that a rectangle of an image is set to 0 (Zhong et al. 2020).
         mask: share of the features of a vector, cells of an image or stretches of a series that are set to 0.
     """
@@ -139,6 +140,8 @@ class TransformOptions(Section):
             self._check_channels(shape[0])
         if self.scale is not None and (self.crop is None or self.scale[0] > self.scale[1]):
             raise BadInput("data.transform.scale: give the smallest and the largest share, and the side as crop")
+        if self.normalise == "mean_image" and self.crop is not None:
+            raise BadInput("data.transform.normalise: mean_image is of whole images, which crop cuts: choose mean")
 
     def _check_channels(self, channels: int) -> None:
         if self.normalise == "imagenet" and channels != 3:
@@ -152,7 +155,7 @@ class TransformOptions(Section):
 
     def _check_not_for_images(self, shape: tuple[int, ...]) -> None:
         wrong = [name for name in IMAGES_ONLY if getattr(self, name)]
-        wrong += [f"normalise: {self.normalise}"] if self.normalise in {"imagenet", "half"} else []
+        wrong += [f"normalise: {self.normalise}"] if self.normalise in {"mean_image", "imagenet", "half"} else []
         if self.normalise == "instance" and len(shape) == 1:
             raise BadInput(
                 "data.transform.normalise: instance is for the channels of images and series, but an example is a "
