@@ -36,8 +36,9 @@ def reverse_gradient(x: Tensor, weight: float | Tensor = 1.0) -> Tensor:
     """The identity whose backward pass multiplies the gradient by −λ.
 
     R(x) = x, dR/dx = −λI, as Ganin and Lempitsky 2015 (ICML), equations (7) and (8), define it. The later text, Ganin
-    et al. 2016 (JMLR), equations (16) and (17), has dR/dx = −I and puts λ before the domain loss in equation (18): the
-    features get the same gradient, but the discriminator's is multiplied by λ too, so that it learns nothing at λ = 0.
+    et al. 2016 (JMLR), equations (16) and (17), has dR/dx = −I and puts λ before the domain loss: the features get the
+    same gradient, but the discriminator's is multiplied by λ too, as in equation (15), so that it learns nothing at
+    λ = 0. Its experiments train the discriminator with λ = 1 all the same (section 5.2.2), as this function does.
 
     Args:
         x: any shape.
@@ -91,7 +92,7 @@ def domain_adversarial_loss(
 ) -> Tensor:
     """The domain loss behind a gradient reversal: the discriminator descends it, the features ascend λ times it.
 
-    Ganin et al. 2016, equation (18), with λ inside the reversal (``reverse_gradient``) and half of the sum of the two
+    Ganin et al. 2016, equations (13) to (15), with λ inside the reversal (``reverse_gradient``) and half of the sum of the two
     domains' means (``domain_loss``). Both domains pass through the discriminator as one batch.
 
     Args:

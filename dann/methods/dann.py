@@ -21,10 +21,11 @@ LARGEST = 10.0  # bound of the adaptive ratio: the gradient of a discriminator a
 class Dann(Method):
     """DANN: features that classify the source and do not allow a discriminator to identify the domain.
 
-    Ganin et al. 2016, section 4.2, equation (18). One update descends the label loss in features and classifier, the
-    domain loss in the discriminator, and −λ times the domain loss in the features. λ acts inside the reversal, as in
-    Ganin and Lempitsky 2015, equation (8); in equation (18) it slows the discriminator too. Both domains are forwarded
-    together, as one batch, unless ``together`` is false.
+    Ganin et al. 2016, section 4.2, equations (13) to (15). One update descends the label loss in features and
+    classifier, the domain loss in the discriminator, and −λ times the domain loss in the features. λ acts inside the
+    reversal, as in Ganin and Lempitsky 2015, equation (8), and in the paper's experiments (section 5.2.2); in equation
+    (15) it slows the discriminator too. Equation (18) has −λ before a loss whose gradient is reversed already; by (13)
+    it must be +λ. Both domains are forwarded together, as one batch, unless ``together`` is false.
 
     Args:
         weight: λ at the end of training.
