@@ -92,8 +92,8 @@ def domain_adversarial_loss(
 ) -> Tensor:
     """The domain loss behind a gradient reversal: the discriminator descends it, the features ascend λ times it.
 
-    Ganin et al. 2016, equations (13) to (15), with λ inside the reversal (``reverse_gradient``) and half of the sum of the two
-    domains' means (``domain_loss``). Both domains pass through the discriminator as one batch.
+    Ganin et al. 2016, equations (13) to (15), with λ inside the reversal (``reverse_gradient``) and half of the sum of
+    the two domains' means (``domain_loss``). Both domains pass through the discriminator as one batch.
 
     Args:
         discriminator: maps ``(N + M, D)`` to logits of "this is a target example", shape ``(N + M,)``.
