@@ -36,7 +36,7 @@ TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "ev
               "evaluation.selection", "evaluation.statistics", "config.comparison", "config.experiment",
               "config.experiment_fields", "config.merging", "config.migration", "config.naming", "config.origin",
               "config.search", "config.yaml_files", "diagnostics.alarms", "runner.experiment_records",
-              "runner.record_schema", "runner.records", "reporting")  # fmt: skip
+              "runner.record_schema", "runner.records", "runner.search_choice", "reporting")  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:

@@ -17,7 +17,6 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     How well a rule chooses is known by target labels alone: without any there is no such table.
     """
     ours = apply_rule(experiment, records, rule)
-    made = with_result(records)
-    judged = experiment.compare_rules and any(map(has_target_labels, made))
-    compared = [rule_table(experiment, made)] if judged else []
+    judged = experiment.compare_rules and any(map(has_target_labels, with_result(records)))
+    compared = [rule_table(experiment, records)] if judged else []
     return [*score_tables(ours), *difference_tables(ours), *compared]

@@ -14,9 +14,10 @@ from dann.reporting.html.provenance import Runs
 from dann.reporting.negative_transfer import NEGATIVE, negative_transfer, transfer_metric
 from dann.reporting.score_table import score_tables
 from dann.reporting.scores import Outcomes, trains_on_target
-from dann.reporting.setting_selection import Row, select_settings
+from dann.reporting.setting_selection import select_settings
 from dann.reporting.table import Cell, Column, Table
 from dann.runner.records import Record
+from dann.runner.search_choice import Row
 
 
 def score_grids(runs: Runs) -> Iterator[Grid]:
@@ -143,7 +144,7 @@ def _difference_link(runs: Runs, metric: str, variant: str) -> str:
 
 def rule_grid(runs: Runs, table: Table) -> Grid:
     """How the selection rules choose among the runs that do not train on the target."""
-    chosen = select_settings(runs.experiment, runs.records)
+    chosen = select_settings(runs.experiment, [*runs.records, *runs.ours.failed])
     link = runs.link("", runs.numbers(record for record in chosen if not trains_on_target(record)))
     lines = [Line(rule, [_link_cell(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)])
              for rule, cells in table.rows.items()]  # fmt: skip

@@ -23,6 +23,7 @@ from dann.reporting.rule_comparison import rule_table
 from dann.reporting.scores import apply_rule, with_result
 from dann.runner.experiment_records import read_checked_records
 from dann.runner.records import RECORD, Record, has_target_labels
+from dann.runner.search_choice import planned_runs
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
 MOST_RUNS = 20_000  # of a page: with more, browsers take minutes
@@ -129,7 +130,7 @@ def _section(
     metrics = experiment.metrics if labelled else []
     oracle = {metric: apply_rule(experiment, records, "oracle", metric) for metric in metrics}
     runs = Runs(name, folder, made, apply_rule(experiment, records, rule), oracle)
-    ranked = [rule_grid(runs, rule_table(experiment, made))] if experiment.compare_rules and labelled else []
+    ranked = [rule_grid(runs, rule_table(experiment, records))] if experiment.compare_rules and labelled else []
     table, same = runs.table()
     return Section(
         name=name,
@@ -139,7 +140,7 @@ def _section(
         runs=runs,
         grids=[*score_grids(runs), *difference_grids(runs), *ranked],
         alarms=alarm_grid(runs),
-        planned=len(list(experiment.runs())),
+        planned=len(planned_runs(experiment, records)),
         unwatched=sum(not record.shares for record in made),
         drawings=list(_drawings(experiment, folder)),
         classes=class_grids(runs),
