@@ -72,9 +72,7 @@ def describe_plan(
     return "\n".join([*parts, "# Seeds of the runs:", "runs:", *lines]) + "\n"
 
 
-def _find_later(
-    experiment: Experiment, runs: list[Run], folder: Path, planned: Plan
-) -> tuple[list[Run], int]:
+def _find_later(experiment: Experiment, runs: list[Run], folder: Path, planned: Plan) -> tuple[list[Run], int]:
     """The runs that follow from the search, as far as it is complete, and the largest number of those not yet known."""
     if not experiment.search_seeds:
         return [], 0

@@ -256,7 +256,8 @@ def _check_search(experiment: Experiment, where: str) -> None:
     experiment.search.check(experiment.variants, where)
     if both := [seed for seed in experiment.search_seeds if seed in experiment.seeds]:
         raise BadInput(
-            f"{where}: search.seeds: {both[0]} is one of the experiment's seeds too, which should be fresh: take another"
+            f"{where}: search.seeds: {both[0]} is one of the experiment's seeds too, which should be fresh: "
+            "take another"
         )
     searched = {key for variant in experiment.variants for key in experiment.settings(variant)[0]}
     if taken := [key for key in flatten(experiment.overrides) if any(_overlap(key, each) for each in searched)]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
+from typing import get_args
 
 from dann.config.experiment import Experiment
 from dann.errors import BadInput
@@ -82,7 +83,13 @@ class Outcomes:
 
     def for_candidate(self, candidate: Candidate) -> "Outcomes":
         """The same with another setting of a search with seeds of its own."""
-        return apply_rule(self.experiment, [*self.all_records, *self.failed], self.rule, self.metric, candidate)
+        return self._by_candidate[candidate]
+
+    @cached_property
+    def _by_candidate(self) -> Mapping[Candidate, "Outcomes"]:
+        every = [*self.all_records, *self.failed]
+        names: tuple[Candidate, ...] = get_args(Candidate)
+        return {name: apply_rule(self.experiment, every, self.rule, self.metric, name) for name in names}
 
     @cached_property
     def choices(self) -> Mapping[Row, Choice]:

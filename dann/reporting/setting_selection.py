@@ -56,7 +56,7 @@ def rows_without_score(
         choices = choose_settings(experiment, records)
         return list(dict.fromkeys(variant for (_, variant), choice in choices.items() if choice.is_blind))
     among = RULES[experiment.search.rule if rule == "last" else rule]
-    settings = _settings_by_row(records, rule, metric)
+    settings = _settings_by_row([record for record in records if record.failed is None], rule, metric)
     return list(dict.fromkeys(variant for (_, variant), (_, means) in settings.items() if not among.has_score(means)))
 
 
@@ -71,6 +71,6 @@ def _settings_by_row(
     for row, settings in rows.items():
         most = max(map(len, settings.values()))
         complete = [runs for runs in settings.values() if len(runs) == most]
-        result[row] = complete, [mean_evaluation([choose(rule, run.evaluations, metric) for run in runs]) for runs in complete]
+        chosen = [[choose(rule, run.evaluations, metric) for run in runs] for runs in complete]
+        result[row] = complete, list(map(mean_evaluation, chosen))
     return result
-

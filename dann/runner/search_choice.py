@@ -13,7 +13,9 @@ from dann.evaluation.selection import check_scores, find_best, mean_evaluation
 from dann.runner.records import Record, has_target_labels
 
 Row = tuple[str | None, str]  # task and variant
-Candidate = Literal["default", "tuned", "oracle"]  # of the settings of a row: its own values, the choices of rule, oracle
+Candidate = Literal[
+    "default", "tuned", "oracle"
+]  # of the settings of a row: its own values, the choices of rule, oracle
 OWN: Setting = {}  # the row's own values
 
 

@@ -63,8 +63,8 @@ def plot(options: argparse.Namespace) -> int:
 def write_notes(experiment: "Experiment", folder: Path, cut: str | None = None) -> None:
     """Report on standard error what the tables and figures of a folder do not show.
 
-    These are finished runs that the file no longer lists or chooses, and a change of the file since its copy in the folder. Data
-    are not compared: reading them takes too long.
+    These are finished runs that the file no longer lists or the search no longer chooses, and a change of the file
+    since its copy in the folder. Data are not compared: reading them takes too long.
 
     Args:
         cut: what the figures leave out, if there is anything.
@@ -73,7 +73,7 @@ def write_notes(experiment: "Experiment", folder: Path, cut: str | None = None) 
     from dann.runner.experiment_records import find_other_runs, find_unchosen_runs
 
     other = "not shown, as the experiment names no such row or seed: add it, or remove the folder"
-    unchosen = "not shown, as the search does not choose this setting now: kept for when it does, or remove the folder"
+    unchosen = "not shown, as the search does not choose this setting now: kept in case it does, or remove it"
     for places, cause in ((find_other_runs(experiment, folder), other),
                           (find_unchosen_runs(experiment, folder), unchosen)):  # fmt: skip
         if places:
