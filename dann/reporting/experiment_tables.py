@@ -15,8 +15,8 @@ from dann.runner.records import Record, has_target_labels
 def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> list[Table]:
     """For each metric the scores and the paired differences; of a search with seeds of its own each task and its cost.
 
-    With ``compare_rules`` also how the rules choose, which is known by target labels alone: without any there is no such
-    table.
+    With ``compare_rules`` also how the rules choose, which is known by target labels alone: without any there is no
+    such table.
     """
     ours = apply_rule(experiment, records, rule)
     judged = experiment.compare_rules and any(map(has_target_labels, with_result(records)))

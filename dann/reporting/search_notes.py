@@ -18,7 +18,8 @@ def tuned_notes(ours: Outcomes, metric: str) -> list[str]:
     seeds = f"seed{'s' * (len(search.seeds) > 1)} {', '.join(map(str, search.seeds))}"
     first = METRICS[ours.experiment.metrics[0]].label
     notes = [
-        f"Default: the row's own values. Tuned: of these and {search.budget} settings of each row, baselines included, "
+        f"Default: the row's own values. Tuned: of these and {search.budget} searched ones, as many for each row, "
+        "baselines included, "
         f"the one with {RULES[search.rule].criterion}, after the last step of runs with {seeds}.",
         f"Oracle: the one with the best target {first} of the same runs, an upper bound that needs target labels."
         if ours.has_target_labels
@@ -27,9 +28,10 @@ def tuned_notes(ours: Outcomes, metric: str) -> list[str]:
     ]
     if missing := sum(choice.missing for choice in ours.choices.values()):
         rows = dict.fromkeys(variant for (_, variant), choice in ours.choices.items() if choice.missing)
-        notes.append(f"{missing} runs of the search are missing, so that nothing is chosen for {', '.join(rows)}.")
+        some = "1 run of the search is" if missing == 1 else f"{missing} runs of the search are"
+        notes.append(f"{some} missing, so that nothing is chosen for {', '.join(rows)}.")
     if failed := sum(len(choice.failed) for choice in ours.choices.values()):
-        notes.append(f"{failed} settings had a failed run in the search and cannot be chosen.")
+        notes.append(f"{failed} setting{'s' * (failed > 1)} had a failed run in the search and cannot be chosen.")
     if lost := collapsed_rows(ours):
         notes.append(f"Collapsed: the source accuracy is below half of the best row's; {', '.join(lost)}.")
     notes = list(filter(None, notes))

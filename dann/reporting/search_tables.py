@@ -32,7 +32,9 @@ def search_table(ours: Outcomes) -> Table:
     costs = {variant: _cost(ours, variant) for variant in variants}
     columns: Columns = {
         Column("runs", "search runs", "runs"): {v: Cell(str(runs), runs) for v, (runs, _) in costs.items()},
-        Column("hours", "search, hours", "hours"): {v: Cell(f"{hours:.3g}", hours) for v, (_, hours) in costs.items()},
+        Column("hours", "search, hours", "hours"): {
+            v: Cell(_show_hours(hours), hours) for v, (_, hours) in costs.items()
+        },
         Column("failed", "settings failed", "runs"): {v: _failed_cell(ours, v) for v in variants},
         Column("setting", "chosen", "setting"): {v: _setting_cell(ours, v, "tuned") for v in variants},
         Column("oracle", "oracle's choice", "setting"): {v: _setting_cell(ours, v, "oracle") for v in variants},
@@ -40,8 +42,8 @@ def search_table(ours: Outcomes) -> Table:
     own = sum(record.seconds for record in ours.records) / HOUR
     runs, hours = (sum(each) for each in zip(*costs.values(), strict=True))
     notes = [
-        f"The search took {runs} runs and {hours:.3g} hours in all; the {len(ours.records)} runs of its choices with "
-        f"fresh seeds took {own:.3g} hours. Own values: the row as the experiment file has it."
+        f"The search took {runs} runs and {_show_hours(hours)} hours in all; the {len(ours.records)} runs of its choices "
+        f"with fresh seeds took {_show_hours(own)} hours. Own values: the row as the experiment file has it."
     ]
     return Table.of_columns(f"{ours.experiment.title}: the search", variants, columns, notes, runs=runs, hours=hours)
 
@@ -51,6 +53,10 @@ def _cost(ours: Outcomes, variant: str) -> tuple[int, float]:
     records = [each for each in search_records(ours.experiment, [*ours.all_records, *ours.failed])
                if each.variant == variant]  # fmt: skip
     return len(records), sum(record.seconds for record in records) / HOUR
+
+
+def _show_hours(hours: float) -> str:
+    return f"{hours:.2f}" if hours >= 0.01 or not hours else "< 0.01"
 
 
 def _failed_cell(ours: Outcomes, variant: str) -> Cell:

@@ -24,7 +24,7 @@ def read(folder: Path, **changes: Any) -> Experiment:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": [100, 1]}, "search.seeds: 1 is one of the experiment's seeds too, which should be fresh: take another"),
+        ({"seeds": [100, 1]}, "search.seeds: 1 is one of the experiment's seeds too, which should be fresh: take"),
         ({"seeds": [100, 100]}, r"two runs would share the folder \S+seed-100"),
         ({"seeds": []}, "search.seeds"),
         ({"seeds": [-1]}, "search.seeds"),
@@ -41,7 +41,7 @@ def test_what_is_no_search_is_refused(changes: dict[str, Any], message: str, tmp
 
 def test_seeds_of_the_command_line_are_fresh_too(tmp_path: Path) -> None:
     read(tmp_path)
-    with pytest.raises(BadInput, match="search.seeds: 101 is one of the experiment's seeds too"):
+    with pytest.raises(BadInput, match=r"search\.seeds: 101 is one of the experiment's seeds too"):
         read_experiment(tmp_path / "tiny.yaml", seeds=[101])
 
 

@@ -28,6 +28,11 @@ from dann.runner.search_choice import (
 )
 
 LR = "optimizer.lr"
+WILD: dict[str, Any] = {  # to be laid over it: numbers overflow at a large rate
+    "train": {"steps": 4, "log_every": 1},
+    "optimizer": {"name": "sgd"},
+    "network": {"activation": "relu"},
+}
 SEARCH: dict[str, Any] = {"budget": 2, "keys": {LR: [0.02, 0.1]}, "seeds": [100, 101]}
 LOW, HIGH = {LR: 0.02}, {LR: 0.1}
 
@@ -46,8 +51,9 @@ def judged(setting: dict[str, Any], seed: int, validation: float, target: float,
 
 def complete(own: Sequence[float], low: Sequence[float], high: Sequence[float], variant: str = "DANN") -> list[Record]:
     """The records of a row's search: of each setting the validation accuracies, then the target ones, by seed."""
+    settings = ((LOW, low), (HIGH, high), ({}, own))
     return [judged(setting, seed, values[at], values[2 + at], variant)
-            for setting, values in ((LOW, low), (HIGH, high), ({}, own)) for at, seed in enumerate((100, 101))]  # fmt: skip
+            for setting, values in settings for at, seed in enumerate((100, 101))]  # fmt: skip
 
 
 RECORDS = complete(own=[0.8, 0.8, 0.5, 0.6], low=[0.9, 0.74, 0.2, 0.3], high=[0.7, 0.7, 0.9, 0.9])
@@ -267,7 +273,7 @@ def test_one_command_searches_chooses_and_trains_the_choice(
 @pytest.mark.slow
 def test_a_setting_that_diverges_is_not_chosen(command: Callable[..., int], capsys: Any) -> None:
     changes: dict[str, Any] = {"search": {"budget": 1, "seeds": [100], "keys": {LR: [1e30]}}, "seeds": [0]}
-    write_tiny(Path("tiny.yaml"), base={"train": {"steps": 4, "log_every": 1}}, published={}, **changes)
+    write_tiny(Path("tiny.yaml"), base=WILD, **changes)
     assert command() == 1  # two runs have no result
     output = capsys.readouterr()
     assert "2 of 6 runs have no result: --redo failed makes them again" in output.err
