@@ -39,10 +39,10 @@ def search_table(ours: Outcomes) -> Table:
         Column("setting", "chosen", "setting"): {v: _setting_cell(ours, v, "tuned") for v in variants},
         Column("oracle", "oracle's choice", "setting"): {v: _setting_cell(ours, v, "oracle") for v in variants},
     }
-    own = sum(record.seconds for record in ours.records) / HOUR
+    count, own = len(ours.records), sum(record.seconds for record in ours.records) / HOUR
     runs, hours = (sum(each) for each in zip(*costs.values(), strict=True))
     notes = [
-        f"The search took {runs} runs and {_show_hours(hours)} hours in all; the {len(ours.records)} runs of its choices "
+        f"The search took {runs} runs and {_show_hours(hours)} hours in all; the {count} runs of its choices "
         f"with fresh seeds took {_show_hours(own)} hours. Own values: the row as the experiment file has it."
     ]
     return Table.of_columns(f"{ours.experiment.title}: the search", variants, columns, notes, runs=runs, hours=hours)
