@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from statistics import fmean
 
 from dann.evaluation.metric_definitions import METRICS
-from dann.evaluation.rules import rank
+from dann.evaluation.rules import RULES, rank
 from dann.reporting.scores import Outcomes, SeedScores
 from dann.reporting.table import Cell, Column, Columns, score_cell
 from dann.runner.search_choice import Candidate
@@ -14,9 +14,15 @@ COLLAPSED = 0.5  # share of the best row's source accuracy below which a row has
 
 
 def score_title(ours: Outcomes, task: str | None, metric: str, candidate: Candidate) -> str:
-    """The heading of a candidate's scores on a task, or of their average or only one."""
-    only = f"target {METRICS[metric].label}, {CANDIDATES[candidate]}, %"
-    return f"{'average' if task is None else task}, {CANDIDATES[candidate]}" if ours.experiment.tasks else only
+    """The heading of a candidate's scores on a task, or of their average or only one.
+
+    It says so where target labels chose the setting, or the step.
+    """
+    by_labels = candidate != "oracle" and RULES[ours.rule].needs_target_labels
+    name = f"{CANDIDATES[candidate]}{', oracle steps (upper bound)' if by_labels else ''}"
+    if not ours.experiment.tasks:
+        return f"target {METRICS[metric].label}, {name}, %"
+    return f"{'average' if task is None else task}, {name}"
 
 
 def candidate_columns(ours: Outcomes, task: str | None, metric: str, candidate: Candidate) -> Columns:

@@ -8,7 +8,7 @@ from tiny import write_tiny
 
 from dann.config import experiment as limits
 from dann.config.experiment import Experiment, read_experiment, write_experiment
-from dann.config.naming import name_setting
+from dann.config.naming import name_setting, slug
 from dann.config.schema import resolve
 from dann.config.search import Search
 from dann.errors import BadInput
@@ -112,7 +112,10 @@ def test_words_and_mappings_are_drawn_named_and_trained(tmp_path: Path) -> None:
 
 def test_a_setting_is_named_as_yaml_writes_it() -> None:
     setting = {"network.bottleneck": {"width": 8, "dropout": 0.5}, "a": ["x", 1], "b": "cosine", "c": 0.1}
-    assert name_setting(setting) == "network.bottleneck = {width: 8, dropout: 0.5}, a = [x, 1], b = cosine, c = 0.1"
+    name = name_setting(setting)
+    assert name == "network.bottleneck = {width: 8, dropout: 0.5}, a = [x, 1], b = cosine, c = 0.1"
+    plain = ", ".join(f"{key} = {value}" for key, value in setting.items())  # of earlier versions
+    assert slug(name) == slug(plain) == "network.bottleneck-width-8-dropout-0.5-a-x-1-b-cosine-c-0.1"
 
 
 def test_a_searched_mapping_may_not_be_set_in_part_as_well(tmp_path: Path) -> None:
