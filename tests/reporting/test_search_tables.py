@@ -203,11 +203,10 @@ def test_without_target_labels_there_is_neither_oracle_nor_rank() -> None:
 
 
 def test_a_rule_for_steps_leaves_the_setting_as_it_is() -> None:
-    table = tables(rule="oracle")[0]
-    assert (
-        texts(table, "target accuracy, tuned, oracle steps (upper bound), %")["A"] == "70.0 ± 0.0"
-    )  # the second step of the low rate's runs
-    assert texts(tables(rule="oracle")[-1], "chosen")["A"] == f"{LR} = 0.02"
+    first, *_, last = tables(rule="oracle")
+    tuned = texts(first, "target accuracy, tuned, oracle steps (upper bound), %")
+    assert tuned["A"] == "70.0 ± 0.0"  # the second step of the low rate's runs
+    assert texts(last, "chosen")["A"] == f"{LR} = 0.02"
 
 
 def test_an_upper_bound_has_no_rank() -> None:
