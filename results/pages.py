@@ -21,6 +21,7 @@ from dann.config.origin import EXPERIMENTS, relative
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.locations import RESULTS
+from dann.runner.search_choice import planned_runs
 
 
 def render_all(read: Reader) -> dict[Path, bytes]:
@@ -52,7 +53,7 @@ def check() -> list[str]:
     read = cache(read_result)
     lines = [f"{path}: differs from its experiment file or records: make pages" for path in outdated(read)]
     for file in published_files():
-        planned = {(run.row, run.seed) for run in read(file).experiment.runs()}
+        planned = {(run.row, run.seed) for run in planned_runs(read(file).experiment, read(file).records)}
         recorded = {(record.run.row, record.seed) for record in read(file).records}
         if recorded != planned:
             lines.append(f"{RESULTS / relative(file)}: not the runs that {file} plans: make publish FILE={file}")

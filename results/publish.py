@@ -24,6 +24,7 @@ from dann.reporting.negative_transfer import flag_negative_transfer
 from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import pack_records, read_checked_records
 from dann.runner.records import FEATURES, Record
+from dann.runner.search_choice import planned_runs
 
 
 def publish(file: Path, runs: Path) -> Path:
@@ -41,8 +42,9 @@ def publish(file: Path, runs: Path) -> Path:
         BadInput: a planned run is missing, or was made with another configuration.
     """
     experiment = read_experiment(file)
-    finished = {(record.run.row, record.seed) for record in read_checked_records(experiment, runs)}
-    planned = {(run.row, run.seed): run.name for run in experiment.runs()}
+    made = read_checked_records(experiment, runs)
+    finished = {(record.run.row, record.seed) for record in made}
+    planned = {(run.row, run.seed): run.name for run in planned_runs(experiment, made)}
     missing = [name for key, name in planned.items() if key not in finished]
     if missing:
         raise BadInput(f"{runs}: {len(missing)} runs of {file} are missing, the first {missing[0]}: dann run {file}")

@@ -17,6 +17,7 @@ from dann.config.schema import resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.photos import OFFICE_CALTECH10
 from dann.data.domain import Domain, Split
+from dann.evaluation.rules import RULES
 from dann.methods.all_methods import METHODS
 from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
@@ -36,7 +37,7 @@ TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "ev
               "evaluation.selection", "evaluation.statistics", "config.comparison", "config.experiment",
               "config.experiment_fields", "config.merging", "config.migration", "config.naming", "config.origin",
               "config.search", "config.yaml_files", "diagnostics.alarms", "runner.experiment_records",
-              "runner.record_schema", "runner.records", "reporting")  # fmt: skip
+              "runner.record_schema", "runner.records", "runner.search_choice", "reporting")  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:
@@ -177,6 +178,9 @@ def test_one_step_of_every_variant_of_every_experiment(
         monkeypatch.setitem(DOMAINS, name, tiny_photos)
     sets = ["train.steps=1", "diagnose.examples=0"]
     experiment = read_experiment(path, sets)
+    if experiment.search is not None and RULES[experiment.search.rule].diagnose:  # which planning wants
+        sets[1] = "diagnose.examples=10"
+        experiment = read_experiment(path, sets)
     if "weights" in experiment.base.get("network", {}):  # pretrained ones are downloaded
         sets += ["network.weights=none", "data.batch_size=2"]
         cropped = "crop" in experiment.base["data"]["transform"]
@@ -184,12 +188,12 @@ def test_one_step_of_every_variant_of_every_experiment(
         sets += ["data.transform.crop=32"] * cropped + [f"network.model={smaller}"] * bool(smaller)
         experiment = read_experiment(path, sets)
         monkeypatch.setattr("dann.networks.heads.VGG", 8)  # 4096 take half a minute
-    every = list(experiment.runs(seeds=[0]))
-    budget = 1 if experiment.search is None else experiment.search.budget
-    assert len(every) == len(experiment.variants) * max(1, len(experiment.tasks)) * budget
+    every = list(experiment.runs(seeds=[*experiment.search_seeds, 0][:1]))
+    settings = len(experiment.settings(next(iter(experiment.variants))))
+    assert len(every) == len(experiment.variants) * max(1, len(experiment.tasks)) * settings
     for run in every:
         resolve(run.declared, run.name)
-    planned = every[::budget]
+    planned = every[::settings]
     # All runs, or of many those of the first task.
     runs = planned if len(planned) < 20 else [run for run in planned if run.task == planned[0].task]
     launch(experiment, runs, tmp_path, torch.device("cpu"), Silent(), path)

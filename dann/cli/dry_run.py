@@ -18,8 +18,10 @@ from dann.config.naming import printable, printable_lines
 from dann.config.schema import resolve
 from dann.errors import BadInput
 from dann.runner.changed_runs import Redo
+from dann.runner.experiment_records import read_records
 from dann.runner.planning import Plan, plan
 from dann.runner.run_folder import is_finished, unfinished_folder
+from dann.runner.search_choice import count_unknown_runs, later_runs
 from dann.training.stacking.grouping import Planned
 
 Resolved = dict[str, Any]
@@ -46,6 +48,9 @@ def describe_plan(
         BadInput: as from the run itself, for an invalid configuration or for runs in ``folder`` that have changed.
     """
     planned = plan(experiment, runs, folder, file, redo, seeds)
+    later, unknown = _find_later(experiment, runs, folder, planned)
+    if later:
+        planned = plan(experiment, [*runs, *later], folder, file, redo, seeds)
     states = _states(planned)
     rows = _resolve_rows(experiment, planned.runs, file)
     tasks = dict.fromkeys(run.task for run in runs)
@@ -54,6 +59,7 @@ def describe_plan(
     parts = [
         f"# {printable(experiment.title)}",
         printable(f"# {_count(states)}, in {folder}"),
+        *([f"# Then the settings that the search chooses: at most {unknown} more runs"] if unknown else []),
         "",
         printable(f"# With every default filled in{'' if first is None else f', for the task {first}'}:"),
         _yaml({"base": bases[first]}),
@@ -64,6 +70,15 @@ def describe_plan(
     parts += ["# What each variant changes:", _yaml({"variants": _variants(rows, bases)})]
     lines = [f"  {format_value(row)}: {_flow(seeds)}" for row, seeds in states.items()]
     return "\n".join([*parts, "# Seeds of the runs:", "runs:", *lines]) + "\n"
+
+
+def _find_later(experiment: Experiment, runs: list[Run], folder: Path, planned: Plan) -> tuple[list[Run], int]:
+    """The runs that follow from the search, as far as it is complete, and the largest number of those not yet known."""
+    if not experiment.search_seeds:
+        return [], 0
+    again = {change.place for change in planned.changes}
+    records = [record for place, record in read_records(experiment, folder).items() if place not in again]
+    return later_runs(experiment, records, runs), count_unknown_runs(experiment, records, runs)
 
 
 def _resolve_rows(experiment: Experiment, planned: list[Planned], file: Path) -> dict[Row, Resolved]:

@@ -44,6 +44,10 @@ class Progress:
     ) -> None:
         self.bars.stop()
 
+    def expect(self, runs: int) -> None:
+        """Add to the number of runs."""
+        self.bars.runs += runs
+
     def noted(self, text: str) -> None:
         self._print(text)
 

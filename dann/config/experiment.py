@@ -25,6 +25,7 @@ from dann.options import look_up, validate
 EXPERIMENT = "experiment.yaml"  # the copy in the folder of runs
 ORIGIN = "origin"  # its key for the path of the file
 MOST_RUNS = 100_000  # of an experiment: planning takes seconds for each ten thousand
+MOST_CHOSEN = 3  # settings with fresh seeds: the row's own values, the rule's choice and the oracle's
 
 
 class Experiment(BaseModel):
@@ -113,16 +114,33 @@ class Experiment(BaseModel):
         return plain and isinstance(data, dict) and data.get("source") != data.get("target")
 
     def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
-        """All runs, in the order of the table.
+        """All runs, in the order of the table; of a search with seeds of its own also all that its choice may need.
 
         Args:
             only: the one variant whose runs are wanted.
             seeds: seeds in place of the file's.
         """
+        self.check_size(self.seeds if seeds is None else seeds)
+        return self._list_runs(only, [*self.search_seeds, *self.seeds] if seeds is None else seeds)
+
+    def first_runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
+        """The runs that depend on no other's result: all, unless the search has seeds of its own.
+
+        With such a search they are all settings with its seeds, and each row's own values with the experiment's.
+
+        Args:
+            only: the one variant whose runs are wanted.
+            seeds: in place of the experiment's.
+        """
+        fresh = self.seeds if seeds is None else seeds
+        self.check_size(fresh)
+        for run in self._list_runs(only, [*self.search_seeds, *fresh]):
+            if not self.search_seeds or run.seed in self.search_seeds or not run.setting:
+                yield run
+
+    def _list_runs(self, only: str | None, seeds: list[int]) -> Iterator["Run"]:
         if only is not None:
             look_up(self.variants, only, "variant", "--only")
-        seeds = self.seeds if seeds is None else seeds
-        self.check_size(seeds)
         for task in self.tasks or [None]:
             for variant in self.variants if only is None else [only]:
                 for setting in self.settings(variant):
@@ -136,16 +154,31 @@ class Experiment(BaseModel):
         Args:
             where: the file, for the message.
         """
-        settings = sum(1 if self.search is None else self.search.count(variant) for variant in self.variants)
-        if (runs := settings * max(1, len(self.tasks)) * len(seeds)) > MOST_RUNS:
+        settings = [1 if self.search is None else self.search.count(variant) for variant in self.variants]
+        if self.search_seeds:  # each row's own values are one more; of all of them at most MOST_CHOSEN get fresh seeds
+            each = [(count + 1) * len(self.search_seeds) + min(count + 1, MOST_CHOSEN) * len(seeds)
+                    for count in settings]  # fmt: skip
+        else:
+            each = [count * len(seeds) for count in settings]
+        if (runs := sum(each) * max(1, len(self.tasks))) > MOST_RUNS:
             raise BadInput(
                 f"{where}{': ' if where else ''}{runs:,} runs, more than the {MOST_RUNS:,} of the largest experiment: "
                 "take fewer seeds, variants, tasks or searched values, or search at random with a budget"
             )
 
     def settings(self, variant: str) -> list[Setting]:
-        """The settings of hyper-parameters that a row tries; without a search, a single one that sets nothing."""
-        return [{}] if self.search is None else self.search.settings(variant)
+        """The settings of hyper-parameters that a row tries; without a search, a single one that sets nothing.
+
+        It is also the last of a search with seeds of its own: the row's own values, which win where settings tie.
+        """
+        if self.search is None:
+            return [{}]
+        return [*self.search.settings(variant), *([{}] if self.search_seeds else [])]
+
+    @property
+    def search_seeds(self) -> list[int]:
+        """The seeds by which settings are chosen, where they are not the experiment's."""
+        return [] if self.search is None else self.search.seeds
 
 
 @dataclass(frozen=True)
@@ -221,9 +254,19 @@ def _check_search(experiment: Experiment, where: str) -> None:
     if experiment.search is None:
         return
     experiment.search.check(experiment.variants, where)
+    if both := [seed for seed in experiment.search_seeds if seed in experiment.seeds]:
+        raise BadInput(
+            f"{where}: search.seeds: {both[0]} is one of the experiment's seeds too, which should be fresh: "
+            "take another"
+        )
     searched = {key for variant in experiment.variants for key in experiment.settings(variant)[0]}
-    if taken := searched & set(flatten(experiment.overrides)):
+    if taken := [key for key in flatten(experiment.overrides) if any(_overlap(key, each) for each in searched)]:
         raise BadInput(f"--set {min(taken)}: is searched in {where}: leave one of them out")
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two dotted keys set the same value, as one of them may name a mapping that the other is in."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
 def _check_metrics(experiment: Experiment, rows: list[Run], where: str) -> None:
@@ -239,7 +282,7 @@ def _check_metrics(experiment: Experiment, rows: list[Run], where: str) -> None:
 def _check_folders(experiment: Experiment, rows: list[Run], where: str) -> None:
     """Raise if two runs would share a folder."""
     folder, same = Counter(run.folder for run in rows).most_common(1)[0]
-    seed, times = Counter(experiment.seeds).most_common(1)[0]
+    seed, times = Counter([*experiment.search_seeds, *experiment.seeds]).most_common(1)[0]
     if same > 1 or times > 1:
         shared = folder if same > 1 else folder.with_name(f"seed-{seed}")
         raise BadInput(f"{where}: two runs would share the folder {shared}: rename a task or variant, or drop a seed")

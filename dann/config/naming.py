@@ -60,5 +60,11 @@ def shorten(name: str, longest: int = 60) -> str:
 
 
 def name_setting(setting: Mapping[str, Any]) -> str:
-    """A setting of hyper-parameters in words, such as ``optimizer.lr = 0.01, method.weight = 1``."""
-    return ", ".join(f"{key} = {value}" for key, value in setting.items())
+    """A setting of hyper-parameters in words, such as ``optimizer.lr = 0.01, network.bottleneck = {width: 256}``."""
+    return ", ".join(f"{key} = {_name_value(value)}" for key, value in setting.items())
+
+
+def _name_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_name_value(each)}" for key, each in value.items()) + "}"
+    return f"[{', '.join(map(_name_value, value))}]" if isinstance(value, list) else str(value)

@@ -53,7 +53,12 @@ def _pick(values: Any, share: float) -> Any:
 
 
 class Search(BaseModel):
-    """A search of hyper-parameters. The runs of all settings are made; a rule chooses among them when a table is made.
+    """A search of hyper-parameters: as many settings for every row, of which a rule chooses one for each task.
+
+    Without ``seeds`` every setting is run with the experiment's seeds, and the rule chooses when a table is made. With
+    them the settings, and the row's own values as one more, are run with these seeds alone; the rule chooses by their
+    runs, after the last step, and the experiment's seeds, which are fresh, train the choice, the row's own values and
+    what an oracle would have chosen.
 
     Args:
         kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws.
@@ -62,6 +67,7 @@ class Search(BaseModel):
         rows: for some rows, further keys, or other values for the same keys.
         rule: the selection rule, by the mean of its score over seeds, for each row and task separately.
         seed: of the random draws; rows that share a key try the same values of it.
+        seeds: of the runs by which settings are chosen, none of them the experiment's; empty where there are no others.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -72,6 +78,7 @@ class Search(BaseModel):
     rows: dict[str, dict[str, Values]] = {}
     rule: RuleName = "source_val"
     seed: int = Field(0, ge=0)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([], min_length=1)
 
     def check(self, variants: Iterable[str], where: str) -> None:
         """Check that rows try equally many settings, all different.

@@ -1,6 +1,7 @@
 """Choice of a candidate by a selection rule. Imports no torch."""
 
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES, Evaluation, rule_for
@@ -21,6 +22,12 @@ def find_best(rule: str, candidates: Sequence[Evaluation], metric: str = "accura
 def choose(rule: str, candidates: Sequence[Evaluation], metric: str = "accuracy") -> Evaluation:
     """The candidate that a rule scores highest; the last of those that tie."""
     return candidates[find_best(rule, candidates, metric)[-1]]
+
+
+def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The mean of each value that all evaluations have."""
+    common = set.intersection(*map(set, evaluations))
+    return {key: fmean(each[key] for each in evaluations) for key in sorted(common)}
 
 
 def check_scores(rule: str, runs: Iterable[Sequence[Evaluation]], place: str = "--selection") -> None:

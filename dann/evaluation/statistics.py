@@ -151,6 +151,15 @@ def wilcoxon(differences: Sequence[float]) -> float | None:
 TESTS = {"paired_t": paired_t, "wilcoxon": wilcoxon}
 
 
+def kendall(ours: Sequence[float], others: Sequence[float]) -> float | None:
+    """The rank correlation τ-b of two scores of the same items (Kendall 1945); None where one of them is constant."""
+    if len(set(ours)) < 2 or len(set(others)) < 2:
+        return None
+    from scipy.stats import kendalltau  # here: it takes a second, which tables without it need not wait for
+
+    return float(kendalltau(ours, others).statistic)
+
+
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p-values corrected for their number, stepping down from the smallest (Holm 1979, section 3).
 

@@ -9,6 +9,7 @@ from dann.reporting.alarm_column import is_below_on_average
 from dann.reporting.example_intervals import INTERVAL_KEY, INTERVAL_TITLE
 from dann.reporting.label_free import label_free_rules
 from dann.reporting.scores import Outcomes
+from dann.reporting.search_notes import tuned_notes
 from dann.reporting.setting_selection import rows_without_score
 from dann.reporting.table import Columns
 from dann.runner.records import Record, has_target_labels
@@ -21,7 +22,8 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
     """What the reader of a table of scores must know of the columns that it has."""
     records, label = ours.records, METRICS[metric].label
     if not records:
-        return failure_notes(ours) or ["No finished runs yet."]
+        waiting = tuned_notes(ours, metric) if ours.all_records else []
+        return [*failure_notes(ours), *waiting] or ["No finished runs yet."]
     moment = rule_for(ours.rule, metric).moment
     scored = [record for record in records if has_target_labels(record)]
     notes = _label_free_notes(ours, moment, metric)
@@ -30,7 +32,7 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
     without = sum(not RULES[ours.rule].has_score(record.evaluations) for record in records)
     if without:
         notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
-    if ours.rule != "oracle" and scored:
+    if ours.rule != "oracle" and scored and not ours.experiment.search_seeds:
         candidate = "setting and step" if ours.experiment.search else "step"
         notes.append(f"Oracle: at the {candidate} with {rule_for('oracle', metric).criterion}.")
     if any(column.key == INTERVAL_KEY for column in columns):
@@ -108,12 +110,17 @@ def _search_notes(ours: Outcomes, metric: str) -> list[str]:
     search = ours.experiment.search
     if search is None:
         return []
+    if search.seeds:
+        return tuned_notes(ours, metric) + _blind_notes(ours, metric)
     rule = rule_for(search.rule if ours.rule == "last" else ours.rule, metric)
     notes = [f"Each row tries {search.budget} settings; shown is the one with {rule.criterion} "
              "(mean over seeds; the last of those that tie)."]  # fmt: skip
-    if rows := rows_without_score(ours.experiment, ours.all_records, ours.rule, metric):
-        notes.append(f"{', '.join(rows)}: no setting has such a score, and the last is shown.")
-    return notes
+    return notes + _blind_notes(ours, metric)
+
+
+def _blind_notes(ours: Outcomes, metric: str) -> list[str]:
+    rows = rows_without_score(ours.experiment, [*ours.all_records, *ours.failed], ours.rule, metric)
+    return [f"{', '.join(rows)}: no setting has such a score, and the last is shown."] if rows else []
 
 
 def difference_notes(ours: Outcomes, metric: str, several: bool) -> list[str]:

@@ -7,17 +7,19 @@ from dann.reporting.difference_table import difference_tables
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.score_table import score_tables
 from dann.reporting.scores import apply_rule, with_result
+from dann.reporting.search_tables import search_table, task_tables
 from dann.reporting.table import Table
 from dann.runner.records import Record, has_target_labels
 
 
 def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> list[Table]:
-    """For each metric the scores and the paired differences; with ``compare_rules`` also how the rules choose.
+    """For each metric the scores and the paired differences; of a search with seeds of its own each task and its cost.
 
-    How well a rule chooses is known by target labels alone: without any there is no such table.
+    With ``compare_rules`` also how the rules choose, which is known by target labels alone: without any there is no
+    such table.
     """
     ours = apply_rule(experiment, records, rule)
-    made = with_result(records)
-    judged = experiment.compare_rules and any(map(has_target_labels, made))
-    compared = [rule_table(experiment, made)] if judged else []
-    return [*score_tables(ours), *difference_tables(ours), *compared]
+    judged = experiment.compare_rules and any(map(has_target_labels, with_result(records)))
+    compared = [rule_table(experiment, records)] if judged else []
+    searched = [*task_tables(ours), search_table(ours)] if experiment.search_seeds else []
+    return [*score_tables(ours), *difference_tables(ours), *searched, *compared]

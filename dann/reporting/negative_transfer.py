@@ -9,10 +9,10 @@ from dann.diagnostics.alarms import Alarm
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import Difference, compare_pairs
 from dann.reporting.scores import Outcomes, apply_rule
-from dann.reporting.setting_selection import Row
 from dann.reporting.table import format_points, interval_ends
 from dann.runner.experiment_records import PACKED, read_records
 from dann.runner.records import Record, write_record
+from dann.runner.search_choice import Row
 
 NEGATIVE = "negative transfer"
 
@@ -59,7 +59,7 @@ def flag_negative_transfer(experiment: Experiment, folder: Path) -> Iterator[tup
         return
     every = read_records(experiment, folder)
     records = {place: record for place, record in every.items() if record.failed is None}
-    ours = apply_rule(experiment, list(records.values()))
+    ours = apply_rule(experiment, list(every.values()))
     below, shown = negative_transfer(ours, transfer_metric(experiment)), {id(record) for record in ours.records}
     for place, record in records.items():
         before = [alarm for alarm in record.alarms if alarm["alarm"] == NEGATIVE]

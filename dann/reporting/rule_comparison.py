@@ -54,6 +54,9 @@ def rule_table(experiment: Experiment, records: Sequence[Record]) -> Table:
 
     Rows that train on the target, and runs without target labels, are left out; of searched hyper-parameters the
     chosen setting counts.
+
+    Args:
+        records: also those of runs that failed.
     """
     selected = [record for record in select_settings(experiment, records) if has_target_labels(record)]
     adapted = [record for record in selected if not trains_on_target(record)]

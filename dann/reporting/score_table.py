@@ -22,6 +22,7 @@ from dann.reporting.table import (
     interval_cell,
     score_cell,
 )
+from dann.reporting.tuned_columns import candidate_columns, rank_columns, score_title, source_columns
 
 
 def score_tables(ours: Outcomes) -> list[Table]:
@@ -31,7 +32,8 @@ def score_tables(ours: Outcomes) -> list[Table]:
 
     Columns: the metric on the target's test examples for each task and averaged over tasks, or the only one; the 95 %
     t-interval of the average; the same as the oracle chooses; published numbers; without tasks the source accuracy; the
-    chosen setting of searched hyper-parameters; alarms.
+    chosen setting of searched hyper-parameters; alarms. Of a search with seeds of its own the metric is that of the
+    tuned rows, between that of their own values and of the oracle's choice; then the ranks by each.
     """
     metrics = ours.experiment.metrics if ours.has_target_labels else ours.experiment.metrics[:1]
     return [_score_table(ours.for_metric(metric), metric) for metric in metrics]
@@ -40,18 +42,24 @@ def score_tables(ours: Outcomes) -> list[Table]:
 def _score_table(ours: Outcomes, metric: str) -> Table:
     experiment = ours.experiment
     columns: Columns = {}
+    fresh = bool(experiment.search_seeds)
     for task in [*ours.scored_tasks, None] if ours.has_target_labels else []:
+        columns |= candidate_columns(ours, None, metric, "default") if fresh and task is None else {}
         columns |= _score_columns(ours, task, metric)
-    if ours.rule != "oracle" and ours.has_target_labels:
+    if fresh and ours.has_target_labels:
+        columns |= candidate_columns(ours, None, metric, "oracle") | rank_columns(ours, metric)
+    elif ours.rule != "oracle" and ours.has_target_labels:
         oracle = apply_rule(experiment, [*ours.all_records, *ours.failed], "oracle", metric)
         scores = {variant: oracle.average(variant, metric) for variant in experiment.variants}
         columns[_score_column(oracle, None, metric, "oracle")] = _score_cells(oracle, scores)
-    if not experiment.tasks and metric == experiment.metrics[0]:
+    if fresh and metric == experiment.metrics[0]:
+        columns |= source_columns(ours)
+    elif not experiment.tasks and metric == experiment.metrics[0]:
         source = Column("source", "source accuracy, %", "source", None, "accuracy", ours.rule)
         columns[source] = _score_cells(ours, {variant: ours.source_scores(variant) for variant in experiment.variants})
     if metric == experiment.metrics[0]:
         columns |= label_free_columns(ours)
-    if experiment.search is not None:
+    if experiment.search is not None and not fresh:
         columns[Column("setting", "chosen", "setting")] = {v: _setting_cell(ours, v) for v in experiment.variants}
     alarms = alarm_cells(ours, metric)
     if any(cell.facts for cell in alarms.values()):
@@ -93,6 +101,8 @@ def _score_column(ours: Outcomes, task: str | None, metric: str, key: str = "sco
     upper = ", oracle (upper bound)" if RULES[ours.rule].needs_target_labels else ""
     only = f"target {METRICS[metric].label}{upper}, %"
     title = only if not ours.experiment.tasks else f"{'average' if task is None else task}{upper}"
+    if ours.experiment.search_seeds:
+        title = score_title(ours, task, metric, "tuned")
     return Column(f"{key}{_end(task)}", title, "score", task, metric, ours.rule)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
+from typing import get_args
 
 from dann.config.experiment import Experiment
 from dann.errors import BadInput
@@ -12,8 +13,9 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import Evaluation
 from dann.evaluation.selection import check_scores, choose
 from dann.evaluation.statistics import Difference, compare_pairs, holm
-from dann.reporting.setting_selection import Row, select_settings
+from dann.reporting.setting_selection import select_settings
 from dann.runner.records import Record, has_target_labels, source_accuracy
+from dann.runner.search_choice import Candidate, Choice, Row, candidate_records, choose_settings
 
 SeedScores = dict[int, float]  # by seed, as shares of 1
 
@@ -28,6 +30,8 @@ class Outcomes:
         metric: what the oracle goes by.
         chosen: by task and variant, then by seed, the chosen evaluation.
         failed: the records of runs that failed; they have no scores.
+        lost: those of them that the scores lack; a search with seeds of its own may fail without such a loss.
+        candidate: of such a search, whose scores these are.
     """
 
     experiment: Experiment
@@ -37,6 +41,8 @@ class Outcomes:
     metric: str
     chosen: dict[Row, dict[int, Evaluation]]
     failed: Sequence[Record] = ()
+    lost: Sequence[Record] = ()
+    candidate: Candidate = "tuned"
 
     @cached_property
     def seeds(self) -> int:
@@ -73,11 +79,26 @@ class Outcomes:
     def for_metric(self, metric: str) -> "Outcomes":
         """The same, with the oracle's choices by this metric where the rule is the oracle."""
         every = [*self.all_records, *self.failed]
-        return apply_rule(self.experiment, every, "oracle", metric) if self.rule == "oracle" else self
+        return apply_rule(self.experiment, every, "oracle", metric, self.candidate) if self.rule == "oracle" else self
+
+    def for_candidate(self, candidate: Candidate) -> "Outcomes":
+        """The same with another setting of a search with seeds of its own."""
+        return self._by_candidate[candidate]
+
+    @cached_property
+    def _by_candidate(self) -> Mapping[Candidate, "Outcomes"]:
+        every = [*self.all_records, *self.failed]
+        names: tuple[Candidate, ...] = get_args(Candidate)
+        return {name: apply_rule(self.experiment, every, self.rule, self.metric, name) for name in names}
+
+    @cached_property
+    def choices(self) -> Mapping[Row, Choice]:
+        """What a search with seeds of its own gave, by task and variant."""
+        return choose_settings(self.experiment, [*self.all_records, *self.failed])
 
     def failures(self, variant: str, task: str | None) -> int:
         """The number of a cell's runs that failed, those of all settings and, without a task, of all tasks."""
-        return sum(each.variant == variant and task in (None, each.task) for each in self.failed)
+        return sum(each.variant == variant and task in (None, each.task) for each in self.lost)
 
     def scores(self, variant: str, task: str | None, metric: str) -> SeedScores:
         """A metric on the target's test examples; no run whose target has no test labels has it."""
@@ -115,24 +136,32 @@ class Outcomes:
 
 
 def apply_rule(
-    experiment: Experiment, records: Sequence[Record], rule: str = "last", metric: str = "accuracy"
+    experiment: Experiment,
+    records: Sequence[Record],
+    rule: str = "last",
+    metric: str = "accuracy",
+    candidate: Candidate = "tuned",
 ) -> Outcomes:
     """Choose a setting for each row and task, and an evaluation from each of its records that have a result.
 
     Args:
         rule: a name in ``RULES``.
         metric: what the oracle goes by.
+        candidate: of a search with seeds of its own, which setting.
 
     Raises:
         BadInput: no record has the score that the rule reads.
     """
-    records, failed = with_result(records), [record for record in records if record.failed is not None]
-    check_scores(rule, [record.evaluations for record in records])
-    kept = select_settings(experiment, records, rule, metric)
+    made, failed = with_result(records), [record for record in records if record.failed is not None]
+    check_scores(rule, [record.evaluations for record in made])
+    kept = select_settings(experiment, records, rule, metric, candidate)
     chosen: dict[Row, dict[int, Evaluation]] = defaultdict(dict)
     for record in kept:
         chosen[record.task, record.variant][record.seed] = choose(rule, record.evaluations, metric)
-    return Outcomes(experiment, records, kept, rule, metric, dict(chosen), failed)
+    lost = failed
+    if experiment.search_seeds:
+        lost = candidate_records(experiment, failed, choose_settings(experiment, records), candidate)
+    return Outcomes(experiment, made, kept, rule, metric, dict(chosen), failed, lost, candidate)
 
 
 def with_result(records: Sequence[Record]) -> list[Record]:

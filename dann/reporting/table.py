@@ -10,12 +10,14 @@ from typing import Any, Literal
 from dann.config.naming import printable
 from dann.evaluation.statistics import deviation, interval
 from dann.reporting.latex import escape
+from dann.runner.search_choice import Candidate
 
 NONE = "—"
 TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 Kind = Literal[
     "score", "interval", "published", "gap", "source", "label_free", "setting", "alarms",  # of what rows score
     "baseline", "difference", "p", "holm", "effect", "seeds",  # of paired differences
+    "rank", "runs", "hours",  # of a search with seeds of its own
     "correlation", "regret", "worst", "most",  # of how the rules choose
 ]  # fmt: skip
 TEXT: frozenset[Kind] = frozenset({"setting", "alarms", "baseline", "most"})
@@ -32,6 +34,7 @@ class Column:
         task: whose scores it shows; None for the average over tasks or the only score.
         metric: which its scores are of.
         rule: which chose the evaluations that it shows.
+        candidate: of a search with seeds of its own, the setting whose scores it shows.
     """
 
     key: str
@@ -40,6 +43,7 @@ class Column:
     task: str | None = None
     metric: str | None = None
     rule: str | None = None
+    candidate: Candidate = "tuned"
 
     @property
     def is_text(self) -> bool:
@@ -114,12 +118,20 @@ class Table:
         content = {
             "title": self.title,
             **self.facts,
-            "columns": {name: asdict(column) for name, column in zip(names, self.columns, strict=True)},
+            "columns": {name: _column_facts(column) for name, column in zip(names, self.columns, strict=True)},
             "rows": {row: dict(zip(names, (cell.facts for cell in cells), strict=True))
                      for row, cells in self.rows.items()},
             "notes": self.notes,
         }  # fmt: skip
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _column_facts(column: Column) -> dict[str, Any]:
+    """A column for JSON; only a search with seeds of its own has several candidates."""
+    facts = asdict(column)
+    if column.candidate == "tuned":
+        del facts["candidate"]
+    return facts
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "latex": Table.latex, "json": Table.json}

@@ -15,6 +15,7 @@ from dann.files.atomic_files import write_whole
 from dann.files.file_search import find_files
 from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, Record, dump_record, parse_record, read_record
+from dann.runner.search_choice import choose_settings, is_wanted
 
 PACKED = "records.jsonl.gz"
 LINE = 100_000_000  # bytes that a record may have, so that a packed file of zeros fills no memory
@@ -32,15 +33,24 @@ def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
     """The records of an experiment's finished runs under ``folder``, by the run's folder, in the order of its rows.
 
     They are those of the packed file, or else those in the folders of the runs; of the rows and seeds that the
-    experiment names, whatever else it named before.
+    experiment names, whatever else it named before, and of a search with seeds of its own of what it now chooses.
 
     Raises:
         BadInput: a file is damaged or of another version of the project.
     """
-    return _read(list(experiment.runs(seeds=[0])), set(experiment.seeds), folder)
+    return _drop_unchosen(experiment, _read(experiment, list(experiment.runs(seeds=[0])), folder))
 
 
-def _read(rows: list[Run], seeds: Container[int], folder: Path) -> dict[Path, Record]:
+def _drop_unchosen(experiment: Experiment, records: dict[Path, Record]) -> dict[Path, Record]:
+    """The records without those of settings that a search does not choose, or not any more."""
+    if not experiment.search_seeds:
+        return records
+    choices = choose_settings(experiment, records.values())
+    return {place: record for place, record in records.items() if is_wanted(experiment, record, choices)}
+
+
+def _read(experiment: Experiment, rows: list[Run], folder: Path) -> dict[Path, Record]:
+    seeds = {*experiment.search_seeds, *experiment.seeds}
     return _read_packed(rows, seeds, folder) if (folder / PACKED).is_file() else _read_folders(rows, seeds, folder)
 
 
@@ -87,7 +97,7 @@ def find_other_runs(experiment: Experiment, folder: Path) -> list[Path]:
     if not any(find_files(folder, RECORD)):
         return []
     rows = {folder / run.folder.parent for run in experiment.runs(seeds=[0])}
-    own = {f"seed-{seed}" for seed in experiment.seeds}
+    own = {f"seed-{seed}" for seed in (*experiment.search_seeds, *experiment.seeds)}
     finished = [file.parent for file in find_files(folder, RECORD) if file.parent.name.startswith("seed-")]
     others = [place for place in finished if place.parent not in rows or place.name not in own]
     nested = [copy.parent for copy in find_files(folder, EXPERIMENT) if copy.parent != folder]
@@ -95,10 +105,18 @@ def find_other_runs(experiment: Experiment, folder: Path) -> list[Path]:
                   and not any(place.is_relative_to(other) for other in nested))  # fmt: skip
 
 
+def find_unchosen_runs(experiment: Experiment, folder: Path) -> list[Path]:
+    """The finished runs in ``folder`` of settings that the search does not choose, or not any more."""
+    if not experiment.search_seeds or (folder / PACKED).is_file():
+        return []
+    records = _read(experiment, list(experiment.runs(seeds=[0])), folder)
+    return sorted(set(records) - set(_drop_unchosen(experiment, records)))
+
+
 def read_checked_records(
     experiment: Experiment, folder: Path, without: Container[Path] = (), command: str | None = None
 ) -> list[Record]:
-    """The records in ``folder`` of the experiment's variants, tasks and seeds.
+    """The records in ``folder`` of the experiment's variants, tasks and seeds, as ``read_records`` has them.
 
     Args:
         without: folders of runs that are left out, because they are about to be made again.
@@ -119,7 +137,7 @@ def read_checked_records(
         return []
     rows = {run.row: run for run in experiment.runs(seeds=[0])}
     checksums: dict[tuple[str | None, str, str], tuple[str, str]] = {}
-    records = _read(list(rows.values()), set(experiment.seeds), folder)
+    records = _read(experiment, list(rows.values()), folder)
     records = {place: record for place, record in records.items() if place not in without}
     for place, record in records.items():
         row = record.run.row
@@ -128,4 +146,4 @@ def read_checked_records(
         used = (record.data["source"]["checksum"], record.data["target"]["checksum"])
         if checksums.setdefault(row, used) != used:
             raise BadInput(f"{place}: made from other data than seeds before it: check DANN_DATA; {remedy()}")
-    return list(records.values())
+    return list(_drop_unchosen(experiment, records).values())

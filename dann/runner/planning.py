@@ -38,7 +38,8 @@ class Plan(NamedTuple):
     """The runs of a command.
 
     Args:
-        changes: the runs among them that are there, but have changed and are to be made again.
+        changes: the runs that are there, but have changed and are to be made again: some of these and, of a search with
+            seeds of its own, of those that may follow from them.
         notes: for the user.
     """
 
@@ -138,7 +139,8 @@ def plan(
         BadInput: a configuration is not valid, or ``folder`` holds runs of another file or runs that have changed.
     """
     check_origin(folder, file)
-    planned = _resolve_runs(runs, folder, file)
+    own = _resolve_runs(runs, folder, file)
+    planned = [*own, *_resolve_runs(_find_earlier(experiment, runs, folder), folder, file)]
     _check_search(experiment, [each.config for each in planned], file)
     again = find_failed(planned) if redo == "failed" else []
     places = {change.place for change in again}
@@ -149,13 +151,26 @@ def plan(
     places |= {change.place for change in compared.changes}
     read_checked_records(experiment, folder, places, everything)  # seeds from other data are named by what changed
     changes = [*changed, *compared.changes]
-    own = {each.place for each in planned}
-    if left := [change for change in changes if redo != "changed" or change.place not in own]:
+    covered = {each.place for each in planned}
+    if left := [change for change in changes if redo != "changed" or change.place not in covered]:
         rows = {run.variant for run in runs}
         only = rows.pop() if len(rows) == 1 and len(experiment.variants) > 1 else None
         these = redo_command(experiment, folder, file, seeds, only)
-        raise BadInput(describe_changes(left, these if all(each.place in own for each in left) else everything))
-    return Plan(planned, [*changes, *again], compared.notes)
+        raise BadInput(describe_changes(left, these if all(each.place in covered for each in left) else everything))
+    return Plan(own, [*changes, *again], compared.notes)
+
+
+def _find_earlier(experiment: Experiment, runs: list[Run], folder: Path) -> list[Run]:
+    """The finished runs of settings that a search chose before, of the rows and seeds that are to be made.
+
+    What is changed or failed of them is set aside with the others, as the choice may fall on them again.
+    """
+    if not experiment.search_seeds:
+        return []
+    rows, seeds = {(run.task, run.variant) for run in runs}, {run.seed for run in runs} - {*experiment.search_seeds}
+    own = {(run.row, run.seed) for run in runs}
+    return [run for run in experiment.runs(seeds=sorted(seeds)) if (run.task, run.variant) in rows
+            and (run.row, run.seed) not in own and is_finished(folder / run.folder)]  # fmt: skip
 
 
 def _resolve_runs(runs: list[Run], folder: Path, file: Path) -> list[Planned]:

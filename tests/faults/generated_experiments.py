@@ -148,6 +148,7 @@ def _search(random: Random, rows: list[str]) -> dict[str, Any]:
     """A grid whose values are as many as the budget, or a random search."""
     key, budget = random.choice([*SEARCHED]), random.randint(1, 3)
     more = {"rule": random.choice(["source_val", random.choice(RULE_NAMES)]), "seed": random.choice([0, 2**31])}
+    more |= random.choice([{}, {"seeds": [100]}, {"seeds": [0, 5]}])
     if random.random() < 0.5:
         return {"kind": "grid", "budget": budget, "keys": {key: SEARCHED[key][:budget]}, **more}
     ends: dict[str, Any] = random.choice([{"log": [0.001, 0.1]}, {"uniform": [0.0, 0.5]}])

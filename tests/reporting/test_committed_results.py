@@ -12,6 +12,7 @@ import pages
 import publish
 import pytest
 from committed import read_result
+from made_records import record_of
 from marker_tables import fill_markers
 from tiny import TURNS, write_tiny
 from versions import LIBRARIES, constraints
@@ -164,6 +165,39 @@ def test_publishing_takes_out_a_flag_that_the_file_no_longer_gives_reason_for(pr
     assert publish.main(["experiments/theme/tiny.yaml"]) == 0
     published = read_records(read_experiment(project / "experiments/theme/tiny.yaml"), project / "results/theme/tiny")
     assert [each.alarms for each in published.values() if (each.variant, each.seed) == ("source only", 0)] == [[other]]
+
+
+def test_a_search_with_fresh_seeds_publishes_what_it_chooses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    search = {"budget": 2, "keys": {"optimizer.lr": [0.02, 0.1]}, "seeds": [100]}
+    file, folder = write_tiny(Path("experiments/tiny.yaml"), search=search), Path("runs/tiny")
+    experiment = read_experiment(file)
+    scores = {"": 0.7, "optimizer.lr = 0.02": 0.9, "optimizer.lr = 0.1": 0.6}  # the rule's and the oracle's choice
+    for run in experiment.runs():
+        record = record_of(run.variant, run.seed, scores[run.row[2]])
+        record.evaluations[-1]["source_validation"] = scores[run.row[2]]
+        (folder / run.folder).mkdir(parents=True)
+        write_record(replace(record, declared=run.declared, setting=run.setting), folder / run.folder)
+    assert publish.main([str(file)]) == 0 and pages.main(["--check"]) == 0
+    published = read_records(experiment, Path("results/tiny"))
+    assert len(published) == 2 * (3 + 2 * 2)  # not the high rate's with fresh seeds, which nothing chose
+    page = Path("results/tiny.md").read_text()
+    for heading in ("target accuracy, default, %", "target accuracy, tuned, %", "rank, oracle", "oracle's choice"):
+        assert f"| {heading} |" in page
+    assert main(["table", "results/tiny"]) == 0 and main(["report", "results/tiny", "--out", "report"]) == 0
+
+    (folder / "dann/optimizer.lr-0.02/seed-1/record.json").unlink()
+    (folder / "dann/optimizer.lr-0.02/seed-1").rmdir()
+    capsys.readouterr()
+    assert publish.main([str(file)]) == 2
+    assert "1 runs of experiments/tiny.yaml are missing, the first DANN, optimizer.lr = 0.02, seed 1" in (
+        capsys.readouterr().err
+    )
+    repack(Path("results/tiny"), lambda lines: [line for line in lines if '"seed":1,' not in line])
+    assert pages.main(["--check"]) == 1
+    assert "results/tiny: not the runs that experiments/tiny.yaml plans" in capsys.readouterr().out
 
 
 @pytest.mark.slow

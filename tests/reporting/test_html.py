@@ -497,6 +497,41 @@ def test_of_a_search_all_runs_are_there_and_those_not_chosen_grey(tmp_path: Path
     assert f"the rule {'source_val' if rule == 'last' else rule} chooses" in " ".join(page.text.split())
 
 
+def test_of_a_search_with_fresh_seeds_each_number_leads_to_its_runs(tmp_path: Path) -> None:
+    """Default, tuned and the oracle's choice: the linked runs have that setting, and their mean is the number."""
+    search = {"kind": "grid", "budget": 2, "keys": {"optimizer.lr": [0.1, 0.2]}, "seeds": [100]}
+    experiment = experiment_of(search=search, published={})
+    validations = {"": 0.8, "optimizer.lr = 0.1": 0.9, "optimizer.lr = 0.2": 0.7}
+    targets = {"": -0.1, "optimizer.lr = 0.1": 0.0, "optimizer.lr = 0.2": 0.1}
+    records = records_of(experiment)
+    for record in records:
+        record.evaluations[-1]["source_validation"] = validations[record.run.row[2]]
+        record.evaluations[-1]["target_test"] = round(record.evaluations[-1]["target_test"] / 10 + 0.5
+                                                      + targets[record.run.row[2]], 4)  # fmt: skip
+    page = page_of(experiment, records, tmp_path)
+    assert len(page.runs()) == 2 * 4 * (3 + 3 * 3)
+    ours = make_tables(experiment, records)
+    names = ["e1-scores-accuracy", "e1-tasks-accuracy", "e1-search"]
+    check_numbers(page, [ours[0], *ours[-2:]], names)
+    chosen = {"default": "", "tuned": "optimizer.lr = 0.1", "oracle (upper bound)": "optimizer.lr = 0.2"}
+    linked = 0
+    for name in names[:2]:
+        heads = [head.text.strip() for head in page.heads(name)][1:]
+        for head, cell in zip(heads, page.rows(name)["MCD"], strict=True):
+            task, _, candidate = head.rpartition(", ")
+            if candidate in chosen and "±" in cell.text:
+                key, (runs,) = made_of(page, cell.links[0])
+                assert {run[page.column("setting")].text for run in runs} == {chosen[candidate]}
+                assert {run[page.column("task")].text for run in runs} == (
+                    {task} if task != "average" else {*experiment.tasks}
+                )
+                assert fmean(run[page.column(key)].value for run in runs) == pytest.approx(cell.value, abs=1e-12)
+                linked += 1
+    assert linked == 2 + 3 + 2 * 3
+    marks = zip(page.tables["e1-runs"], page.classes["e1-runs"], strict=True)
+    assert {row[page.column("seed")].text for row, mark in marks if "faint" in mark} == {"100"}
+
+
 def test_scores_of_classes_are_those_of_the_definitions(tmp_path: Path) -> None:
     counts = np.array([[7, 2, 0, 1], [3, 5, 0, 2], [0, 0, 0, 0], [4, 0, 1, 0]])
     right = np.diag(counts).astype(float)

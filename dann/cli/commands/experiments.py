@@ -16,7 +16,7 @@ def run(options: argparse.Namespace) -> int:
     from dann.config.origin import relative
 
     experiment = read_experiment(options.file, options.set, options.seeds)
-    runs = list(experiment.runs(options.only, options.seeds))
+    runs = list(experiment.first_runs(options.only, options.seeds))
     folder = options.out / relative(options.file)
     if options.dry_run:
         from dann.cli.dry_run import describe_plan
@@ -28,14 +28,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace) -> int:
-    """Execute the runs that are missing, then print the tables and draw the figures."""
+    """Execute the runs that are missing and those that follow from them, print the tables and draw the figures."""
     from dann.cli.commands.results import write_notes
     from dann.cli.failures import refuse_if_none, report_failures
     from dann.cli.progress import Progress
     from dann.cli.terminal import show_table
     from dann.reporting.figures.draw import describe_cut, draw_all
     from dann.reporting.negative_transfer import flag_negative_transfer
+    from dann.runner.experiment_records import read_checked_records
     from dann.runner.planning import default_workers, launch
+    from dann.runner.search_choice import later_runs
     from dann.training.device import choose_device
 
     device = choose_device(options.device)
@@ -44,6 +46,10 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     with Progress(len(runs)) as progress:
         launch(experiment, runs, folder, device, progress, options.file, workers, options.redo, seeds)
         refuse_if_none(progress, len(runs))
+        if later := later_runs(experiment, read_checked_records(experiment, folder), runs):
+            progress.expect(len(later))
+            launch(experiment, later, folder, device, progress, options.file, workers, options.redo, seeds)
+            runs = [*runs, *later]
         for record, alarm in flag_negative_transfer(experiment, folder):
             progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
     show_table(experiment, folder)

@@ -63,19 +63,22 @@ def plot(options: argparse.Namespace) -> int:
 def write_notes(experiment: "Experiment", folder: Path, cut: str | None = None) -> None:
     """Report on standard error what the tables and figures of a folder do not show.
 
-    These are finished runs that the file no longer lists, and a change of the file since its copy in the folder. Data
-    are not compared: reading them takes too long.
+    These are finished runs that the file no longer lists or the search no longer chooses, and a change of the file
+    since its copy in the folder. Data are not compared: reading them takes too long.
 
     Args:
         cut: what the figures leave out, if there is anything.
     """
     from dann.config.origin import find_change
-    from dann.runner.experiment_records import find_other_runs
+    from dann.runner.experiment_records import find_other_runs, find_unchosen_runs
 
-    if others := find_other_runs(experiment, folder):
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        cause = "not shown, as the experiment names no such row or seed: add it, or remove the folder"
-        print(printable(f"dann: {others[0]}{more}: {cause}"), file=sys.stderr)
+    other = "not shown, as the experiment names no such row or seed: add it, or remove the folder"
+    unchosen = "not shown, as the search does not choose this setting now: kept in case it does, or remove it"
+    for places, cause in ((find_other_runs(experiment, folder), other),
+                          (find_unchosen_runs(experiment, folder), unchosen)):  # fmt: skip
+        if places:
+            more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+            print(printable(f"dann: {places[0]}{more}: {cause}"), file=sys.stderr)
     if (change := find_change(experiment, folder)) is not None:
         print(printable(f"dann: {folder}: {change}"), file=sys.stderr)
     if cut is not None:

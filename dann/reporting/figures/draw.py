@@ -51,13 +51,12 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
     records = {folder / each.run.folder: each for each in checked if each.failed is None}
     if not records:
         return []
-    every = list(records.values())
-    selected = {id(record) for record in select_settings(experiment, every)}
+    selected = {id(record) for record in select_settings(experiment, checked)}
     variants, tasks = _first_panels(*_panels(experiment))
     shown = {place: record for place, record in records.items()
              if id(record) in selected and record.variant in variants and record.task in tasks}  # fmt: skip
-    scored = any(map(has_target_labels, every))  # else there is nothing for bars to show
-    figures = {"bars": bars(experiment, every)} if "bars" in kinds and scored else {}
+    scored = any(map(has_target_labels, records.values()))  # else there is nothing for bars to show
+    figures = {"bars": bars(experiment, checked)} if "bars" in kinds and scored else {}
     for task in tasks:
         runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""

@@ -14,9 +14,11 @@ from dann.reporting.html.provenance import Runs
 from dann.reporting.negative_transfer import NEGATIVE, negative_transfer, transfer_metric
 from dann.reporting.score_table import score_tables
 from dann.reporting.scores import Outcomes, trains_on_target
-from dann.reporting.setting_selection import Row, select_settings
+from dann.reporting.search_tables import search_table, task_tables
+from dann.reporting.setting_selection import select_settings
 from dann.reporting.table import Cell, Column, Table
 from dann.runner.records import Record
+from dann.runner.search_choice import Row
 
 
 def score_grids(runs: Runs) -> Iterator[Grid]:
@@ -25,18 +27,36 @@ def score_grids(runs: Runs) -> Iterator[Grid]:
     for table in score_tables(runs.ours):
         metric = table.facts["metric"]
         title = METRICS[metric].label if several else "scores"
-        losses: dict[str, dict[Row, str]] = defaultdict(dict)
-        for row, text in negative_transfer(runs.shown(metric), metric).items():
-            losses[row[1]][row] = text
-        lines = [Line(variant, _score_entries(runs, table, variant, losses[variant]), variant in runs.ours.upper_bounds)
-                 for variant in table.rows]  # fmt: skip
-        heads = [_head(column) for column in table.columns]
-        name = f"{runs.name}-scores-{slug(metric)}"
-        yield Grid(name, title[0].upper() + title[1:], table.corner, heads, lines, table.notes)
+        yield _score_grid(runs, table, f"scores-{slug(metric)}", title[0].upper() + title[1:])
+
+
+def _score_grid(runs: Runs, table: Table, name: str, title: str) -> Grid:
+    metric = table.facts["metric"]
+    losses: dict[str, dict[Row, str]] = defaultdict(dict)
+    for row, text in negative_transfer(runs.shown(metric), metric).items():
+        losses[row[1]][row] = text
+    lines = [Line(variant, _score_entries(runs, table, variant, losses[variant]), variant in runs.ours.upper_bounds)
+             for variant in table.rows]  # fmt: skip
+    heads = [_head(column) for column in table.columns]
+    return Grid(f"{runs.name}-{name}", title, table.corner, heads, lines, table.notes)
+
+
+def search_grids(runs: Runs) -> Iterator[Grid]:
+    """Of a search with seeds of its own the scores on each task, and its cost and choices."""
+    if not runs.experiment.search_seeds:
+        return
+    for table in task_tables(runs.ours):
+        metric = table.facts["metric"]
+        yield _score_grid(runs, table, f"tasks-{slug(metric)}", f"Each task: {METRICS[metric].label}")
+    table = search_table(runs.ours)
+    lines = [Line(row, [_link_cell(cell, "", column) for column, cell in zip(table.columns, cells, strict=True)])
+             for row, cells in table.rows.items()]  # fmt: skip
+    yield Grid(f"{runs.name}-search", "The search", "", [_head(column) for column in table.columns], lines, table.notes)
 
 
 def _head(column: Column) -> Head:
-    upper = column.kind == "score" and RULES[column.rule or "last"].needs_target_labels
+    chosen_by = RULES[column.rule or "last"]
+    upper = column.kind == "score" and (chosen_by.needs_target_labels or column.candidate == "oracle")
     return Head(column.title, words=column.is_text, upper=upper)
 
 
@@ -69,7 +89,9 @@ def _score_link(runs: Runs, metric: str, column: Column, variant: str, seeds: Se
     tasks = [] if column.task is None else [column.task]
     key = {"source": "source", "label_free": column.key.split(":")[0]}.get(column.kind, metric)
     upper = column.rule == "oracle" and runs.ours.rule != "oracle"
-    records = _records(runs.shown(metric, upper), variant, seeds, tasks)
+    shown = runs.shown(metric, upper)
+    shown = shown if column.candidate == shown.candidate else shown.for_candidate(column.candidate)
+    records = _records(shown, variant, seeds, tasks)
     return runs.link(f"{key}-oracle" if upper else key, runs.numbers(records))
 
 
@@ -143,7 +165,7 @@ def _difference_link(runs: Runs, metric: str, variant: str) -> str:
 
 def rule_grid(runs: Runs, table: Table) -> Grid:
     """How the selection rules choose among the runs that do not train on the target."""
-    chosen = select_settings(runs.experiment, runs.records)
+    chosen = select_settings(runs.experiment, [*runs.records, *runs.ours.failed])
     link = runs.link("", runs.numbers(record for record in chosen if not trains_on_target(record)))
     lines = [Line(rule, [_link_cell(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)])
              for rule, cells in table.rows.items()]  # fmt: skip

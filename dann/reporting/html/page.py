@@ -16,13 +16,14 @@ from dann.files.atomic_files import write_whole
 from dann.files.file_search import find_files
 from dann.reporting.html.class_tables import class_grids
 from dann.reporting.html.grids import Grid
-from dann.reporting.html.linked_tables import alarm_grid, difference_grids, rule_grid, score_grids
+from dann.reporting.html.linked_tables import alarm_grid, difference_grids, rule_grid, score_grids, search_grids
 from dann.reporting.html.provenance import Runs
 from dann.reporting.locations import find_experiments
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.scores import apply_rule, with_result
 from dann.runner.experiment_records import read_checked_records
 from dann.runner.records import RECORD, Record, has_target_labels
+from dann.runner.search_choice import planned_runs
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
 MOST_RUNS = 20_000  # of a page: with more, browsers take minutes
@@ -129,7 +130,7 @@ def _section(
     metrics = experiment.metrics if labelled else []
     oracle = {metric: apply_rule(experiment, records, "oracle", metric) for metric in metrics}
     runs = Runs(name, folder, made, apply_rule(experiment, records, rule), oracle)
-    ranked = [rule_grid(runs, rule_table(experiment, made))] if experiment.compare_rules and labelled else []
+    ranked = [rule_grid(runs, rule_table(experiment, records))] if experiment.compare_rules and labelled else []
     table, same = runs.table()
     return Section(
         name=name,
@@ -137,9 +138,9 @@ def _section(
         folder=folder,
         source=file.read_text(encoding="utf-8"),
         runs=runs,
-        grids=[*score_grids(runs), *difference_grids(runs), *ranked],
+        grids=[*score_grids(runs), *difference_grids(runs), *search_grids(runs), *ranked],
         alarms=alarm_grid(runs),
-        planned=len(list(experiment.runs())),
+        planned=len(planned_runs(experiment, records)),
         unwatched=sum(not record.shares for record in made),
         drawings=list(_drawings(experiment, folder)),
         classes=class_grids(runs),

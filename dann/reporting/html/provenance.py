@@ -16,6 +16,7 @@ from dann.reporting.html.grids import Entry, Grid, Head, Line, share_entry, text
 from dann.reporting.label_free import label_free_rules
 from dann.reporting.negative_transfer import NEGATIVE
 from dann.reporting.scores import Outcomes, target_score, trains_on_target
+from dann.reporting.tuned_columns import CANDIDATES
 from dann.runner.experiment_records import PACKED
 from dann.runner.records import RECORD, Record, parse_record, source_accuracy
 
@@ -71,11 +72,18 @@ class Runs:
         texts = {head.name: [entry(record).text for record in self.records] for head, entry in circumstances}
         same = [(name, each[0]) for name, each in texts.items() if len(set(each)) == 1]
         columns = [*self._results(), *(column for column in circumstances if column[0].name not in dict(same))]
-        shown = {id(record) for metric in self.experiment.metrics for record in self.shown(metric).records}
+        shown = {id(record) for metric in self.experiment.metrics for record in self._shown_records(metric)}
         lines = [Line(record.variant, [entry(record) for _, entry in columns], trains_on_target(record),
                       id(record) not in shown)
                  for record in self.records]  # fmt: skip
         return Grid(f"{self.name}-runs", "runs", "row", [head for head, _ in columns], lines), same
+
+    def _shown_records(self, metric: str) -> Iterable[Record]:
+        """The records behind the tables of a metric."""
+        ours = self.shown(metric)
+        if not self.experiment.search_seeds:
+            return ours.records
+        return [record for candidate in CANDIDATES for record in ours.for_candidate(candidate).records]
 
     def _results(self) -> list[Column]:
         """Columns of what each run is, its scores under the rule of the report and under the oracle, and its record."""
