@@ -85,7 +85,8 @@ def check_stages(stages: Any, where: str) -> Mapping[str, Any]:
     """``stages`` if it is a mapping of mappings that have no stages themselves."""
     if not isinstance(stages, Mapping) or not all(isinstance(stage, Mapping) for stage in stages.values()):
         raise BadInput(f"{where}: optimizer.stages should be a mapping of a stage to what differs in it")
-    nested = next((name for name, stage in stages.items() if "stages" in stage), None)
+    # A resolved configuration, which is read again in worker processes, has an empty mapping there.
+    nested = next((name for name, stage in stages.items() if stage.get("stages")), None)
     if nested is not None:
         raise BadInput(f"{where}: optimizer.stages.{nested}: a stage has no stages: leave them out")
     return stages
