@@ -67,4 +67,6 @@ def name_setting(setting: Mapping[str, Any]) -> str:
 def _name_value(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_name_value(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, bool):
+        return str(value).lower()  # as YAML writes it
     return f"[{', '.join(map(_name_value, value))}]" if isinstance(value, list) else str(value)
