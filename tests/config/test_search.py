@@ -175,4 +175,7 @@ def test_a_search_runs_publishes_and_is_told(tmp_path: Path, monkeypatch: pytest
 
 def test_named() -> None:
     assert name_setting({LR: 0.1, "method.weight": 1}) == f"{LR} = 0.1, method.weight = 1" and name_setting({}) == ""
+    assert name_setting({"method.entropy": True, "network": {"name": "mnist", "batch_norm": False}}) == (
+        "method.entropy = true, network = {name: mnist, batch_norm: false}"
+    )
     assert Run(None, "a", 0, {}).row == (None, "a", "")
