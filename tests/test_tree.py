@@ -16,7 +16,7 @@ from dann.config.experiment import read_experiment
 from dann.config.schema import resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.photos import OFFICE_CALTECH10
-from dann.data.domain import Domain, Split
+from dann.data.domain import Contents, Domain, Split
 from dann.evaluation.rules import RULES
 from dann.methods.all_methods import METHODS
 from dann.runner.experiment_records import read_records
@@ -127,7 +127,9 @@ def tiny_domain(name: str, channels: int) -> Callable[..., Domain]:
     def domain(*, size: int = 28) -> Domain:
         x = torch.randint(0, 256, (30, channels, size, size), dtype=torch.uint8)
         split = Split.of(x, torch.arange(30) % 10)
-        return Domain(name, split, split, tuple("0123456789"), "made for a test")
+        # Every class has things of even and of odd number.
+        contents = None if name == "usps" else Contents("digits", torch.arange(30) // 10)
+        return Domain(name, split, split, tuple("0123456789"), "made for a test", contents=contents)
 
     return domain
 
