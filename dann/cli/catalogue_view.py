@@ -14,7 +14,7 @@ HEADINGS = {
     "network": "networks",
     "dataset": "data sets",
     "optimiser": "optimisers",
-    "schedule": "schedules of the learning rate",
+    "schedule": "learning-rate schedules",
     "transform": "transforms",
     "rule": "rules",
     "metric": "metrics",
