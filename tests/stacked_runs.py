@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dann.config.experiment import Run
+from dann.config.experiment_run import Run
 from dann.config.schema import Config
 from dann.data.loading.stream import Batch
 from dann.data.pair import Pair

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from dann.config.experiment import Run
+from dann.config.experiment_run import Run
 from dann.config.merging import merge
 from dann.config.schema import Config, resolve
 from dann.errors import BadInput

@@ -13,7 +13,8 @@ except ImportError:  # PyYAML was built without it
     from yaml import SafeDumper as FastDumper  # type: ignore[assignment]
 
 from dann.cli.option_types import format_value
-from dann.config.experiment import Experiment, Run
+from dann.config.experiment import Experiment
+from dann.config.experiment_run import Run
 from dann.config.naming import printable, printable_lines
 from dann.config.schema import resolve
 from dann.errors import BadInput

@@ -13,7 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from dann.cli.shape_text import describe_axes, describe_shape
-from dann.config.experiment import Run
+from dann.config.experiment_run import Run
 from dann.config.naming import printable
 from dann.runner.records import Record, source_accuracy
 

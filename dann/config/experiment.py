@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from dann.config.experiment_fields import Baseline, MetricName, Share, Shown
+from dann.config.experiment_run import Run
 from dann.config.merging import Nested, flatten, merge, nest, parse_assignment, spell_out_domains
 from dann.config.migration import WRITTEN_BY, upgrade_experiment, version_mark
-from dann.config.naming import name_setting, slug
 from dann.config.search import Search, Setting
 from dann.config.yaml_files import read_yaml
 from dann.errors import BadInput
@@ -113,7 +112,7 @@ class Experiment(BaseModel):
         plain = isinstance(method, dict) and method.get("name") == "source_only"
         return plain and isinstance(data, dict) and data.get("source") != data.get("target")
 
-    def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
+    def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator[Run]:
         """All runs, in the order of the table; of a search with seeds of its own also all that its choice may need.
 
         Args:
@@ -123,7 +122,7 @@ class Experiment(BaseModel):
         self.check_size(self.seeds if seeds is None else seeds)
         return self._list_runs(only, [*self.search_seeds, *self.seeds] if seeds is None else seeds)
 
-    def first_runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator["Run"]:
+    def first_runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator[Run]:
         """The runs that depend on no other's result: all, unless the search has seeds of its own.
 
         With such a search they are all settings with its seeds, and each row's own values with the experiment's.
@@ -138,7 +137,7 @@ class Experiment(BaseModel):
             if not self.search_seeds or run.seed in self.search_seeds or not run.setting:
                 yield run
 
-    def _list_runs(self, only: str | None, seeds: list[int]) -> Iterator["Run"]:
+    def _list_runs(self, only: str | None, seeds: list[int]) -> Iterator[Run]:
         if only is not None:
             look_up(self.variants, only, "variant", "--only")
         for task in self.tasks or [None]:
@@ -179,37 +178,6 @@ class Experiment(BaseModel):
     def search_seeds(self) -> list[int]:
         """The seeds by which settings are chosen, where they are not the experiment's."""
         return [] if self.search is None else self.search.seeds
-
-
-@dataclass(frozen=True)
-class Run:
-    """One row, column, setting and seed of an experiment, with its unresolved configuration."""
-
-    task: str | None
-    variant: str
-    seed: int
-    declared: Nested
-    setting: Setting = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return f"{self.row_name}, seed {self.seed}"
-
-    @property
-    def row_name(self) -> str:
-        """Task, variant and setting in words."""
-        return ", ".join(filter(None, self.row))
-
-    @property
-    def row(self) -> tuple[str | None, str, str]:
-        """Task, variant and setting, which all seeds of a row share."""
-        return self.task, self.variant, name_setting(self.setting)
-
-    @property
-    def folder(self) -> Path:
-        """The path of the run within the folder of its experiment."""
-        parts = [slug(part) for part in self.row if part]
-        return Path(*parts, f"seed-{self.seed}")
 
 
 def read_experiment(path: Path, sets: list[str] | None = None, seeds: list[int] | None = None) -> Experiment:

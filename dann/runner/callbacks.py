@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-from dann.config.experiment import Run
+from dann.config.experiment_run import Run
 from dann.runner.records import Record
 
 

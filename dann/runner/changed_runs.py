@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from dann.config.experiment import Experiment, Run
+from dann.config.experiment import Experiment
+from dann.config.experiment_run import Run
 from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput

@@ -8,7 +8,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from dann.config.comparison import declared_difference
-from dann.config.experiment import EXPERIMENT, Experiment, Run
+from dann.config.experiment import EXPERIMENT, Experiment
+from dann.config.experiment_run import Run
 from dann.config.origin import read_origin, redo_command
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole

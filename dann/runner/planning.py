@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 
 from dann.config.compatibility import check_data, check_parts
-from dann.config.experiment import EXPERIMENT, Experiment, Run, write_experiment
+from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
+from dann.config.experiment_run import Run
 from dann.config.origin import check_origin, redo_command
 from dann.config.schema import Config, resolve
 from dann.errors import BadInput

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dann.config.experiment import Run
+from dann.config.experiment_run import Run
 from dann.config.migration import add_options, is_old, upgrade, upgrade_setting
 from dann.config.search import Setting
 from dann.errors import BadInput

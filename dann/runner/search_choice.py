@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dann.config.experiment import MOST_CHOSEN, Experiment, Run
+from dann.config.experiment import MOST_CHOSEN, Experiment
+from dann.config.experiment_run import Run
 from dann.config.naming import name_setting
 from dann.config.search import Setting
 from dann.evaluation.rules import RULES

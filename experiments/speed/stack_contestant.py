@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from dann.config.experiment import Run
+from dann.config.experiment_run import Run
 from dann.config.schema import resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput

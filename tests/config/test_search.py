@@ -13,7 +13,8 @@ from made_records import record_of, table_of, texts
 from tiny import DIAGNOSED, TINY, Silent, write_tiny
 
 from dann.cli.main import main
-from dann.config.experiment import Experiment, Run, read_experiment, write_experiment
+from dann.config.experiment import Experiment, read_experiment, write_experiment
+from dann.config.experiment_run import Run
 from dann.config.naming import name_setting
 from dann.config.schema import resolve
 from dann.config.search import Search

@@ -21,7 +21,8 @@ from outcome import Outcome
 from races import CPU, Quiet
 from tiny import write_tiny
 
-from dann.config.experiment import Run, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.experiment_run import Run
 from dann.errors import BadInput
 from dann.inference.model import load
 from dann.runner.planning import launch

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from dann.config.experiment import Run, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.experiment_run import Run
 from dann.runner.planning import launch
 from dann.runner.records import RECORD
 

@@ -15,7 +15,8 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 from tiny import Silent, write_tiny
 
-from dann.config.experiment import Run, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.experiment_run import Run
 from dann.runner.executor import Executor
 from dann.runner.planning import launch
 from dann.runner.records import RECORD, Record

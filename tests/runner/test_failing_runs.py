@@ -12,7 +12,8 @@ from tiny import DIAGNOSED, Silent, write_tiny
 from torch import Tensor, nn
 
 from dann.cli.main import main
-from dann.config.experiment import Run, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.experiment_run import Run
 from dann.errors import BadInput
 from dann.inference.model import load
 from dann.methods.dann import Dann

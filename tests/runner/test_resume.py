@@ -20,7 +20,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny import DIAGNOSED, MOONS, Silent, config_of, write_tiny
 
 from dann.cli.main import main
-from dann.config.experiment import Run, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.experiment_run import Run
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.cdan import Cdan

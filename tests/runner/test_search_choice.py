@@ -14,7 +14,8 @@ from made_records import record_of
 from tiny import DIAGNOSED, TINY, write_tiny
 
 from dann.cli.main import main
-from dann.config.experiment import Experiment, Run, read_experiment, write_experiment
+from dann.config.experiment import Experiment, read_experiment, write_experiment
+from dann.config.experiment_run import Run
 from dann.errors import BadInput
 from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import find_other_runs, find_unchosen_runs, read_records

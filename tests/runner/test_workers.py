@@ -19,7 +19,7 @@ import torch
 from rich.console import Console
 
 from dann.cli.progress import Progress
-from dann.config.experiment import Run
+from dann.config.experiment_run import Run
 from dann.errors import BadInput
 from dann.runner import workers
 

@@ -11,7 +11,8 @@ from stacked_runs import CPU, DIGITS, InTurn, assert_same_state, in_both_ways, p
 from tiny import MOONS, Silent, config_of, write_tiny
 from torch import nn
 
-from dann.config.experiment import Run, read_experiment
+from dann.config.experiment import read_experiment
+from dann.config.experiment_run import Run
 from dann.config.merging import merge
 from dann.data.domain import Split
 from dann.data.store import TensorStore

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from dann.config.naming import printable
 
 if TYPE_CHECKING:
-    from dann.config.experiment import Experiment, Run
+    from dann.config.experiment import Experiment
+    from dann.config.experiment_run import Run
 
 
 def run(options: argparse.Namespace) -> int:

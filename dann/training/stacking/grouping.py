@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dann.config.experiment import Run
+from dann.config.experiment_run import Run
 from dann.config.schema import Config
 from dann.training.stacking.stackable import free_numbers, is_stackable
 
