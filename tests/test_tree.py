@@ -35,8 +35,8 @@ DATA = ("store", "domain", "visible_bands", "shared_shape", "labels", "splits", 
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.metric_definitions", "evaluation.rules",
               "evaluation.selection", "evaluation.statistics", "config.comparison", "config.experiment",
-              "config.experiment_fields", "config.experiment_run", "config.merging", "config.migration", "config.naming",
-              "config.origin",
+              "config.experiment_fields", "config.experiment_run", "config.merging", "config.migration",
+              "config.naming", "config.origin",
               "config.search", "config.yaml_files", "diagnostics.alarms", "runner.experiment_records",
               "runner.record_schema", "runner.records", "runner.search_choice", "reporting")  # fmt: skip
 
