@@ -61,7 +61,8 @@ class Search(BaseModel):
     what an oracle would have chosen.
 
     Args:
-        kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws.
+        kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws, spread evenly over the values of
+            each key and combined at random (a Latin hypercube, McKay et al. 1979).
         budget: settings per row, baselines included; a grid with more or fewer settings in a row is an error.
         keys: dotted keys, each with the values or the interval to try, for every row.
         rows: for some rows, further keys, or other values for the same keys.
@@ -121,8 +122,10 @@ class Search(BaseModel):
         return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
     def _draw_values(self, key: str, values: Values) -> list[Any]:
-        # The stream depends on the key alone, so that rows that share it draw the same values.
-        shares = np.random.default_rng([self.seed, zlib.crc32(key.encode())]).random(self.budget)
+        # The stream depends on the key alone, so that rows that share it draw the same values. As in a Latin hypercube
+        # (McKay et al. 1979), each of `budget` equal parts of the values is drawn from once.
+        random = np.random.default_rng([self.seed, zlib.crc32(key.encode())])
+        shares = (random.permutation(self.budget) + random.random(self.budget)) / self.budget
         return [_pick(values, share) for share in shares]
 
 
