@@ -20,11 +20,13 @@ from dann.config.experiment import EXPERIMENT
 from dann.config.origin import EXPERIMENTS
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES
 from dann.reporting.captions import scored_examples
 from dann.reporting.locations import RESULTS
 from dann.reporting.rule_comparison import MEASURES, rule_table
 from dann.reporting.scores import Outcomes, apply_rule
 from dann.reporting.table import Cell, Column, Columns, Kind, Table, score_cell
+from dann.reporting.tuned_columns import CANDIDATES, candidate_columns
 
 MARKER = r"^<!-- (?P<kind>table|averages|rules) (?P<pages>\S+(?: \S+)*) -->\n.*?<!-- end -->"
 SHOWN: tuple[Kind, ...] = ("correlation", "regret", "worst")  # of each experiment in a table of rules
@@ -74,17 +76,15 @@ def fill_markers(text: str, place: Path, read: Reader, only: Path | None = None)
 
 
 def averages(results: Sequence[Result], links: dict[Path, str]) -> Table:
-    """The rows of several experiments side by side: the average over tasks of each, and the oracle's."""
+    """The rows of several experiments side by side, averaged over tasks, and the oracle's.
+
+    Where settings were searched for with seeds of their own, each row has its own values, the choice and the oracle's.
+    """
     ours = [apply_rule(result.experiment, result.records) for result in results]
     usual = max(each.seeds for each in ours)
     columns: Columns = {}
     for result, each in zip(results, ours, strict=True):
-        metric = result.experiment.metrics[0]
-        rule = "last" if result.experiment.search_seeds else "oracle"  # of such a search the oracle chooses settings
-        oracle = apply_rule(result.experiment, result.records, rule, metric, "oracle")
-        score = Column(f"score:{result.page}", result.experiment.title, "score", None, metric, "last")
-        upper = Column(f"oracle:{result.page}", "oracle (upper bound)", "score", None, metric, "oracle")
-        columns |= {score: _averages(each, usual), upper: _averages(oracle, usual)}
+        columns |= _searched(result, each) if result.experiment.search_seeds else _plain(result, each, usual)
     rows = dict.fromkeys(row for cells in columns.values() for row in cells)
     columns = {column: {row: cells.get(row, Cell()) for row in rows} for column, cells in columns.items()}
     linked = [f"[{result.experiment.title}]({links[result.page]}), on {scored_examples(each.records)}"
@@ -92,14 +92,43 @@ def averages(results: Sequence[Result], links: dict[Path, str]) -> Table:
     labels = " or ".join(dict.fromkeys(METRICS[result.experiment.metrics[0]].label for result in results))
     notes = [
         f"Target {labels}, %, averaged over tasks, mean ± standard deviation over {usual} seeds, after the last step;",
-        f"no step is selected. Oracle: the best step of each run by target labels. {'; '.join(linked)}.",
+        f"no step is selected. {_what_oracle_means(results)} {'; '.join(linked)}.",
     ]
     return Table.of_columns("Averages", rows, columns, notes)
+
+
+def _plain(result: Result, ours: Outcomes, usual: int) -> Columns:
+    metric = result.experiment.metrics[0]
+    oracle = apply_rule(result.experiment, result.records, "oracle", metric, "oracle")
+    score = Column(f"score:{result.page}", result.experiment.title, "score", None, metric, "last")
+    upper = Column(f"oracle:{result.page}", "oracle (upper bound)", "score", None, metric, "oracle")
+    return {score: _averages(ours, usual), upper: _averages(oracle, usual)}
 
 
 def _averages(ours: Outcomes, usual: int) -> dict[str, Cell]:
     metric = ours.experiment.metrics[0]
     return {variant: score_cell(ours.average(variant, metric), usual) for variant in ours.experiment.variants}
+
+
+def _searched(result: Result, ours: Outcomes) -> Columns:
+    metric, columns = result.experiment.metrics[0], Columns()
+    for candidate, name in CANDIDATES.items():
+        title = f"{result.experiment.title}, {name}" if candidate == "default" else name
+        column = Column(f"{candidate}:{result.page}", title, "score", None, metric, ours.rule, candidate)
+        (columns[column],) = candidate_columns(ours, None, metric, candidate).values()
+    return columns
+
+
+def _what_oracle_means(results: Sequence[Result]) -> str:
+    searched = [result.experiment.search for result in results if result.experiment.search_seeds]
+    plain = "" if len(searched) == len(results) else "Oracle: the best step of each run by target labels."
+    kinds = dict.fromkeys(f"{RULES[each.rule].criterion}" for each in searched if each)
+    if not kinds:
+        return plain
+    return (
+        f"Default: a row's own values; tuned: of these and as many searched settings for every row, those with "
+        f"{' or '.join(kinds)}; oracle there: those with the best target score. {plain}"
+    ).strip()
 
 
 def rules(results: Sequence[Result], links: dict[Path, str]) -> Table:

@@ -61,8 +61,8 @@ class Search(BaseModel):
     what an oracle would have chosen.
 
     Args:
-        kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws, spread evenly over the values of
-            each key and combined at random (a Latin hypercube, McKay et al. 1979).
+        kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws, spread evenly over the
+            values of each key and combined at random (a Latin hypercube, McKay et al. 1979).
         budget: settings per row, baselines included; a grid with more or fewer settings in a row is an error.
         keys: dotted keys, each with the values or the interval to try, for every row.
         rows: for some rows, further keys, or other values for the same keys.

@@ -187,6 +187,14 @@ def test_a_search_with_fresh_seeds_publishes_what_it_chooses(
     for heading in ("target accuracy, default, %", "target accuracy, tuned, %", "rank, oracle", "oracle's choice"):
         assert f"| {heading} |" in page
     assert main(["table", "results/tiny"]) == 0 and main(["report", "results/tiny", "--out", "report"]) == 0
+    Path("README.md").write_text("<!-- averages results/tiny.md -->\nold\n<!-- end -->\n")
+    assert pages.main([]) == 0
+    averages, text = cells_of(Path("README.md").read_text()), Path("README.md").read_text()
+    assert averages[""] == [f"{experiment.title}, default", "tuned", "oracle (upper bound)"]
+    assert averages["DANN"] == ["70.0 ± 0.0", "90.0 ± 0.0", "90.0 ± 0.0"]
+    assert "the best source validation accuracy; oracle there: those with the best target score" in text
+    assert "the best step of each run" not in text
+    Path("README.md").unlink()
 
     (folder / "dann/optimizer.lr-0.02/seed-1/record.json").unlink()
     (folder / "dann/optimizer.lr-0.02/seed-1").rmdir()
