@@ -1,5 +1,6 @@
 """Checks that the parts of a configuration are compatible, before anything is trained."""
 
+from dann.config.optimizer_section import OptimizerSection
 from dann.config.schema import Config
 from dann.config.sections import DataSection
 from dann.errors import BadInput
@@ -10,8 +11,8 @@ from dann.networks.backbone import NORMS
 
 def check_data(data: DataSection) -> None:
     """Raise if options of ``data`` contradict one another."""
-    if data.target_labelled and "domain" in (data.transform.normalise, data.target_transform.normalise):
-        raise BadInput("data.transform.normalise: domain does not suit labelled target examples: choose another")
+    if data.target_labelled:
+        _check_labelled_target(data, "data.target_labelled")
     if data.resample != "none" and data.class_weights != "none":
         raise BadInput("data.class_weights: resample balances the classes already: leave class_weights out")
     if data.calibration and not data.unseen:
@@ -21,6 +22,20 @@ def check_data(data: DataSection) -> None:
     _check_ranges(data)
     if any(component.name == "texts" for component in (*data.sources, data.target)):
         _check_texts(data)
+
+
+def _check_labelled_target(data: DataSection, option: str) -> None:
+    """Raise if target examples on the labelled side, whose transform is the source's, would be normalised otherwise."""
+    source, target = data.transform.normalise, data.target_transform.normalise
+    if "domain" in (source, target):
+        raise BadInput(
+            f"{option}: normalise: domain does not suit target examples on the labelled side: choose another"
+        )
+    if source != target:
+        raise BadInput(
+            f"{option}: normalise is {source} for the source and {target} for the target, whose examples join the "
+            "labelled side: choose one for both"
+        )
 
 
 def _check_ranges(data: DataSection) -> None:
@@ -35,18 +50,15 @@ def _check_ranges(data: DataSection) -> None:
 def check_parts(config: Config) -> None:
     """Raise if method, network, data and fine-tuning are incompatible."""
     data, name, method = config.data, config.network.name, METHODS[config.method.name]
-    if config.optimizer.options().get("nesterov") and not config.optimizer.options().get("momentum"):
-        raise BadInput("optimizer.nesterov: needs a momentum: set optimizer.momentum above 0, or leave nesterov out")
+    _check_nesterov(config.optimizer)
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
     if method.moves_statistics and config.train.ema is not None:
         raise BadInput(f"train.ema: {config.method.name} computes statistics for the trained weights: leave ema out")
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
-    if config.self_training and "domain" in (data.transform.normalise, data.target_transform.normalise):
-        raise BadInput(
-            "self_training: normalise: domain does not suit target examples on the labelled side: choose another"
-        )
+    if config.self_training:
+        _check_labelled_target(data, "self_training")
     texts = [component for component in (*data.sources, data.target) if component.name == "texts"]
     if bool(texts) != (name == "huggingface"):
         raise BadInput("network: data of texts and network huggingface need each other: choose both, or neither")
@@ -58,6 +70,16 @@ def check_parts(config: Config) -> None:
         raise BadInput("diagnose.mixval: mixes inputs, which token ids do not allow: leave it out")
     if texts and config.method.name == "vada":
         raise BadInput("method: vada perturbs its inputs, which token ids do not allow: choose another")
+
+
+def _check_nesterov(optimizer: OptimizerSection) -> None:
+    """Raise if an optimiser, or one of a stage, has Nesterov's step and no momentum."""
+    for path, section in {"": optimizer, **{f"stages.{name}.": own for name, own in optimizer.stages.items()}}.items():
+        if section.options().get("nesterov") and not section.options().get("momentum"):
+            raise BadInput(
+                f"optimizer.{path}nesterov: needs a momentum: set optimizer.{path}momentum above 0, or leave nesterov "
+                "out"
+            )
 
 
 def check_method(method: Method, config: Config) -> None:
@@ -80,6 +102,11 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
+    if config.self_training and len(method.stages) > 1:
+        raise BadInput(
+            f"self_training: {config.method.name} reads no labelled example in its last stage, so labels for the "
+            "target would change nothing: choose another method, or leave self_training out"
+        )
     stages = [stage.name for stage in method.stages] + (["round"] if config.self_training else [])
     if unknown := set(config.optimizer.stages) - set(stages):
         raise BadInput(

@@ -76,9 +76,16 @@ def read_optimizer(entry: Any, where: str) -> OptimizerSection:
     declared = dict(check_mapping(entry, "optimizer", where))
     stages = check_stages(declared.pop("stages", {}), where)
     complete = {
-        name: _read(merge(declared, stage), f"optimizer.stages.{name}", where) for name, stage in stages.items()
+        name: _read(_complete(declared, stage), f"optimizer.stages.{name}", where) for name, stage in stages.items()
     }
     return _read({**declared, "stages": complete}, "optimizer", where)
+
+
+def _complete(declared: Mapping[str, Any], stage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a stage's optimiser has: of another name it shares schedule and parts alone with that of the others."""
+    if stage.get("name", declared.get("name")) != declared.get("name"):
+        declared = {key: value for key, value in declared.items() if key in ("schedule", "parts")}
+    return merge(declared, stage)
 
 
 def check_stages(stages: Any, where: str) -> Mapping[str, Any]:

@@ -1,8 +1,8 @@
 """The sections of a configuration: data, training loop and diagnosis."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PlainValidator, SerializeAsAny
+from pydantic import AfterValidator, Field, PlainValidator, SerializeAsAny, model_validator
 
 from dann.config.components import Component
 from dann.data.loading.sampler import Resample
@@ -119,18 +119,22 @@ class SelfTrainingSection(Section):
     """Incremental self-training on top of the method, as iDANN (Gallego, Calvo-Zaragoza and Fisher 2020).
 
     Each round gives the most reliable unlabelled target examples the label that the network predicts for them, and
-    moves them to the labelled side. Each is a stage called ``round``, so that it starts with a new optimiser.
+    moves them to the labelled side, where they have the transform of the source. Each is a stage called ``round``, so
+    that it starts with a new optimiser. Methods with stages of their own, such as SHOT, do not read labelled examples
+    throughout, and are refused.
 
     Args:
         start: share of training before the first round.
         rounds: their number, at equal distances over the rest of training.
-        first: share of the target's training examples that has been moved after the first round.
-        last: the same after the last round, rising linearly in between.
+        first: share of the target's training examples that has been moved after the first of several rounds.
+        last: the same after the last round, rising linearly in between; not below ``first``.
         select: ``neighbours`` moves only examples whose nearest labelled examples, in the space of the features, all
             have the predicted label, the most confident first. If there are not enough, fewer are moved.
             ``confidence`` moves the most confident ones.
         neighbours: their number k.
         threshold: least probability of the predicted class.
+        stop: rounds end for good once one leaves fewer examples moved than this share of those that are due, because
+            no others pass ``select`` and ``threshold``; no label of the target has a part in it.
     """
 
     start: float = Field(0.5, gt=0, lt=1)
@@ -140,6 +144,13 @@ class SelfTrainingSection(Section):
     select: Literal["neighbours", "confidence"] = "neighbours"
     neighbours: int = Field(9, ge=1, le=10_000)
     threshold: float = Field(0.0, ge=0, lt=1)
+    stop: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.rounds > 1 and self.first > self.last:
+            raise ValueError("first should not be above last")
+        return self
 
 
 def _none_or_enough(examples: int) -> int:

@@ -20,7 +20,8 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     The copy begins with the weights learned so far, as the paper's neural networks do. It is trained by the run's own
     method and optimiser with the domains exchanged: its source is the target's training examples with the classes that
     the run predicts for them, neither resampled nor weighted; its target is the source's training examples without
-    labels. Its schedules run from 0 to 1 over ``steps``; the paper trains to convergence.
+    labels. There are no rounds of self-training. Its schedules run from 0 to 1 over ``steps``; the paper trains to
+    convergence.
     """
     method = deepcopy(trainer.method)
     optimizers = StagedOptimizer(method, config.optimizer, config.finetune)
@@ -38,7 +39,15 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
         device=trainer.device,
     )
     held_out = {"source_validation": labelled.spread(len(trainer.splits["source_validation"]))}
-    back = replace(trainer, method=method, optimizers=optimizers, stream=stream, splits=held_out, average=None)
+    back = replace(
+        trainer,
+        method=method,
+        optimizers=optimizers,
+        stream=stream,
+        splits=held_out,
+        average=None,
+        self_training=None,  # its labels are those of the run
+    )
     try:
         _train(back, steps)
     finally:

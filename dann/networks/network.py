@@ -19,7 +19,9 @@ Outputs = dict[str, Tensor]  # outputs of layers by name: "features" (N, D), "lo
 
 
 class GradientReversal(nn.Module):
-    """The identity whose backward pass multiplies the gradient by −λ (Ganin et al. 2016, section 4.2).
+    """The identity whose backward pass multiplies the gradient by −λ (Ganin and Lempitsky 2015, equation (8)).
+
+    In Ganin et al. 2016, equation (17), λ stands outside of it.
 
     Args:
         weight: λ; set the attribute ``weight`` to change it between steps.

@@ -10,6 +10,7 @@ from dann.reporting.example_intervals import INTERVAL_KEY, INTERVAL_TITLE
 from dann.reporting.label_free import label_free_rules
 from dann.reporting.scores import Outcomes
 from dann.reporting.search_notes import tuned_notes
+from dann.reporting.self_training_notes import self_training_notes
 from dann.reporting.setting_selection import rows_without_score
 from dann.reporting.table import Columns
 from dann.runner.records import Record, has_target_labels
@@ -43,6 +44,7 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
     return [
         *notes,
         *failure_notes(ours),
+        *self_training_notes(records),
         *_alarm_notes(ours, columns),
         *_search_notes(ours, metric),
         *_provenance(ours),

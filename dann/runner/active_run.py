@@ -48,9 +48,10 @@ class ActiveRun:
     failed: str | None = None
 
     def log(self, step: int, rate: float, losses: dict[str, float], observer: Observer) -> None:
-        """Log the learning rate and the losses after ``step`` steps."""
+        """Log learning rates and losses after ``step`` steps."""
         progress = (step - 1) / self.planned.config.train.steps
-        self.run_log.log(step, rate, self.trainer.method.coefficients(progress), losses)
+        coefficients = self.trainer.method.coefficients(progress) | self.trainer.optimizers.part_rates(progress)
+        self.run_log.log(step, rate, coefficients, losses)
         observer.advanced(self.planned.run, step, losses)
 
     def evaluate_and_save(self, step: int, observer: Observer) -> None:
@@ -88,7 +89,7 @@ class ActiveRun:
         )
         trainer = self.trainer
         average = None if trainer.average is None else trainer.average.method
-        moved = None if trainer.self_training is None else trainer.self_training.labels
+        moved = None if trainer.self_training is None else trainer.self_training.state()
         checkpoint.save(self.folder / CHECKPOINT, trainer.method, trainer.optimizer, step, facts, average, moved)
 
     def find_broken(self) -> str | None:

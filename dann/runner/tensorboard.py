@@ -47,7 +47,16 @@ LAYOUT = {
         "movement of the weights in a step": ["Multiline", ["update/.*"]],
     },
 }
-GROUPS = ("discriminator", "score", "distance", "features", "gradient", "update", "share")  # first words of tags
+GROUPS = (
+    "discriminator",
+    "score",
+    "distance",
+    "features",
+    "gradient",
+    "update",
+    "share",
+    "self-training",
+)  # first words of tags
 FINAL = ".final"  # ends the name of the events that are written once a run is trained
 MOST_CLASSES = 20  # classes whose shares are shown
 
@@ -89,7 +98,7 @@ class Board:
         """Log metrics and diagnostics after ``values["step"]`` steps, and the shares of the predicted classes."""
         step = int(values["step"])
         for name, value in values.items():
-            group, _, rest = name.partition("_")
+            group, _, rest = name.replace("self_training", "self-training").partition("_")
             if name != "step":
                 self.writer.add_scalar(f"{group}/{rest}" if group in GROUPS else f"accuracy/{name}", value, step)
         for (name, prior), share in zip(self.prior.items(), shares, strict=False):

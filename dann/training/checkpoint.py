@@ -1,6 +1,7 @@
 """Checkpoints: the state from which a resumed run ends as an unbroken one."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +60,7 @@ def save(
     step: int,
     facts: Facts | None = None,
     average: Method | None = None,
-    moved: Tensor | None = None,
+    moved: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write the state after ``step`` steps, and keep the checkpoint that was at ``path`` as the previous one.
 
@@ -67,13 +68,13 @@ def save(
 
     Args:
         average: the method with the average of the weights, if there is one.
-        moved: the labels that self-training has given, if there is any.
+        moved: the state of self-training, if there is any.
     """
     state = {"step": step, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
     if average is not None:
         state["average"] = average.state_dict()
     if moved is not None:
-        state["moved"] = moved
+        state["moved"] = dict(moved)
     if facts is not None:
         state["facts"] = facts._asdict() | {"together": list(facts.together)}
     buffer = io.BytesIO()
@@ -118,12 +119,12 @@ def read_shapes(path: Path) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in _read(path, torch.device("cpu"), map_file=True)["method"].items()}
 
 
-def read_moved(path: Path) -> Tensor:
-    """The labels that self-training had given, shape ``(N,)``."""
-    labels: Tensor | None = _read(path, torch.device("cpu"))["moved"]
-    if labels is None:
+def read_moved(path: Path) -> dict[str, Tensor]:
+    """The state of self-training."""
+    state: dict[str, Tensor] | None = _read(path, torch.device("cpu"))["moved"]
+    if state is None:
         raise _damaged(path)
-    return labels
+    return state
 
 
 def read_method(path: Path) -> dict[str, Tensor]:

@@ -1,8 +1,11 @@
 """Incremental self-training: target examples join the labelled side, round by round, with their predicted labels.
 
-As iDANN (Gallego, Calvo-Zaragoza and Fisher 2020), on top of any method. A label is kept once it is given, and the
-method takes the example as one of the source from then on.
+As iDANN (Gallego, Calvo-Zaragoza and Fisher 2020), on top of any method that reads labelled examples throughout. A
+label is kept once it is given, and the method takes the example as one of the source from then on.
 """
+
+import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -27,11 +30,14 @@ class SelfTraining:
 
     Attributes:
         labels: the label that each of them has been given, shape ``(N,)``; −1 for those that have none yet.
+        rounds: the number of the round that gave it, from 0 on, shape ``(N,)``; −1 likewise.
+        ended: whether a round has found too few reliable examples, after which there are no more rounds.
     """
 
     def __init__(self, options: SelfTrainingSection, examples: int, domain: int) -> None:
         self.options, self.domain = options, domain
-        self.labels = torch.full((examples,), UNLABELLED)
+        self.labels, self.rounds = torch.full((2, examples), UNLABELLED)
+        self.ended = False
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -49,42 +55,78 @@ class SelfTraining:
         Args:
             number: of the round.
         """
+        if self.ended:
+            return
         free = (self.labels == UNLABELLED).nonzero().flatten()
         target = compute_outputs(method, stream.target.take(free), stream.transforms[1], dtype)
-        confidence, predicted = target["logits"].softmax(1).max(1)
+        margins, predicted = confidence_margins(target["logits"])
+        reliable = margins >= _margin(self.options.threshold)
         if self.options.select == "neighbours":
             source = compute_outputs(method, stream.labelled, stream.transforms[0], dtype)["features"]
             k = min(self.options.neighbours, len(source))
-            agree = neighbours_agree(target["features"], predicted, source, stream.labelled.y, k)
-            confidence = confidence.where(agree, -1.0)
-        order = confidence.argsort(descending=True, stable=True)[: self._missing(number)]
-        chosen = order[confidence[order] >= self.options.threshold]
-        self.labels[free[chosen]] = predicted[chosen]
+            reliable &= neighbours_agree(target["features"], predicted, source, stream.labelled.y, k)
+        order = margins.argsort(descending=True, stable=True)
+        chosen = order[reliable[order]][: self._missing(number)]
+        self.labels[free[chosen]], self.rounds[free[chosen]] = predicted[chosen], number
+        self.ended = int((self.labels != UNLABELLED).sum()) < self.options.stop * self._due(number)
         stream.move(self.labels, self.domain)
 
-    def restore(self, labels: Tensor, stream: Stream) -> None:
-        """Go on with the labels of a checkpoint."""
-        self.labels.copy_(labels)
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps."""
+        return {"labels": self.labels, "rounds": self.rounds, "ended": torch.tensor(self.ended)}
+
+    def restore(self, state: Mapping[str, Tensor], stream: Stream) -> None:
+        """Go on from the state of a checkpoint."""
+        self.labels.copy_(state["labels"])
+        self.rounds.copy_(state["rounds"])
+        self.ended = bool(state["ended"])
         stream.move(self.labels, self.domain)
 
     def measure(self, truth: Tensor) -> dict[str, float]:
         """The share of examples that have been given a label, and as an oracle the share of these that is right.
 
+        The latter, the purity, is that of all and of each round that moved any, counted from 1.
+
         Args:
             truth: the labels of the target's training examples, shape ``(N,)``; −1 where there is none.
         """
         moved = self.labels != UNLABELLED
-        known = moved & (truth != UNLABELLED)
-        right = (self.labels == truth)[known].float().mean()
-        purity = {"self_training_purity_oracle": float(right)} if known.any() else {}
-        return {"self_training_share": float(moved.float().mean()), **purity}
+        measured = {"self_training_share": float(moved.float().mean())}
+        known, right = moved & (truth != UNLABELLED), self.labels == truth
+        if known.any():
+            measured["self_training_purity_oracle"] = float(right[known].float().mean())
+        for number in self.rounds[known].unique().tolist():
+            own = known & (self.rounds == number)
+            measured[f"self_training_purity_{number + 1}_oracle"] = float(right[own].float().mean())
+        return measured
 
-    def _missing(self, number: int) -> int:
-        """How many examples the round moves; at least one stays on the unlabelled side."""
+    def _due(self, number: int) -> int:
+        """How many examples should have a label after a round; at least one stays on the unlabelled side."""
         first, last, rounds = self.options.first, self.options.last, self.options.rounds
         share = last if rounds == 1 else first + (last - first) * number / (rounds - 1)
-        wanted = min(round(share * len(self.labels)), len(self.labels) - 1)
-        return max(0, wanted - int((self.labels != UNLABELLED).sum()))
+        return min(round(share * len(self.labels)), len(self.labels) - 1)
+
+    def _missing(self, number: int) -> int:
+        """How many examples a round moves at most."""
+        return max(0, self._due(number) - int((self.labels != UNLABELLED).sum()))
+
+
+def confidence_margins(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The logarithm of the odds of the predicted class, shape ``(N,)``, and that class.
+
+    Its order is that of the probability, of which single precision makes 1 for many examples.
+
+    Args:
+        logits: shape ``(N, K)``.
+    """
+    predicted = logits.argmax(1)
+    others = logits.double().scatter(1, predicted[:, None], -torch.inf)
+    return logits.double().gather(1, predicted[:, None]).squeeze(1) - others.logsumexp(1), predicted
+
+
+def _margin(probability: float) -> float:
+    """The logarithm of the odds of a probability below 1."""
+    return math.log(probability / (1 - probability)) if probability > 0 else -math.inf
 
 
 def _starts(options: SelfTrainingSection) -> list[float]:

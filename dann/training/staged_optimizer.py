@@ -53,6 +53,12 @@ class StagedOptimizer:
         end = stages[self.stage + 1].start if self.stage + 1 < len(stages) else 1.0
         return self.schedule((progress - start) / (end - start))
 
+    def part_rates(self, progress: float) -> dict[str, float]:
+        """The learning rates of parts that have options of their own, at a progress within the current stage."""
+        groups = [group for group in self.current.param_groups if group.get("part")]
+        own = {group["part"]: group["initial_lr"] / group["factor"] for group in groups}
+        return {f"learning_rate_{part}": rate * self.factor(progress) for part, rate in own.items()}
+
     def _begin(self, stage: int) -> None:
         section = self.section.stage(self.stages[stage].name)
         self.stage, self.schedule = stage, section.schedule.function()
@@ -71,13 +77,13 @@ def parameter_groups(method: Method, section: OptimizerSection, finetune: FineTu
     """Parameter groups for an optimiser; ``factor`` is a group's learning rate as a multiple of that of its part.
 
     A group for each part that has options of its own, after one for all others. One for each block of the backbone
-    follows if it is fine-tuned, unless it is frozen throughout.
+    follows if it is fine-tuned, unless it is frozen throughout; blocks that are frozen now may train later.
     """
     blocks = [] if finetune is None or method.network.backbone is None else method.network.backbone.blocks
     in_blocks = {id(parameter) for block in blocks for parameter in block}
     groups: dict[Part | None, list[nn.Parameter]] = {None: [], **{part: [] for part in section.parts}}
     for part, parameter in _parameters_by_part(method):
-        if id(parameter) not in in_blocks:
+        if id(parameter) not in in_blocks and parameter.requires_grad:
             groups[part if part in section.parts else None].append(parameter)
     result = [_group(parameters, section, part) for part, parameters in groups.items() if parameters]
     if finetune is not None and finetune.backbone > 0:
@@ -98,4 +104,4 @@ def _group(
     parameters: Iterable[nn.Parameter], section: OptimizerSection, part: Part | None, factor: float = 1.0
 ) -> Group:
     own = {} if part is None else section.parts[part].model_dump(exclude_none=True)
-    return {"params": [each for each in parameters if each.requires_grad], "factor": factor, **own}
+    return {"params": list(parameters), "factor": factor, "part": part, **own}

@@ -263,6 +263,19 @@ def test_finetuning_without_a_backbone_is_refused(weights: str, domains: None) -
         setup_of(weights, {"backbone": 0.1}, network={"name": "mnist"})
 
 
+@pytest.mark.slow
+def test_blocks_that_are_frozen_when_a_stage_begins_train_later(weights: str, domains: None) -> None:
+    trainer = setup_of(weights, {"start": 0.75}, method={"name": "adda", "pretrain": 0.5})
+    before = trained(trainer, stop=STEPS // 2)
+    after = trained(trainer, start=STEPS // 2)
+    blocks = trainer.method.network.backbone
+    assert blocks is not None
+    last = {id(parameter) for parameter in blocks.blocks[-1]}
+    names = [name for name, parameter in trainer.method.named_parameters() if id(parameter) in last]
+    moved = [name for name in names if not torch.equal(before[name], after[name])]
+    assert names and moved, "the last block did not train in the second stage"
+
+
 MODELS = {
     "alexnet": 64, "densenet121": 32, "googlenet": 64, "mobilenet_v3_small": 32, "squeezenet1_1": 64, "swin_t": 32,
     "vit_b_16": 32, "convnext_tiny": 32, "efficientnet_b0": 32, "shufflenet_v2_x0_5": 32,

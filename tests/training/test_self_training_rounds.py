@@ -11,11 +11,13 @@ from tiny import MOONS, Silent, config_of, write_tiny
 
 from dann.config.experiment import read_experiment
 from dann.config.schema import Config
+from dann.diagnostics.reverse_validation import reverse_validation
 from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
 from dann.training.building import build_trainer, load_pair
 from dann.training.outputs import compute_outputs
+from dann.training.self_training_rounds import confidence_margins
 from dann.training.stacking.stackable import is_stackable
 from dann.training.trainer import Trainer
 
@@ -99,7 +101,38 @@ def test_the_purity_is_an_oracle_over_examples_that_have_a_label() -> None:
     measured = rounds.measure(truth)
     assert measured["self_training_share"] == pytest.approx(len(moved) / len(truth))
     assert measured["self_training_purity_oracle"] == pytest.approx((len(moved) - 2) / (len(moved) - 1))
+    assert measured["self_training_purity_1_oracle"] == measured["self_training_purity_oracle"]
     assert set(rounds.measure(torch.full_like(truth, -1))) == {"self_training_share"}
+
+
+def test_the_purity_of_each_round_is_that_of_the_examples_it_moved() -> None:
+    rounds = trained(config_with(select="confidence"), 9).self_training
+    assert rounds is not None
+    truth, second = rounds.labels.clone(), (rounds.rounds == 1).nonzero().flatten()
+    truth[second[:3]] = 1 - truth[second[:3]]
+    measured = rounds.measure(truth)
+    assert measured["self_training_purity_1_oracle"] == 1
+    assert measured["self_training_purity_2_oracle"] == pytest.approx(1 - 3 / len(second))
+    moved = int((rounds.labels >= 0).sum())
+    assert measured["self_training_purity_oracle"] == pytest.approx(1 - 3 / moved)
+
+
+@pytest.mark.parametrize(("threshold", "ended"), [(0.0, False), (0.999999, True)])
+def test_rounds_end_where_too_few_are_reliable(threshold: float, ended: bool) -> None:
+    trainer = trained(config_with(select="confidence", threshold=threshold), 6)
+    rounds = trainer.self_training
+    assert rounds is not None and rounds.ended is ended
+    before, rounds.options = rounds.labels.clone(), rounds.options.model_copy(update={"threshold": 0.0})
+    rounds.move(1, trainer.evaluated, trainer.stream, torch.float32)
+    assert torch.equal(before, rounds.labels) is ended
+
+
+def test_examples_of_probability_one_in_single_precision_are_ranked_too() -> None:
+    logits = torch.tensor([[40.0, 0.0, 0.0], [0.0, 60.0, 0.0], [50.0, 0.0, 49.0]])
+    assert logits.softmax(1).max(1).values[:2].tolist() == [1.0, 1.0]
+    margins, predicted = confidence_margins(logits)
+    exact = [40 - np.log(2), 60 - np.log(2), 1 - np.log1p(np.exp(-49.0))]
+    assert predicted.tolist() == [0, 1, 0] and margins.tolist() == pytest.approx(exact, rel=1e-12)
 
 
 def launched(file: Path, folder: Path, observer: Silent) -> Record:
@@ -126,11 +159,30 @@ def test_it_resumes_as_in_an_unbroken_run(stop: int, tmp_path: Path) -> None:
     states = [torch.load(tmp_path / name / "dann/seed-3/checkpoint.pt") for name in ("whole", "broken")]
     for part in ("method", "average"):
         assert all(torch.equal(value, states[1][part][name]) for name, value in states[0][part].items())
-    assert torch.equal(states[0]["moved"], states[1]["moved"])
+    assert all(torch.equal(value, states[1]["moved"][name]) for name, value in states[0]["moved"].items())
+    assert sorted(states[0]["moved"]["rounds"].unique().tolist()) == [-1, 0, 1]
+
+
+def test_reverse_validation_leaves_the_labels_of_the_run() -> None:
+    config = config_with(select="confidence")
+    trainer = trained(config, 8)
+    assert trainer.self_training is not None
+    labels = trainer.self_training.labels.clone()
+    assert 0 <= reverse_validation(trainer, config, 12) <= 1
+    assert torch.equal(trainer.self_training.labels, labels)
 
 
 def test_what_does_not_suit_it() -> None:
     assert not is_stackable(config_with())
+    for name, options in (("shot", {"target_batch_size": 4}), ("adda", {})):
+        config = config_of(MOONS, method={"name": name}, self_training={}, data=options)
+        with pytest.raises(BadInput, match=f"self_training: {name} reads no labelled example in its last stage"):
+            build_trainer(config, load_pair(config.data), 0, CPU)
+    config = config_of(MOONS, self_training={}, data={"target_transform": {"normalise": "none"}})
+    with pytest.raises(BadInput, match=r"self_training: normalise is \w+ for the source and none for the target"):
+        build_trainer(config, load_pair(config_of(MOONS).data), 0, CPU)
+    with pytest.raises(BadInput, match="first should not be above last"):
+        config_with(first=0.8)
     config = config_of(MOONS, self_training={}, data={"transform": {"normalise": "domain"}})
     with pytest.raises(BadInput, match="self_training: normalise: domain"):
         build_trainer(config, load_pair(config_of(MOONS).data), 0, CPU)

@@ -103,6 +103,32 @@ def test_a_stage_that_the_method_does_not_have_is_refused() -> None:
         build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
 
 
+def test_a_stage_with_another_optimiser_has_that_ones_options() -> None:
+    base = {"name": "sgd", "momentum": 0.9, "lr": 1.0, "schedule": "cosine", "parts": {"features": {"lr": 0.5}}}
+    section = read_optimizer({**base, "stages": {"adapt": {"name": "adam", "beta1": 0.5}, "more": {"lr": 2.0}}}, "f")
+    adapt, more = section.stage("adapt"), section.stage("more")
+    assert adapt.options() == {**read_optimizer({"name": "adam"}, "f").options(), "beta1": 0.5}
+    assert (adapt.schedule.name, adapt.parts["features"].lr) == ("cosine", 0.5)
+    assert (more.options()["momentum"], more.options()["lr"]) == (0.9, 2.0)
+
+
+def test_nesterov_without_momentum_is_refused_in_a_stage_too() -> None:
+    for optimizer, path in (({"nesterov": True}, ""), ({"stages": {"adapt": {"nesterov": True}}}, "stages.adapt.")):
+        config = config_of(MOONS, method={"name": "adda"}, optimizer={"name": "sgd", "momentum": 0.0, **optimizer})
+        with pytest.raises(BadInput, match=rf"optimizer.{path}nesterov: needs a momentum"):
+            build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
+
+
+def test_the_rates_of_parts_are_those_of_their_groups() -> None:
+    parts = {"features": {"lr": 0.5}, "discriminator": {"lr": 0.2}}
+    config = config_of(MOONS, optimizer={"name": "sgd", "lr": 1.0, "schedule": "cosine", "parts": parts})
+    trainer = build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
+    trainer.step(3, 0.5)
+    assert [group["lr"] for group in trainer.optimizer.param_groups] == pytest.approx([0.5, 0.25, 0.1])
+    rates = {"learning_rate_features": 0.25, "learning_rate_discriminator": 0.1}
+    assert trainer.optimizers.part_rates(0.5) == pytest.approx(rates)
+
+
 def test_a_stack_changes_stages_as_its_runs_do(in_double: None) -> None:
     stages = {"adapt": {"name": "adam", "lr": 0.01, "beta1": 0.5, "schedule": "inverse"}}
     method = {"name": "adda", "pretrain": 0.4}
