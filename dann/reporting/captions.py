@@ -1,13 +1,11 @@
 """Notes under tables: what was measured, on which examples, and how it was aggregated. Imports no torch."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, rule_for
 from dann.reporting.alarm_column import is_below_on_average
 from dann.reporting.example_intervals import INTERVAL_KEY, INTERVAL_TITLE
 from dann.reporting.label_free import label_free_rules
+from dann.reporting.circumstances import provenance_notes, scored_examples
 from dann.reporting.scores import Outcomes
 from dann.reporting.search_notes import tuned_notes
 from dann.reporting.self_training_notes import self_training_notes
@@ -47,7 +45,7 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
         *self_training_notes(records),
         *_alarm_notes(ours, columns),
         *_search_notes(ours, metric),
-        *_provenance(ours),
+        *provenance_notes(ours),
     ]
 
 
@@ -150,53 +148,3 @@ def _spread(ours: Outcomes) -> str:
     over = f" of the average{tasks}" if ours.experiment.tasks else ""
     many = f"mean ± standard deviation over {ours.seeds} seeds, 95 % t-interval{over}"
     return many if ours.seeds > 1 else "one seed"
-
-
-def _provenance(ours: Outcomes) -> list[str]:
-    """The test examples; the number, cost and hardware of all runs, those of other settings included."""
-    records = ours.records
-    tests = sorted({_test_examples(record) for record in records})
-    circumstances = sorted({_circumstances(record.environment) for record in records})
-    minutes = sum(record.seconds for record in ours.all_records) / 60
-    validated = all("source_test" not in record.evaluations[-1] for record in records)
-    source = " Source accuracy is measured on the source's validation split." if validated else ""
-    return [
-        f"Target test examples: {', '.join(tests)}.{source}",
-        f"{len(ours.all_records)} runs, {minutes:.0f} minutes in total; {'; '.join(circumstances)}.",
-    ]
-
-
-def _test_examples(record: Record) -> str:
-    labels = "" if has_target_labels(record) else " without labels"
-    return f"{record.data['target']['test']} of {record.data['target']['name']}{labels}{_copies(record)}"
-
-
-def _copies(record: Record) -> str:
-    """How many test examples training holds too, where they were counted and left in."""
-    found = record.data.get("duplicates", {})
-    counts = {} if "dropped" in found else found.get("target_test", {})
-    numbers = {count for count in counts.values() if count}
-    apart = f"{counts.get('labelled')} labelled and {counts.get('unlabelled')} unlabelled"
-    return f", {apart if len(numbers) > 1 else numbers.pop()} of them in training too" if numbers else ""
-
-
-def scored_examples(records: Sequence[Record]) -> str:
-    """The target examples on which records are scored, naming the rows for which they are of the rarer kind."""
-    unseen = not any(_copies(record) for record in records)
-    kinds = {False: "test splits that training never sees" if unseen else "test splits",
-             True: "the target examples trained on without labels (transductive)"}  # fmt: skip
-    rows = {kind: [record.variant for record in records if _is_transductive(record) == kind] for kind in kinds}
-    most = len(rows[True]) > len(rows[False])
-    others = ", ".join(dict.fromkeys(rows[not most]))
-    return kinds[most] + (f" or, for {others}, {kinds[not most]}" if others else "")
-
-
-def _is_transductive(record: Record) -> bool:
-    return bool(record.data.get("protocol", "").startswith("transductive"))
-
-
-def _circumstances(environment: dict[str, Any]) -> str:
-    return (
-        f"{environment['device']}, {environment['threads']} thread(s), {environment['precision']}, "
-        f"torch {environment['torch']}, commit {environment['commit'] or 'unknown'}"
-    )
