@@ -21,8 +21,8 @@ from dann.config.origin import EXPERIMENTS
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
-from dann.reporting.locations import RESULTS
 from dann.reporting.circumstances import scored_examples
+from dann.reporting.locations import RESULTS
 from dann.reporting.rule_comparison import MEASURES, rule_table
 from dann.reporting.scores import Outcomes, apply_rule
 from dann.reporting.table import Cell, Column, Columns, Kind, Table, score_cell

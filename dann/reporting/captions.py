@@ -3,9 +3,9 @@
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, rule_for
 from dann.reporting.alarm_column import is_below_on_average
+from dann.reporting.circumstances import provenance_notes, scored_examples
 from dann.reporting.example_intervals import INTERVAL_KEY, INTERVAL_TITLE
 from dann.reporting.label_free import label_free_rules
-from dann.reporting.circumstances import provenance_notes, scored_examples
 from dann.reporting.scores import Outcomes
 from dann.reporting.search_notes import tuned_notes
 from dann.reporting.self_training_notes import self_training_notes
