@@ -184,6 +184,10 @@ def test_one_step_of_every_variant_of_every_experiment(
     if experiment.search is not None and RULES[experiment.search.rule].diagnose:  # which planning wants
         sets[1] = "diagnose.examples=10"
         experiment = read_experiment(path, sets)
+    thinned = [task.get("data", {}).get("source_degradation") or {} for task in experiment.tasks.values()]
+    if any(each.get("examples", 1) < 0.1 for each in thinned):  # of ten examples a class none would be left to validate
+        sets += ["data.source_degradation.examples=0.5"]
+        experiment = read_experiment(path, sets)
     if "weights" in experiment.base.get("network", {}):  # pretrained ones are downloaded
         sets += ["network.weights=none", "data.batch_size=2"]
         cropped = "crop" in experiment.base["data"]["transform"]
