@@ -68,8 +68,8 @@ def check_parts(config: Config) -> None:
         raise BadInput(f"data: {names} may have different token ids: give tokenizers and network.model one name")
     if texts and config.diagnose.mixval:
         raise BadInput("diagnose.mixval: mixes inputs, which token ids do not allow: leave it out")
-    if texts and config.method.name == "vada":
-        raise BadInput("method: vada perturbs its inputs, which token ids do not allow: choose another")
+    if texts and (perturbs := config.method.name) in {"vada", "dirt_t"}:
+        raise BadInput(f"method: {perturbs} perturbs its inputs, which token ids do not allow: choose another")
 
 
 def _check_nesterov(optimizer: OptimizerSection) -> None:

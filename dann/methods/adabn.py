@@ -41,7 +41,7 @@ class AdaBN(Method):
     def due(self, before: float, progress: float, evaluating: bool) -> bool:
         return evaluating
 
-    def refresh(self, full_pass: FullPass, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float, evaluated: Method) -> None:
         norms, seen = self._norms(), 0
         momenta = [norm.momentum for norm in norms]
         for norm in norms:

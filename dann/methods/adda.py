@@ -71,7 +71,7 @@ class Adda(Method):
         stepped = {"label": self.network, "discriminator": self.discriminator, "encoder": self._encoder()}
         return list(stepped[phase].parameters())
 
-    def refresh(self, full_pass: FullPass, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float, evaluated: Method) -> None:
         self.source_encoder.copy_from(self._encoder())
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from dann.methods.co_tuning import CoTuning
 from dann.methods.coral import DeepCoral
 from dann.methods.dann import Dann
 from dann.methods.delta import Delta
+from dann.methods.dirt_t import DirtT
 from dann.methods.domain_confusion import DomainConfusion
 from dann.methods.entropy import EntropyMinimisation
 from dann.methods.jan import Jan
@@ -47,6 +48,7 @@ METHODS: dict[str, type[Method]] = {
     "bnm": Bnm,
     "entropy": EntropyMinimisation,
     "vada": Vada,
+    "dirt_t": DirtT,
     "pseudo_label": PseudoLabel,
     "fixmatch": FixMatch,
     "shot": Shot,

@@ -61,7 +61,7 @@ class CoTuning(Method):
             "pretrained": self.weight * F.cross_entropy(pretrained, self.relations[batch.source_y]),
         }
 
-    def refresh(self, full_pass: FullPass, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float, evaluated: Method) -> None:
         examples = [(at_least_float32(self.pretrained_head(self.outputs(x)["features.backbone"])).softmax(1), y)
                     for x, y in full_pass.source()]  # fmt: skip
         probabilities, labels = (torch.cat(parts) for parts in zip(*examples, strict=True))

@@ -102,7 +102,7 @@ class Delta(Method):
             self.start(x)
         return [maps[name] for name in names]
 
-    def refresh(self, full_pass: FullPass, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float, evaluated: Method) -> None:
         if self.attention:
             x, y = collect_examples(full_pass, self.examples)
             backbone = self.network.require_backbone()

@@ -92,8 +92,14 @@ class Method(nn.Module):
         """
         return any(before < milestone <= progress for milestone in self.milestones)
 
-    def refresh(self, full_pass: FullPass, progress: float) -> None:
-        """Pass over whole splits between steps, without gradients; changes buffers in place."""
+    def refresh(self, full_pass: FullPass, progress: float, evaluated: "Method") -> None:
+        """Pass over whole splits between steps, without gradients; changes buffers in place.
+
+        Args:
+            full_pass: reads the splits.
+            progress: the share of training done.
+            evaluated: the method that is evaluated: this one, or the running average of its weights.
+        """
 
     def outputs(self, x: Tensor) -> Outputs:
         """Outputs of the method's layers by name: ``features`` ``(N, D)``, ``logits`` ``(N, K)`` and others."""

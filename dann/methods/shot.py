@@ -76,7 +76,7 @@ class Shot(Method):
             "pseudo_label": self.weight * label_loss(logits, labels),
         }
 
-    def refresh(self, full_pass: FullPass, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float, evaluated: Method) -> None:
         outputs = [self.outputs(x) for x in full_pass.target()]
         features = torch.cat([each["features"] for each in outputs])
         probabilities = at_least_float32(torch.cat([each["logits"] for each in outputs])).softmax(1)

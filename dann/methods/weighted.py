@@ -82,7 +82,7 @@ class WeightedDann(Method):
             "domain" if self.normalised else "weighted_domain": domain,
         }
 
-    def refresh(self, full_pass: FullPass, progress: float) -> None:
+    def refresh(self, full_pass: FullPass, progress: float, evaluated: Method) -> None:
         probabilities = torch.cat([at_least_float32(self.predict(x)).softmax(1) for x in full_pass.target()])
         if self.estimate == "pada":
             shares = probabilities.mean(0)

@@ -97,7 +97,7 @@ class Trainer:
         )
         try:
             with torch.no_grad(), autocast(self.device, self.dtype):
-                self.method.eval().refresh(full_pass, progress)
+                self.method.eval().refresh(full_pass, progress, self.evaluated)
         finally:
             self.method.train(training)
 

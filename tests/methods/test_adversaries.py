@@ -319,7 +319,7 @@ def adapting(layer: str = "logits") -> tuple[Adda, torch.optim.Optimizer]:
     optimizer = torch.optim.AdamW(method.parameters(), lr=0.01, weight_decay=0.1)
     for _ in range(2):
         update(method, batch_of((3, 28, 28)), 0.4, "label", optimizer)
-    method.refresh(None, 0.5)
+    method.refresh(None, 0.5, method)
     return method, optimizer
 
 

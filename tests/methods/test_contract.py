@@ -51,7 +51,7 @@ CASES = [(name, OPTIONS.get(name, {}), network) for name in METHODS for network 
 # The networks of papers with the methods of those papers and the most usual; on `mnist` and `mlp` a bottleneck (`+`).
 CASES += [(name, {}, network) for name in ("dann", "cdan", "mcd", "shot", "vada") for network in PUBLISHED_INPUTS]
 CASES += [(name, {}, network) for name in ("adabn", "afn", "mcd", "mdd", "shot") for network in ("mnist+", "mlp+")]
-IN_ORDER = {"rotation": "turns an image by its place", "vada": "draws its directions"}
+IN_ORDER = {"rotation": "turns an image by its place", "vada": "draws its directions", "dirt_t": "as vada"}
 UNSUITED = {
     ("rotation", "mlp"),
     ("rotation", "cnn1d"),

@@ -54,7 +54,7 @@ def test_attention_is_how_much_the_label_loss_grows_without_a_channel() -> None:
             return iter([(batch.source_x, batch.source_y)])
 
     with torch.no_grad():
-        method.refresh(FullPass(), 0.1)  # type: ignore[arg-type]
+        method.refresh(FullPass(), 0.1, method)  # type: ignore[arg-type]
         model, losses = method.network.backbone.model, []
         maps = maps_of(method.network.backbone, "layer3", x)
         for channel in range(maps.shape[1]):

@@ -87,6 +87,7 @@ ELSEWHERE = {"source_only", "weighted_dann", "mdan", "rotation"}  # the baseline
 BASELINES = {"l2_sp", "delta", "bss", "co_tuning", "multitask"}  # they do not read the unlabelled target
 SET: dict[str, dict[str, Any]] = {  # what differs from the defaults
     "vada": {"method": {"radius": 1.0}},  # in units of the inputs, whose classes are 3.5 apart; 3.5 is for images
+    "dirt_t": {"method": {"radius": 1.0, "pretrain": 0.8}},  # the second part keeps what the first has learnt
     "domain_confusion": {"method": {"weight": 0.3}},  # 0.01 takes more steps to show
     "adda": {"rate": 0.0075},  # its second part has no label loss that keeps the features in place
     "fixmatch": {"data": {"target_view": {"mask": 0.3}}},

@@ -30,7 +30,7 @@ def test_shot_never_reads_the_source_once_it_adapts() -> None:
     full_pass.__class__ = NoSource
     assert [method.due(a, b, False) for a, b in ((0.4, 0.5), (0.5, 0.6), (0.7, 0.75))] == [True, False, True]
     with torch.no_grad():
-        method.eval().refresh(full_pass, 0.5)
+        method.eval().refresh(full_pass, 0.5, method)
     method.train()
     classifier = [parameter.clone() for parameter in method.network.classifier.parameters()]
     features = method.network.features[0].weight.clone()
@@ -60,7 +60,7 @@ def test_shot_losses_are_those_of_the_paper() -> None:
     old = {name: value.clone() for name, value in method.network.features.state_dict().items()}
     full_pass = full_pass_of(batch, batch.target_x)
     with torch.no_grad():
-        method.refresh(full_pass, 0.5)
+        method.refresh(full_pass, 0.5, method)
     nn.init.normal_(method.network.features[0].weight)  # the labels stay those of the network as it was
     f = 1 / (1 + np.exp(-(batch.target_x.numpy() @ old["0.weight"].numpy().T + old["0.bias"].numpy())))
     p = softmax(

@@ -10,7 +10,7 @@ from method_cases import batch_of
 from oracles import softmax
 from torch import Tensor, nn
 
-from dann.methods.vada import Vada, adversarial_perturbation, scale_to_unit_norm
+from dann.methods.vada import Vada, adversarial_perturbation, perturbed_logits, scale_to_unit_norm
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
@@ -164,10 +164,20 @@ def test_flipped_vada_exchanges_the_labels_in_an_update_of_the_network() -> None
 def test_the_second_pass_is_normalised_by_its_own_batch() -> None:
     """Perturbed inputs go through BatchNorm in training mode, though its running statistics stay."""
     torch.manual_seed(0)
-    method = Vada(NETWORKS["mnist"]((3, 28, 28), 5, batch_norm=True))
+    network = NETWORKS["mnist"]((3, 28, 28), 5, batch_norm=True)
     x = torch.randn(6, 3, 28, 28)
-    before = {key: value.clone() for key, value in method.network.named_buffers()}
-    logits = method.perturbed_logits(x)
-    assert all(torch.equal(value, before[key]) for key, value in method.network.named_buffers())
-    torch.testing.assert_close(logits, method.predict(x))
-    assert not torch.allclose(logits, method.eval().predict(x))
+    before = {key: value.clone() for key, value in network.named_buffers()}
+    logits = perturbed_logits(network, x, torch.randn(6, 5), 1e-12)
+    assert all(torch.equal(value, before[key]) for key, value in network.named_buffers())
+    torch.testing.assert_close(logits, network(x))
+    assert not torch.allclose(logits, network.eval()(x))
+
+
+def test_without_its_weight_the_source_is_not_perturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target's loss is then that of the target alone, so it is another one with BatchNorm."""
+    method = Vada(linear_network(), source_weight=0.0, target_weight=0.7, radius=0.8).double()
+    found = recorded(method, monkeypatch)
+    terms, batch = terms_of(method)
+    p, q = (softmax(logits_of(method.network, x)) for x in (batch.target_x, batch.target_x + found[0]))
+    assert terms["target_smoothness"] == pytest.approx(0.7 * kl(p, q).mean(), rel=1e-10)
+    assert "source_smoothness" not in terms

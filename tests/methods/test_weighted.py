@@ -64,7 +64,7 @@ def test_class_weights_are_estimated_from_predictions(estimate: str) -> None:
     target, _ = drawn(shifted, 4000)
     batch = Batch(x, y, target, torch.zeros_like(y))
     with torch.no_grad():
-        method.refresh(full_pass_of(batch, target), 0.5)
+        method.refresh(full_pass_of(batch, target), 0.5, method)
     truth = shifted / prior if estimate != "pada" else shifted / shifted.max()
     np.testing.assert_allclose(method.class_weight.numpy(), truth, atol=0.1)
 
@@ -86,7 +86,7 @@ def test_class_weights_estimated_again_and_again_stay_where_they_are(estimate: A
         for _ in range(200):
             update(method, batch, 0.5, "all", optimizer)
         with torch.no_grad():
-            method.refresh(full_pass_of(batch, target), 0.5)
+            method.refresh(full_pass_of(batch, target), 0.5, method)
         np.testing.assert_allclose(method.class_weight.numpy(), truth, atol=0.12)
 
 
@@ -97,5 +97,5 @@ def test_a_class_that_is_not_held_out_keeps_its_weight() -> None:
     y, target = torch.tensor([0, 0, 1, 1]), torch.eye(3)[[0, 1, 1, 1]]
     batch = Batch(torch.eye(3)[y], y, target, torch.zeros_like(y))
     with torch.no_grad():
-        method.refresh(full_pass_of(batch, target), 0.5)
+        method.refresh(full_pass_of(batch, target), 0.5, method)
     np.testing.assert_allclose(method.class_weight.numpy(), [0.5, 1.5, 1.0], atol=1e-5)

@@ -197,6 +197,7 @@ def test_texts_and_their_encoder_go_together(encoder: str, tmp_path: Path) -> No
         ({"data": base["data"] | {"target": other}}, "may have different token ids"),
         ({"network": {"name": "huggingface", "model": "other"}}, "may have different token ids"),
         ({"method": {"name": "vada"}}, "vada perturbs its inputs"),
+        ({"method": {"name": "dirt_t"}}, "dirt_t perturbs its inputs"),
     ):
         with pytest.raises(BadInput, match=message):
             check_parts(resolve(base | changes, "test"))
