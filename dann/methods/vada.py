@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_adversarial_loss, domain_loss
+from dann.functional.normal_draws import normal_like
 from dann.functional.predictions import entropy, kl_divergence, label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
@@ -159,7 +160,7 @@ def adversarial_perturbation(network: Callable[[Tensor], Tensor], x: Tensor, log
     # The paper's ξ of 1e-6 is below the rounding of x in float32, which would make g noise; in bf16 a step much smaller
     # than this one would be too.
     step = 0.1 * radius
-    direction = scale_to_unit_norm(torch.randn_like(x)).requires_grad_()
+    direction = scale_to_unit_norm(normal_like(x)).requires_grad_()
     (gradient,) = torch.autograd.grad(kl_divergence(logits, network(x + step * direction)), direction)
     return radius * scale_to_unit_norm(gradient)
 

@@ -9,10 +9,10 @@ in PyTorch (ozanciga/dirt-t) has no BatchNorm on the logits and no learnt scale 
 authors train on RGB images of 32 × 32 in [−1, 1] (``normalise: half``).
 """
 
-import torch
 from torch import Tensor, nn
 
 from dann.errors import BadInput
+from dann.functional.normal_draws import normal_like
 from dann.networks.bottleneck import Bottleneck, attach_classifier
 from dann.networks.network import Network
 from dann.options import Factor, Rate
@@ -92,7 +92,7 @@ class GaussianNoise(nn.Module):
         self.deviation = deviation
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.deviation * torch.randn_like(x) if self.training and self.deviation else x
+        return x + self.deviation * normal_like(x) if self.training and self.deviation else x
 
     def extra_repr(self) -> str:
         return f"deviation={self.deviation}"

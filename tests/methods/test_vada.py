@@ -77,7 +77,7 @@ def test_float32_finds_the_direction_that_float64_finds() -> None:
         network.to(dtype)
         drawn = torch.randn(8, 3, 28, 28, generator=torch.Generator().manual_seed(1)).to(dtype)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(torch, "randn_like", lambda x, drawn=drawn: drawn)
+            patch.setattr("dann.methods.vada.normal_like", lambda x, drawn=drawn: drawn)
             directions.append(perturbation(network, x.to(dtype), 1.0).flatten(1).double())
     assert ((directions[0] * directions[1]).sum(1) > 0.99).all()
 
