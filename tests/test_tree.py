@@ -125,7 +125,7 @@ def test_top_level_is_the_fixed_one() -> None:
 
 
 def tiny_domain(name: str, channels: int) -> Callable[..., Domain]:
-    def domain(*, size: int = 28) -> Domain:
+    def domain(*, size: int = 28, pooled: bool = False) -> Domain:
         x = torch.randint(0, 256, (30, channels, size, size), dtype=torch.uint8)
         split = Split.of(x, torch.arange(30) % 10)
         # Every class has things of even and of odd number.

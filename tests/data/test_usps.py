@@ -83,6 +83,12 @@ def test_usps_reads_libsvm_text(usps_text: Path) -> None:
     assert usps.usps(size=20).train.x.shape == (6, 1, 20, 20)
 
 
+def test_pooled_usps_leaves_the_test_split_to_be_drawn(usps_text: Path) -> None:
+    parts, pooled = usps.usps(size=20), usps.usps(size=20, pooled=True)
+    assert pooled.test is None and parts.test is not None and pooled.train.y.tolist() == TRAIN + TEST
+    assert torch.equal(pooled.train.x, torch.cat([parts.train.x, parts.test.x]))
+
+
 def test_both_forms_of_usps_give_the_same_images(usps_text: Path, usps_h5: Path) -> None:
     binary = usps.usps()
     usps_h5.unlink()
