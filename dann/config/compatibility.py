@@ -107,7 +107,9 @@ def check_method(method: Method, config: Config) -> None:
             f"self_training: {config.method.name} reads no labelled example in its last stage, so labels for the "
             "target would change nothing: choose another method, or leave self_training out"
         )
-    stages = [stage.name for stage in method.stages] + (["round"] if config.self_training else [])
+    stages = [stage.name for stage in method.stages]
+    if config.self_training:
+        stages += ["round"] if config.self_training.source_until is None else ["round", "target"]
     if unknown := set(config.optimizer.stages) - set(stages):
         raise BadInput(
             f"optimizer.stages: {config.method.name} has no stage {min(unknown)} (known: {', '.join(stages)})"

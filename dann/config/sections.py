@@ -135,6 +135,9 @@ class SelfTrainingSection(Section):
         threshold: least probability of the predicted class.
         stop: rounds end for good once one leaves fewer examples moved than this share of those that are due, because
             no others pass ``select`` and ``threshold``; no label of the target has a part in it.
+        source_until: share of training after which the source leaves the labelled side, so that the network is trained
+            for the target alone; by default it stays. It also stays while there is a class that no example of the
+            target has been given. From there on is a stage called ``target``.
     """
 
     start: float = Field(0.5, gt=0, lt=1)
@@ -145,11 +148,14 @@ class SelfTrainingSection(Section):
     neighbours: int = Field(9, ge=1, le=10_000)
     threshold: float = Field(0.0, ge=0, lt=1)
     stop: float = Field(0.5, ge=0, le=1)
+    source_until: float | None = Field(None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.rounds > 1 and self.first > self.last:
             raise ValueError("first should not be above last")
+        if self.source_until is not None and self.source_until < self.start:
+            raise ValueError("source_until should not be below start")
         return self
 
 

@@ -17,7 +17,7 @@ from dann.functional.neighbours import neighbours_agree
 from dann.methods.method import Method, Stage
 from dann.training.outputs import compute_outputs
 
-ROUND = "round"  # the name of each round's stage
+ROUND, TARGET = "round", "target"  # the names of each round's stage, and of training without the source
 
 
 class SelfTraining:
@@ -32,31 +32,45 @@ class SelfTraining:
         labels: the label that each of them has been given, shape ``(N,)``; −1 for those that have none yet.
         rounds: the number of the round that gave it, from 0 on, shape ``(N,)``; −1 likewise.
         ended: whether a round has found too few reliable examples, after which there are no more rounds.
+        alone: whether the source has left the labelled side.
     """
 
     def __init__(self, options: SelfTrainingSection, examples: int, domain: int) -> None:
         self.options, self.domain = options, domain
         self.labels, self.rounds = torch.full((2, examples), UNLABELLED)
-        self.ended = False
+        self.ended = self.alone = False
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """A stage for each round."""
-        return tuple(Stage(ROUND, start) for start in _starts(self.options))
+        """A stage for each round, and one from where the source leaves."""
+        stages = [Stage(ROUND, start) for start in _starts(self.options)]
+        if self.options.source_until is not None:
+            stages.append(Stage(TARGET, self.options.source_until))
+        return tuple(sorted(stages, key=lambda stage: stage.start))
 
-    def round_due(self, before: float, progress: float) -> int | None:
+    def advance(self, before: float, progress: float, method: Method, stream: Stream, dtype: torch.dtype) -> None:
+        """Do what is due after a step: begin a round, let the source leave.
+
+        Args:
+            before: progress before the step.
+            progress: after it.
+        """
+        number, leaves = self._round_due(before, progress), self.options.source_until
+        if number is not None and not self.ended:
+            self._give_labels(number, method, stream, dtype)
+        elif leaves is None or not before < leaves <= progress:
+            return
+        if leaves is not None and progress >= leaves:
+            self.alone = len(self.labels[self.labels != UNLABELLED].unique()) == method.network.num_classes
+        stream.move(self.labels, self.domain, self.alone)
+
+    def _round_due(self, before: float, progress: float) -> int | None:
         """The number of the round that begins with a step, from 0 on; None if none does."""
         due = [number for number, start in enumerate(_starts(self.options)) if before < start <= progress]
         return due[-1] if due else None
 
-    def move(self, number: int, method: Method, stream: Stream, dtype: torch.dtype) -> None:
-        """Give labels to the most reliable examples that have none, and pass them to the stream.
-
-        Args:
-            number: of the round.
-        """
-        if self.ended:
-            return
+    def _give_labels(self, number: int, method: Method, stream: Stream, dtype: torch.dtype) -> None:
+        """Give labels to the most reliable examples that have none."""
         free = (self.labels == UNLABELLED).nonzero().flatten()
         target = compute_outputs(method, stream.target.take(free), stream.transforms[1], dtype)
         margins, predicted = confidence_margins(target["logits"])
@@ -69,18 +83,17 @@ class SelfTraining:
         chosen = order[reliable[order]][: self._missing(number)]
         self.labels[free[chosen]], self.rounds[free[chosen]] = predicted[chosen], number
         self.ended = int((self.labels != UNLABELLED).sum()) < self.options.stop * self._due(number)
-        stream.move(self.labels, self.domain)
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
-        return {"labels": self.labels, "rounds": self.rounds, "ended": torch.tensor(self.ended)}
+        return {"labels": self.labels, "rounds": self.rounds, "ended": torch.tensor([self.ended, self.alone])}
 
     def restore(self, state: Mapping[str, Tensor], stream: Stream) -> None:
         """Go on from the state of a checkpoint."""
         self.labels.copy_(state["labels"])
         self.rounds.copy_(state["rounds"])
-        self.ended = bool(state["ended"])
-        stream.move(self.labels, self.domain)
+        self.ended, self.alone = state["ended"].tolist()
+        stream.move(self.labels, self.domain, self.alone)
 
     def measure(self, truth: Tensor) -> dict[str, float]:
         """The share of examples that have been given a label, and as an oracle the share of these that is right.

@@ -85,8 +85,8 @@ class Trainer:
         So do rounds of self-training, after the method.
         """
         self._refresh_method(before, progress, evaluating)
-        if self.self_training is not None and (number := self.self_training.round_due(before, progress)) is not None:
-            self.self_training.move(number, self.evaluated, self.stream, self.dtype)
+        if self.self_training is not None:
+            self.self_training.advance(before, progress, self.evaluated, self.stream, self.dtype)
 
     def _refresh_method(self, before: float, progress: float, evaluating: bool) -> None:
         if not self.method.due(before, progress, evaluating):

@@ -123,7 +123,7 @@ def test_rounds_end_where_too_few_are_reliable(threshold: float, ended: bool) ->
     rounds = trainer.self_training
     assert rounds is not None and rounds.ended is ended
     before, rounds.options = rounds.labels.clone(), rounds.options.model_copy(update={"threshold": 0.0})
-    rounds.move(1, trainer.evaluated, trainer.stream, torch.float32)
+    rounds.advance(0.7, 0.75, trainer.evaluated, trainer.stream, torch.float32)  # the second round
     assert torch.equal(before, rounds.labels) is ended
 
 
@@ -145,8 +145,8 @@ def launched(file: Path, folder: Path, observer: Silent) -> Record:
 @pytest.mark.parametrize("stop", [7, 11], ids=["before the rounds' checkpoint", "between rounds"])
 def test_it_resumes_as_in_an_unbroken_run(stop: int, tmp_path: Path) -> None:
     stages = {"round": {"name": "adam", "lr": 0.02, "beta1": 0.5, "schedule": "cosine"}}
-    base = {"self_training": {**ROUNDS, "select": "confidence"}, "train": {"log_every": 1, "ema": 0.5},
-            "optimizer": {"stages": stages}}  # fmt: skip
+    rounds = {**ROUNDS, "select": "confidence", "source_until": 0.75}
+    base = {"self_training": rounds, "train": {"log_every": 1, "ema": 0.5}, "optimizer": {"stages": stages}}
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[3], base=base)
     whole = launched(file, tmp_path / "whole", Silent())
     with pytest.raises(KeyboardInterrupt):
@@ -161,6 +161,48 @@ def test_it_resumes_as_in_an_unbroken_run(stop: int, tmp_path: Path) -> None:
         assert all(torch.equal(value, states[1][part][name]) for name, value in states[0][part].items())
     assert all(torch.equal(value, states[1]["moved"][name]) for name, value in states[0]["moved"].items())
     assert sorted(states[0]["moved"]["rounds"].unique().tolist()) == [-1, 0, 1]
+
+
+def test_the_source_leaves_the_labelled_side() -> None:
+    """Labelled examples of the target, which the data give, stay."""
+    config = config_with(select="confidence", first=0.8, last=0.9, source_until=0.6)
+    few = config.model_copy(update={"data": config.data.model_copy(update={"target_labelled": 2})})
+    for each, shots in ((config, 0), (few, 4)):
+        before, after = trained(each, 7), trained(each, 8)
+        assert before.self_training is not None and after.self_training is not None
+        moved = before.self_training.labels >= 0
+        assert len(before.stream.labelled) == len(before.stream.source) + int(moved.sum())
+        assert torch.equal(after.self_training.labels, before.self_training.labels) and after.self_training.alone
+        assert after.stream.labelled.domain.tolist() == [1] * (shots + int(moved.sum()))
+        assert torch.equal(after.stream.labelled.x[shots:], after.stream.target.x[moved])
+        assert len(after.stream.source) == len(before.stream.source)
+        last = trained(each, 10)  # the second round
+        assert last.self_training is not None
+        assert len(last.stream.labelled) == shots + int((last.self_training.labels >= 0).sum()) > shots + moved.sum()
+
+
+def test_the_source_stays_while_a_class_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_one_class(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        margins, predicted = confidence_margins(logits)
+        return margins, torch.zeros_like(predicted)
+
+    monkeypatch.setattr("dann.training.self_training_rounds.confidence_margins", of_one_class)
+    trainer = trained(config_with(select="confidence", source_until=0.6), 8)
+    assert trainer.self_training is not None and not trainer.self_training.alone
+    assert len(trainer.stream.labelled) > len(trainer.stream.source)
+
+
+def test_training_without_the_source_is_a_stage() -> None:
+    stages = {"target": {"lr": 0.5}}
+    config = config_of(MOONS, optimizer={"stages": stages}, self_training={**ROUNDS, "source_until": 0.7})
+    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
+    names = [(stage.name, stage.start) for stage in trainer.optimizers.stages]
+    assert names == [("train", 0.0), ("round", 0.5), ("target", 0.7), ("round", 0.75)]
+    config = config_of(MOONS, optimizer={"stages": stages}, self_training=ROUNDS)
+    with pytest.raises(BadInput, match=r"has no stage target \(known: train, round\)"):
+        build_trainer(config, load_pair(config.data), 0, CPU)
+    with pytest.raises(BadInput, match="source_until should not be below start"):
+        config_with(source_until=0.4)
 
 
 def test_reverse_validation_leaves_the_labels_of_the_run() -> None:

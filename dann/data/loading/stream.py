@@ -91,7 +91,7 @@ class Stream:
         self.orders = Order(labelled.y, self.resample), Order(torch.zeros(len(unlabelled), dtype=torch.int64))
         self.reader = ReadAhead((labelled.store, unlabelled.store), self._store_rows)
 
-    def move(self, labels: Tensor, domain: int) -> None:
+    def move(self, labels: Tensor, domain: int, alone: bool = False) -> None:
         """Draw the target's examples that have a label as labelled ones from now on.
 
         The source and the target stay as they are, and with them what is measured on their examples.
@@ -99,11 +99,13 @@ class Stream:
         Args:
             labels: of the target's examples, shape ``(N,)``; −1 for those that stay unlabelled.
             domain: the index of their domain on the labelled side.
+            alone: draw labelled examples from that domain alone.
         """
+        own = self.source.take(self.source.domain == domain) if alone else self.source
         moved = labels != UNLABELLED
         shots = replace(self.target.take(moved), y=labels[moved], domain=torch.full_like(labels[moved], domain))
         self.reader.close()
-        self._draw_from(concatenate_splits([self.source, shots]), self.target.take(~moved))
+        self._draw_from(concatenate_splits([own, shots]), self.target.take(~moved))
 
     def __getitem__(self, step: int) -> Batch:
         source_x, target_x = self.reader[step]
