@@ -30,8 +30,8 @@ def public_functions() -> dict[str, Any]:
 
 
 L = SimpleNamespace(**public_functions())
-# A helper, the functions of Co-Tuning and of self-training, which run outside of training steps, a draw of VADA and of its
-# network, which are never stacked, and a type that `typing` implements as a function.
+# A helper, the functions of Co-Tuning and of self-training, which run outside of training steps, a draw of VADA and of
+# its network, which are never stacked, and a type that `typing` implements as a function.
 NOT_MAPPED = {"matmul", "singular_values", "direct_relation", "reverse_relation", "neighbours_agree", "normal_like"} | {
     "NamedTuple"
 }
