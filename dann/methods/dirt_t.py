@@ -9,9 +9,9 @@ from torch import Tensor
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_adversarial_loss
-from dann.functional.predictions import entropy, kl_divergence, label_loss
+from dann.functional.predictions import entropy, kl_divergence
 from dann.methods.method import Method, Stage
-from dann.methods.vada import perturbed_logits, smoothness_losses
+from dann.methods.vada import classifier_losses, perturbed_logits
 from dann.networks.copies import Frozen
 from dann.networks.network import Network
 from dann.optim import LAMBDA_SCHEDULES
@@ -74,19 +74,11 @@ class DirtT(Method):
             return self._refine(batch.target_x)
         source, target = self.both(batch, self.layers)
         features = source["features"], target["features"]
+        domain = domain_adversarial_loss(self.discriminator, *features, self._lambda(progress))
+        weights = self.source_weight, self.target_weight
         return {
-            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
-            "domain": domain_adversarial_loss(self.discriminator, *features, self._lambda(progress)),
-            **smoothness_losses(
-                self.network,
-                batch,
-                source["logits"],
-                target["logits"],
-                self.radius,
-                self.source_weight,
-                self.target_weight,
-            ),
-            "entropy": self.target_weight * entropy(target["logits"]),
+            "domain": domain,
+            **classifier_losses(self.network, batch, source["logits"], target["logits"], weights, self.radius),
         }
 
     def _refine(self, x: Tensor) -> dict[str, Tensor]:

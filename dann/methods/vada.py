@@ -77,20 +77,9 @@ class Vada(Method):
                 source, target = self.both(batch, ("features",))
             return {"domain": domain_loss(*(self.discriminator(of["features"]) for of in (source, target)))}
         source, target = self.both(batch, self.layers)
-        return {
-            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
-            **self._domain(source["features"], target["features"], self.weight * self.schedule(progress)),
-            **smoothness_losses(
-                self.network,
-                batch,
-                source["logits"],
-                target["logits"],
-                self.radius,
-                self.source_weight,
-                self.target_weight,
-            ),
-            "entropy": self.target_weight * entropy(target["logits"]),
-        }
+        domain = self._domain(source["features"], target["features"], self.weight * self.schedule(progress))
+        weights = self.source_weight, self.target_weight
+        return domain | classifier_losses(self.network, batch, source["logits"], target["logits"], weights, self.radius)
 
     def _domain(self, source: Tensor, target: Tensor, lam: float) -> dict[str, Tensor]:
         if self.flipped:
@@ -101,30 +90,28 @@ class Vada(Method):
         return {"lambda": self.weight * self.schedule(progress)}
 
 
-def smoothness_losses(
-    network: nn.Module,
-    batch: Batch,
-    source: Tensor,
-    target: Tensor,
-    radius: float,
-    source_weight: float,
-    target_weight: float,
+def classifier_losses(
+    network: nn.Module, batch: Batch, source: Tensor, target: Tensor, weights: tuple[float, float], radius: float
 ) -> dict[str, Tensor]:
-    """Virtual adversarial losses of both domains, times their weights; of the target alone where the other's is 0.
+    """VADA's losses but for the domain loss: label loss, virtual adversarial losses, entropy of the target.
 
     Args:
         source: logits of the source examples, shape ``(N, K)``.
         target: logits of the target examples, shape ``(M, K)``.
+        weights: λ_s and λ_t; where λ_s is 0 the source is not perturbed.
         radius: Euclidean norm of each perturbation.
     """
+    source_weight, target_weight = weights
+    losses = {"label": label_loss(source, batch.source_y, batch.source_weight)}
     if source_weight == 0:  # a third less to compute in a step
         held, x, n = target.detach(), batch.target_x, 0
     else:
         held, x, n = torch.cat([source, target]).detach(), torch.cat([batch.source_x, batch.target_x]), len(source)
     perturbed = perturbed_logits(network, x, held, radius)
-    losses = {"target_smoothness": target_weight * kl_divergence(held[n:], perturbed[n:])}
     if n:
         losses["source_smoothness"] = source_weight * kl_divergence(held[:n], perturbed[:n])
+    losses["target_smoothness"] = target_weight * kl_divergence(held[n:], perturbed[n:])
+    losses["entropy"] = target_weight * entropy(target)
     return losses
 
 
