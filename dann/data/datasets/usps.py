@@ -41,9 +41,9 @@ def usps(*, size: Size = None, pooled: bool = False) -> Domain:
 
     Args:
         size: H and W; 16 if not given.
-        pooled: join both parts to one of 9298 images, of which ``data.test`` is held out: 0.2 gives as many images as
-            the 7438 and 1860 of many papers, which use a file that came with CoGAN (Liu and Tuzel 2016), though not the
-            same ones.
+        pooled: join both parts to one of 9298 images, of which ``data.test`` is held out: 0.2 gives 7439 and
+            1859, like the 7438 and 1860 of many papers, which use a file that came with CoGAN (Liu and Tuzel 2016), but
+            not the same images.
     """
     folder = find_dataset_folder("usps") or data_folder() / "usps"
     if (folder / "usps.h5").is_file():
