@@ -1,4 +1,4 @@
-"""Copy an experiment's finished runs to results/: records, features for t-SNE and figures; then write its page.
+"""Copy an experiment's finished runs to results/: records, what figures show, and figures; then write its page.
 
 ``python results/publish.py experiments/x.yaml`` takes the runs under runs/, or under another folder with ``--runs``.
 """
@@ -23,7 +23,7 @@ from dann.reporting.locations import RESULTS
 from dann.reporting.negative_transfer import flag_negative_transfer
 from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import pack_records, read_checked_records
-from dann.runner.records import FEATURES, Record
+from dann.runner.records import FEATURES, PLANE, Record
 from dann.runner.search_choice import planned_runs
 
 
@@ -63,16 +63,20 @@ def publish(file: Path, runs: Path) -> Path:
 
 
 def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path) -> None:
-    """Put records, features and figures in place of the old; features of the first seed alone, where t-SNE is shown."""
+    """Put records and figures in place of the old; of the first seed also features and plane, where they are shown."""
     folder = RESULTS / relative(file)
     new = folder.with_name(f"{folder.name}.new")
     restore(folder)
     shutil.rmtree(new, ignore_errors=True)
     pack_records(records, new)
-    for run in (record.run for record in select_settings(experiment, records) if "tsne" in experiment.shown.figures):
+    shapes = {"tsne": (FEATURES, _coarse), "plane": (PLANE, Path.read_bytes)}
+    kept = [shape for kind, shape in shapes.items() if kind in experiment.shown.figures]
+    for run in (record.run for record in select_settings(experiment, records)):
         if experiment.shows(run.variant, run.task) and run.seed == experiment.seeds[0]:
-            (new / run.folder).mkdir(parents=True)
-            write_whole(new / run.folder / FEATURES, _coarse(runs / run.folder / FEATURES))
+            for name, read in kept:
+                if name != PLANE or (runs / run.folder / name).is_file():  # of images no plane is filed
+                    (new / run.folder).mkdir(parents=True, exist_ok=True)
+                    write_whole(new / run.folder / name, read(runs / run.folder / name))
     write_whole(new / EXPERIMENT, experiment_copy(file))
     draw_all(experiment, new, experiment.shown.figures)
     replace_folder(folder, new)  # only now that it is complete

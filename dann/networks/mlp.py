@@ -6,6 +6,7 @@ from torch import nn
 
 from dann.errors import BadInput
 from dann.networks.bottleneck import Bottleneck, attach_classifier
+from dann.networks.initial_weights import Initial
 from dann.networks.network import Network
 from dann.options import Width
 
@@ -19,6 +20,7 @@ def mlp(
     batch_norm: bool = False,
     discriminator: list[Width] | None = None,
     bottleneck: Bottleneck | None = None,
+    initial: Initial = "pytorch",
 ) -> Network:
     """For vectors: one hidden layer, a linear head, a logistic regression as discriminator (Ganin et al. 2016, 4.1).
 
@@ -30,6 +32,8 @@ def mlp(
         discriminator: hidden widths of the discriminator that methods put on this network; no hidden layer in the
             paper.
         bottleneck: a layer behind the hidden one, see ``dann.networks.bottleneck``.
+        initial: initial weights: ``pytorch``, ``xavier`` or ``glorot``, the last in the code of the paper's shallow
+            network; see ``dann.networks.initial_weights``.
     """
     if len(input_shape) != 1:
         raise BadInput(f"network: mlp takes vectors, not inputs of shape {input_shape}: choose a network for images")
@@ -44,4 +48,4 @@ def mlp(
         nonlinearity = nn.Sigmoid() if activation == "sigmoid" else nn.ReLU()
         features, width = nn.Sequential(nn.Linear(input_shape[0], hidden), *norm, nonlinearity), hidden
     classifier = attach_classifier(features, width, num_classes, bottleneck)
-    return Network(features, classifier, input_shape, discriminator or ())
+    return Network(features, classifier, input_shape, discriminator or (), initial)

@@ -25,6 +25,18 @@ def test_xavier_draws_every_layer_within_the_bound_of_its_inputs(name: str, size
             assert layer.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.1)
 
 
+def test_glorot_takes_inputs_and_outputs() -> None:
+    torch.manual_seed(0)
+    network = NETWORKS["mlp"]((30,), 10, hidden=500, initial="glorot")
+    for layer, size in (
+        (network.features[0], 530),
+        (network.classifier, 510),
+        (network.discriminator().layers[0], 501),
+    ):
+        bound = math.sqrt(6 / size)
+        assert 0.98 * bound < layer.weight.abs().max() <= bound and not layer.bias.any()
+
+
 def test_the_default_is_the_initialisation_of_pytorch() -> None:
     networks = []
     for options in ({}, {"initial": "pytorch"}):

@@ -85,31 +85,33 @@ def test_the_diagnosis_is_drawn_where_there_is_one(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_figures_are_drawn(project: Path, capsys: Any) -> None:
     drawn = sorted(path.name for path in (project / "runs/theme/tiny").glob("*.png"))
-    assert drawn == ["bars.png", "confusion.png", "curves.png", "reliability.png", "tsne.png"]
+    assert drawn == ["bars.png", "confusion.png", "curves.png", "plane.png", "reliability.png", "tsne.png"]
     (project / "runs/theme/tiny/tsne.png").unlink()
     capsys.readouterr()
     assert main(["plot", "experiments/theme/tiny.yaml"]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.split()]
-    assert len(printed) == 5 and all(path.stat().st_size > 2000 for path in printed)
+    assert len(printed) == 6 and all(path.stat().st_size > 2000 for path in printed)
 
 
 @pytest.mark.slow
 def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     file, folder = "experiments/theme/turns.yaml", project / "results/theme/turns"
-    kinds = ["bars", "curves", "confusion", "reliability", "tsne"]
+    kinds = ["bars", "curves", "confusion", "reliability", "tsne", "plane"]
     write_tiny(project / file, **TURNS, shown={"variants": ["DANN", "DANN, weak"], "tasks": ["30°"], "figures": kinds})
     assert main(["run", file]) == 0
     saved, save = {}, draw._save
     monkeypatch.setattr(draw, "_save", lambda figure, path: [saved.update({path.name: figure}), save(figure, path)][1])
     assert publish.main([file]) == 0
-    assert sorted(saved) == ["bars.png", "confusion-30.png", "curves-30.png", "reliability-30.png", "tsne-30.png"]
+    drawn = ["bars", "confusion-30", "curves-30", "plane-30", "reliability-30", "tsne-30"]
+    assert sorted(saved) == [f"{name}.png" for name in drawn]
     assert [row.get_text() for row in saved["bars.png"].axes[0].get_xticklabels()] == [*TINY["variants"], "DANN, weak"]
     assert len(saved["bars.png"].axes[0].patches) == 3 * 3
     panels = [axes.get_title() for axes in saved["confusion-30.png"].axes if axes.get_title()]
     assert panels == ["DANN", "DANN, weak"] * 2  # of the target, then of the source
     assert [axes.get_title() for axes in saved["tsne-30.png"].axes] == ["DANN, seed 0", "DANN, weak, seed 0"]
     assert [axes.get_title() for axes in saved["reliability-30.png"].axes] == ["DANN", "DANN, weak"]
+    assert [axes.get_ylabel() for axes in saved["plane-30.png"].axes[::4]] == ["DANN, seed 0", "DANN, weak, seed 0"]
     label = saved["curves-30.png"].axes[0]
     (legend,) = saved["curves-30.png"].legends
     assert [text.get_text() for text in legend.get_texts()] == ["DANN", "DANN, weak"]
@@ -117,7 +119,9 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
     assert panels == ["label loss", "test accuracy", "domain loss", "discriminator accuracy"]
     assert [line.get_color() for line in label.lines] == ["C0", "C1"]
     features = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.npz"))
-    assert features == ["30/dann-weak/seed-0/features.npz", "30/dann/seed-0/features.npz"]
+    assert features == [
+        f"30/{row}/seed-0/{file}.npz" for row in ("dann-weak", "dann") for file in ("features", "plane")
+    ]
     assert len(gzip.decompress((folder / PACKED).read_bytes()).splitlines()) == 6
     assert pages.main(["--check"]) == 0
 

@@ -21,6 +21,7 @@ from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
+from dann.reporting.figures.plane_figure import choose_rows, plane
 from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import read_checked_records
 from dann.runner.records import FEATURES, Record, has_target_labels
@@ -61,7 +62,7 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
         runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""
         for kind in kinds if runs else ():
-            if kind != "bars" and _is_drawable(kind, runs):
+            if kind != "bars" and _is_drawable(kind, experiment, runs):
                 figures[f"{kind}{end}"] = DRAW[kind](experiment, runs)
     return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
@@ -87,11 +88,13 @@ def _first_panels(variants: list[str], tasks: list[str | None]) -> tuple[list[st
     return variants, tasks[: max(1, MOST_PANELS // max(1, len(variants)))]
 
 
-def _is_drawable(kind: FigureKind, runs: Runs) -> bool:
-    """Whether some run has what a figure shows: older records have neither diagnostics nor reliability."""
+def _is_drawable(kind: FigureKind, experiment: Experiment, runs: Runs) -> bool:
+    """Whether some run has what a figure shows: older ones have no diagnostics, reliability or plane."""
     if kind == "diagnosis":
         return any("distance_svm" in record.evaluations[-1] for record in runs.values())
-    return kind != "reliability" or any(record.reliability for record in runs.values())
+    if kind == "reliability":
+        return any(record.reliability for record in runs.values())
+    return kind != "plane" or bool(choose_rows(experiment, runs))
 
 
 def _save(figure: Figure, path: Path) -> Path:
@@ -216,4 +219,5 @@ DRAW: dict[FigureKind, Callable[[Experiment, Runs], Figure]] = {
     "confusion": confusion,
     "reliability": reliability,
     "tsne": tsne,
+    "plane": plane,
 }
