@@ -15,7 +15,7 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
 	@echo "Next:         $(BIN)/tensorboard --logdir runs/quickstart    then open the address it prints"
-	@echo "              $(BIN)/dann run experiments/ganin2016/moons.yaml    the paper's first figure, five seeds"
+	@echo "              $(BIN)/dann run experiments/ganin2016/moons.yaml    the paper's Figure 2, twenty seeds"
 
 test: .venv/tested
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Inter-twinning moons of the paper's first figure."""
+"""Inter-twinning moons of the paper's Figure 2."""
 
 import math
 from typing import Annotated
