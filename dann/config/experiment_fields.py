@@ -24,7 +24,7 @@ class Shown(BaseModel):
             default, the first row on the source only and the first with DANN.
         tasks: columns of the same.
         figures: kinds that the page in results/ keeps; ``dann run`` and ``dann plot`` draw all.
-        points: places in the plane of two-dimensional inputs; the example next to each has a letter, A to Z, in the
+        points: places in the plane of the network's inputs; the example next to each has a letter, A to Z, in the
             figure ``plane``. By default there are four, see ``dann.reporting.figures.plane_figure``.
     """
 

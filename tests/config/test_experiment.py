@@ -77,6 +77,9 @@ def test_experiment_file_keeps_its_meaning_when_copied(tmp_path: Path) -> None:
         ({"tasks": ["turn"]}, "unknown task under shown: 'turn'; did you mean a turn?"),
         ({"variants": []}, "shown.variants: "),
         ({"rows": ["DANN"]}, "unknown key shown.rows"),
+        ({"points": [[1, 2, 3]]}, "shown.points.0: "),
+        ({"points": [[1, ".nan"]]}, "shown.points.0.1: "),
+        ({"points": [[0, 0]] * 27}, "shown.points: "),
     ],
 )
 def test_shown_names_are_checked(shown: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is filed of networks with two inputs."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,12 @@ def test_predictions_lie_where_the_grid_has_them(tmp_path: Path) -> None:
     assert stored["x"][0] < inputs[:, 0].min() and inputs[:, 1].max() < stored["y"][-1]
 
 
+def test_the_plane_is_that_of_the_inputs_after_normalisation(tmp_path: Path) -> None:
+    _, _, stored = filed(tmp_path, data={"transform": {"normalise": "standard"}}, **DANN)
+    np.testing.assert_allclose(stored["source"].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(stored["source"].std(axis=0), 1, atol=1e-5)
+
+
 def test_components_keep_the_distances_that_their_shares_of_variance_promise(tmp_path: Path) -> None:
     _, trainer, stored = filed(tmp_path, network={"hidden": 2}, **DANN)
     inputs = torch.from_numpy(np.concatenate([stored["source"], stored["target"]]))
@@ -98,10 +105,14 @@ def test_features_of_two_layers_have_no_lines_but_those_of_a_bottleneck_alone(hi
     assert hidden_units(METHODS["source_only"](network)).shape == (rows, 3)
 
 
-def test_nothing_is_filed_of_inputs_that_are_no_plane_or_of_many_classes(
+def test_nothing_is_filed_of_inputs_that_are_no_plane_of_many_classes_or_of_what_is_not_finite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_plane(*built(data={"msda": {"layers": 1}}), tmp_path)
+    pair, trainer = built()
+    with torch.no_grad():
+        next(trainer.method.parameters()).fill_(math.inf)
+    save_plane(pair, trainer, tmp_path)
     monkeypatch.setattr("dann.runner.plane.MOST_CLASSES", 1)
     save_plane(*built(), tmp_path)
     assert not (tmp_path / PLANE).exists()
