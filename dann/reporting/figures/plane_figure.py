@@ -43,7 +43,7 @@ def plane(experiment: Experiment, runs: Mapping[Path, Record]) -> Figure:
     for number, place in enumerate(chosen):
         row, seen = panels[4 * number : 4 * number + 4], read_plane(place / PLANE)
         _draw_row(row, seen, choose_letters(seen, experiment.shown.points))
-        row[0].set_ylabel(f"{shorten(runs[place].variant, 30)}, seed {runs[place].seed}", fontsize=11)
+        row[0].set_ylabel(f"{shorten(runs[place].variant, 24)}, seed {runs[place].seed}", fontsize=11)
         row[0].set_xlabel(_accuracy(runs[place]), fontsize=9)
     for axes, title in zip(panels, TITLES, strict=False):
         axes.set_title(title, fontsize=11)
