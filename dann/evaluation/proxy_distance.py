@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 HIDDEN, STEPS, RATE, DECAY = 64, 100, 0.01, 0.01  # of the small network and of Adam
 Features = NDArray[np.float32]
+Examples = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]
 
 
 def proxy_distances(source: Features, target: Features) -> dict[str, float]:
@@ -22,18 +23,28 @@ def proxy_distances(source: Features, target: Features) -> dict[str, float]:
         source: features, shape ``(N, D)``.
         target: the same, shape ``(M, D)``.
     """
-    from sklearn.svm import SVC  # takes a second to import
+    examples = _prepare(source, target)
+    errors = {"svm": _machine_error(*examples), "mlp": _network_error(*examples)}
+    return {name: _distance(error) for name, error in errors.items()}
 
+
+def linear_distance(source: Features, target: Features) -> float:
+    """The proxy A-distance by the linear support vector machine alone, as ``proxy_distances`` has it."""
+    return _distance(_machine_error(*_prepare(source, target)))
+
+
+def _distance(error: float) -> float:
+    return 2.0 * (1.0 - 2.0 * error)
+
+
+def _prepare(source: Features, target: Features) -> Examples:
+    """Standardised features of both domains, the domain of each example, and whether it is one to train on."""
     x = np.concatenate([source, target]).astype(np.float64)  # squares of large features overflow in float32
     y = np.repeat([0, 1], [len(source), len(target)])
     fitted = np.concatenate([_half(len(part)) for part in (source, target)])
     mean, spread = x[fitted].mean(axis=0), x[fitted].std(axis=0)
     spread[spread <= 1e-10 * np.abs(mean)] = np.inf  # constant but for rounding: no information on the domain
-    x = (x - mean) / spread / np.sqrt(x.shape[1])
-    machine = SVC(kernel="linear", C=1.0).fit(x[fitted], y[fitted])
-    errors = {"svm": float(np.mean(machine.predict(x[~fitted]) != y[~fitted]))}
-    errors["mlp"] = _network_error(x.astype(np.float32), y, fitted)
-    return {name: 2.0 * (1.0 - 2.0 * error) for name, error in errors.items()}
+    return (x - mean) / spread / np.sqrt(x.shape[1]), y, fitted
 
 
 def _half(count: int) -> NDArray[np.bool_]:
@@ -42,9 +53,18 @@ def _half(count: int) -> NDArray[np.bool_]:
     return drawn
 
 
-def _network_error(x: Features, y: NDArray[np.int64], fitted: NDArray[np.bool_]) -> float:
+def _machine_error(x: NDArray[np.float64], y: NDArray[np.int64], fitted: NDArray[np.bool_]) -> float:
+    """The error of a linear support vector machine."""
+    from sklearn.svm import SVC  # takes a second to import
+
+    machine = SVC(kernel="linear", C=1.0).fit(x[fitted], y[fitted])
+    return float(np.mean(machine.predict(x[~fitted]) != y[~fitted]))
+
+
+def _network_error(x: NDArray[np.float64], y: NDArray[np.int64], fitted: NDArray[np.bool_]) -> float:
     """The error of a network of one hidden layer, trained on all ``fitted`` examples at each step."""
-    inputs, labels, chosen = torch.from_numpy(x), torch.from_numpy(y).float(), torch.from_numpy(fitted)
+    inputs = torch.from_numpy(x.astype(np.float32))
+    labels, chosen = torch.from_numpy(y).float(), torch.from_numpy(fitted)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         network = nn.Sequential(nn.Linear(x.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
