@@ -11,6 +11,7 @@ from dann.evaluation.rules import RULES
 from dann.files.user_paths import expand_user
 
 FORMATS = ("md", "latex", "json")
+LEAST = 10  # examples that dann rank scores
 REDO = ("changed", "failed")
 EXPORTS = ("onnx", "torch_export")
 KINDS = ("method", "network", "dataset", "optimiser", "schedule", "transform", "rule", "metric")
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_experiments(command)
     _add_init(command)
+    _add_rank(command)
     _add_results(command)
     _add_models(command)
     _add_catalogue(command)
@@ -98,6 +100,19 @@ def _add_init(command: Command) -> None:
     init.add_argument(
         "--out", type=Path, default=Path("experiment.yaml"), metavar="FILE", help="default: experiment.yaml"
     )
+
+
+def _add_rank(command: Command) -> None:
+    rank = command("rank", "Order the sources and pretrained networks of an experiment file, without training.")
+    rank.epilog = "Scores: LogME, LEEP and H-score of the labelled source, and the proxy A-distance to the target."
+    rank.add_argument("file", type=Path, metavar="FILE", help="its tasks and variants name the sources and networks")
+    rank.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every row")
+    rank.add_argument(
+        "--examples", type=_examples, default=1000, metavar="N",
+        help="score at most so many examples of each domain (default: 1000)",
+    )  # fmt: skip
+    rank.add_argument("--format", choices=FORMATS, default="md")
+    _add_device(rank)
 
 
 def _add_results(command: Command) -> None:
@@ -215,6 +230,12 @@ def _seeds(text: str) -> list[int]:
     if min(seeds) < 0 or max(seeds) >= 2**63 or len(set(seeds)) < len(seeds):
         raise argparse.ArgumentTypeError("write different whole numbers, as in 0,1")
     return seeds
+
+
+def _examples(text: str) -> int:
+    if (count := _count(text)) < LEAST:
+        raise argparse.ArgumentTypeError(f"write at least {LEAST}: fewer examples give chance results")
+    return count
 
 
 def _count(text: str) -> int:

@@ -3,10 +3,12 @@
 All are larger for better features, read the labels that they are given and no others, and compute in float64.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 Features = NDArray[np.float32]  # (N, D)
 Labels = NDArray[np.int64]  # (N,)
@@ -19,10 +21,10 @@ def logme(features: Features, labels: Labels) -> float:
     """LogME: the largest log evidence per example of a Bayesian linear model of the labels (You et al. 2021, ICML).
 
     For the 0-1 indicator y of each class that has examples, the evidence of y = F w + noise with w ~ N(0, 1/α) and
-    noise ~ N(0, 1/β) is maximised over α and β (equation (2) there); the mean over classes is divided by N. The
-    paper's iteration ends where both are fixed points of its section 4.3. For a given t = α / β the best β is known,
-    N / q(t) with q(t) = min over w of |F w − y|² + t |w|², which leaves a search over t alone. Evidence without a bound,
-    of labels that are exactly linear in the features, ends at the smallest t that features of finite precision allow.
+    noise ~ N(0, 1/β) is maximised over α and β; the mean over classes is divided by N. The paper iterates to a fixed
+    point of both. Here only t = α / β is searched: the best β for it is N / q(t), where q(t) is the smallest
+    |F w − y|² + t |w|² over w. If labels are exactly linear in the features, the evidence has no bound; the search
+    then ends at the smallest t that features of finite precision allow.
 
     Args:
         features: F, shape ``(N, D)``, not centred, as in the paper.
@@ -44,15 +46,13 @@ def _largest_evidence(eigenvalues: Array, aligned: Array, outside: float, count:
         outside: its squared norm outside of their span.
         count: N.
     """
-    from scipy.optimize import minimize_scalar  # takes 0.2 s to import
-
     scale = eigenvalues.max(initial=np.finfo(np.float64).tiny)
 
     def loss(decades: float) -> float:
         t = scale * 10.0**decades
         shrunk = t / (t + eigenvalues)
         q = max(outside + float(aligned @ shrunk), np.finfo(np.float64).tiny)
-        return 0.5 * (count * np.log(2 * np.pi * np.e * q / count) - float(np.log(shrunk).sum()))
+        return 0.5 * (count * math.log(2 * math.pi * math.e * q / count) - float(np.log(shrunk).sum()))
 
     grid = np.linspace(LOWEST, HIGHEST, 73)  # the evidence may have several maxima
     place = int(np.argmin([loss(decades) for decades in grid]))
@@ -64,7 +64,7 @@ def _largest_evidence(eigenvalues: Array, aligned: Array, outside: float, count:
 def leep(probabilities: Features, labels: Labels) -> float:
     """LEEP: the mean log likelihood of the labels by way of the classes of pretraining (Nguyen et al. 2020, ICML).
 
-    The classifier of its equation (2): P(y | x) = Σ_z P̂(y | z) θ(x)_z, where P̂(y | z) is counted from the same
+    Its classifier is P(y | x) = Σ_z P̂(y | z) θ(x)_z, where P̂(y | z) is counted from the same
     examples. At most 0, where the classes of pretraining determine the label.
 
     Args:
@@ -116,7 +116,7 @@ def h_scores(features: Features, labels: Labels) -> HScores:
 
 
 def _shrinkage(centred: Array, variances: Array) -> float:
-    """δ of Ledoit and Wolf 2004 (section 3.2): the weight of the identity that estimates the covariance best.
+    """δ of Ledoit and Wolf 2004: the weight of the identity that estimates the covariance best.
 
     Args:
         centred: shape ``(N, D)``.
@@ -130,7 +130,8 @@ def _shrinkage(centred: Array, variances: Array) -> float:
 
 def _indicate(labels: Labels) -> Array:
     """The 0-1 indicators of the K classes that have examples, shape ``(N, K)``."""
-    return (labels[:, None] == np.unique(labels)).astype(np.float64)
+    indicators: Array = (labels[:, None] == np.unique(labels)).astype(np.float64)
+    return indicators
 
 
 def _align(x: Array, indicators: Array) -> tuple[Array, Array]:

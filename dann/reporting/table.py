@@ -19,6 +19,7 @@ Kind = Literal[
     "baseline", "difference", "p", "holm", "effect", "seeds",  # of paired differences
     "rank", "runs", "hours",  # of a search with seeds of its own
     "correlation", "regret", "worst", "most",  # of how the rules choose
+    "transferability", "seconds",  # of candidates that are ranked without training
 ]  # fmt: skip
 TEXT: frozenset[Kind] = frozenset({"setting", "alarms", "baseline", "most"})
 

@@ -28,7 +28,7 @@ def evidence(features: NDArray[np.float64], y: NDArray[np.float64], alpha: float
 
 
 def iterate(features: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """The fixed point (α, β) of You et al. 2021, section 4.3."""
+    """The fixed point (α, β) of the iteration of You et al. 2021."""
     alpha = beta = 1.0
     gram, width = features.T @ features, features.shape[1]
     for _ in range(1000):
