@@ -13,6 +13,9 @@ from pathlib import Path
 
 from committed import Reader, experiment_copy, published_files, read_result
 from marker_tables import fill_markers, pages_with_markers
+from ranking_page import PAGE as RANKING_PAGE
+from ranking_page import RECORD as RANKING_RECORD
+from ranking_page import read_ranked, render_ranking
 from reliability import PAGE, RECORD, read_parts, render_parts
 from versions import CONSTRAINTS, constraints
 
@@ -34,6 +37,8 @@ def render_all(read: Reader) -> dict[Path, bytes]:
         contents[copy] = kept if kept.startswith(file.read_bytes()) else experiment_copy(file)
     if RECORD.is_file():
         contents[PAGE] = render_parts(read_parts()).encode()
+    if RANKING_RECORD.is_file():
+        contents[RANKING_PAGE] = render_ranking(read_ranked(), read).encode()
     for page, text in pages_with_markers():
         contents.setdefault(page, fill_markers(text, page, read).encode())
     if CONSTRAINTS.is_file():

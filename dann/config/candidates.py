@@ -107,7 +107,7 @@ def name_features(network: Component) -> str:
         return INPUTS
     options = network.options()
     weights = "" if options["weights"] == "default" else f" (weights {Path(options['weights']).name or 'none'})"
-    return options.get("model", network.name) + weights
+    return f"{options.get('model', network.name)}{weights}"
 
 
 def _find_group(groups: list[CandidateGroup], candidate: Candidate) -> CandidateGroup:

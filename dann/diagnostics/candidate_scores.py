@@ -82,4 +82,6 @@ def _score(candidate: Candidate, features: CandidateFeatures, count: int) -> Sco
 
 
 def _spread(features: Features, count: int) -> Features:
-    return features[torch.linspace(0, len(features) - 1, count, dtype=torch.float64).round().long().numpy()]
+    """``count`` examples, spread evenly over all."""
+    spread: Features = features[torch.linspace(0, len(features) - 1, count, dtype=torch.float64).round().long().numpy()]
+    return spread

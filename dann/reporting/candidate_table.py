@@ -31,24 +31,33 @@ def candidate_tables(groups: Sequence[Sequence[ScoredCandidate]]) -> list[Table]
     return [*tables[:-1], last]
 
 
+def order_candidates(candidates: Sequence[ScoredCandidate]) -> list[tuple[ScoredCandidate, float]]:
+    """Candidates for one target from the best on, each with its rank; LogME decides ties."""
+    ranked = zip(candidates, mean_ranks(candidates), strict=True)
+    return sorted(ranked, key=lambda each: (each[1], -(each[0].scores[LOGME] or 0.0)))
+
+
 def _candidate_table(candidates: Sequence[ScoredCandidate]) -> Table:
     """The candidates for one target in order, with each score, its seconds, and those of the features."""
-    ranks, names = mean_ranks(candidates), _name(candidates)
-    order = sorted(range(len(candidates)), key=lambda i: (ranks[i], -(candidates[i].scores[LOGME] or 0.0)))
-    columns: Columns = {Column("rank", "rank", "rank"): {names[i]: Cell(f"{ranks[i]:g}", ranks[i]) for i in order}}
+    ordered = order_candidates(candidates)
+    named = dict(zip(_name([each for each, _ in ordered]), ordered, strict=True))
+    columns: Columns = {
+        Column("rank", "rank", "rank"): {name: Cell(f"{rank:g}", rank) for name, (_, rank) in named.items()}
+    }
     for key, title in SCORES.items():
         if any(each.scores.get(key) is not None for each in candidates):
-            column = Column(key, title, "transferability")
-            columns[column] = {names[i]: _score_cell(candidates[i], key) for i in order}
-    column = Column("features", "features, s", "seconds")
-    columns[column] = {names[i]: Cell(_seconds(candidates[i].seconds["features"]), candidates[i].seconds["features"])
-                       for i in order}  # fmt: skip
-    target, sources = candidates[0].target, {each.source_key for each in candidates}
-    title = f"Candidates for {target}" + (f", source {candidates[0].source}" if len(sources) == 1 else "")
-    examples = ", ".join(dict.fromkeys(str(candidates[i].examples) for i in order))
+            cells = {name: _score_cell(each, key) for name, (each, _) in named.items()}
+            columns[Column(key, title, "transferability")] = cells
+    cells = {name: Cell(_format_seconds(each.seconds["features"]), each.seconds["features"])
+             for name, (each, _) in named.items()}  # fmt: skip
+    columns[Column("features", "features, s", "seconds")] = cells
+    first = ordered[0][0]
+    one_source = len({each.source_key for each in candidates}) == 1
+    title = f"Candidates for {first.target}" + (f", source {first.source}" if one_source else "")
+    examples = ", ".join(dict.fromkeys(str(each.examples) for each, _ in ordered))
     notes = [f"Labelled examples scored: {examples}."]
-    facts = {"target": target, "candidates": {names[i]: _facts(candidates[i]) for i in order}}
-    return Table.of_columns(title, [names[i] for i in order], columns, notes, "candidate", **facts)
+    facts = {"target": first.target, "candidates": {name: _facts(each) for name, (each, _) in named.items()}}
+    return Table.of_columns(title, named, columns, notes, "candidate", **facts)
 
 
 def _name(candidates: Sequence[ScoredCandidate]) -> list[str]:
@@ -66,10 +75,10 @@ def _score_cell(candidate: ScoredCandidate, key: str) -> Cell:
     if (score := candidate.scores.get(key)) is None:
         return Cell()
     seconds = candidate.seconds[key]
-    return Cell(f"{score:.3f} ({_seconds(seconds)})".replace("-", "−"), {"score": score, "seconds": seconds})
+    return Cell(f"{score:.3f} ({_format_seconds(seconds)})".replace("-", "−"), {"score": score, "seconds": seconds})
 
 
-def _seconds(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     return f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
 
 

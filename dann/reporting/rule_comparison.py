@@ -142,10 +142,15 @@ def _judge(choices: Sequence[tuple[Group, Sequence[int]]], correlations: Sequenc
 
 def correlation(scores: Sequence[float], candidates: Sequence[Evaluation]) -> float | None:
     """Spearman's rank correlation of scores with the target test accuracy; None where one of them is constant."""
-    ours, accuracies = rank(scores), rank([candidate["target_test"] for candidate in candidates])
-    if len(set(ours)) < 2 or len(set(accuracies)) < 2:
+    return spearman(scores, [candidate["target_test"] for candidate in candidates])
+
+
+def spearman(ours: Sequence[float], others: Sequence[float]) -> float | None:
+    """Spearman's rank correlation of two scores of the same items; None where one of them is constant."""
+    ranks = rank(ours), rank(others)
+    if any(len(set(each)) < 2 for each in ranks):
         return None
-    return float(np.corrcoef(ours, accuracies)[0, 1])
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def _groups(kind: str, records: Sequence[Record]) -> list[Group]:
