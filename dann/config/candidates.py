@@ -10,13 +10,13 @@ from dann.config.experiment import Experiment
 from dann.config.schema import Config, resolve
 from dann.config.sections import DataSection
 from dann.data.transforms.transform_options import TransformOptions
+from dann.evaluation.candidate_order import INPUTS
 
-INPUTS = "inputs"  # the features of a network that is not pretrained
 HEADS = ("head", "dropout")  # options of a pretrained network of the layers behind it
 SEEN = ("crop", "normalise")  # options of a transform that evaluation has too
-# Options of ``data`` that concern training, not which examples there are.
+# Options of ``data`` that concern training or tests, not which examples there are to train on.
 TRAINING = ("batch_size", "target_batch_size", "target_labelled", "resample", "class_weights", "beta", "calibration",
-            "target_view")  # fmt: skip
+            "target_view", "drop_duplicates")  # fmt: skip
 Row = tuple[str | None, str]  # task and variant
 
 

@@ -6,6 +6,7 @@ from statistics import fmean
 
 from dann.evaluation.rules import rank
 
+INPUTS = "inputs"  # the features of a network that is not pretrained
 LOGME, DISTANCE = "logme", "a_distance"
 SCORES = {  # by their keys, with the headings of their columns
     LOGME: "LogME",

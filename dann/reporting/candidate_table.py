@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dann.evaluation.candidate_order import LOGME, SCORES, ScoredCandidate, mean_ranks
+from dann.evaluation.candidate_order import INPUTS, LOGME, SCORES, ScoredCandidate, mean_ranks
 from dann.reporting.table import Cell, Column, Columns, Table
 
 NOTES = [
@@ -15,6 +15,7 @@ NOTES = [
     "is better. No score reads a label of the target, so none sees whether its classes lie where the source's do.",
     "In brackets the seconds that a score took; features from the cache take none.",
 ]
+PLAIN = "A network that is not pretrained has no features yet: its inputs are scored."
 MISSING = {
     "leep": "LEEP needs the last layer of a pretrained network.",
     "h_score": "The H-score is left out where there are no more examples than features: it is then the number of "
@@ -27,7 +28,8 @@ def candidate_tables(groups: Sequence[Sequence[ScoredCandidate]]) -> list[Table]
     tables = [_candidate_table(group) for group in groups]
     missing = [note for key, note in MISSING.items()
                if any(each.scores.get(key) is None for group in groups for each in group)]  # fmt: skip
-    last = replace(tables[-1], notes=[*tables[-1].notes, *NOTES, *missing])
+    plain = [PLAIN] if any(each.network == INPUTS for group in groups for each in group) else []
+    last = replace(tables[-1], notes=[*tables[-1].notes, *NOTES, *plain, *missing])
     return [*tables[:-1], last]
 
 

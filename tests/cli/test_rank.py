@@ -73,7 +73,7 @@ def test_a_table_for_people(own_file: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["rank", str(own_file), "--examples", "30", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Candidates for target\n\n| candidate | " + " | ".join(TABLE) + " |\n")
-    assert "\n| near | 1 | " in out and "LogME decides ties" in out and "Labelled examples scored: 30. " in out
+    assert "\n| near | 1 | " in out and "its inputs are scored" in out and "Labelled examples scored: 30. " in out
     assert main(["rank", str(own_file), "--format", "latex"]) == 0
     assert "\\toprule" in capsys.readouterr().out
 
