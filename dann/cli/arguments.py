@@ -20,6 +20,7 @@ An experiment file and its table:
   dann run experiments/quickstart.yaml
 Your own data:
   dann init --source photos/real --target photos/sketch --out mine.yaml
+  dann rank mine.yaml
   dann run mine.yaml
 What there is:
   dann list

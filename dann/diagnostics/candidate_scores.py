@@ -15,6 +15,7 @@ from dann.evaluation.transferability import h_scores, leep, logme
 from dann.training.candidate_features import CandidateFeatures, Features, compute_features
 
 FEATURES = "features"
+FEWEST = 4  # examples of either domain, half of which test
 
 
 def score_candidates(
@@ -30,7 +31,8 @@ def score_candidates(
         report: is called with what is computed next.
 
     Raises:
-        BadInput: the features of a candidate cannot be had; names the row that would train it.
+        BadInput: the features of a candidate cannot be had; names the row that would train it. Or a domain has hardly
+            any examples.
     """
     import sklearn.svm  # noqa: F401  here: its second is not part of the first score
 
@@ -42,12 +44,20 @@ def score_candidates(
             found.append(compute_features(candidate, examples, device))
         except BadInput as error:
             raise BadInput(f"{row}: {error}") from error
-    count = min(min(len(each.source), len(each.target)) for each in found)
+    count = min(min(map(_check_count, each.names, (each.source, each.target))) for each in found)
     scored = []
     for candidate, features in zip(candidates, found, strict=True):
         report(f"scores of {features.names[0]} → {features.names[1]}: {candidate.network}")
         scored.append(_score(candidate, features, count))
     return scored
+
+
+def _check_count(name: str, features: Features) -> int:
+    """The number of a domain's examples, if there are enough."""
+    if len(features) < FEWEST:
+        raise BadInput(f"{name}: {len(features)} training example(s), but at least {FEWEST} are needed to train and "
+                       "test a classifier of domains: add some")  # fmt: skip
+    return len(features)
 
 
 def _score(candidate: Candidate, features: CandidateFeatures, count: int) -> ScoredCandidate:

@@ -155,6 +155,13 @@ def test_inputs_that_are_too_wide_name_the_remedy(tmp_path: Path, capsys: pytest
     assert "name a pretrained network" in message
 
 
+def test_too_few_examples_are_refused(own_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(own_file.parent / "near.npz", x=np.eye(6, dtype=np.float32)[:4], y=np.array([0, 1, 2, 2]))
+    assert "near: 3 training example(s), but at least 4 are needed" in complaint(
+        capsys, "rank", own_file, "--set", "data.validation=0.3"
+    )
+
+
 def test_features_that_are_not_finite_are_refused(own_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with np.load(own_file.parent / "near.npz") as stored:
         x, y = stored["x"].copy(), stored["y"]
