@@ -17,9 +17,10 @@ INTRODUCTION = """\
 # Ranks without training
 
 `dann rank` orders the sources and networks of an experiment file by scores that need no training and no target label
-([how](../dann/networks/README.md#which-network-which-source)). Here its order is compared with the accuracies of runs
-that were made already. These experiments have several sources for each target but one network: they test the order of sources,
-not that of networks. `make rank FILE=experiments/x.yaml` ranks the candidates of an experiment that has results."""
+([how](../dann/networks/README.md#which-network-which-source)). Here its order is compared with the accuracies of
+runs that were made already. These experiments have several sources for each target but one network: they test the
+order of sources, not that of networks. `make rank FILE=experiments/x.yaml` ranks the candidates of an experiment
+that has results."""
 Ranked = dict[str, Any]  # the scores of an experiment's candidates by target, and how they were measured
 
 
