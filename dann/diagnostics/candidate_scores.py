@@ -74,7 +74,6 @@ def _score(candidate: Candidate, features: CandidateFeatures, count: int) -> Sco
         scores["leep"] = timed("leep", leep, features.probabilities, features.labels)
     h_score = timed("h_score", h_scores, features.source, features.labels)
     scores |= {"h_score": h_score.plain, "h_score_shrunk": h_score.shrunk}
-    seconds["h_score_shrunk"] = seconds["h_score"]  # one computation gives both
     sides = (_spread(each, count) for each in (features.source, features.target))
     scores["a_distance"] = timed("a_distance", linear_distance, *sides)
     source, target = features.names

@@ -29,7 +29,7 @@ class ScoredCandidate:
         features: equal for candidates whose features of the target are the same.
         rows: the tasks and variants of the experiment that would train it.
         scores: by key; None where one is not defined.
-        seconds: that each score took, and ``features``.
+        seconds: that each score took, both H-scores together, and ``features``.
         examples: labelled ones that were scored.
     """
 

@@ -29,8 +29,17 @@ def proxy_distances(source: Features, target: Features) -> dict[str, float]:
 
 
 def linear_distance(source: Features, target: Features) -> float:
-    """The proxy A-distance by the linear support vector machine alone, as ``proxy_distances`` has it."""
-    return _distance(_machine_error(*_prepare(source, target)))
+    """The proxy A-distance by the linear support vector machine alone, equal to that of ``proxy_distances``.
+
+    On inner products that are computed at once, which for thousands of features takes a tenth of the time; rounding
+    differs, so that ``proxy_distances``, whose values are in records, does without.
+    """
+    from sklearn.svm import SVC
+
+    x, y, fitted = _prepare(source, target)
+    products = x @ x[fitted].T
+    machine = SVC(kernel="precomputed", C=1.0).fit(products[fitted], y[fitted])
+    return _distance(float(np.mean(machine.predict(products[~fitted]) != y[~fitted])))
 
 
 def _distance(error: float) -> float:

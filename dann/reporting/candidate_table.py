@@ -76,7 +76,7 @@ def _name(candidates: Sequence[ScoredCandidate]) -> list[str]:
 def _score_cell(candidate: ScoredCandidate, key: str) -> Cell:
     if (score := candidate.scores.get(key)) is None:
         return Cell()
-    seconds = candidate.seconds[key]
+    seconds = candidate.seconds["h_score" if key == "h_score_shrunk" else key]  # one computation gives both
     return Cell(f"{score:.3f} ({_format_seconds(seconds)})".replace("-", "−"), {"score": score, "seconds": seconds})
 
 

@@ -155,6 +155,7 @@ def test_more_features_than_examples_have_no_plain_h_score() -> None:
     assert h_scores(features, shuffled).shrunk < scores.shrunk
 
 
-def test_the_linear_distance_is_the_machine_of_both() -> None:
-    (source, _), (target, _) = drawn(60, 5, 2), drawn(50, 5, 2, seed=1)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_linear_distance_is_the_machine_of_both(shape: tuple[int, int, int]) -> None:
+    (source, _), (target, _) = drawn(*shape, seed=2), drawn(50, shape[1], 2, seed=1)
     assert linear_distance(source, target) == proxy_distances(source, target)["svm"]
