@@ -17,7 +17,7 @@ class _Domain(BaseModel):
 
     name: str
     checksum: str
-    test: int | None = None
+    test: int
 
 
 class _Data(BaseModel):
@@ -26,6 +26,8 @@ class _Data(BaseModel):
     source: _Domain
     target: _Domain
     protocol: str = ""
+    duplicates: dict[str, dict[str, int]] = {}
+    validated_on: int = 0
 
 
 class _Environment(BaseModel):
