@@ -13,10 +13,12 @@ from pathlib import Path
 
 from committed import Reader, experiment_copy, published_files, read_result
 from marker_tables import fill_markers, pages_with_markers
+from measured_parts import read_parts
+from ranking_page import COMMAND as RANKING
 from ranking_page import PAGE as RANKING_PAGE
 from ranking_page import RECORD as RANKING_RECORD
-from ranking_page import read_ranked, render_ranking
-from reliability import PAGE, RECORD, read_parts, render_parts
+from ranking_page import render_ranking
+from reliability import COMMAND, PAGE, RECORD, render_parts
 from versions import CONSTRAINTS, constraints
 
 from dann.config.experiment import EXPERIMENT
@@ -36,9 +38,9 @@ def render_all(read: Reader) -> dict[Path, bytes]:
         kept = copy.read_bytes() if copy.is_file() else b""  # its mark may be of an earlier version
         contents[copy] = kept if kept.startswith(file.read_bytes()) else experiment_copy(file)
     if RECORD.is_file():
-        contents[PAGE] = render_parts(read_parts()).encode()
+        contents[PAGE] = render_parts(read_parts(RECORD, COMMAND)).encode()
     if RANKING_RECORD.is_file():
-        contents[RANKING_PAGE] = render_ranking(read_ranked(), read).encode()
+        contents[RANKING_PAGE] = render_ranking(read_parts(RANKING_RECORD, RANKING), read).encode()
     for page, text in pages_with_markers():
         contents.setdefault(page, fill_markers(text, page, read).encode())
     if CONSTRAINTS.is_file():

@@ -5,7 +5,6 @@ and writes the page from it and from the committed records. Nothing is trained.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import torch
 from committed import published_files, read_result
-from ranking_page import PAGE, RECORD, Ranked, read_ranked, render_ranking
+from measured_parts import Part, read_parts, write_parts
+from ranking_page import COMMAND, PAGE, RECORD, render_ranking
 
 from dann.config.candidates import group_candidates
 from dann.config.experiment import read_experiment
@@ -27,7 +27,7 @@ from dann.training.device import choose_dtype
 EXAMPLES = 1000  # of each domain, as dann rank has it
 
 
-def rank_experiment(file: Path) -> Ranked:
+def rank_experiment(file: Path) -> Part:
     """The scores of all candidates of an experiment file, on the CPU."""
     device, scored = torch.device("cpu"), []
     for group in group_candidates(read_experiment(file), file):
@@ -51,12 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if file not in published_files():
                 raise BadInput(f"{file}: no results to compare ranks with: make publish FILE={file}")
         new = {relative(file).as_posix(): rank_experiment(file) for file in options.files}
-        ranked = (read_ranked() if RECORD.is_file() else {}) | new
+        ranked = read_parts(RECORD, COMMAND) | new
         page = render_ranking(ranked, read_result)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
-    write_whole(RECORD, (json.dumps(ranked, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode())
+    write_parts(RECORD, ranked)
     write_whole(PAGE, page.encode())
     print(PAGE)
     return 0

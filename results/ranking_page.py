@@ -1,18 +1,16 @@
 """The page on ranks without training: how ``dann rank`` agrees with what training gave. Imports no torch."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 from committed import Reader
+from measured_parts import Part
 
 from dann.config.origin import EXPERIMENTS
-from dann.errors import BadInput
 from dann.evaluation.candidate_order import ScoredCandidate
 from dann.reporting.locations import RESULTS
 from dann.reporting.rank_agreement import agreement_table
 
-RECORD, PAGE = RESULTS / "ranking.json", RESULTS / "ranking.md"
+RECORD, PAGE, COMMAND = RESULTS / "ranking.json", RESULTS / "ranking.md", "make rank"
 INTRODUCTION = """\
 # Ranks without training
 
@@ -21,29 +19,20 @@ INTRODUCTION = """\
 runs that were made already. These experiments have several sources for each target but one network: they test the
 order of sources, not that of networks. `make rank FILE=experiments/x.yaml` ranks the candidates of an experiment
 that has results."""
-Ranked = dict[str, Any]  # the scores of an experiment's candidates by target, and how they were measured
 
 
-def read_ranked(record: Path = RECORD) -> dict[str, Ranked]:
-    """The scores that were measured, by the experiment's path below ``experiments/``.
+def render_ranking(ranked: dict[str, Part], read: Reader) -> str:
+    """The page: a table for each experiment.
 
-    Raises:
-        BadInput: the file is damaged.
+    Args:
+        ranked: scores of the candidates by target, and how they were measured, by the experiment's path below
+            ``experiments/``.
     """
-    try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-        return {str(name): dict(part) for name, part in content.items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadInput(f"{record}: not a record of ranks: restore it, or run make rank") from error
-
-
-def render_ranking(ranked: dict[str, Ranked], read: Reader) -> str:
-    """The page: a table for each experiment."""
     sections = [_section(name, part, read) for name, part in sorted(ranked.items())]
     return "\n\n".join([INTRODUCTION, *sections]) + "\n"
 
 
-def _section(name: str, part: Ranked, read: Reader) -> str:
+def _section(name: str, part: Part, read: Reader) -> str:
     result = read(EXPERIMENTS / f"{name}.yaml")
     targets = [[_candidate(each) for each in candidates] for candidates in part["targets"]]
     table = agreement_table(result.experiment, result.records, targets).markdown().strip()

@@ -34,6 +34,7 @@ def record_of(variant: str, seed: int, target: float = 0.6, task: str | None = N
         data={
             "source": {"name": "moons", "test": 40, "checksum": "1"},
             "target": {"name": "moons_rotated", "test": 40, "checksum": "2"},
+            "validated_on": 10,
         },
         evaluations=[*map(dict, EVALUATIONS[:-1]), last],
         losses={"step": [1, 2], "label": [0.5, None], "domain": [0.7, 0.6]},

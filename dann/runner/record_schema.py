@@ -27,7 +27,7 @@ class _Data(BaseModel):
     target: _Domain
     protocol: str = ""
     duplicates: dict[str, dict[str, int]] = {}
-    validated_on: int = 0
+    validated_on: int
 
 
 class _Environment(BaseModel):

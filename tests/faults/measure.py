@@ -20,8 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: threads of OpenMP
 
 import numpy
 import torch
+from measured_parts import Part
 from outcome import Outcome
-from reliability import PAGE, RECORD, Part, part_of, write_parts
+from reliability import PAGE, RECORD, part_of, write_reliability
 
 import dann
 from dann.runner.finishing import read_commit
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read_commit()  # the code as it is now, whatever is committed meanwhile
     for name in options.parts or CASES:
         part, outcomes = _measure(name, options.cases or CASES[name], options.seed)
-        write_parts({name: part}, options.record, options.page)
+        write_reliability({name: part}, options.record, options.page)
         for each in outcomes:
             print(f"{name}: {each.what}: {each.cases} cases, {each.wrong} wrong {each.detail}".rstrip(), flush=True)
         wrong += sum(each.wrong for each in outcomes)

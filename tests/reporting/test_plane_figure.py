@@ -90,6 +90,21 @@ def test_panels_show_what_is_filed(tmp_path: Path) -> None:
     assert names[:3] == ["source, a", "source, b", "target, unlabelled"]
 
 
+def test_ties_of_rounded_probabilities_leave_no_gap(tmp_path: Path) -> None:
+    experiment, runs = made(tmp_path, {"DANN": "dann"})
+    (tmp_path / "DANN/seed-0" / PLANE).unlink()
+    (tmp_path / "DANN/seed-0").rmdir()
+    tied = np.full((20, 30), 0.5)
+    tied[:5], tied[15:] = 0.4, 0.6
+    write_plane(tmp_path / "DANN/seed-0", as_target=tied)
+    figure = plane(experiment, runs)
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+    left, bottom, right, top = figure.axes[2].get_window_extent().extents.round().astype(int)
+    inside = pixels[len(pixels) - top + 3 : len(pixels) - bottom - 3, left + 3 : right - 3]
+    assert not (inside == 255).all(axis=2).any()
+
+
 def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     experiment, runs = made(tmp_path, {"source only": "source_only"})
     (place,) = runs

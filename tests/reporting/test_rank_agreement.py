@@ -10,7 +10,7 @@ import publish
 import pytest
 import ranking
 from made_records import record_of
-from ranking_page import read_ranked
+from measured_parts import read_parts
 from tiny import TINY, write_tiny
 
 from dann.cli.main import main
@@ -97,5 +97,5 @@ def test_the_page_is_made_of_scores_and_records(
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     (tmp_path / "ranking.json").write_text("[1]")
-    with pytest.raises(BadInput, match=r"ranking\.json: not a record of ranks: restore it, or run make rank"):
-        read_ranked(tmp_path / "ranking.json")
+    with pytest.raises(BadInput, match=r"ranking\.json: not what make rank writes: restore it, or run make rank"):
+        read_parts(tmp_path / "ranking.json", "make rank")

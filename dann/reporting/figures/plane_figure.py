@@ -21,6 +21,7 @@ COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#8C564B", "#17BECF", "#B
 MARKS = ("+", "_", "x", "1", "2", "3", "4", "|", "*", "^")  # of the classes; those of two are the paper's
 SOURCE, TARGET, OTHER, LETTER, UNIT = "#1f77b4", "black", "#606060", "#0B2A8A", "#7B3294"
 PALE = 0.3  # of a colour, in regions
+TIE = 0.0005  # half of the step to which filed probabilities are rounded
 TITLES = ("label classification", "representation, PCA", "domain classification", "hidden neurons")
 WIDTH, HEIGHT = 3.3, 3.0  # of a panel, in inches
 SIZE = np.array([190.0, 165.0])  # of the same without its labels, in points, near enough to place letters
@@ -70,11 +71,8 @@ def choose_rows(experiment: Experiment, runs: Mapping[Path, Record]) -> list[Pat
 def _draw_row(row: Sequence[Axes], seen: Plane, letters: Letters) -> None:
     """The four panels of a run."""
     label, components, domain, hidden = row
-    for k, probabilities in enumerate(seen.probabilities):
-        others = np.delete(seen.probabilities, k, axis=0).max(axis=0, initial=0.0)
-        _fill(label, seen, probabilities - others, COLOURS[k])
-    _fill(domain, seen, 0.5 - seen.as_target, SOURCE)
-    _fill(domain, seen, seen.as_target - 0.5, OTHER)
+    _fill_regions(label, seen, seen.probabilities, COLOURS)
+    _fill_regions(domain, seen, np.stack([1 - seen.as_target, seen.as_target]), (SOURCE, OTHER))
     _draw_examples(label, seen, seen.source, seen.target)
     _draw_examples(domain, seen, seen.source, seen.target, SOURCE)
     domain.set_xlabel(rate_domain(seen), fontsize=9)
@@ -94,12 +92,16 @@ def _limit(axes: Axes, corners: Array) -> None:
     axes.set_ylim(*corners[:, 1])
 
 
-def _fill(axes: Axes, seen: Plane, margin: Array, colour: str) -> None:
-    """Tint the region where ``margin`` is positive, and draw its boundary."""
-    if margin.max() > 0:
-        axes.contourf(seen.x, seen.y, margin, levels=[0, 10], colors=[_pale(colour)])
-    if margin.min() < 0 < margin.max():
-        axes.contour(seen.x, seen.y, margin, levels=[0], colors="black", linewidths=1.8)
+def _fill_regions(axes: Axes, seen: Plane, probabilities: Array, colours: Sequence[str]) -> None:
+    """Tint the region of each class, and draw its boundary; where rounding left a tie, the first class counts."""
+    likeliest = probabilities.argmax(axis=0)
+    for k, colour in zip(range(len(probabilities)), colours, strict=False):
+        lead = np.abs(probabilities[k] - np.delete(probabilities, k, axis=0).max(axis=0, initial=0.0))
+        margin = np.where(likeliest == k, 1.0, -1.0) * np.maximum(lead, TIE)
+        if margin.max() > 0:
+            axes.contourf(seen.x, seen.y, margin, levels=[0, 10], colors=[_pale(colour)])
+        if margin.min() < 0 < margin.max():
+            axes.contour(seen.x, seen.y, margin, levels=[0], colors="black", linewidths=1.8)
 
 
 def _pale(colour: str) -> tuple[float, float, float]:
