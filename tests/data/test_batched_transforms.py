@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from dann.data.transforms.affine import affine_random
 from dann.data.transforms.erasing import erase, mask
 from dann.data.transforms.geometry import crop_random, flip_random, shift_random
+from dann.data.transforms.intensity import change_intensity
 from dann.data.transforms.jitter import jitter
 from dann.data.transforms.noise import add_noise
 from dann.data.transforms.randaugment import randaugment
@@ -27,6 +28,7 @@ ON_IMAGES: dict[str, Change] = {
 
 ON_FLOATS: dict[str, Change] = {
     "erase": lambda x, generator: erase(x, 0.7, generator),
+    "intensity": lambda x, generator: change_intensity(x, generator, flip=0.5, scale=(0.5, 1.5), offset=0.2),
     "noise": lambda x, generator: add_noise(x, 0.1, generator),
     "mask": lambda x, generator: mask(x, 0.3, generator),
 }

@@ -26,7 +26,7 @@ def digits(**transform: object) -> dict[str, object]:
 
 
 ALL = {"crop": 16, "scale": [0.3, 1.0], "flip": 0.5, "jitter": {"brightness": 0.4, "hue": 0.1}, "erase": 0.5,
-       "randaugment": {"ops": 1}, "mask": 0.1, "shift": 1, "noise": 0.1,
+       "randaugment": {"ops": 1}, "mask": 0.1, "shift": 1, "noise": 0.1, "intensity": {"flip": 0.5},
        "affine": {"rotation": 15.0, "scale": [0.9, 1.1], "shear": 5.0, "translation": 0.1}}  # fmt: skip
 
 

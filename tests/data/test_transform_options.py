@@ -54,6 +54,8 @@ def test_instance_normalisation_of_vectors_is_refused_and_of_series_is_not() -> 
                                      {"noise": float("nan")}, {"affine": {"rotation": 181}}, {"affine": {"shear": 90}},
                                      {"affine": {"scale": [1.2, 0.9]}}, {"affine": {"scale": [0, 1]}},
                                      {"affine": {"scale": 1.1}}, {"affine": {"translation": 1.5}},
+                                     {"intensity": {"flip": 1.5}}, {"intensity": {"scale": [1.5, 0.25]}},
+                                     {"intensity": {"offset": -1}},
                                      {"affine": {"angle": 5}}])  # fmt: skip
 def test_values_out_of_range_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -7,6 +7,7 @@ from dann.data.domain import Split
 from dann.data.transforms.affine import affine_random
 from dann.data.transforms.erasing import erase, mask
 from dann.data.transforms.geometry import crop_centre, crop_random, flip_random, shift_random
+from dann.data.transforms.intensity import change_intensity
 from dann.data.transforms.noise import add_noise
 from dann.data.transforms.normalisation import normalise_instances, normalising_statistics
 from dann.data.transforms.transform_options import TransformOptions
@@ -78,6 +79,8 @@ class Transform(nn.Module):
         if self.images:
             x = self._change_colours(self._move_pixels(x, generator), generator)
         x = self._normalise(x)
+        if options.intensity:
+            x = change_intensity(x, generator, **options.intensity.model_dump())
         if options.noise:
             x = add_noise(x, options.noise, generator)
         if options.erase:

@@ -16,6 +16,7 @@ RANDOM = (
     "shift",
     "randaugment",
     "jitter",
+    "intensity",
     "noise",
     "erase",
     "mask",
@@ -47,6 +48,13 @@ def _check_order(scale: tuple[float, float]) -> tuple[float, float]:
     return scale
 
 
+Factors = Annotated[
+    tuple[Annotated[float, Field(ge=0.01, le=100)], Annotated[float, Field(ge=0.01, le=100)]],
+    Field(strict=False),
+    AfterValidator(_check_order),
+]
+
+
 class Affine(Section):
     """Small affine changes of an image about its centre; each is drawn uniformly for each image.
 
@@ -58,13 +66,25 @@ class Affine(Section):
     """
 
     rotation: Angle = 0.0
-    scale: Annotated[
-        tuple[Annotated[float, Field(ge=0.01, le=100)], Annotated[float, Field(ge=0.01, le=100)]],
-        Field(strict=False),
-        AfterValidator(_check_order),
-    ] = (1.0, 1.0)
+    scale: Factors = (1.0, 1.0)
     shear: float = Field(0.0, ge=0, le=80)
     translation: Share = 0.0
+
+
+class Intensity(Section):
+    """Random changes of the brightness of an image or series: x → ± s x + t, after ``normalise``.
+
+    Args:
+        flip: probability of the sign −, a negative where ``normalise`` puts 0 into the middle of the range.
+        scale: smallest and largest factor s, such as [0.25, 1.5] (French et al. 2018, for MNIST ↔ SVHN).
+        offset: t is drawn from [−offset, offset], in the units that ``normalise`` leaves; theirs is 0.5.
+        by_channel: whether each channel has its own draws, so that colours change as well.
+    """
+
+    flip: Share = 0.0
+    scale: Factors = (1.0, 1.0)
+    offset: float = Field(0.0, ge=0, le=1000)
+    by_channel: bool = False
 
 
 class RandAugment(Section):
@@ -98,6 +118,7 @@ class TransformOptions(Section):
             examples of its own side; ``instance``: each channel of each image or series less its own mean, by
             its own standard deviation, which no shift or scale of a whole channel changes (Shu et al. 2018, VADA);
             ``imagenet``: by ImageNet's mean and deviation; ``half``: to [−1, 1].
+        intensity: sign, factor and offset of the brightness, for images and series.
         noise: standard deviation of Gaussian noise that is added to each number of the network's input, in the units
             that ``normalise`` leaves: for images the range from black to white by ``mean``, ``mean_image`` and
             ``none``, half of it by ``half``, a standard deviation by the others; for vectors and series the features'
@@ -116,6 +137,7 @@ class TransformOptions(Section):
     jitter: Jitter | None = None
     randaugment: RandAugment | None = None
     normalise: Normalisation = "mean"
+    intensity: Intensity | None = None
     noise: float = Field(0.0, ge=0, le=1000)
     erase: Share = 0.0
     mask: Share = 0.0
@@ -156,6 +178,11 @@ class TransformOptions(Section):
     def _check_not_for_images(self, shape: tuple[int, ...]) -> None:
         wrong = [name for name in IMAGES_ONLY if getattr(self, name)]
         wrong += [f"normalise: {self.normalise}"] if self.normalise in {"mean_image", "imagenet", "half"} else []
+        if self.intensity and len(shape) == 1:
+            raise BadInput(
+                "data.transform.intensity is for images and series, but an example is a vector of "
+                f"{shape[0]} features: leave it out"
+            )
         if self.normalise == "instance" and len(shape) == 1:
             raise BadInput(
                 "data.transform.normalise: instance is for the channels of images and series, but an example is a "
