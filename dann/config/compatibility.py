@@ -126,7 +126,7 @@ def _check_texts(data: DataSection) -> None:
     views = {name: options for name in names if (options := getattr(data, name)) is not None}
     numeric = [f"{name}.normalise: {options.normalise}" for name, options in views.items()
                if options.normalise not in ("mean", "none")]  # fmt: skip
-    numeric += [f"{name}.{change}" for name, options in views.items() for change in ("mask", "noise")
+    numeric += [f"{name}.{change}" for name, options in views.items() for change in ("mask", "noise", "intensity")
                 if getattr(options, change)]  # fmt: skip
     numeric += ["msda"] if data.msda is not None else []
     numeric += ["resample: smote"] if data.resample == "smote" else []
