@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
+from dann.data.datasets.adatime_files import read_adatime
 from dann.data.domain import Domain, Split
 from dann.data.storage.archives import unpack
 from dann.data.storage.download import Remote, download
@@ -21,7 +22,10 @@ ARCHIVE = Remote(
     "https://archive.ics.uci.edu/static/public/240/human+activity+recognition+using+smartphones.zip",
     "sha256:c00b803081a5c797cd5e4b83700a9810b38d53d9d84e01917e090e1fdbc81031",
 )
-OTHERWISE = f'put the folder "{INNER}" of the archive into uci_har/ there, or set DANN_DATA to a folder that has it'
+OTHERWISE = (
+    f'put the folder "{INNER}" of the archive, or AdaTime\'s files, into uci_har/ there, or set '
+    "DANN_DATA to a folder that has them"
+)
 PARTS = {"train": 7352, "test": 2947}
 SIGNALS = tuple(f"{kind}_{axis}" for kind in ("body_acc", "body_gyro", "total_acc") for axis in "xyz")
 STEPS = 128
@@ -38,7 +42,9 @@ def uci_har(*, domain: Annotated[int, Field(ge=1, le=30)]) -> Domain:
     10 299 windows of all people (281 to 409 each), float32, ``(N, 9, 128)``: 2.56 s at 50 Hz, half overlapping, of
     body acceleration x, y, z (in g, without gravity), angular velocity x, y, z (rad/s), and total acceleration
     x, y, z (in g), not normalised.
-    Reads the raw "Inertial Signals" in ``uci_har/UCI HAR Dataset/``, else downloads them.
+    Reads the raw "Inertial Signals" in ``uci_har/UCI HAR Dataset/``, else AdaTime's own files in ``uci_har/``
+    (``train_2.pt`` and ``test_2.pt`` for person 2, there or in ``HAR/``, or ``adatime_train.npz`` and
+    ``adatime_test.npz`` with the arrays x, y and person), else downloads the raw signals.
     The training and test windows are AdaTime's: 70 % and 30 % of each person's, drawn with the shares of the
     activities, seed 1; windows overlap, so those of one test neighbour those of training. AdaTime then normalises each
     channel by the mean and standard deviation of the split itself, the test split by its own; this is left to the
@@ -50,19 +56,28 @@ def uci_har(*, domain: Annotated[int, Field(ge=1, le=30)]) -> Domain:
     Args:
         domain: the person.
     """
+    place = find_dataset_folder("uci_har") or data_folder() / "uci_har"
+    folder = place / INNER
+    if not folder.is_dir():
+        if (found := read_adatime(place, domain, (len(SIGNALS), STEPS), len(CLASSES))) is not None:
+            (train, test), kind = found
+            return Domain(f"uci_har/{domain}", train, test, CLASSES, kind)
+        _fetch(folder)
+    train, test = _split(folder, domain)
+    return Domain(f"uci_har/{domain}", train, test, CLASSES, "UCI's raw signals, split as in AdaTime")
+
+
+def _split(folder: Path, domain: int) -> list[Split]:
+    """The training and the test windows of a person, from the raw signals."""
     from sklearn.model_selection import train_test_split  # takes a second to import
 
-    folder = (find_dataset_folder("uci_har") or data_folder() / "uci_har") / INNER
-    if not folder.is_dir():
-        _fetch(folder)
     x, y = _read_windows(folder, domain)
     try:
         train, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=1)
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise BadInput(f"{folder}: the activities of person {domain} cannot be split ({reason}): restore it") from error
-    splits = [Split.of(torch.from_numpy(x[part]), torch.from_numpy(y[part])) for part in (train, test)]
-    return Domain(f"uci_har/{domain}", splits[0], splits[1], CLASSES, "UCI's raw signals, split as in AdaTime")
+    return [Split.of(torch.from_numpy(x[part]), torch.from_numpy(y[part])) for part in (train, test)]
 
 
 def _fetch(folder: Path) -> None:

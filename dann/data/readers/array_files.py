@@ -27,23 +27,31 @@ NUMPY_ARRAYS: tuple[Any, ...] = (
 )
 
 
-def read_arrays(path: Path) -> dict[str, Any]:
-    """Read the arrays of a file by their keys; a single array without a name has the key ``x``.
+def read_content(path: Path) -> Any:
+    """Read what a file holds: an array, or a dict of arrays by any keys.
 
     Raises:
-        BadInput: the file is damaged, of another kind or holds Python objects, or a key is unknown or ``x`` missing.
+        BadInput: the file is damaged, of another kind or holds Python objects.
     """
     suffix = path.suffix.lower()
     check_regular(path)
     check_zip(path)
     if suffix in (".npz", ".npy"):
-        content = _read_numpy(path)
-    elif suffix in (".pt", ".pth"):
-        content = _read_torch(path)
-    elif suffix == ".mat":
-        content = read_matlab(path)
-    else:
-        raise BadInput(f"{path}: arrays are read from .npz, .npy, .pt and .pth files, and .mat files: save it as one")
+        return _read_numpy(path)
+    if suffix in (".pt", ".pth"):
+        return _read_torch(path)
+    if suffix == ".mat":
+        return read_matlab(path)
+    raise BadInput(f"{path}: arrays are read from .npz, .npy, .pt and .pth files, and .mat files: save it as one")
+
+
+def read_arrays(path: Path) -> dict[str, Any]:
+    """Read the arrays of a file by their keys; a single array without a name has the key ``x``.
+
+    Raises:
+        BadInput: as ``read_content``, or a key is unknown or ``x`` missing.
+    """
+    content = read_content(path)
     if not isinstance(content, dict):
         return {"x": content}
     unknown = [str(key) for key in content if key not in KEYS]
