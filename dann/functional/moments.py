@@ -114,6 +114,32 @@ def jmmd(
     return _quadratic(reduce(torch.mul, of_layers), len(sources[0]), estimator)
 
 
+def lmmd(source: Tensor, target: Tensor, labels: Tensor, probabilities: Tensor, kernels: Kernels) -> Tensor:
+    """The local maximum mean discrepancy: the squared MMD within each class, the mean over classes.
+
+    Zhu et al. 2020 (DSAN): the mean over classes c of ‖Σᵢ wᵢᶜ φ(xᵢ) − Σⱼ vⱼᶜ φ(yⱼ)‖², where wᵢᶜ is example i's label,
+    0 or 1, divided by its sum over the source's examples, and vⱼᶜ example j's probability likewise. As in the authors'
+    code, the classes are those that occur in both domains: a source example has the label, and it is the most probable
+    class of a target example; without any the result is 0.
+
+    Args:
+        source: shape ``(N, D)``.
+        target: shape ``(M, D)``.
+        labels: class indices of the source, shape ``(N,)``.
+        probabilities: class probabilities of the target, shape ``(M, K)``; no gradient flows through them.
+        kernels: of the mean of Gaussian kernels; their sum in the authors' code.
+    """
+    distances = _pooled_distances(at_least_float32(source), at_least_float32(target))
+    kernel, predicted = _evaluate(kernels, distances, distances), at_least_float32(probabilities).detach()
+    classes = torch.arange(predicted.shape[1], device=labels.device)
+    labelled, likeliest = labels[:, None] == classes, predicted.argmax(1)[:, None] == classes
+    common = labelled.any(0) & likeliest.any(0)
+    given = labelled.to(predicted.dtype)
+    tiny = torch.finfo(predicted.dtype).tiny  # of a class that is not common, and so not counted
+    weights = torch.cat([given / given.sum(0).clamp_min(1), -predicted / predicted.sum(0).clamp_min(tiny)]) * common
+    return (weights * matmul(kernel, weights)).sum() / common.sum().clamp_min(1)
+
+
 def _quadratic(kernel: Tensor, sources: int, estimator: Estimator) -> Tensor:
     """The quadratic-time estimate from the kernel matrix of all pairs, ``(N + M, N + M)``, source examples first."""
     mean = _mean_of_distinct if estimator == "unbiased" else torch.mean

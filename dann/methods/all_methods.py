@@ -13,6 +13,7 @@ from dann.methods.dann import Dann
 from dann.methods.delta import Delta
 from dann.methods.dirt_t import DirtT
 from dann.methods.domain_confusion import DomainConfusion
+from dann.methods.dsan import Dsan
 from dann.methods.entropy import EntropyMinimisation
 from dann.methods.jan import Jan
 from dann.methods.l2_sp import L2SP
@@ -22,6 +23,7 @@ from dann.methods.mdan import Mdan
 from dann.methods.mdd import Mdd
 from dann.methods.method import Method
 from dann.methods.mmd import Dan, Ddc
+from dann.methods.mmda import Mmda
 from dann.methods.multitask import Multitask
 from dann.methods.rotation import Rotation
 from dann.methods.self_training import FixMatch, PseudoLabel
@@ -39,6 +41,8 @@ METHODS: dict[str, type[Method]] = {
     "dan": Dan,
     "jan": Jan,
     "deep_coral": DeepCoral,
+    "mmda": Mmda,
+    "dsan": Dsan,
     "cdan": Cdan,
     "mcd": Mcd,
     "mdd": Mdd,

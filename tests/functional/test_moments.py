@@ -10,7 +10,7 @@ import pytest
 import torch
 from oracles import leaf, numerical_gradient
 
-from dann.functional.moments import Kernels, coral, jmmd, mean_distance, mk_mmd
+from dann.functional.moments import Kernels, coral, jmmd, lmmd, mean_distance, mk_mmd
 
 ESTIMATORS = ["unbiased", "biased", "linear", "neighbours"]
 FIVE = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -375,3 +375,59 @@ def test_gradient_of_mmd_is_finite_where_some_points_coincide(estimator: str) ->
     mk_mmd(x, torch.from_numpy(target), estimator=estimator).backward()
     numbers = numerical_gradient(lambda x: oracle_mmd([x], [target], estimator, FIVE, [width]), source)
     np.testing.assert_allclose(x.grad.numpy(), numbers, rtol=1e-6, atol=1e-8)
+
+
+def oracle_lmmd(
+    source: np.ndarray, target: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, rule: str
+) -> float:
+    """Zhu et al. 2020: the mean over the classes of both domains of ‖Σ wᵢ φ(xᵢ) − Σ vⱼ φ(yⱼ)‖², written out."""
+    bandwidth = oracle_bandwidth(source, target, rule)
+
+    def k(a: np.ndarray, b: np.ndarray) -> float:
+        return sum(math.exp(-squared_distance(a, b) / (c * bandwidth)) for c in FIVE) / len(FIVE)
+
+    classes = [c for c in range(probabilities.shape[1]) if c in labels and c in probabilities.argmax(1)]
+    total = 0.0
+    for c in classes:
+        w = [float(label == c) / sum(labels == c) for label in labels]
+        v = [row[c] / probabilities[:, c].sum() for row in probabilities]
+        total += sum(w[i] * w[j] * k(source[i], source[j]) for i in range(len(w)) for j in range(len(w)))
+        total += sum(v[i] * v[j] * k(target[i], target[j]) for i in range(len(v)) for j in range(len(v)))
+        total -= 2 * sum(w[i] * v[j] * k(source[i], target[j]) for i in range(len(w)) for j in range(len(v)))
+    return total / max(len(classes), 1)
+
+
+def predictions(m: int, classes: int, seed: int = 5) -> np.ndarray:
+    z = np.exp(2 * np.random.default_rng(seed).normal(size=(m, classes)))
+    return z / z.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("rule", ["mean", "median"])
+@pytest.mark.parametrize(("sizes", "labels"), [((5, 6), [0, 2, 2, 1, 0]), ((4, 4), [3, 3, 3, 3]), ((3, 7), [0, 1, 3])])
+def test_lmmd_matches_its_oracle(sizes: tuple[int, int], labels: list[int], rule: Any) -> None:
+    (source, target), probabilities = domains(*sizes), predictions(sizes[1], 4)
+    y = np.array(labels)
+    given = [torch.from_numpy(x) for x in (source, target, y, probabilities)]
+    result = lmmd(*given, Kernels(FIVE, rule))
+    assert result.item() == pytest.approx(oracle_lmmd(source, target, y, probabilities, rule), rel=1e-10)
+
+
+def test_lmmd_of_one_class_is_the_mmd_and_without_a_common_class_it_is_zero() -> None:
+    source, target = (torch.from_numpy(x) for x in domains(5, 6))
+    one, zeros = torch.ones(6, 1, dtype=torch.float64), torch.zeros(5, dtype=torch.int64)
+    whole = mk_mmd(source, target, estimator="biased", bandwidth="mean")
+    torch.testing.assert_close(lmmd(source, target, zeros, one, Kernels(FIVE, "mean")), whole)
+    other = torch.tensor([[0.0, 1.0]], dtype=torch.float64).expand(6, 2)
+    source.requires_grad_()
+    value = lmmd(source, target, zeros, other, Kernels(FIVE, "mean"))
+    value.backward()
+    assert value.item() == 0 and source.grad is not None and source.grad.abs().max() == 0
+
+
+def test_lmmd_passes_gradcheck_and_holds_the_probabilities_fixed() -> None:
+    source, target = (torch.from_numpy(x).requires_grad_() for x in domains(4, 5))
+    probabilities = torch.from_numpy(predictions(5, 3)).requires_grad_()
+    labels, kernels = torch.tensor([0, 1, 2, 1]), Kernels(FIVE, 1.7)
+    assert torch.autograd.gradcheck(lambda s, t: lmmd(s, t, labels, probabilities, kernels), (source, target))
+    lmmd(source, target, labels, probabilities, kernels).backward()
+    assert probabilities.grad is None

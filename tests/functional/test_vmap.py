@@ -71,6 +71,10 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
             ("joint mmd", layered, L.jmmd, [(5, D), (5, K), (6, D), (6, K)]),
         )
     },
+    "local mmd": (
+        lambda a, b, z: L.lmmd(a, b, LABELS, z.softmax(1), L.Kernels(bandwidth="mean")),
+        [*FEATURES, (6, K)],
+    ),
     "label": (lambda z: L.label_loss(z, LABELS), LOGITS[:1]),
     "label, weighted": (lambda z, w: L.label_loss(z, LABELS, w.abs()), [(5, K), (5,)]),
     "label, smoothed": (lambda z: L.label_loss(z, LABELS, smoothing=0.1), LOGITS[:1]),

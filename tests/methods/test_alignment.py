@@ -22,9 +22,11 @@ from dann.methods.bsp import Bsp
 from dann.methods.cdan import Cdan
 from dann.methods.coral import DeepCoral
 from dann.methods.dann import Dann
+from dann.methods.dsan import Dsan
 from dann.methods.jan import Jan
 from dann.methods.method import Method
 from dann.methods.mmd import Dan, Ddc
+from dann.methods.mmda import Mmda
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
@@ -39,6 +41,8 @@ KINDS: dict[str, Callable[..., Method]] = {
     "dan": Dan,
     "jan": Jan,
     "coral": DeepCoral,
+    "mmda": Mmda,
+    "dsan": Dsan,
     "safn": Afn,
     "hafn": partial(Afn, mode="hard"),
     "bsp": Bsp,
@@ -118,6 +122,25 @@ def covariance_distance(source: np.ndarray, target: np.ndarray) -> float:
     return float((difference**2).sum() / (4 * source.shape[1] ** 2))
 
 
+def mean_width(source: np.ndarray, target: np.ndarray) -> float:
+    pooled = np.concatenate([source, target])
+    return float(np.mean([((pooled[i] - pooled[j]) ** 2).sum() for i in range(len(pooled)) for j in range(i)]))
+
+
+def local_discrepancy(layer: tuple[np.ndarray, np.ndarray], logits: np.ndarray) -> float:
+    """Zhu et al. 2020: the mean over common classes of the squared distance between weighted kernel embeddings.
+
+    The labels are those of ``uneven_batch``; the target's weights come from its logits.
+    """
+    k, labels = kernels(*layer, FIVE, mean_width(*layer)), np.arange(len(layer[0])) % 3
+    q, pooled, squares = softmax(logits), np.concatenate(layer), []
+    gram = np.array([[k(x, y) for y in pooled] for x in pooled])
+    for c in sorted(set(labels) & set(q.argmax(1))):
+        weight = np.concatenate([(labels == c) / (labels == c).sum(), -q[:, c] / q[:, c].sum()])
+        squares.append(weight @ gram @ weight)
+    return float(np.mean(squares))
+
+
 def domain_term(p: Arrays, source: np.ndarray, target: np.ndarray) -> float:
     """The domain loss of a logistic regression."""
     z = [of @ p["discriminator.layers.0.weight"][0] + p["discriminator.layers.0.bias"][0] for of in (source, target)]
@@ -156,6 +179,19 @@ BY_HAND: dict[str, tuple[Callable[..., Method], Expected]] = {
     "coral on features": (
         partial(DeepCoral, layer="features", weight=3.0),
         lambda p, f, z: {"coral": 3 * covariance_distance(*f)},
+    ),
+    "mmda": (
+        partial(Mmda, mmd_weight=0.4, coral_weight=3.0, entropy_weight=0.2),
+        lambda p, f, z: {
+            "mmd": 0.4 * discrepancy([f], [FIVE], "biased", (mean_width(*f),)),
+            "coral": 3 * covariance_distance(*f),
+            "entropy": -0.2 * (softmax(z[1]) * np.log(softmax(z[1]))).sum(1).mean(),
+        },
+    ),
+    "dsan": (Dsan, lambda p, f, z: {"lmmd": 2.5 * LAMBDA * local_discrepancy(f, z[1])}),
+    "dsan, constant, on logits": (
+        partial(Dsan, weight=0.3, schedule="constant", layer="logits"),
+        lambda p, f, z: {"lmmd": 0.3 * local_discrepancy(z, z[1])},
     ),
     "safn": (partial(Afn, step=1.5), lambda p, f, z: {"norm": 0.05 * 1.5**2}),
     "safn with entropy": (
@@ -317,7 +353,8 @@ def test_random_matrices_are_standard_normal_and_of_the_seed() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_weight_zero_moves_the_network_as_source_only_does(kind: str) -> None:
-    options = {"weight": 0.0} | ({"penalty": 0.0} if KINDS[kind] is Bsp else {})
+    weights = {Mmda: ("mmd_weight", "coral_weight", "entropy_weight"), Bsp: ("weight", "penalty")}
+    options = dict.fromkeys(weights.get(KINDS[kind], ("weight",)), 0.0)  # a partial is no key: it has ``weight``
     batch = batch_of((3, 28, 28), dtype=torch.float64)
     assert_moves_as_source_only(lambda network: KINDS[kind](network, **options), batch)
 
@@ -404,6 +441,8 @@ STACKS: dict[str, tuple[type[Method], list[dict[str, Any]]]] = {
     "dan, quadratic": (Dan, [{"estimator": "unbiased", "bandwidth": "mean"}] * 2),
     "jan": (Jan, [{"weight": 0.25}, {"weight": 1.5}]),
     "coral": (DeepCoral, [{"weight": 0.25}, {"weight": 1.5}]),
+    "mmda": (Mmda, [{"mmd_weight": 0.25}, {"coral_weight": 1.5, "entropy_weight": 0.4}]),
+    "dsan": (Dsan, [{"weight": 0.25}, {"weight": 1.5}]),
     "safn": (Afn, [{"weight": 0.25}, {"step": 0.3}]),
     "hafn": (Afn, [{"mode": "hard", "weight": 0.01}, {"mode": "hard", "radius": 3.0}]),
     "bsp": (Bsp, [{"penalty": 0.01}, {"penalty": 0.1, "weight": 0.3}]),
@@ -425,7 +464,7 @@ def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None) -> None:
     assert all(not torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-@pytest.mark.parametrize("kind", [Ddc, Dan, Jan, DeepCoral, Afn, Bsp, Cdan])
+@pytest.mark.parametrize("kind", [Ddc, Dan, Jan, DeepCoral, Dsan, Afn, Bsp, Cdan])
 def test_configurations_hold_the_defaults(kind: type[Method], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "method", kind)
     options = config_of({**MOONS, "method": {"name": "method"}}).method.model_dump()

@@ -63,8 +63,10 @@ def _select(file: Path, content: dict[str, Any], keys: tuple[str, str], person: 
     x, y, *people = (to_array(content[key], f"{file}: {key}") for key in wanted)
     if len({each.shape[:1] for each in (x, y, *people)}) > 1 or y.ndim == 0:
         raise BadInput(f"{file}: {len(x) if x.ndim else 1} windows and another number of labels: restore it")
-    rows = people[0] == person if people else slice(None)
-    if people and not rows.any():
+    if person is None:
+        return x, y
+    rows = people[0] == person
+    if not rows.any():
         raise BadInput(f"{file}: no windows of person {person}: restore it")
     return x[rows], y[rows]
 

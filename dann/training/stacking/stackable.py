@@ -43,6 +43,8 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "dan": ("weight",),
     "jan": ("weight",),
     "deep_coral": ("weight",),
+    "mmda": ("mmd_weight", "coral_weight", "entropy_weight"),
+    "dsan": ("weight",),
     "cdan": ("weight",),
     "mcd": ("weight",),
     "mdd": ("weight", "margin"),
