@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from dann.config.experiment_fields import Baseline, MetricName, Share, Shown
+from dann.config.experiment_fields import Baseline, MetricName, SelectionName, Share, Shown
 from dann.config.experiment_run import Run
 from dann.config.merging import Nested, flatten, merge, nest, parse_assignment, spell_out_domains
 from dann.config.migration import WRITTEN_BY, upgrade_experiment, version_mark
@@ -34,12 +34,15 @@ class Experiment(BaseModel):
         base: the configuration that all runs share.
         variants: the rows, each as what differs from the base.
         tasks: the columns, likewise as what differs from the base; without tasks there is one column.
-        published: scores that a paper reports, from 0 to 1: per variant, averaged over tasks, or per variant and task.
+        published: scores that a paper reports, from 0 to 1: per variant, averaged over tasks, or per variant and task,
+            or per variant and rule of ``selections``.
+        published_metric: what they are of.
         metrics: the scores on the target's test examples, a table for each.
         baseline: the variant that all others are compared with, or a mapping of variants to their own baselines.
         test: the significance test of the paired differences from the baseline.
         intervals: ``test_examples`` adds an interval of the accuracy over test examples beside the one over seeds.
         search: the settings of hyper-parameters that every row tries, and the rule that chooses among them.
+        selections: selection rules under which the rows are reported beside each other, in a table of their own.
         compare_rules: report on the page in results/ how well each selection rule chooses among the runs.
         shown: the variants and tasks whose runs get figures of their own; table and bars show all.
         finding: the conclusion from the runs, for the page in results/.
@@ -54,11 +57,13 @@ class Experiment(BaseModel):
     variants: dict[str, Nested] = Field(min_length=1)
     tasks: dict[str, Nested] = {}
     published: dict[str, Share | dict[str, Share]] = {}
+    published_metric: MetricName = "accuracy"
     metrics: list[MetricName] = Field(["accuracy"], min_length=1)
     baseline: Baseline = {}
     test: Test = "paired_t"
     intervals: Intervals = "seeds"
     search: Search | None = None
+    selections: list[SelectionName] = []
     compare_rules: bool = False
     shown: Shown = Shown()
     finding: str = ""
@@ -260,8 +265,9 @@ def _check_names(experiment: Experiment, where: str) -> None:
     """Raise if ``published``, ``baseline`` or ``shown`` names an unknown variant or task."""
     for variant, given in experiment.published.items():
         look_up(experiment.variants, variant, "variant under published:", where)
-        for task in given if isinstance(given, dict) else []:
-            look_up(experiment.tasks, task, "task under published:", where)
+        for column in given if isinstance(given, dict) else []:
+            kind = "task or rule of selections" if experiment.selections else "task"
+            look_up(experiment.tasks | dict.fromkeys(experiment.selections), column, f"{kind} under published:", where)
     baseline = experiment.baseline
     for variant in [*baseline, *baseline.values()] if isinstance(baseline, dict) else [baseline]:
         look_up(experiment.variants, variant, "variant under baseline:", where)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dann.evaluation.metric_definitions import METRICS
+from dann.evaluation.rules import RULES
 from dann.options import shown
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -54,4 +55,11 @@ def _check_metric(name: str) -> str:
     return name
 
 
+def _check_selection(name: str) -> str:
+    if name not in RULES:
+        raise ValueError(f"should be one of {', '.join(RULES)}")
+    return name
+
+
+SelectionName = Annotated[str, AfterValidator(_check_selection)]
 MetricName = Annotated[str, AfterValidator(_check_metric)]

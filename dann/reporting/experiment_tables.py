@@ -8,12 +8,15 @@ from dann.reporting.rule_comparison import rule_table
 from dann.reporting.score_table import score_tables
 from dann.reporting.scores import apply_rule, with_result
 from dann.reporting.search_tables import search_table, task_tables
+from dann.reporting.selection_table import selection_tables
 from dann.reporting.table import Table
 from dann.runner.records import Record, has_target_labels
 
 
 def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "last") -> list[Table]:
     """For each metric the scores and the paired differences; of a search with seeds of its own each task and its cost.
+
+    With ``selections`` for each metric the scores under these rules.
 
     With ``compare_rules`` also how the rules choose, which is known by target labels alone: without any there is no
     such table.
@@ -22,4 +25,5 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     judged = experiment.compare_rules and any(map(has_target_labels, with_result(records)))
     compared = [rule_table(experiment, records)] if judged else []
     searched = [*task_tables(ours), search_table(ours)] if experiment.search_seeds else []
-    return [*score_tables(ours), *difference_tables(ours), *searched, *compared]
+    selected = selection_tables(experiment, records)
+    return [*score_tables(ours), *difference_tables(ours), *searched, *selected, *compared]

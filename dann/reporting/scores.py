@@ -187,14 +187,20 @@ def target_score(evaluation: Evaluation, metric: str) -> float:
 
 
 def published_score(experiment: Experiment, variant: str, task: str | None, metric: str) -> float | None:
-    """The accuracy that a paper reports, as a share of 1, for a task or, with ``task`` None, averaged over tasks.
+    """The score that a paper reports, as a share of 1, for a task or, with ``task`` None, averaged over tasks.
 
-    A single number under ``published`` is that average, or the only score; numbers for all tasks give theirs. Other
-    metrics have none.
+    A single number under ``published`` is that average, or the only score; numbers for all tasks give theirs. Only
+    ``published_metric`` has some.
     """
-    reported = experiment.published.get(variant) if metric == "accuracy" else None
+    reported = experiment.published.get(variant) if metric == experiment.published_metric else None
     if not isinstance(reported, dict):
         return reported if task is None else None
     if task is not None:
         return reported.get(task)
     return fmean(reported.values()) if reported and set(reported) == set(experiment.tasks) else None
+
+
+def published_by_rule(experiment: Experiment, variant: str, rule: str, metric: str) -> float | None:
+    """The score that a paper reports for a variant under a selection rule, averaged over tasks, as a share of 1."""
+    reported = experiment.published.get(variant) if metric == experiment.published_metric else None
+    return reported.get(rule) if isinstance(reported, dict) and rule not in experiment.tasks else None

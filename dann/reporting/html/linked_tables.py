@@ -15,6 +15,7 @@ from dann.reporting.negative_transfer import NEGATIVE, negative_transfer, transf
 from dann.reporting.score_table import score_tables
 from dann.reporting.scores import Outcomes, trains_on_target
 from dann.reporting.search_tables import search_table, task_tables
+from dann.reporting.selection_table import selection_tables
 from dann.reporting.setting_selection import select_settings
 from dann.reporting.table import Cell, Column, Table
 from dann.runner.records import Record
@@ -161,6 +162,18 @@ def _difference_link(runs: Runs, metric: str, variant: str) -> str:
     ours = runs.shown(metric)
     seeds = set(ours.average(variant, metric)) & set(ours.average(baseline, metric))
     return runs.link(metric, *(runs.numbers(_records(ours, each, seeds)) for each in (variant, baseline)))
+
+
+def selection_grids(runs: Runs) -> Iterator[Grid]:
+    """What the rows score under several selection rules; a row's numbers lead to all of its runs."""
+    for table in selection_tables(runs.experiment, [*runs.records, *runs.ours.failed]):
+        lines = []
+        for variant, cells in table.rows.items():
+            link = runs.link("", runs.numbers(record for record in runs.records if record.variant == variant))
+            entries = [_link_cell(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)]
+            lines.append(Line(variant, entries, variant in runs.ours.upper_bounds))
+        name, heads = f"{runs.name}-selections-{slug(table.facts['metric'])}", [_head(each) for each in table.columns]
+        yield Grid(name, table.corner[0].upper() + table.corner[1:], "", heads, lines, table.notes)
 
 
 def rule_grid(runs: Runs, table: Table) -> Grid:

@@ -16,7 +16,14 @@ from dann.files.atomic_files import write_whole
 from dann.files.file_search import find_files
 from dann.reporting.html.class_tables import class_grids
 from dann.reporting.html.grids import Grid
-from dann.reporting.html.linked_tables import alarm_grid, difference_grids, rule_grid, score_grids, search_grids
+from dann.reporting.html.linked_tables import (
+    alarm_grid,
+    difference_grids,
+    rule_grid,
+    score_grids,
+    search_grids,
+    selection_grids,
+)
 from dann.reporting.html.provenance import Runs
 from dann.reporting.locations import find_experiments
 from dann.reporting.rule_comparison import rule_table
@@ -139,7 +146,7 @@ def _section(
         folder=folder,
         source=file.read_text(encoding="utf-8"),
         runs=runs,
-        grids=[*score_grids(runs), *difference_grids(runs), *search_grids(runs), *ranked],
+        grids=[*score_grids(runs), *difference_grids(runs), *search_grids(runs), *selection_grids(runs), *ranked],
         alarms=alarm_grid(runs),
         planned=len(planned_runs(experiment, records)),
         unwatched=sum(not record.shares for record in made),
