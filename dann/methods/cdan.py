@@ -14,7 +14,7 @@ from dann.functional.adversarial import (
     reverse_gradient,
 )
 from dann.functional.precision import at_least_float32
-from dann.functional.predictions import label_loss
+from dann.functional.predictions import entropy, label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network, Outputs
 from dann.optim import LAMBDA_SCHEDULES
@@ -28,9 +28,9 @@ class Cdan(Method):
 
     Long et al. 2018. One update descends the label loss in features and classifier, the domain loss in the
     discriminator, and −λ times the domain loss in the network, λ acting inside the reversal of the map. Both domains
-    are forwarded together, as one batch. The domain loss is the mean over both domains, half of the paper's sum of two
-    means, as for DANN. If the example weights do not average 1, the term is called ``weighted_domain`` instead of
-    ``domain``, because its value at chance is not ln 2.
+    are forwarded together, as one batch, unless ``together`` is false. The domain loss is the mean over both domains,
+    half of the paper's sum of two means, as for DANN. If the example weights do not average 1, the term is called
+    ``weighted_domain`` instead of ``domain``, because its value at chance is not ln 2.
 
     Args:
         entropy: weight each example by 1 + exp(−H), where H is the entropy of its prediction (CDAN+E). The network
@@ -44,6 +44,9 @@ class Cdan(Method):
         weight: λ at the end of training.
         schedule: ``ramp`` raises λ from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it at ``weight``.
         discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
+        target_entropy: weight of the entropy of the target's predictions, which AdaTime adds and the paper does not.
+        together: forward source and target as one batch, or, if false, one after the other, as AdaTime (Ragab et al.
+            2023) does: each normalised by its own statistics of BatchNorm.
     """
 
     adversarial = True
@@ -62,6 +65,8 @@ class Cdan(Method):
         weight: Factor = 1.0,
         schedule: Literal["ramp", "constant"] = "ramp",
         discriminator: list[Width] | None = None,
+        target_entropy: Factor = 0.0,
+        together: bool = True,
     ) -> None:
         super().__init__(network)
         features, classes = network.feature_dim, network.num_classes
@@ -71,16 +76,20 @@ class Cdan(Method):
             self.register_buffer(name, torch.randn(size, random_dim) if random else None)
         self.entropy, self.normalised, self.detach = entropy, normalised, detach
         self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
+        self.target_entropy, self.together = target_entropy, together
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        source, target = self.both(batch, self.layers)
+        source, target = self.both(batch, self.layers, self.together)
         lam = self.weight * self.schedule(progress)
         weights = [self._weights(of["logits"], lam) for of in (source, target)]
         name = "weighted_domain" if self.entropy and not self.normalised else "domain"
-        return {
+        terms = {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
             name: domain_adversarial_loss(self.discriminator, self._map(source), self._map(target), lam, *weights),
         }
+        if self.target_entropy:
+            terms["entropy"] = self.target_entropy * entropy(target["logits"])
+        return terms
 
     def _weights(self, logits: Tensor, lam: float) -> Tensor | None:
         """The entropy weights of one domain's examples, with the gradient through them reversed."""

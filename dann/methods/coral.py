@@ -14,24 +14,27 @@ class DeepCoral(Method):
     """Deep CORAL: a source classifier with equal covariances of both domains in one layer.
 
     Sun and Saenko 2016, section 3, equations (1) to (6). One update descends the label loss plus λ times the CORAL
-    loss, in the whole network. Both domains are forwarded together, as one batch.
+    loss, in the whole network. Both domains are forwarded together, as one batch, unless ``together`` is false.
 
     Args:
         weight: λ, weight of the CORAL loss. The paper chooses it so that both losses are about equal at the end of
             training (section 4), which depends on the data; the default is not from the paper.
         layer: layer whose covariances are matched: ``features``, ``logits`` (the last layer, as in section 4), or the
             dotted name of a module.
+        together: forward source and target as one batch, or, if false, one after the other, as AdaTime (Ragab et al.
+            2023) does: each normalised by its own statistics of BatchNorm.
     """
 
     smallest_batch = 2
 
-    def __init__(self, network: Network, *, weight: Factor = 1.0, layer: str = "logits") -> None:
+    def __init__(self, network: Network, *, weight: Factor = 1.0, layer: str = "logits", together: bool = True) -> None:
         super().__init__(network)
         network.width(layer)  # raises if there is no such layer
-        self.weight, self.layer, self.layers = weight, layer, ("features", "logits", layer)
+        self.weight, self.together = weight, together
+        self.layer, self.layers = layer, ("features", "logits", layer)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        source, target = self.both(batch, self.layers)
+        source, target = self.both(batch, self.layers, self.together)
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
             "coral": self.weight * coral(source[self.layer], target[self.layer]),

@@ -21,7 +21,7 @@ class Dsan(Method):
 
     Zhu et al. 2020. One update descends the label loss plus λ times the local maximum mean discrepancy of the features,
     in the whole network; the target's classes are weighted by its class probabilities, held fixed. Both domains are
-    forwarded together, as one batch; the authors' code forwards them apart, which matters only with BatchNorm.
+    forwarded together, as one batch, unless ``together`` is false.
 
     Args:
         weight: λ at the end of training. The kernel is a mean of Gaussian kernels, in the authors' code their sum:
@@ -31,6 +31,8 @@ class Dsan(Method):
         bandwidth: bandwidth of the kernels: the ``mean`` (as in the authors' code) or ``median`` squared distance
             between the batch's examples, or a number.
         multipliers: factors of ``bandwidth``, one for each kernel; the default is that of the authors' code.
+        together: forward source and target as one batch, or, if false, one after the other, as the authors' code does:
+            each normalised by its own statistics of BatchNorm.
     """
 
     smallest_batch = 2
@@ -44,14 +46,15 @@ class Dsan(Method):
         layer: str = "features",
         bandwidth: Bandwidth | Positive = "mean",
         multipliers: Annotated[Sequence[Positive], Field(min_length=1)] = [0.25, 0.5, 1.0, 2.0, 4.0],
+        together: bool = True,
     ) -> None:
         super().__init__(network)
         network.width(layer)  # raises if there is no such layer
-        self.weight, self.schedule = weight, LAMBDA_SCHEDULES[schedule]
+        self.weight, self.together, self.schedule = weight, together, LAMBDA_SCHEDULES[schedule]
         self.layer, self.layers, self.kernels = layer, ("features", "logits", layer), Kernels(multipliers, bandwidth)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        source, target = self.both(batch, self.layers)
+        source, target = self.both(batch, self.layers, self.together)
         probabilities = at_least_float32(target["logits"]).softmax(1)
         discrepancy = lmmd(source[self.layer], target[self.layer], batch.source_y, probabilities, self.kernels)
         return {

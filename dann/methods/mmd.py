@@ -20,22 +20,27 @@ class Ddc(Method):
     """DDC: a source classifier with equal means of both domains in one layer.
 
     Tzeng et al. 2014, equations (1) and (2). One update descends the label loss plus λ times the squared distance
-    between the two means, in the whole network. Both domains are forwarded together, as one batch. The paper adds a
-    bottleneck of 256 units behind AlexNet's fc7 and matches the means there; here they are matched in an existing layer
-    of the network.
+    between the two means, in the whole network. Both domains are forwarded together, as one batch, unless ``together``
+    is false. The paper adds a bottleneck of 256 units behind AlexNet's fc7 and matches the means there; here they are
+    matched in an existing layer of the network.
 
     Args:
         weight: λ, weight of the squared distance.
         layer: layer whose means are matched: ``features``, ``logits``, or the dotted name of a module.
+        together: forward source and target as one batch, or, if false, one after the other, as AdaTime (Ragab et al.
+            2023) does: each normalised by its own statistics of BatchNorm.
     """
 
-    def __init__(self, network: Network, *, weight: Factor = 0.25, layer: str = "features") -> None:
+    def __init__(
+        self, network: Network, *, weight: Factor = 0.25, layer: str = "features", together: bool = True
+    ) -> None:
         super().__init__(network)
         network.width(layer)  # raises if there is no such layer
-        self.weight, self.layer, self.layers = weight, layer, ("features", "logits", layer)
+        self.weight, self.together = weight, together
+        self.layer, self.layers = layer, ("features", "logits", layer)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        source, target = self.both(batch, self.layers)
+        source, target = self.both(batch, self.layers, self.together)
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
             "mmd": self.weight * mean_distance(source[self.layer], target[self.layer]),
@@ -47,8 +52,8 @@ class Dan(Method):
 
     Long et al. 2015, equation (4). One update descends the label loss plus λ times the sum over the layers of the
     squared maximum mean discrepancy, each with several Gaussian kernels, in the whole network. Both domains are
-    forwarded together, as one batch. The paper learns the weights of the kernels; here they are equal, as in the code
-    that its authors published later.
+    forwarded together, as one batch, unless ``together`` is false. The paper learns the weights of the kernels; here
+    they are equal, as in the code that its authors published later.
 
     Args:
         weight: λ, weight of the sum; the paper gives no single value.
@@ -59,6 +64,8 @@ class Dan(Method):
         bandwidth: bandwidth of the kernels: the ``median`` or ``mean`` squared distance between the batch's examples,
             or a number.
         multipliers: factors of ``bandwidth``, one for each kernel.
+        together: forward source and target as one batch, or, if false, one after the other, as AdaTime (Ragab et al.
+            2023) does: each normalised by its own statistics of BatchNorm.
     """
 
     smallest_batch = 2
@@ -72,15 +79,17 @@ class Dan(Method):
         estimator: Estimator = "linear",
         bandwidth: Bandwidth | Positive = "median",
         multipliers: Annotated[Sequence[Positive], Field(min_length=1)] = [0.25, 0.5, 1.0, 2.0, 4.0],
+        together: bool = True,
     ) -> None:
         super().__init__(network)
         for layer in layers:
             network.width(layer)  # raises if there is no such layer
-        self.weight, self.matched, self.layers = weight, tuple(layers), ("features", "logits", *layers)
+        self.weight, self.together = weight, together
+        self.matched, self.layers = tuple(layers), ("features", "logits", *layers)
         self.distance = partial(mk_mmd, estimator=estimator, bandwidth=bandwidth, multipliers=multipliers)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        source, target = self.both(batch, self.layers)
+        source, target = self.both(batch, self.layers, self.together)
         distances = [self.distance(source[layer], target[layer]) for layer in self.matched]
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),

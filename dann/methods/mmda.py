@@ -16,15 +16,17 @@ class Mmda(Method):
     Rahman et al. 2020, "On minimum discrepancy estimation for deep domain adaptation". One update descends, in the
     whole network, the label loss plus weighted: the squared maximum mean discrepancy over all pairs with five Gaussian
     kernels about the mean squared distance, as in AdaTime (Ragab et al. 2023), the CORAL loss, and the entropy of the
-    target's predictions. Both domains are forwarded together, as one batch; AdaTime forwards them apart, which matters
-    only with BatchNorm. In AdaTime's code the discrepancy has no gradient, the entropy is that of a softmax over the
-    features, and CORAL lacks the division by N − 1 and is divided by D² once more: its weights do not carry over.
+    target's predictions. Both domains are forwarded together, as one batch, unless ``together`` is false. AdaTime's
+    code computes the discrepancy without a gradient and the entropy of a softmax over the features; its kernel is the
+    sum of the five, 5 times the mean here, and its CORAL loss is (N − 1)² / D² times the one here.
 
     Args:
         mmd_weight: weight of the discrepancy; the defaults of all three are not from the paper.
         coral_weight: weight of the CORAL loss.
         entropy_weight: weight of the entropy.
         layer: layer that is matched: ``features``, ``logits``, or the dotted name of a module.
+        together: forward source and target as one batch, or, if false, one after the other, as AdaTime (Ragab et al.
+            2023) does: each normalised by its own statistics of BatchNorm.
     """
 
     smallest_batch = 2
@@ -37,14 +39,15 @@ class Mmda(Method):
         coral_weight: Factor = 1.0,
         entropy_weight: Factor = 0.1,
         layer: str = "features",
+        together: bool = True,
     ) -> None:
         super().__init__(network)
         network.width(layer)  # raises if there is no such layer
         self.mmd_weight, self.coral_weight, self.entropy_weight = mmd_weight, coral_weight, entropy_weight
-        self.layer, self.layers = layer, ("features", "logits", layer)
+        self.together, self.layer, self.layers = together, layer, ("features", "logits", layer)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        source, target = self.both(batch, self.layers)
+        source, target = self.both(batch, self.layers, self.together)
         matched = source[self.layer], target[self.layer]
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),

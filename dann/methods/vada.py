@@ -24,24 +24,26 @@ class Vada(Method):
 
     Shu et al. 2018, "A DIRT-T approach to unsupervised domain adaptation", equation (8). One update descends, in
     features and classifier, the label loss, λ_s times the virtual adversarial loss (Miyato et al. 2018) of the source,
-    λ_t times that of the target, and λ_t times the entropy of the target's predictions; in the discriminator, the
-    domain loss; and in the features, −λ_d times the domain loss, which is a mean over both domains where the paper has
-    a sum. Both domains are forwarded together, as one batch, and so are their perturbed inputs, which do not update the
-    running statistics of BatchNorm; where λ_s is 0 the source's are not perturbed. Dropout draws new masks in each
-    forward pass.
+    λ_t times that of the target, and λ_t times the entropy of the target's predictions (or ``entropy_weight`` times);
+    in the discriminator, the domain loss; and in the features, −λ_d times the domain loss, which is a mean over both
+    domains where the paper has a sum. Both domains are forwarded together, as one batch, unless ``together`` is false,
+    and so are their perturbed inputs, which do not update the running statistics of BatchNorm; where λ_s is 0 the
+    source's are not perturbed. Dropout draws new masks in each forward pass.
 
     Args:
         weight: λ_d, weight of the domain loss in the features, at the end of training.
         source_weight: λ_s, weight of the virtual adversarial loss of the source.
         target_weight: λ_t, weight of the virtual adversarial loss and of the entropy of the target.
+        entropy_weight: weight of the entropy of the target where it is not λ_t, as in AdaTime (Ragab et al. 2023).
         radius: Euclidean norm of the perturbation of an example, in the units of the network's inputs. The default is
             that of the authors' code for images of 3 × 32 × 32 in [−1, 1]; smaller inputs need a smaller radius.
         schedule: ``constant`` keeps λ_d at ``weight``, as in the paper; ``ramp`` raises it from 0 as
             2 / (1 + exp(−10p)) − 1.
         discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
         flipped: as in the authors' code, first train the discriminator in an update of its own, then let the features
-            descend λ_d times the domain loss with exchanged labels instead of ascending the domain loss. The authors'
-            code also forwards the domains apart, which matters only with BatchNorm.
+            descend λ_d times the domain loss with exchanged labels instead of ascending the domain loss.
+        together: forward source and target as one batch, or, if false, one after the other, as the authors' code does:
+            each normalised by its own statistics of BatchNorm.
     """
 
     adversarial = True
@@ -54,15 +56,19 @@ class Vada(Method):
         weight: Factor = 0.01,
         source_weight: Factor = 1.0,
         target_weight: Factor = 0.01,
+        entropy_weight: Factor | None = None,
         radius: Annotated[float, Field(gt=0)] = 3.5,
         schedule: Literal["ramp", "constant"] = "constant",
         discriminator: list[Width] | None = None,
         flipped: bool = False,
+        together: bool = True,
     ) -> None:
         super().__init__(network)
-        self.discriminator, self.flipped = network.discriminator(discriminator), flipped
+        self.discriminator = network.discriminator(discriminator)
+        self.flipped, self.together = flipped, together
         self.weight, self.schedule, self.radius = weight, LAMBDA_SCHEDULES[schedule], radius
-        self.source_weight, self.target_weight = source_weight, target_weight
+        entropy_weight = target_weight if entropy_weight is None else entropy_weight
+        self.weights = source_weight, target_weight, entropy_weight
 
     def phases(self, progress: float) -> tuple[str, ...]:
         return ("discriminator", "network") if self.flipped else ("all",)
@@ -74,12 +80,12 @@ class Vada(Method):
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         if phase == "discriminator":
             with torch.no_grad():
-                source, target = self.both(batch, ("features",))
+                source, target = self.both(batch, ("features",), self.together)
             return {"domain": domain_loss(*(self.discriminator(of["features"]) for of in (source, target)))}
-        source, target = self.both(batch, self.layers)
+        source, target = self.both(batch, self.layers, self.together)
         domain = self._domain(source["features"], target["features"], self.weight * self.schedule(progress))
-        weights = self.source_weight, self.target_weight
-        return domain | classifier_losses(self.network, batch, source["logits"], target["logits"], weights, self.radius)
+        logits = source["logits"], target["logits"]
+        return domain | classifier_losses(self.network, batch, *logits, self.weights, self.radius, self.together)
 
     def _domain(self, source: Tensor, target: Tensor, lam: float) -> dict[str, Tensor]:
         if self.flipped:
@@ -91,27 +97,36 @@ class Vada(Method):
 
 
 def classifier_losses(
-    network: nn.Module, batch: Batch, source: Tensor, target: Tensor, weights: tuple[float, float], radius: float
+    network: nn.Module,
+    batch: Batch,
+    source: Tensor,
+    target: Tensor,
+    weights: tuple[float, float, float],
+    radius: float,
+    together: bool,
 ) -> dict[str, Tensor]:
     """VADA's losses but for the domain loss: label loss, virtual adversarial losses, entropy of the target.
 
     Args:
         source: logits of the source examples, shape ``(N, K)``.
         target: logits of the target examples, shape ``(M, K)``.
-        weights: λ_s and λ_t; where λ_s is 0 the source is not perturbed.
+        weights: λ_s, λ_t, and that of the entropy; where λ_s is 0 the source is not perturbed.
         radius: Euclidean norm of each perturbation.
+        together: forward the perturbed inputs of both domains as one batch.
     """
-    source_weight, target_weight = weights
+    source_weight, target_weight, entropy_weight = weights
     losses = {"label": label_loss(source, batch.source_y, batch.source_weight)}
     if source_weight == 0:  # a third less to compute in a step
         held, x, n = target.detach(), batch.target_x, 0
     else:
         held, x, n = torch.cat([source, target]).detach(), torch.cat([batch.source_x, batch.target_x]), len(source)
-    perturbed = perturbed_logits(network, x, held, radius)
+    sizes = [len(x)] if together or n == 0 else [n, len(x) - n]
+    parts = zip(torch.split(x, sizes), torch.split(held, sizes), strict=True)
+    perturbed = torch.cat([perturbed_logits(network, *part, radius) for part in parts])
     if n:
         losses["source_smoothness"] = source_weight * kl_divergence(held[:n], perturbed[:n])
     losses["target_smoothness"] = target_weight * kl_divergence(held[n:], perturbed[n:])
-    losses["entropy"] = target_weight * entropy(target)
+    losses["entropy"] = entropy_weight * entropy(target)
     return losses
 
 

@@ -27,6 +27,7 @@ from dann.methods.jan import Jan
 from dann.methods.method import Method
 from dann.methods.mmd import Dan, Ddc
 from dann.methods.mmda import Mmda
+from dann.methods.vada import Vada
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
@@ -384,6 +385,27 @@ def test_both_domains_are_forwarded_together(kind: str) -> None:
     expected = 0.9 * before + 0.1 * (convolved[0] + convolved[1]) / 2
     torch.testing.assert_close(norm.running_mean, expected, rtol=1e-4, atol=1e-6)
     assert norm.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize("kind", [Ddc, Dan, DeepCoral, Mmda, Dsan, Cdan, Vada])
+def test_the_domains_are_forwarded_apart_where_an_option_says_so(kind: Callable[..., Method]) -> None:
+    method = kind(NETWORKS["mnist"]((3, 28, 28), 10, batch_norm=True), together=False)
+    batch = batch_of((3, 28, 28))
+    terms = method(batch, 0.5, "all")
+    assert method.network.features[1].num_batches_tracked == 2
+    alone = method.network.outputs(batch.source_x)["logits"]
+    torch.testing.assert_close(terms["label"], torch.nn.functional.cross_entropy(alone, batch.source_y))
+
+
+def test_cdan_may_add_the_entropy_of_the_target() -> None:
+    torch.manual_seed(1)
+    method, batch = Cdan(linear_network(), target_entropy=0.3).double(), uneven_batch()
+    p = arrays(method)
+    q = softmax(forwarded(p, batch.target_x)[1])
+    terms = method(batch, PROGRESS, "all")
+    assert terms.keys() == {"label", "domain", "entropy"}
+    np.testing.assert_allclose(terms["entropy"].item(), -0.3 * (q * np.log(q)).sum(1).mean(), rtol=1e-10)
+    np.testing.assert_allclose(terms["domain"].item(), cdan_loss(p, batch, {}, p), rtol=1e-10)
 
 
 def test_the_stepwise_penalty_raises_every_norm_at_one_rate() -> None:
