@@ -181,7 +181,8 @@ def test_one_step_of_every_variant_of_every_experiment(
         monkeypatch.setitem(DOMAINS, name, tiny_photos)
     sets = ["train.steps=1", "diagnose.examples=0"]
     experiment = read_experiment(path, sets)
-    if experiment.search is not None and RULES[experiment.search.rule].diagnose:  # which planning wants
+    named = [*experiment.selections, *([experiment.search.rule] if experiment.search is not None else [])]
+    if any(RULES[rule].diagnose for rule in named):  # which planning wants
         sets[1] = "diagnose.examples=10"
         experiment = read_experiment(path, sets)
     thinned = [task.get("data", {}).get("source_degradation") or {} for task in experiment.tasks.values()]

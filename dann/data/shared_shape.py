@@ -20,9 +20,14 @@ def share_shape(domains: list[Domain]) -> list[Domain]:
         if other.input_shape != first.input_shape:
             raise BadInput(
                 f"data: an example of {first.name} has shape {first.input_shape} and of {other.name} "
-                f"{other.input_shape}: choose domains of one shape, or one `size` for all where they have that option"
+                f"{other.input_shape}: choose domains of one shape, or {_option(first)} for all where they have it"
             )
     return domains
+
+
+def _option(domain: Domain) -> str:
+    """The options that give domains one shape: of images, or of series."""
+    return "one `channels` and one `window` or `length`" if len(domain.input_shape) == 2 else "one `size`"
 
 
 def _show_as_rgb(domain: Domain) -> Domain:

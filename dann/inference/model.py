@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from dann.config.schema import Config, resolve
+from dann.data.datasets.own_series import CHANNELS_FIRST
 from dann.data.input_pipeline import InputPipeline, read_inputs
 from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
@@ -56,13 +57,15 @@ class Model:
 
         Args:
             inputs: N raw examples of the run's shape, an array or a tensor: images, vectors or series as the option
-                ``arrays`` of the target takes them, in the ``layout`` and ``range`` of its configuration.
+                ``arrays`` of the target takes them, in the ``layout`` and ``range`` of its configuration; of ``series``
+                windows ``(N, C, T)``.
             where: the place of the inputs, for messages.
 
         Raises:
             BadInput: the inputs have another shape or type, or values are missing.
         """
-        form = ArrayFormat.of_options(self.config.data.target.options())
+        target = self.config.data.target
+        form = CHANNELS_FIRST if target.name == "series" else ArrayFormat.of_options(target.options())
         x = self.inputs.check(to_examples(inputs, where, form), where)
         logits = compute_logits(self.method, x, self.inputs, self.dtype)
         probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dann.data.datasets.own_series import cut_series
 from dann.data.datasets.own_texts import TEXTS, to_token_ids
 from dann.data.loading.read_ahead import chunk_size
 from dann.data.readers.array_files import SUFFIXES as ARRAYS
@@ -31,7 +32,8 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
 
     Args:
         path: an image, a folder of images, a CSV or .txt file that names images, a file of arrays (key ``x``) or of
-            svmlight, or, for a run on texts, a CSV file or a .txt file with a text on each line.
+            svmlight, or, for a run on series, a file of recordings, or, for a run on texts, a CSV file or a .txt file
+            with a text on each line.
 
     Raises:
         BadInput: the path is missing, unreadable, empty, or of a kind that the run was not trained on.
@@ -48,6 +50,8 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
     check_regular(path)
     if model.config.data.target.name == "texts":
         yield _name_rows(path, _texts(path, model))
+    elif model.config.data.target.name == "series":
+        yield _name_rows(path, cut_series(path, model.config.data.target.options(), model.inputs.raw_shape[1]))
     elif suffix in SUFFIXES:
         yield from _images([path], model)
     elif suffix in LISTS:

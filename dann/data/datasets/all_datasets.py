@@ -10,6 +10,7 @@ from dann.data.datasets.mnist_m import mnist_m
 from dann.data.datasets.moons import moons, moons_rotated
 from dann.data.datasets.own_arrays import arrays, svmlight
 from dann.data.datasets.own_images import csv, folder
+from dann.data.datasets.own_series import series
 from dann.data.datasets.own_texts import texts
 from dann.data.datasets.photos import office31, office_caltech10, office_home, pacs
 from dann.data.datasets.published_features import office_caltech10_features
@@ -52,6 +53,7 @@ CONSTRUCTORS: tuple[Callable[..., Domain], ...] = (
     csv,
     arrays,
     svmlight,
+    series,
     texts,
 )
 DOMAINS: dict[str, Callable[..., Domain]] = {constructor.__name__: constructor for constructor in CONSTRUCTORS}

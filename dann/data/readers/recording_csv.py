@@ -1,0 +1,108 @@
+"""Recordings of sensors in CSV files: a line for each step, a column for each channel."""
+
+from collections.abc import Iterator
+from csv import Error as CsvError
+from csv import reader
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+
+from dann.data.readers.image_lists import read_text
+from dann.data.readers.labelled_csv import LABELS, PARTS
+from dann.data.readers.recordings import Recording, RecordingFile
+from dann.errors import BadInput
+
+SERIES = ("series", "recording", "id")
+IGNORED = ("time", "timestamp", "step")
+MISSING = ("", "nan", "na", "n/a", "null", "none")
+Step = tuple[int, list[str]]  # number of the line, its fields
+
+
+def read_recording_csv(file: Path) -> RecordingFile:
+    """Read recordings from a CSV file with a line for each step; every other column than those below is a channel.
+
+    ``label`` (or ``class``, ``target``) is the label of the step, ``series`` (or ``recording``, ``id``) names the
+    series that it belongs to, ``split`` is ``train`` or ``test``; ``time``, ``timestamp`` and ``step`` are left out.
+    Commas, semicolons or tabs separate the fields. An empty field and NaN are a missing value.
+
+    Raises:
+        BadInput: the file has no header of names, no channel or no step, or a line is malformed.
+    """
+    lines = _lines(file)
+    names = [name.strip() for name in next(lines, (0, []))[1]]
+    kinds = [_kind(name) for name in names]
+    channels = [place for place, kind in enumerate(kinds) if kind == "channel"]
+    _check_header(file, names, kinds)
+    groups: dict[tuple[str, str], list[Step]] = {}
+    for number, fields in lines:
+        if len(fields) != len(names):
+            raise BadInput(f"{file}, line {number}: {len(fields)} fields, the first line {len(names)}: correct it")
+        found = {kind: field.strip() for kind, field in zip(kinds, fields, strict=True)}
+        part = found.get("split", "train").lower()
+        if part not in PARTS:
+            raise BadInput(f"{file}, line {number}: split is {part[:40]!r}: write train or test")
+        groups.setdefault((part, found.get("series", "")), []).append((number, fields))
+    if not any(part == "train" for part, _ in groups):
+        raise BadInput(f"{file}: has no step of training below its first line: add some")
+    label = kinds.index("label") if "label" in kinds else None
+    parts: dict[str, list[Recording]] = {part: [] for part in PARTS if any(part == each for each, _ in groups)}
+    for (part, name), steps in groups.items():
+        parts[part].append(_recording(file, name, steps, channels, names, label))
+    return RecordingFile(parts, [names[place] for place in channels])
+
+
+def _check_header(file: Path, names: list[str], kinds: list[str]) -> None:
+    if not names:
+        raise BadInput(f"{file}: is empty: write a line of column names, then a line for each step")
+    if len(set(names)) < len(names) or any(kinds.count(kind) > 1 for kind in ("label", "series", "split")):
+        raise BadInput(f"{file}: two columns of its first line mean the same: rename one")
+    channels = [name for name, kind in zip(names, kinds, strict=True) if kind == "channel"]
+    if not channels or all(_is_number(name) for name in channels):
+        raise BadInput(f"{file}: its first line has to name the channels, as in time,x,y,z,label: write it")
+
+
+def _lines(file: Path) -> Iterator[Step]:
+    """The lines that are not empty, with their numbers; the delimiter is the one that the first line has most of."""
+    text = read_text(file)
+    first = next(iter(text.splitlines()), "")
+    table = reader(StringIO(text, newline=""), delimiter=max(",;\t", key=first.count), strict=True)
+    try:
+        for fields in table:
+            if any(field.strip() for field in fields):
+                yield table.line_num, fields
+    except CsvError as error:
+        raise BadInput(f"{file}, line {table.line_num}: {error}: correct the line") from error
+
+
+def _kind(name: str) -> str:
+    lower = name.lower()
+    for kind, names in (("label", LABELS), ("series", SERIES), ("split", ("split",)), ("ignored", IGNORED)):
+        if lower in names:
+            return kind
+    return "channel"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return not text
+    return True
+
+
+def _recording(
+    file: Path, name: str, steps: list[Step], channels: list[int], names: list[str], label: int | None
+) -> Recording:
+    values = np.empty((len(steps), len(channels)))
+    for row, (number, fields) in zip(values, steps, strict=True):
+        for at, place in enumerate(channels):
+            text = fields[place].strip()
+            try:
+                row[at] = np.nan if text.lower() in MISSING else float(text)
+            except ValueError:
+                raise BadInput(
+                    f"{file}, line {number}: {names[place]} is {text[:40]!r}, not a number: correct it"
+                ) from None
+    labels = None if label is None else np.array([fields[label].strip() for _, fields in steps])
+    return Recording(f"{file}: series {name}" if name else str(file), values, labels)
