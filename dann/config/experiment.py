@@ -70,6 +70,12 @@ class Experiment(BaseModel):
         result = merge(merge(result, self.variants[variant]), nest(setting or {}))
         return spell_out_domains(merge(result, self.overrides))
 
+    def configure_search(self, declared: Nested) -> Nested:
+        """A merged configuration as the runs with the seeds of the search have it."""
+        if self.search is None or not self.search.diagnose:
+            return declared
+        return merge(merge(declared, {"diagnose": self.search.diagnose}), self.overrides)
+
     def shows(self, variant: str, task: str | None = None) -> bool:
         """Whether a variant, and a task if one is named, gets curves, confusion matrices and t-SNE."""
         wanted = not self.shown.variants or variant in self.shown.variants
@@ -144,8 +150,9 @@ class Experiment(BaseModel):
             for variant in self.variants if only is None else [only]:
                 for setting in self.settings(variant):
                     config = self.merge_configuration(variant, task, setting)
+                    searching = self.configure_search(config)
                     for seed in seeds:
-                        yield Run(task, variant, seed, config, setting)
+                        yield Run(task, variant, seed, searching if seed in self.search_seeds else config, setting)
 
     def check_size(self, seeds: list[int], where: str = "") -> None:
         """Refuse more runs than can be planned; counts them without listing any.

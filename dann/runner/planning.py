@@ -142,7 +142,7 @@ def plan(
     check_origin(folder, file)
     own = _resolve_runs(runs, folder, file)
     planned = [*own, *_resolve_runs(_find_earlier(experiment, runs, folder), folder, file)]
-    _check_search(experiment, [each.config for each in planned], file)
+    _check_search(experiment, planned, file)
     again = find_failed(planned) if redo == "failed" else []
     places = {change.place for change in again}
     changed = find_changed_configurations([each for each in planned if each.place not in places])
@@ -196,9 +196,11 @@ def _check_compatible(config: Config, run: Run, file: Path) -> None:
         raise BadInput(f"{file}, variant {run.variant}: {error}") from error
 
 
-def _check_search(experiment: Experiment, configs: list[Config], file: Path) -> None:
+def _check_search(experiment: Experiment, planned: list[Planned], file: Path) -> None:
     """Refuse a search by a score that its runs will not have."""
     rule = None if experiment.search is None else experiment.search.rule
+    seeds = experiment.search_seeds
+    configs = [each.config for each in planned if not seeds or each.run.seed in seeds]
     for option in RULES[rule].diagnose if rule is not None else ():
         if not all(getattr(config.diagnose, option) for config in configs):
             raise BadInput(f"{file}: search.rule: {rule} needs diagnose.{option}, which is off: set it")
