@@ -17,7 +17,7 @@ from dann.config.search import Search, Setting
 from dann.config.yaml_files import read_yaml
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
-from dann.evaluation.statistics import Intervals, Test
+from dann.evaluation.statistics import Intervals, Pairwise, Test
 from dann.files.atomic_files import write_whole
 from dann.options import look_up, validate
 
@@ -38,6 +38,7 @@ class Experiment(BaseModel):
         metrics: the scores on the target's test examples, a table for each.
         baseline: the variant that all others are compared with, or a mapping of variants to their own baselines.
         test: the significance test of the paired differences from the baseline.
+        pairwise: ``poisson_binomial`` adds a table of each row against each other, over tasks.
         intervals: ``test_examples`` adds an interval of the accuracy over test examples beside the one over seeds.
         search: the settings of hyper-parameters that every row tries, and the rule that chooses among them.
         compare_rules: report on the page in results/ how well each selection rule chooses among the runs.
@@ -57,6 +58,7 @@ class Experiment(BaseModel):
     metrics: list[MetricName] = Field(["accuracy"], min_length=1)
     baseline: Baseline = {}
     test: Test = "paired_t"
+    pairwise: Pairwise = "none"
     intervals: Intervals = "seeds"
     search: Search | None = None
     compare_rules: bool = False

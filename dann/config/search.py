@@ -73,8 +73,8 @@ class Search(BaseModel):
     Args:
         kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws, spread evenly over the
             values of each key and combined at random (a Latin hypercube, McKay et al. 1979).
-        budget: settings per row, baselines included; a grid with more or fewer settings in a row is an error. A grid may
-            have a mapping with the budget of each row, as papers give a method with more hyper-parameters more settings.
+        budget: settings per row, baselines included; a grid with more or fewer settings in a row is an error. A grid
+            may have a mapping with the budget of each row, as papers have grids of different sizes.
         keys: dotted keys, each with the values or the interval to try, for every row.
         rows: for some rows, further keys, or other values for the same keys.
         rule: the selection rule, by the mean of its score over seeds, for each row and task separately.
@@ -124,9 +124,7 @@ class Search(BaseModel):
     def _check_options(self, variants: dict[str, None], where: str) -> None:
         """Check the options that need one another, and the rows of a budget."""
         if self.diagnose and not self.seeds:
-            raise BadInput(
-                f"{where}: search.diagnose: is for runs with seeds of the search alone: set search.seeds too"
-            )
+            raise BadInput(f"{where}: search.diagnose: is for the runs with search.seeds alone: set these too")
         if not isinstance(self.budget, dict):
             return
         if self.kind == "random":

@@ -22,8 +22,8 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     own method and optimiser with the domains exchanged: its source is the target's training examples with the classes
     that the run predicts for them, neither resampled nor weighted; its target is the source's training examples without
     labels. There are no rounds of self-training. Its schedules run from 0 to 1 over ``steps``; the paper trains to
-    convergence. With ``train.keep_best`` it stops early as the paper's does: a share ``data.validation`` of the labelled
-    target is held out, by whose accuracy the best weights are kept.
+    convergence. With ``train.keep_best`` it stops early as the paper's does: the share ``data.validation`` of the
+    labelled target is held out, by whose accuracy the best weights are kept.
     """
     method = deepcopy(trainer.method)
     method.load_state_dict(trainer.evaluated.state_dict())

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 HIDDEN, STEPS, RATE, DECAY = 64, 100, 0.01, 0.01  # of the small network and of Adam
+RIDGE = 1e-5  # relative, above the rounding errors of float32
 SPARSE = 0.1  # the largest share of values other than 0 that makes a sparse matrix faster
 Features = NDArray[np.float32]
 Examples = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]
@@ -81,9 +82,10 @@ def _within_span(x: Features) -> Any:
         return scipy.sparse.csr_matrix(x, dtype=np.float64)
     if x.shape[1] <= x.shape[0]:
         return x.astype(np.float64)
-    products = x.astype(np.float64) @ x.T.astype(np.float64)
-    squares, directions = np.linalg.eigh(products)
-    return directions * np.sqrt(np.maximum(squares, 0.0))
+    products = (x @ x.T).astype(np.float64)
+    products[np.diag_indices_from(products)] *= 1 + RIDGE  # equal examples would make it singular
+    coordinates: NDArray[np.float64] = np.linalg.cholesky(products)
+    return coordinates
 
 
 def _distance(error: float) -> float:

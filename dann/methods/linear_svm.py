@@ -21,14 +21,14 @@ SPARSE = 0.1  # the largest share of values other than 0 that makes a sparse mat
 
 
 class LinearSvm(Method):
-    """Linear SVM: scikit-learn's ``LinearSVC`` (squared hinge loss, solved in the primal), fitted once, before the first step.
+    """Linear SVM: scikit-learn's ``LinearSVC``, fitted once, before the first step.
 
-    No step changes any weight: rates, batches and the number of steps have no effect, and ``train: {steps: 1}`` is
-    enough. Its features are the inputs themselves, and the layers of the network are not used; only if the network has
-    a pretrained backbone, they are that network's features before training. Several classes are one against the rest.
-    The scores of the machine take the place of logits, minus and plus half of the score for two classes: probabilities,
-    calibration errors and the logged label loss are those of a softmax of uncalibrated scores. Unlabelled target
-    examples are never read.
+    Its loss is the squared hinge, solved in the primal. No step changes any weight: rates, batches and the number of
+    steps have no effect, and ``train: {steps: 1}`` is enough. Its features are the inputs themselves, and the layers of
+    the network are not used; only if the network has a pretrained backbone, they are that network's features before
+    training. Several classes are one against the rest. The scores of the machine take the place of logits, minus and
+    plus half of the score for two classes: probabilities, calibration errors and the logged label loss are those of a
+    softmax of uncalibrated scores. Unlabelled target examples are never read.
 
     Ganin et al. 2016, section 5.1.3, choose C among 10 values from 1e-5 to 1 on a logarithmic scale.
 

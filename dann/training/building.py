@@ -15,8 +15,8 @@ from dann.data.pair import Pair
 from dann.data.pair_builder import PairOptions, build_pair
 from dann.data.pair_preprocessing import preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
-from dann.data.zero_shot import make_zero_shot
 from dann.data.transforms.input_transform import Transform
+from dann.data.zero_shot import make_zero_shot
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
