@@ -53,8 +53,7 @@ def check_parts(config: Config) -> None:
     _check_nesterov(config.optimizer)
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
-    if method.moves_statistics and config.train.ema is not None:
-        raise BadInput(f"train.ema: {config.method.name} computes statistics for the trained weights: leave ema out")
+    _check_evaluated_weights(config, method)
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
     if config.self_training:
@@ -70,6 +69,18 @@ def check_parts(config: Config) -> None:
         raise BadInput("diagnose.mixval: mixes inputs, which token ids do not allow: leave it out")
     if texts and (perturbs := config.method.name) in {"vada", "dirt_t"}:
         raise BadInput(f"method: {perturbs} perturbs its inputs, which token ids do not allow: choose another")
+
+
+def _check_evaluated_weights(config: Config, method: type[Method]) -> None:
+    """Raise if other weights than the last ones are evaluated where that has no meaning."""
+    ema, keep_best = config.train.ema, config.train.keep_best
+    if ema is not None and keep_best is not None:
+        raise BadInput("train.keep_best: ema puts other weights in their place already: leave one of them out")
+    for option, value in {"ema": ema, "keep_best": keep_best}.items():
+        if method.moves_statistics and value is not None:
+            raise BadInput(
+                f"train.{option}: {config.method.name} computes statistics for the trained weights: leave {option} out"
+            )
 
 
 def _check_nesterov(optimizer: OptimizerSection) -> None:

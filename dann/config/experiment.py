@@ -17,7 +17,7 @@ from dann.config.search import Search, Setting
 from dann.config.yaml_files import read_yaml
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
-from dann.evaluation.statistics import Intervals, Test
+from dann.evaluation.statistics import Intervals, Pairwise, Test
 from dann.files.atomic_files import write_whole
 from dann.options import look_up, validate
 
@@ -40,6 +40,7 @@ class Experiment(BaseModel):
         metrics: the scores on the target's test examples, a table for each.
         baseline: the variant that all others are compared with, or a mapping of variants to their own baselines.
         test: the significance test of the paired differences from the baseline.
+        pairwise: ``poisson_binomial`` adds a table of each row against each other, over tasks.
         intervals: ``test_examples`` adds an interval of the accuracy over test examples beside the one over seeds.
         search: the settings of hyper-parameters that every row tries, and the rule that chooses among them.
         selections: selection rules under which the rows are reported beside each other, in a table of their own.
@@ -61,6 +62,7 @@ class Experiment(BaseModel):
     metrics: list[MetricName] = Field(["accuracy"], min_length=1)
     baseline: Baseline = {}
     test: Test = "paired_t"
+    pairwise: Pairwise = "none"
     intervals: Intervals = "seeds"
     search: Search | None = None
     selections: list[SelectionName] = []
@@ -74,6 +76,12 @@ class Experiment(BaseModel):
         result = merge(self.base, self.tasks[task]) if task is not None else self.base
         result = merge(merge(result, self.variants[variant]), nest(setting or {}))
         return spell_out_domains(merge(result, self.overrides))
+
+    def configure_search(self, declared: Nested) -> Nested:
+        """A merged configuration as the runs with the seeds of the search have it."""
+        if self.search is None or not self.search.diagnose:
+            return declared
+        return merge(merge(declared, {"diagnose": self.search.diagnose}), self.overrides)
 
     def shows(self, variant: str, task: str | None = None) -> bool:
         """Whether a variant, and a task if one is named, gets curves, confusion matrices and t-SNE."""
@@ -149,8 +157,9 @@ class Experiment(BaseModel):
             for variant in self.variants if only is None else [only]:
                 for setting in self.settings(variant):
                     config = self.merge_configuration(variant, task, setting)
+                    searching = self.configure_search(config)
                     for seed in seeds:
-                        yield Run(task, variant, seed, config, setting)
+                        yield Run(task, variant, seed, searching if seed in self.search_seeds else config, setting)
 
     def check_size(self, seeds: list[int], where: str = "") -> None:
         """Refuse more runs than can be planned; counts them without listing any.

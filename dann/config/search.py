@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from dann.config.naming import name_setting
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
-from dann.options import look_up
+from dann.options import look_up, shown
 
 Setting = dict[str, Any]  # dotted keys of a configuration and their values
 DIGITS = 4  # significant digits of a drawn number, so that folders have short names
@@ -39,6 +39,16 @@ def _check_rule(name: str) -> str:
     return name
 
 
+def _check_budget(budget: Any) -> int | dict[str, int]:
+    """A number for all rows, or one for each; of a plain union, pydantic would report the wrong alternative."""
+    numbers = list(budget.values()) if isinstance(budget, dict) else [budget]
+    if not numbers or not all(type(number) is int and number >= 1 for number in numbers):
+        raise ValueError(f"should be a whole number from 1 on, or one for each row, not {shown(budget)}")
+    checked: int | dict[str, int] = budget
+    return checked
+
+
+Budget = Annotated[Any, AfterValidator(_check_budget)]
 Values = Annotated[Any, AfterValidator(_check_values)]
 RuleName = Annotated[str, AfterValidator(_check_rule)]
 
@@ -63,26 +73,30 @@ class Search(BaseModel):
     Args:
         kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws, spread evenly over the
             values of each key and combined at random (a Latin hypercube, McKay et al. 1979).
-        budget: settings per row, baselines included; a grid with more or fewer settings in a row is an error.
+        budget: settings per row, baselines included; a grid with more or fewer settings in a row is an error. A grid
+            may have a mapping with the budget of each row, as papers have grids of different sizes.
         keys: dotted keys, each with the values or the interval to try, for every row.
         rows: for some rows, further keys, or other values for the same keys.
         rule: the selection rule, by the mean of its score over seeds, for each row and task separately.
         seed: of the random draws; rows that share a key try the same values of it.
         seeds: of the runs by which settings are chosen, none of them the experiment's; empty where there are no others.
+        diagnose: options of ``diagnose`` for the runs with these seeds, so that the experiment's seeds need not pay for
+            what only the rule reads, such as ``{reverse_steps: 800}``.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     kind: Literal["grid", "random"] = "grid"
-    budget: int = Field(ge=1)
+    budget: Budget
     keys: dict[str, Values] = {}
     rows: dict[str, dict[str, Values]] = {}
     rule: RuleName = "source_val"
     seed: int = Field(0, ge=0)
     seeds: list[Annotated[int, Field(ge=0)]] = Field([], min_length=1)
+    diagnose: dict[str, Any] = {}
 
     def check(self, variants: Iterable[str], where: str) -> None:
-        """Check that rows try equally many settings, all different.
+        """Check that rows try as many settings as the budget says, all different.
 
         Args:
             where: the file, for messages.
@@ -91,6 +105,7 @@ class Search(BaseModel):
             BadInput: with the row and the remedy.
         """
         known = dict.fromkeys(variants)
+        self._check_options(known, where)
         for variant in self.rows:
             look_up(known, variant, "variant under search.rows:", where)
         for variant in variants:
@@ -99,16 +114,42 @@ class Search(BaseModel):
             except ValueError as error:
                 raise BadInput(f"{where}: search: {error}") from error
             different = len(set(map(name_setting, settings)))
-            if different != self.budget:
+            if different != (budget := self.row_budget(variant)):
+                every = "it" if isinstance(self.budget, dict) else "each row, baselines too"
                 raise BadInput(
-                    f"{where}: search: {variant} has {different} settings, the budget is {self.budget} for each row, "
-                    "baselines too: give it as many, or search ranges at random"
+                    f"{where}: search: {variant} has {different} settings, the budget is {budget} for {every}: "
+                    "give it as many, or search ranges at random"
                 )
+
+    def _check_options(self, variants: dict[str, None], where: str) -> None:
+        """Check the options that need one another, and the rows of a budget."""
+        if self.diagnose and not self.seeds:
+            raise BadInput(f"{where}: search.diagnose: is for the runs with search.seeds alone: set these too")
+        if not isinstance(self.budget, dict):
+            return
+        if self.kind == "random":
+            raise BadInput(f"{where}: search.budget: random search draws as often for every row: give one number")
+        for variant in self.budget:
+            look_up(variants, variant, "variant under search.budget:", where)
+        if missing := [variant for variant in variants if variant not in self.budget]:
+            raise BadInput(f"{where}: search.budget: has no number for {missing[0]}: add it, or give one for all rows")
+
+    def row_budget(self, variant: str) -> int:
+        """The number of settings that a row should try."""
+        budget: int = self.budget[variant] if isinstance(self.budget, dict) else self.budget
+        return budget
+
+    @property
+    def budget_text(self) -> str:
+        """The number of settings of each row in words, as "6" or "DANN 18, SVM 10"."""
+        if isinstance(self.budget, dict):
+            return ", ".join(f"{variant} {number}" for variant, number in self.budget.items())
+        return str(self.budget)
 
     def count(self, variant: str) -> int:
         """The number of settings that a row tries, equal ones included; lists none."""
         if self.kind == "random":
-            return self.budget
+            return self.row_budget(variant)
         values = (self.keys | self.rows.get(variant, {})).values()
         return math.prod(len(each) for each in values if isinstance(each, list))
 
@@ -125,7 +166,8 @@ class Search(BaseModel):
         # The stream depends on the key alone, so that rows that share it draw the same values. As in a Latin hypercube
         # (McKay et al. 1979), each of `budget` equal parts of the values is drawn from once.
         random = np.random.default_rng([self.seed, zlib.crc32(key.encode())])
-        shares = (random.permutation(self.budget) + random.random(self.budget)) / self.budget
+        budget: int = self.budget
+        shares = (random.permutation(budget) + random.random(budget)) / budget
         return [_pick(values, share) for share in shares]
 
 

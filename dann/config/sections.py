@@ -105,6 +105,9 @@ class TrainSection(Section):
             that differ only in numbers of the method or in the optimiser. ``auto``: all, where that is faster.
         ema: decay of an exponential moving average of the weights, which is evaluated, saved and used for predictions
             in place of the trained weights; 0.998 in Shu et al. 2018. By default there is none.
+        keep_best: steps between looks at the accuracy on the source's validation split; the weights of the best look,
+            the last of those that tie, are evaluated, saved and used for predictions in place of the last ones, as by
+            early stopping. By default there is none.
     """
 
     steps: int = Field(ge=1, le=1_000_000_000)
@@ -113,6 +116,7 @@ class TrainSection(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     replicas: Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)] = 1
     ema: float | None = Field(None, gt=0, lt=1)
+    keep_best: int | None = Field(None, ge=1, le=1_000_000_000)
 
 
 class SelfTrainingSection(Section):
@@ -172,9 +176,13 @@ class DiagnoseSection(Section):
         examples: number of training, validation and unlabelled target examples each whose features are measured, at
             least 10; 0 for no diagnosis.
         mixval: compute MixVal's score as well, which forwards mixed target examples.
-        reverse_steps: steps of the reverse training of reverse validation; 0 for none.
+        reverse_steps: steps of the reverse training of reverse validation; 0 for none. Needs no ``examples``.
+        distance_c: values of C of the linear support vector machines of which the one with the lowest error gives the
+            proxy A-distance ``distance_lowest``, the procedure of Ganin et al. 2016, section 5.1.5, on all training
+            examples; by default it is not measured. Needs no ``examples``.
     """
 
     examples: Annotated[int, AfterValidator(_none_or_enough)] = 500
     mixval: bool = False
     reverse_steps: int = Field(0, ge=0, le=1_000_000_000)
+    distance_c: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = Field(None, min_length=1)

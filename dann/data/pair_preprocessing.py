@@ -11,12 +11,14 @@ from dann.data.domain import Split
 from dann.data.pair import Pair
 from dann.data.preprocessing.imputation import Imputer, Missing, check_complete, is_complete
 from dann.data.preprocessing.msda import fit_msda, msda_features
-from dann.data.preprocessing.preprocessor import Preprocessor
+from dann.data.preprocessing.msda_cache import cached_msda_features
+from dann.data.preprocessing.preprocessor import LARGEST, Preprocessor, size_of_mappings
 from dann.data.preprocessing.resampling import apply_smote
 from dann.data.store import TensorStore
 from dann.errors import BadInput
 
 Splits = dict[str, Split]
+FITTED = ("train", "unlabelled")  # the splits that all is fitted on
 
 
 def preprocess_pair(pair: Pair, *, missing: Missing, msda: tuple[int, float] | None, smote: bool) -> Pair:
@@ -33,12 +35,12 @@ def preprocess_pair(pair: Pair, *, missing: Missing, msda: tuple[int, float] | N
         BadInput: values are missing and ``missing`` is ``error``; an option does not suit the examples.
     """
     pair, imputer = _impute(pair, missing)
-    mappings: list[Tensor] = []
+    preprocessor = Preprocessor.of(imputer, [])
     if msda is not None:
-        pair, mappings = _replace_by_msda_features(pair, layers=msda[0], corruption=msda[1])
+        pair, preprocessor = _replace_by_msda_features(pair, imputer, layers=msda[0], corruption=msda[1])
     if smote:
         pair = _add_synthetic_examples(pair)
-    return replace(pair, preprocessor=Preprocessor.of(imputer, mappings))
+    return replace(pair, preprocessor=preprocessor)
 
 
 def _impute(pair: Pair, missing: Missing) -> tuple[Pair, Imputer | None]:
@@ -49,12 +51,23 @@ def _impute(pair: Pair, missing: Missing) -> tuple[Pair, Imputer | None]:
     return pair, None
 
 
-def _replace_by_msda_features(pair: Pair, layers: int, corruption: float) -> tuple[Pair, list[Tensor]]:
+def _replace_by_msda_features(
+    pair: Pair, imputer: Imputer | None, layers: int, corruption: float
+) -> tuple[Pair, Preprocessor]:
     if len(pair.input_shape) != 1:
         raise BadInput("data.msda computes features of vectors, but the examples are none: leave it out")
+    if (
+        size_of_mappings(pair.input_shape[0], layers) > LARGEST
+    ):  # which no run keeps, so that all may share the features
+        inputs = {name: split.x for name, split in pair.splits.items()}
+        features = cached_msda_features(inputs, FITTED, layers=layers, corruption=corruption)
+        splits = {name: replace(split, store=TensorStore(features[name]), rows=torch.arange(len(split)))
+                  for name, split in pair.splits.items()}  # fmt: skip
+        return pair.with_splits(splits), Preprocessor(dropped=True)
     fitted = torch.cat([pair.train.x, pair.unlabelled.x])
     mappings = fit_msda(fitted, layers=layers, corruption=corruption)
-    return pair.with_splits(_map_splits(pair.splits, lambda x: msda_features(x, mappings))), mappings
+    pair = pair.with_splits(_map_splits(pair.splits, lambda x: msda_features(x, mappings)))
+    return pair, Preprocessor.of(imputer, mappings)
 
 
 def _add_synthetic_examples(pair: Pair) -> Pair:

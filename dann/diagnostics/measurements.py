@@ -10,7 +10,7 @@ from dann.config.schema import Config
 from dann.data.domain import Split
 from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.reverse_validation import reverse_validation
-from dann.evaluation.proxy_distance import proxy_distances
+from dann.evaluation.proxy_distance import lowest_distance, proxy_distances
 from dann.evaluation.validators import Sample, effective_rank, mixval, score_model
 from dann.training.outputs import compute_logits, compute_outputs
 from dann.training.trainer import Trainer
@@ -26,13 +26,25 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     of a name is its group:
 
     - ``score_``: label-free scores of the model (``dann.evaluation.validators``), larger is better.
-    - ``distance_``: the proxy A-distance of the domains (``dann.evaluation.proxy_distance``).
+    - ``distance_``: the proxy A-distance of the domains (``dann.evaluation.proxy_distance``); ``distance_lowest`` only
+      if ``diagnose.distance_c`` is set, and on all training examples.
     - ``features_``: the mean norm and the effective rank of either domain's features.
     - ``gradient_``, ``update_``: of the next step (``dann.diagnostics.gradients``).
     """
+    measured = _of_features_and_next_step(trainer, config, step) if config.diagnose.examples else {}
+    if config.diagnose.reverse_steps:
+        measured["score_reverse"] = reverse_validation(trainer, config, config.diagnose.reverse_steps)
+    if config.diagnose.distance_c is not None:
+        features = [_forward(trainer, split, side).features
+                    for side, split in enumerate((trainer.stream.source, trainer.stream.target))]  # fmt: skip
+        if all(np.isfinite(each).all() for each in features):
+            measured["distance_lowest"] = lowest_distance(*features, config.diagnose.distance_c)
+    return {name: float(f"{value:.{DIGITS}g}") for name, value in measured.items() if math.isfinite(value)}
+
+
+def _of_features_and_next_step(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
+    """What is measured on the features of ``diagnose.examples`` examples of each split, and of the next step."""
     options = config.diagnose
-    if not options.examples:
-        return {}
     sides = {"train": trainer.stream.source, "validation": trainer.splits["source_validation"],
              "target": trainer.stream.target}  # fmt: skip
     splits = {name: split.spread(options.examples) for name, split in sides.items()}
@@ -42,14 +54,12 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
         scored = score_model(seen["train"], seen["validation"], splits["validation"].y.numpy(), seen["target"])
         if options.mixval:
             scored["mixval"] = _mixval(trainer, splits["target"], seen["target"].logits)
-        if options.reverse_steps:
-            scored["reverse"] = reverse_validation(trainer, config, options.reverse_steps)
         measured |= {f"score_{name}": value for name, value in scored.items()}
         distances = proxy_distances(seen["train"].features, seen["target"].features)
         measured |= {f"distance_{name}": value for name, value in distances.items()}
         measured |= _of_features("source", seen["train"].features)
         measured |= _of_features("target", seen["target"].features)
-    return {name: float(f"{value:.{DIGITS}g}") for name, value in measured.items() if math.isfinite(value)}
+    return measured
 
 
 def _forward(trainer: Trainer, split: Split, side: int) -> Sample:

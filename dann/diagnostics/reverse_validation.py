@@ -8,6 +8,7 @@ import torch
 from dann.config.schema import Config
 from dann.data.domain import UNLABELLED, Split
 from dann.data.loading.stream import REVERSE, Stream, derive
+from dann.training.best_weights import BestWeights
 from dann.training.evaluate import evaluate
 from dann.training.outputs import compute_outputs
 from dann.training.staged_optimizer import StagedOptimizer
@@ -17,15 +18,18 @@ from dann.training.trainer import Trainer
 def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     """The accuracy on the source's validation split of a copy trained in reverse; no target label is read.
 
-    The copy begins with the weights learned so far, as the paper's neural networks do. It is trained by the run's own
-    method and optimiser with the domains exchanged: its source is the target's training examples with the classes that
-    the run predicts for them, neither resampled nor weighted; its target is the source's training examples without
+    The copy begins with the weights that are evaluated, as the paper's neural networks do. It is trained by the run's
+    own method and optimiser with the domains exchanged: its source is the target's training examples with the classes
+    that the run predicts for them, neither resampled nor weighted; its target is the source's training examples without
     labels. There are no rounds of self-training. Its schedules run from 0 to 1 over ``steps``; the paper trains to
-    convergence.
+    convergence. With ``train.keep_best`` it stops early as the paper's does: the share ``data.validation`` of the
+    labelled target is held out, by whose accuracy the best weights are kept.
     """
     method = deepcopy(trainer.method)
-    optimizers = StagedOptimizer(method, config.optimizer, config.finetune)
-    labelled = _label_target(trainer)
+    method.load_state_dict(trainer.evaluated.state_dict())
+    labelled, held_out = _label_target(trainer), None
+    if config.train.keep_best is not None:
+        labelled, held_out = _hold_out(labelled, config.data.validation, trainer.seed)
     unlabelled = replace(trainer.stream.source, y=torch.full_like(trainer.stream.source.y, UNLABELLED))
     source, target = trainer.stream.transforms
     stream = Stream(
@@ -38,23 +42,33 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
         view=None if trainer.stream.view is None else source,
         device=trainer.device,
     )
-    held_out = {"source_validation": labelled.spread(len(trainer.splits["source_validation"]))}
+    validation = labelled.spread(len(trainer.splits["source_validation"])) if held_out is None else held_out
+    best = None
+    if held_out is not None and config.train.keep_best is not None:
+        best = BestWeights(method, min(config.train.keep_best, steps), held_out, target, trainer.dtype)
     back = replace(
         trainer,
         method=method,
-        optimizers=optimizers,
+        optimizers=StagedOptimizer(method, config.optimizer, config.finetune),
         stream=stream,
-        splits=held_out,
-        average=None,
+        splits={"source_validation": validation},
+        average=best,
         self_training=None,  # its labels are those of the run
     )
     try:
         _train(back, steps)
     finally:
         stream.reader.close()
-    accuracy = evaluate(method, trainer.splits["source_validation"], source, trainer.dtype).accuracy
+    accuracy = evaluate(back.evaluated, trainer.splits["source_validation"], source, trainer.dtype).accuracy
     assert accuracy is not None  # the source is labelled
     return accuracy
+
+
+def _hold_out(labelled: Split, share: float, seed: int) -> tuple[Split, Split]:
+    """The examples to train on, and a random share of them, at least one, that is held out."""
+    order = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(derive(seed, REVERSE)))
+    count = max(1, round(share * len(labelled)))
+    return labelled.take(order[count:].sort().values), labelled.take(order[:count].sort().values)
 
 
 def _label_target(trainer: Trainer) -> Split:

@@ -132,7 +132,7 @@ REVERSE = Rule(
     "the best reverse validation accuracy",
     ("score_reverse",),
     "Zhong et al. 2010",
-    diagnose=("examples", "reverse_steps"),
+    diagnose=("reverse_steps",),
     remedy="have no such score: set diagnose: {reverse_steps: 200} and make them again",
 )
 VOTERS = (IM, SND, BNM, DEV)  # and SOURCE_VAL, which the floor needs anyway

@@ -17,6 +17,7 @@ from dann.methods.dsan import Dsan
 from dann.methods.entropy import EntropyMinimisation
 from dann.methods.jan import Jan
 from dann.methods.l2_sp import L2SP
+from dann.methods.linear_svm import LinearSvm
 from dann.methods.mcc import Mcc
 from dann.methods.mcd import Mcd
 from dann.methods.mdan import Mdan
@@ -34,6 +35,7 @@ from dann.methods.weighted import WeightedDann
 
 METHODS: dict[str, type[Method]] = {
     "source_only": SourceOnly,
+    "linear_svm": LinearSvm,
     "dann": Dann,
     "domain_confusion": DomainConfusion,
     "adda": Adda,

@@ -1,5 +1,6 @@
 """Notes under tables: what was measured, on which examples, and how it was aggregated. Imports no torch."""
 
+from dann.config.search import Search
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, rule_for
 from dann.reporting.alarm_column import is_below_on_average
@@ -113,9 +114,16 @@ def _search_notes(ours: Outcomes, metric: str) -> list[str]:
     if search.seeds:
         return tuned_notes(ours, metric) + _blind_notes(ours, metric)
     rule = rule_for(search.rule if ours.rule == "last" else ours.rule, metric)
-    notes = [f"Each row tries {search.budget} settings; shown is the one with {rule.criterion} "
+    notes = [f"{_tried(search)}; shown is the one with {rule.criterion} "
              "(mean over seeds; the last of those that tie)."]  # fmt: skip
     return notes + _blind_notes(ours, metric)
+
+
+def _tried(search: Search) -> str:
+    """How many settings the rows try, as the beginning of a sentence."""
+    if isinstance(search.budget, int):
+        return f"Each row tries {search.budget} settings"
+    return f"Rows try these numbers of settings: {search.budget_text}"
 
 
 def _blind_notes(ours: Outcomes, metric: str) -> list[str]:

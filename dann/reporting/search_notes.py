@@ -17,9 +17,9 @@ def tuned_notes(ours: Outcomes, metric: str) -> list[str]:
         return []
     seeds = f"seed{'s' * (len(search.seeds) > 1)} {', '.join(map(str, search.seeds))}"
     first = METRICS[ours.experiment.metrics[0]].label
+    equal = "as many for each row, baselines included" if isinstance(search.budget, int) else "a number for each row"
     notes = [
-        f"Default: the row's own values. Tuned: of these and {search.budget} searched ones, as many for each row, "
-        "baselines included, "
+        f"Default: the row's own values. Tuned: of these and {search.budget_text} searched ones, {equal}, "
         f"the one with {RULES[search.rule].criterion}, after the last step of runs with {seeds}.",
         f"Oracle: the one with the best target {first} of the same runs, an upper bound that needs target labels."
         if ours.has_target_labels

@@ -17,6 +17,8 @@ TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 Kind = Literal[
     "score", "interval", "published", "gap", "source", "label_free", "setting", "alarms",  # of what rows score
     "baseline", "difference", "p", "holm", "effect", "seeds",  # of paired differences
+    "probability",  # of a comparison of all rows with one another
+    "distance",  # of the domains by the features of a run
     "rank", "runs", "hours",  # of a search with seeds of its own
     "correlation", "regret", "worst", "most",  # of how the rules choose
     "transferability", "seconds",  # of candidates that are ranked without training

@@ -15,6 +15,7 @@ from dann.runner.log import RunLog
 from dann.runner.resuming import Start
 from dann.runner.run_folder import prepare_folder, unfinished_folder
 from dann.training import checkpoint
+from dann.training.best_weights import BestWeights
 from dann.training.building import build_trainer
 from dann.training.checkpoint import CHECKPOINT, Facts
 from dann.training.device import precision_name
@@ -68,6 +69,8 @@ class ActiveRun:
         except NUMERICAL as error:
             self.fail(Failure(step, str(error).splitlines()[0], self.trainer.rates()[0], {}))
             return
+        if isinstance(self.trainer.average, BestWeights):
+            diagnosed["best_step"] = self.trainer.average.step
         if self.trainer.self_training is not None:
             diagnosed |= self.trainer.self_training.measure(self.hidden_labels)
         for alarm in self.run_log.log_evaluation(step, self.scores, diagnosed):
@@ -86,6 +89,7 @@ class ActiveRun:
             seconds=seconds,
             log_length=length,
             log_sha256=digest,
+            best_step=self.trainer.average.step if isinstance(self.trainer.average, BestWeights) else 0,
         )
         trainer = self.trainer
         average = None if trainer.average is None else trainer.average.method
@@ -137,6 +141,8 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
         trainer.optimizers.go_to((saved.step - 1) / config.train.steps)  # the stage of the last step
         average = None if trainer.average is None else trainer.average.method
         checkpoint.load(saved.path, trainer.method, trainer.optimizer, average)
+        if isinstance(trainer.average, BestWeights) and saved.facts is not None:
+            trainer.average.step = saved.facts.best_step
         if trainer.self_training is not None:
             trainer.self_training.restore(checkpoint.read_moved(saved.path), trainer.stream)
     checkpoint.keep(folder, saved)

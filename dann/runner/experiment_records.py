@@ -142,7 +142,9 @@ def read_checked_records(
     records = {place: record for place, record in records.items() if place not in without}
     for place, record in records.items():
         row = record.run.row
-        if changed := declared_difference(record.declared, record.config, rows[row].declared):
+        searching = record.seed in experiment.search_seeds
+        now = experiment.configure_search(rows[row].declared) if searching else rows[row].declared
+        if changed := declared_difference(record.declared, record.config, now):
             raise BadInput(f"{place}: recorded with another configuration ({changed}): {remedy()}")
         used = (record.data["source"]["checksum"], record.data["target"]["checksum"])
         if checksums.setdefault(row, used) != used:

@@ -142,7 +142,7 @@ def plan(
     check_origin(folder, file)
     own = _resolve_runs(runs, folder, file)
     planned = [*own, *_resolve_runs(_find_earlier(experiment, runs, folder), folder, file)]
-    _check_rules(experiment, [each.config for each in planned], file)
+    _check_rules(experiment, planned, file)
     again = find_failed(planned) if redo == "failed" else []
     places = {change.place for change in again}
     changed = find_changed_configurations([each for each in planned if each.place not in places])
@@ -196,11 +196,14 @@ def _check_compatible(config: Config, run: Run, file: Path) -> None:
         raise BadInput(f"{file}, variant {run.variant}: {error}") from error
 
 
-def _check_rules(experiment: Experiment, configs: list[Config], file: Path) -> None:
-    """Refuse a search, or a comparison of selection rules, by a score that the runs will not have."""
-    named = [("selections", rule) for rule in experiment.selections]
-    named += [] if experiment.search is None else [("search.rule", experiment.search.rule)]
-    for key, rule in named:
+def _check_rules(experiment: Experiment, planned: list[Planned], file: Path) -> None:
+    """Refuse a search, or a comparison of selection rules, by a score that its runs will not have."""
+    seeds = experiment.search_seeds
+    searched = [each.config for each in planned if not seeds or each.run.seed in seeds]
+    reported = [each.config for each in planned if each.run.seed not in seeds]
+    named = [("selections", rule, reported) for rule in experiment.selections]
+    named += [] if experiment.search is None else [("search.rule", experiment.search.rule, searched)]
+    for key, rule, configs in named:
         for option in RULES[rule].diagnose:
             if not all(getattr(config.diagnose, option) for config in configs):
                 raise BadInput(f"{file}: {key}: {rule} needs diagnose.{option}, which is off: set it")

@@ -8,13 +8,14 @@ from dann.config.compatibility import check_data, check_method, check_parts
 from dann.config.schema import Config
 from dann.config.sections import DataSection
 from dann.data.datasets.all_datasets import DOMAINS
-from dann.data.domain import Domain
+from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes
 from dann.data.loading.stream import WEIGHTS, Stream, derive
 from dann.data.pair import Pair
 from dann.data.pair_builder import PairOptions, build_pair
 from dann.data.pair_preprocessing import preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
+from dann.data.transforms.input_transform import Transform
 from dann.data.zero_shot import make_zero_shot
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
@@ -25,6 +26,7 @@ from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
 from dann.networks.zero_shot_head import give_class_vectors
 from dann.training.averaging import WeightAverage
+from dann.training.best_weights import BestWeights
 from dann.training.device import choose_dtype, measure_memory
 from dann.training.frozen_features import checksum
 from dann.training.inputs import TrainingInputs, prepare_inputs
@@ -86,6 +88,7 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
     method = _build_method(network, config, pair, device)
+    splits = {name: split for name, split in inputs.splits.items() if name not in TRAINED}
     rounds = None
     if config.self_training is not None:
         examples, domain = len(inputs.splits["unlabelled"]), len(config.data.sources)
@@ -94,16 +97,25 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         method=method,
         optimizers=StagedOptimizer(method, config.optimizer, config.finetune, () if rounds is None else rounds.stages),
         stream=_build_stream(config.data, pair, inputs, method.second_view, seed, device),
-        splits={name: split for name, split in inputs.splits.items() if name not in TRAINED},
+        splits=splits,
         inputs=inputs,
         initial_backbone=initial_backbone,
         finetune=config.finetune,
         seed=seed,
         dtype=dtype,
         device=device,
-        average=None if config.train.ema is None else WeightAverage(method, config.train.ema),
+        average=_build_average(config, method, splits["source_validation"], inputs.transforms[0], dtype),
         self_training=rounds,
     )
+
+
+def _build_average(
+    config: Config, method: Method, validation: Split, transform: Transform, dtype: torch.dtype
+) -> WeightAverage | BestWeights | None:
+    """What is evaluated in place of the last weights, if anything is."""
+    if config.train.keep_best is not None:
+        return BestWeights(method, config.train.keep_best, validation, transform, dtype)
+    return None if config.train.ema is None else WeightAverage(method, config.train.ema)
 
 
 def _check_batch_size(data: DataSection, shape: tuple[int, ...], device: torch.device) -> None:

@@ -29,6 +29,7 @@ class Facts(NamedTuple):
         seconds: of the run so far.
         log_length: of metrics.jsonl up to the checkpoint, in bytes.
         log_sha256: of the same bytes, in hexadecimal.
+        best_step: whose weights ``train.keep_best`` has kept.
     """
 
     fingerprint: str
@@ -38,6 +39,7 @@ class Facts(NamedTuple):
     seconds: float
     log_length: int
     log_sha256: str
+    best_step: int = 0  # earlier checkpoints have none
 
 
 class Saved(NamedTuple):
@@ -67,7 +69,7 @@ def save(
     Batches and dropout are functions of the step and have no state.
 
     Args:
-        average: the method with the average of the weights, if there is one.
+        average: the method with the weights that are evaluated in place of the last ones, if there is one.
         moved: the state of self-training, if there is any.
     """
     state = {"step": step, "method": method.state_dict(), "optimizer": optimizer.state_dict()}

@@ -12,6 +12,7 @@ from dann.data.transforms.input_transform import Transform
 from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
 from dann.training.averaging import WeightAverage
+from dann.training.best_weights import BestWeights
 from dann.training.device import autocast, reseed
 from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
@@ -29,7 +30,7 @@ class Trainer:
         initial_backbone: the checksum of the backbone before training, where it is fine-tuned or frozen.
         finetune: which blocks of the backbone train at which progress.
         dtype: of the forward pass; parameters are float32.
-        average: a running average of the weights, which is evaluated in their place.
+        average: the weights that are evaluated in place of the last ones: a running average, or the best so far.
         self_training: rounds in which target examples join the labelled side.
     """
 
@@ -43,12 +44,12 @@ class Trainer:
     seed: int
     dtype: torch.dtype
     device: torch.device
-    average: WeightAverage | None = None
+    average: WeightAverage | BestWeights | None = None
     self_training: SelfTraining | None = None
 
     @property
     def evaluated(self) -> Method:
-        """The method that is evaluated: the trained one, or the average of its weights."""
+        """The method that is evaluated: the trained one, or a copy with averaged or with the best weights."""
         return self.method if self.average is None else self.average.method
 
     @property
@@ -75,7 +76,7 @@ class Trainer:
         return {name: term.reshape(1) for name, term in terms.items()}
 
     def update_average(self, step: int) -> None:
-        """Take the weights after step number ``step`` into the average, if there is one."""
+        """Take the weights after step number ``step`` into the average or the choice of the best, if there is one."""
         if self.average is not None:
             self.average.update(self.method, step + 1)
 

@@ -187,3 +187,35 @@ def test_named() -> None:
         "method.entropy = true, network = {name: mnist, batch_norm: false}"
     )
     assert Run(None, "a", 0, {}).row == (None, "a", "")
+
+
+def test_a_grid_may_have_a_budget_of_each_row(tmp_path: Path) -> None:
+    rows = {"source only": {LR: [0.1, 0.2, 0.3]}, "DANN": {LR: [0.1]}}
+    search = {"budget": {"source only": 3, "DANN": 1}, "rows": rows}
+    read = read_experiment(write_tiny(tmp_path / "tiny.yaml", search=search)).search
+    assert read is not None and read.budget_text == "source only 3, DANN 1" and read.row_budget("DANN") == 1
+    for budget, says in (
+        ({"source only": 3}, "search.budget: has no number for DANN"),
+        ({"source only": 3, "DANN": 2}, "DANN has 1 settings, the budget is 2 for it"),
+        ({"source only": 3, "DAN": 1}, "unknown variant under search.budget: 'DAN'"),
+        ({"source only": 0, "DANN": 1}, "budget: should be a whole number from 1 on, or one for each row"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            read_experiment(write_tiny(tmp_path / "bad.yaml", search={**search, "budget": budget}))
+    with pytest.raises(BadInput, match="search.budget: random search draws as often for every row"):
+        read_experiment(write_tiny(tmp_path / "bad.yaml", search={**search, "kind": "random"}))
+
+
+def test_the_runs_of_the_search_alone_have_its_diagnosis(tmp_path: Path) -> None:
+    search = {**GRID, "seeds": [100], "rule": "reverse", "diagnose": {"reverse_steps": 2}}
+    file = write_tiny(tmp_path / "tiny.yaml", search=search)
+    experiment = read_experiment(file)
+    steps = {run.seed: resolve(run.declared, "f").diagnose.reverse_steps for run in experiment.runs()}
+    assert steps == {100: 2, 0: 0, 1: 0}
+    runs = [run for run in experiment.first_runs(only="DANN", seeds=[0]) if run.seed in {0, 100} and not run.setting]
+    launch(experiment, runs, tmp_path / "runs", torch.device("cpu"), Silent(), file)
+    scores = {each.seed: "score_reverse" in each.evaluations[-1]
+              for each in read_records(experiment, tmp_path / "runs").values()}  # fmt: skip
+    assert scores == {100: True, 0: False}
+    with pytest.raises(BadInput, match="search.diagnose: is for the runs with search.seeds alone"):
+        read_experiment(write_tiny(tmp_path / "bad.yaml", search={**GRID, "diagnose": {"reverse_steps": 2}}))

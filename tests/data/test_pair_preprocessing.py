@@ -7,6 +7,7 @@ import pytest
 import torch
 from made_domains import config_of, own_vectors
 
+from dann.data.preprocessing import msda_cache
 from dann.data.preprocessing.imputation import is_complete
 from dann.errors import BadInput
 from dann.training.building import load_pair
@@ -70,3 +71,28 @@ def test_what_is_fitted_sees_no_example_held_out(tmp_path: Path) -> None:
 def test_numbers_of_examples_are_those_that_are_left(tmp_path: Path) -> None:
     reported = load_pair(config_of({**own_vectors(tmp_path, gaps=True), "missing": "drop"}).data).describe()
     assert (reported["target"]["train"], reported["target"]["test"]) == (51, 29)
+
+
+def test_large_msda_features_are_computed_once_and_equal_those_computed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANN_CACHE", str(tmp_path / "cache"))
+    config = config_of({**own_vectors(tmp_path), "msda": {"layers": 2}})
+    plain = load_pair(config.data)
+    monkeypatch.setattr("dann.data.pair_preprocessing.LARGEST", 8)
+    fits = []
+    fit = msda_cache.fit_msda
+    monkeypatch.setattr(msda_cache, "fit_msda", lambda *args, **options: fits.append(1) or fit(*args, **options))
+    for _ in range(2):
+        cached = load_pair(config.data)
+        assert cached.preprocessor.dropped and len(fits) == 1
+        for name, split in cached.splits.items():
+            torch.testing.assert_close(split.x, plain.splits[name].x)
+            assert torch.equal(split.y, plain.splits[name].y)
+    load_pair(config.data.model_copy(update={"validation": 0.3}))  # other examples to fit
+    assert len(fits) == 2
+    damaged = next((tmp_path / "cache/msda").glob("*.npy"))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    load_pair(config.data)
+    load_pair(config.data.model_copy(update={"validation": 0.3}))
+    assert len(fits) == 3

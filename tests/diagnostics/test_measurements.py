@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from method_cases import OF_BACKBONES, OPTIONS, method_config
+from scipy.optimize import minimize
 from tiny import DIAGNOSED, TINY, Silent, write_tiny
 from torch import Tensor
 
@@ -24,7 +25,7 @@ from dann.data.loading.stream import Batch
 from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.measurements import diagnose
 from dann.diagnostics.reverse_validation import reverse_validation
-from dann.evaluation.proxy_distance import proxy_distances
+from dann.evaluation.proxy_distance import lowest_distance, proxy_distances
 from dann.methods.all_methods import METHODS
 from dann.runner.experiment_records import read_records
 from dann.runner.log import RunLog
@@ -440,3 +441,32 @@ def test_mixval_is_the_expected_agreement_of_mixed_pairs() -> None:
         means.append(((agrees * allowed).sum(1) / allowed.sum(1)).mean())
     assert found == pytest.approx(float(sum(means) / 2), abs=0.06)
     assert 0.5 < found < 1
+
+
+@pytest.mark.parametrize("shape", ["few", "wide", "sparse"])
+def test_the_lowest_distance_is_that_of_the_best_machine(shape: str) -> None:
+    """Against the objective of a linear machine minimised directly, on the half that the module draws."""
+    width = {"few": 3, "wide": 60, "sparse": 30}[shape]
+    random = np.random.default_rng(3)
+    x = random.normal(size=(40, width)) + np.repeat([[0.0], [0.6]], 20, axis=0)
+    x = (x * (random.random(x.shape) < 0.08) if shape == "sparse" else x).astype(np.float32)
+    sign, order = np.repeat([-1.0, 1.0], 20), np.random.default_rng(0).permutation(20) < 10
+    fitted = np.concatenate([order, order])
+
+    def error(c: float) -> float:
+        def objective(w: np.ndarray) -> float:
+            slack = np.maximum(0, 1 - sign[fitted] * (x[fitted].astype(float) @ w[:-1] + w[-1]))
+            return float(w @ w / 2 + c * (slack**2).sum())
+
+        w = minimize(objective, np.zeros(width + 1), method="L-BFGS-B", options={"ftol": 1e-14}).x
+        wrong = float(np.mean(sign[~fitted] * (x[~fitted] @ w[:-1] + w[-1]) <= 0))
+        return min(wrong, 1 - wrong)
+
+    expected = 2 * (1 - 2 * min(error(0.01), error(1.0)))
+    assert lowest_distance(x[:20], x[20:], [0.01, 1.0]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_lowest_distance_and_reverse_validation_need_no_other_diagnosis() -> None:
+    config = configured(diagnose={"examples": 0, "reverse_steps": 2, "distance_c": [0.1, 1.0]}, train={"keep_best": 1})
+    trainer = build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
+    assert set(diagnose(trainer, config, 1)) == {"score_reverse", "distance_lowest"}

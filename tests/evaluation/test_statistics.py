@@ -15,6 +15,7 @@ from dann.evaluation.statistics import (
     holm,
     interval,
     paired_t,
+    poisson_binomial,
     wilcoxon,
 )
 
@@ -141,3 +142,20 @@ def test_different_test_sets_are_independent_parts_of_the_mean() -> None:
         [ExampleSet(float(first.mean()), 100, 2 / 3), ExampleSet(float(second.mean()), 50, 1 / 3)]
     )
     assert ends == pytest.approx(np.quantile(sum(parts), [0.025, 0.975]), abs=0.006)
+
+
+def test_poisson_binomial_adds_up_the_probability_of_every_majority() -> None:
+    """By quadrature of the Beta density above a half, and by all outcomes of the tasks."""
+    tasks = [(0.8, 0.7, 40), (0.6, 0.65, 100), (0.71, 0.7, 60), (0.5, 0.4, 30)]
+    theta = (np.arange(200_000) + 0.5) / 200_000
+    better = []
+    for ours, theirs, n in tasks:
+        density = theta ** (n * ours * (1 - theirs)) * (1 - theta) ** (n * theirs * (1 - ours))
+        better.append(density[theta > 0.5].sum() / density.sum())
+    expected = 0.0
+    for wins in product([0, 1], repeat=4):
+        chance = np.prod([p if won else 1 - p for won, p in zip(wins, better, strict=True)])
+        expected += chance * {True: 1.0, False: 0.5 * (sum(wins) == 2)}[sum(wins) > 2]
+    assert poisson_binomial(tasks) == pytest.approx(expected, abs=1e-6)
+    assert poisson_binomial([(b, a, n) for a, b, n in tasks]) == pytest.approx(1 - expected, abs=1e-6)
+    assert poisson_binomial([(0.7, 0.7, 50)] * 3) == pytest.approx(0.5)

@@ -13,6 +13,11 @@ from dann.errors import BadInput
 LARGEST = 2**26  # bytes that are kept: each run keeps its own, and mappings of 5000 features would take 500 MB
 
 
+def size_of_mappings(width: int, layers: int) -> int:
+    """The bytes of the denoising autoencoder's mappings of inputs of a width."""
+    return 4 * layers * width * (width + 1)
+
+
 @dataclass(frozen=True)
 class Preprocessor:
     """Turns raw vectors or series into those that the transform takes: gaps filled in, features computed.
