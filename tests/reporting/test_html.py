@@ -213,7 +213,8 @@ def check_numbers(page: Page, tables: Sequence[Table], names: Sequence[str]) -> 
 
 
 def test_numbers_are_those_of_the_tables(tmp_path: Path) -> None:
-    experiment = experiment_of(metrics=["accuracy", "macro_f1"], compare_rules=True)
+    rules = ["last", "source_val", "oracle"]
+    experiment = experiment_of(metrics=["accuracy", "macro_f1"], compare_rules=True, selections=rules)
     records = records_of(experiment)
     page = page_of(experiment, records, tmp_path)
     names = [
@@ -221,6 +222,8 @@ def test_numbers_are_those_of_the_tables(tmp_path: Path) -> None:
         "e1-scores-macro_f1",
         "e1-differences-accuracy",
         "e1-differences-macro_f1",
+        "e1-selections-accuracy",
+        "e1-selections-macro_f1",
         "e1-rules",
     ]
     check_numbers(page, make_tables(experiment, records), names)

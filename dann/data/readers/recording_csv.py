@@ -1,10 +1,13 @@
 """Recordings of sensors in CSV files: a line for each step, a column for each channel."""
 
+import math
+from array import array
 from collections.abc import Iterator
 from csv import Error as CsvError
 from csv import reader
 from io import StringIO
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 
@@ -17,6 +20,7 @@ SERIES = ("series", "recording", "id")
 IGNORED = ("time", "timestamp", "step")
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 Step = tuple[int, list[str]]  # number of the line, its fields
+Group = tuple[str, str]  # part, name of the series
 
 
 def read_recording_csv(file: Path) -> RecordingFile:
@@ -32,9 +36,26 @@ def read_recording_csv(file: Path) -> RecordingFile:
     lines = _lines(file)
     names = [name.strip() for name in next(lines, (0, []))[1]]
     kinds = [_kind(name) for name in names]
-    channels = [place for place, kind in enumerate(kinds) if kind == "channel"]
     _check_header(file, names, kinds)
-    groups: dict[tuple[str, str], list[Step]] = {}
+    values, labels = _group_steps(file, lines, names, kinds)
+    if not any(part == "train" for part, _ in values):
+        raise BadInput(f"{file}: has no step of training below its first line: add some")
+    channels = [name for name, kind in zip(names, kinds, strict=True) if kind == "channel"]
+    parts: dict[str, list[Recording]] = {part: [] for part in PARTS if any(part == each for each, _ in values)}
+    for (part, name), steps in values.items():
+        labelled = np.array(labels[part, name]) if "label" in kinds else None
+        place = f"{file}: series {name}" if name else str(file)
+        parts[part].append(Recording(place, np.array(steps).reshape(-1, len(channels)), labelled))
+    return RecordingFile(parts, channels)
+
+
+def _group_steps(
+    file: Path, lines: Iterator[Step], names: list[str], kinds: list[str]
+) -> tuple[dict[Group, "array[float]"], dict[Group, list[str]]]:
+    """The channels' values of each part and series, step after step, and the labels of the steps."""
+    channels = [place for place, kind in enumerate(kinds) if kind == "channel"]
+    values: dict[Group, array[float]] = {}  # lists of texts would take ten times more memory
+    labels: dict[Group, list[str]] = {}
     for number, fields in lines:
         if len(fields) != len(names):
             raise BadInput(f"{file}, line {number}: {len(fields)} fields, the first line {len(names)}: correct it")
@@ -42,14 +63,11 @@ def read_recording_csv(file: Path) -> RecordingFile:
         part = found.get("split", "train").lower()
         if part not in PARTS:
             raise BadInput(f"{file}, line {number}: split is {part[:40]!r}: write train or test")
-        groups.setdefault((part, found.get("series", "")), []).append((number, fields))
-    if not any(part == "train" for part, _ in groups):
-        raise BadInput(f"{file}: has no step of training below its first line: add some")
-    label = kinds.index("label") if "label" in kinds else None
-    parts: dict[str, list[Recording]] = {part: [] for part in PARTS if any(part == each for each, _ in groups)}
-    for (part, name), steps in groups.items():
-        parts[part].append(_recording(file, name, steps, channels, names, label))
-    return RecordingFile(parts, [names[place] for place in channels])
+        group = part, found.get("series", "")
+        row = [_read_value(file, number, names[place], fields[place].strip()) for place in channels]
+        values.setdefault(group, array("d")).extend(row)
+        labels.setdefault(group, []).append(intern(found.get("label", "")))
+    return values, labels
 
 
 def _check_header(file: Path, names: list[str], kinds: list[str]) -> None:
@@ -91,18 +109,8 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _recording(
-    file: Path, name: str, steps: list[Step], channels: list[int], names: list[str], label: int | None
-) -> Recording:
-    values = np.empty((len(steps), len(channels)))
-    for row, (number, fields) in zip(values, steps, strict=True):
-        for at, place in enumerate(channels):
-            text = fields[place].strip()
-            try:
-                row[at] = np.nan if text.lower() in MISSING else float(text)
-            except ValueError:
-                raise BadInput(
-                    f"{file}, line {number}: {names[place]} is {text[:40]!r}, not a number: correct it"
-                ) from None
-    labels = None if label is None else np.array([fields[label].strip() for _, fields in steps])
-    return Recording(f"{file}: series {name}" if name else str(file), values, labels)
+def _read_value(file: Path, number: int, name: str, text: str) -> float:
+    try:
+        return math.nan if text.lower() in MISSING else float(text)
+    except ValueError:
+        raise BadInput(f"{file}, line {number}: {name} is {text[:40]!r}, not a number: correct it") from None
