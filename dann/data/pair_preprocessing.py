@@ -56,9 +56,7 @@ def _replace_by_msda_features(
 ) -> tuple[Pair, Preprocessor]:
     if len(pair.input_shape) != 1:
         raise BadInput("data.msda computes features of vectors, but the examples are none: leave it out")
-    if (
-        size_of_mappings(pair.input_shape[0], layers) > LARGEST
-    ):  # which no run keeps, so that all may share the features
+    if size_of_mappings(pair.input_shape[0], layers) > LARGEST:  # no run keeps them
         inputs = {name: split.x for name, split in pair.splits.items()}
         features = cached_msda_features(inputs, FITTED, layers=layers, corruption=corruption)
         splits = {name: replace(split, store=TensorStore(features[name]), rows=torch.arange(len(split)))

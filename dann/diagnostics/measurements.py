@@ -35,10 +35,10 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     if config.diagnose.reverse_steps:
         measured["score_reverse"] = reverse_validation(trainer, config, config.diagnose.reverse_steps)
     if config.diagnose.distance_c is not None:
-        features = [_forward(trainer, split, side).features
-                    for side, split in enumerate((trainer.stream.source, trainer.stream.target))]  # fmt: skip
-        if all(np.isfinite(each).all() for each in features):
-            measured["distance_lowest"] = lowest_distance(*features, config.diagnose.distance_c)
+        source = _forward(trainer, trainer.stream.source, 0).features
+        target = _forward(trainer, trainer.stream.target, 1).features
+        if np.isfinite(source).all() and np.isfinite(target).all():
+            measured["distance_lowest"] = lowest_distance(source, target, config.diagnose.distance_c)
     return {name: float(f"{value:.{DIGITS}g}") for name, value in measured.items() if math.isfinite(value)}
 
 

@@ -1,8 +1,7 @@
 """A linear support vector machine on the labelled examples, the shallow baseline of Ganin et al. 2016, Table 1."""
 
 import math
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import scipy.sparse
@@ -59,13 +58,13 @@ class LinearSvm(Method):
 
     def refresh(self, full_pass: FullPass, progress: float, evaluated: Method) -> None:
         read = [(self.outputs(x)["features"].float().cpu(), y.cpu()) for x, y in full_pass.source()]
-        weight, bias = _fit(*(torch.cat(parts).numpy() for parts in zip(*read, strict=True)),
-                            self.network.num_classes, self.c)  # fmt: skip
+        features, labels = torch.cat([x for x, _ in read]).numpy(), torch.cat([y for _, y in read]).numpy()
+        weight, bias = _fit(features, labels, self.network.num_classes, self.c)
         self.machine.weight.copy_(torch.from_numpy(weight))
         self.machine.bias.copy_(torch.from_numpy(bias))
 
 
-def _fit(x: NDArray[np.float32], y: NDArray[np.int64], classes: int, c: float) -> Sequence[NDArray[np.float64]]:
+def _fit(x: NDArray[np.float32], y: NDArray[np.int64], classes: int, c: float) -> tuple[Any, Any]:
     """The weights ``(K, D)`` and biases ``(K,)`` of the machine; classes without examples are never predicted."""
     from sklearn.svm import LinearSVC  # here: it takes a second to import
 

@@ -202,7 +202,7 @@ def test_a_grid_may_have_a_budget_of_each_row(tmp_path: Path) -> None:
     ):
         with pytest.raises(BadInput, match=says):
             read_experiment(write_tiny(tmp_path / "bad.yaml", search={**search, "budget": budget}))
-    with pytest.raises(BadInput, match="search.budget: random search draws as often for every row"):
+    with pytest.raises(BadInput, match=r"search\.budget: random search draws as often for every row"):
         read_experiment(write_tiny(tmp_path / "bad.yaml", search={**search, "kind": "random"}))
 
 
@@ -217,5 +217,5 @@ def test_the_runs_of_the_search_alone_have_its_diagnosis(tmp_path: Path) -> None
     scores = {each.seed: "score_reverse" in each.evaluations[-1]
               for each in read_records(experiment, tmp_path / "runs").values()}  # fmt: skip
     assert scores == {100: True, 0: False}
-    with pytest.raises(BadInput, match="search.diagnose: is for the runs with search.seeds alone"):
+    with pytest.raises(BadInput, match=r"search\.diagnose: is for the runs with search\.seeds alone"):
         read_experiment(write_tiny(tmp_path / "bad.yaml", search={**GRID, "diagnose": {"reverse_steps": 2}}))

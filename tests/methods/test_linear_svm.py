@@ -62,7 +62,7 @@ def test_several_classes_are_one_against_the_rest_on_the_inputs() -> None:
     pair = load_pair(config.data)
     trainer = build_trainer(config, pair, 0, CPU)
     trainer.refresh(-1.0, 0.0, False)
-    x = trainer.transform("target_test")(pair.target_test.x)
+    x = trainer.transform("source_validation")(pair.validation.x)
     outputs = trainer.method.outputs(x)
     assert outputs["features"].shape == (len(x), x[0].numel()) and outputs["logits"].shape == (len(x), 10)
-    assert (outputs["logits"].argmax(1) == pair.target_test.y).double().mean() > 0.85
+    assert (outputs["logits"].argmax(1) == pair.validation.y).double().mean() > 0.85
