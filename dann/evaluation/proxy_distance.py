@@ -84,8 +84,7 @@ def _within_span(x: Features) -> Any:
         return x.astype(np.float64)
     products = (x @ x.T).astype(np.float64)
     products[np.diag_indices_from(products)] *= 1 + RIDGE  # equal examples would make it singular
-    coordinates: NDArray[np.float64] = np.linalg.cholesky(products)
-    return coordinates
+    return np.linalg.cholesky(products)
 
 
 def _distance(error: float) -> float:

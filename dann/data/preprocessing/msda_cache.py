@@ -51,7 +51,7 @@ def cached_msda_features(
 
 def _write(path: Path, x: Tensor, mappings: list[Tensor]) -> None:
     width = x.shape[1] * (len(mappings) + 1)
-    pieces = (msda_features(part, mappings).numpy() for part in x.split(CHUNK))
+    pieces = (msda_features(part, mappings).numpy() for part in torch.split(x, CHUNK))
     write_array(path, pieces, (width,), x.numpy().dtype)
 
 
