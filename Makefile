@@ -2,7 +2,7 @@
 # make test      lint, types and tests
 # make publish FILE=experiments/quickstart.yaml     copy finished runs to results/, with page and figures
 # make bench     measure speed into results/speed: PARTS="steps start" for some parts, DEVICE=cuda for a GPU
-# make rank FILE=experiments/methods/amazon.yaml    rank its candidates without training; writes results/ranking
+# make rank FILE=experiments/tuning/amazon.yaml    rank its candidates without training; writes results/ranking
 # make pages     write the pages of results/ and all tables between markers from the committed records
 # make check     fail if one of these differs from the records
 # make faults    provoke crashes, races, damage and bad input; writes results/reliability: PARTS="fuzz kills" for some
@@ -28,7 +28,7 @@ publish: .venv/installed
 	$(BIN)/python results/publish.py $(or $(FILE),$(error name the experiment: make publish FILE=experiments/quickstart.yaml))
 
 rank: .venv/installed
-	$(BIN)/python results/ranking.py $(or $(FILE),$(error name the experiment: make rank FILE=experiments/methods/amazon.yaml))
+	$(BIN)/python results/ranking.py $(or $(FILE),$(error name the experiment: make rank FILE=experiments/tuning/amazon.yaml))
 
 pages: .venv/installed
 	$(BIN)/python results/pages.py
