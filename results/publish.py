@@ -8,6 +8,7 @@ import io
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path)
     new = folder.with_name(f"{folder.name}.new")
     restore(folder)
     shutil.rmtree(new, ignore_errors=True)
-    pack_records(records, new)
+    pack_records([_without_unshown(experiment, record) for record in records], new)
     shapes = {"tsne": (FEATURES, _coarse), "plane": (PLANE, Path.read_bytes)}
     kept = [shape for kind, shape in shapes.items() if kind in experiment.shown.figures]
     for run in (record.run for record in select_settings(experiment, records)):
@@ -80,6 +81,12 @@ def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path)
     write_whole(new / EXPERIMENT, experiment_copy(file))
     draw_all(experiment, new, experiment.shown.figures)
     replace_folder(folder, new)  # only now that it is complete
+
+
+def _without_unshown(experiment: Experiment, record: Record) -> Record:
+    """A record without the points of its reliability plot, a third of its bytes, unless the page has that plot."""
+    shown = "reliability" in experiment.shown.figures and experiment.shows(record.variant, record.task)
+    return record if shown else replace(record, reliability={})
 
 
 def replace_folder(folder: Path, new: Path) -> None:
