@@ -32,7 +32,7 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     - ``gradient_``, ``update_``: of the next step (``dann.diagnostics.gradients``).
     """
     measured = _of_features_and_next_step(trainer, config, step) if config.diagnose.examples else {}
-    if config.diagnose.reverse_steps:
+    if config.diagnose.reverse_steps and all(map(_is_finite, trainer.evaluated.parameters())):
         measured["score_reverse"] = reverse_validation(trainer, config, config.diagnose.reverse_steps)
     if config.diagnose.distance_c is not None:
         source = _forward(trainer, trainer.stream.source, 0).features
@@ -40,6 +40,10 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
         if np.isfinite(source).all() and np.isfinite(target).all():
             measured["distance_lowest"] = lowest_distance(source, target, config.diagnose.distance_c)
     return {name: float(f"{value:.{DIGITS}g}") for name, value in measured.items() if math.isfinite(value)}
+
+
+def _is_finite(values: torch.Tensor) -> bool:
+    return bool(values.isfinite().all())
 
 
 def _of_features_and_next_step(trainer: Trainer, config: Config, step: int) -> dict[str, float]:

@@ -84,7 +84,7 @@ LIT = {"source": {"name": "patterns"}, "target": {"name": "patterns_lit"}}
 MLP = {"name": "mlp", "hidden": 16, "activation": "relu", "discriminator": [32]}
 RATE, STEPS = 0.03, 150
 ELSEWHERE = {"source_only", "weighted_dann", "mdan", "rotation"}  # the baseline, and methods with a shift of their own
-BASELINES = {"l2_sp", "delta", "bss", "co_tuning", "multitask"}  # they do not read the unlabelled target
+BASELINES = {"linear_svm", "l2_sp", "delta", "bss", "co_tuning", "multitask"}  # they do not read the unlabelled target
 SET: dict[str, dict[str, Any]] = {  # what differs from the defaults
     "vada": {"method": {"radius": 1.0}},  # in units of the inputs, whose classes are 3.5 apart; 3.5 is for images
     "dirt_t": {"method": {"radius": 1.0, "pretrain": 0.8}},  # the second part keeps what the first has learnt

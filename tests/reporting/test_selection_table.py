@@ -82,7 +82,7 @@ def test_a_rule_without_scores_is_refused_when_the_table_is_made() -> None:
     ("changes", "says"),
     [
         ({"selections": ["best"]}, "selections.0.* should be one of last, source_val"),
-        ({"selections": ["reverse"]}, "selections: reverse needs diagnose.examples, which is off: set it"),
+        ({"selections": ["reverse"]}, "selections: reverse needs diagnose.reverse_steps, which is off: set it"),
         ({"selections": ["last"], "published": {"DANN": {"im": 0.7}}}, "unknown task or rule of selections under pub"),
         ({"published_metric": "f2"}, "published_metric.* should be one of accuracy"),
     ],
