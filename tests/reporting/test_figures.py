@@ -82,6 +82,17 @@ def test_the_diagnosis_is_drawn_where_there_is_one(tmp_path: Path) -> None:
     assert distance.lines[0].get_ydata()[-1] == 1.5 and distance.lines[1].get_ydata()[-1] == 1.6
 
 
+def test_a_single_evaluation_is_a_mark_with_the_range_of_the_seeds() -> None:
+    """A line of one point would not show."""
+    experiment, records = scored({"source only": [0.5, 0.6]})
+    records = [replace(record, evaluations=[record.evaluations[-1] | {"distance_svm": 1.0 + record.seed}])
+               for record in records]  # fmt: skip
+    distance = diagnosis(experiment, records).axes[0]
+    (mark,), (bar,) = distance.lines, distance.collections
+    assert mark.get_marker() == "o" and list(mark.get_ydata()) == [1.5]
+    assert [list(path.vertices[:, 1]) for path in bar.get_paths()] == [[1.0, 2.0]]
+
+
 @pytest.mark.slow
 def test_figures_are_drawn(project: Path, capsys: Any) -> None:
     drawn = sorted(path.name for path in (project / "runs/theme/tiny").glob("*.png"))

@@ -100,11 +100,19 @@ def _source_split(record: Record) -> str:
 
 def _band(axes: Axes, series: Sequence[tuple[Sequence[float | None], Sequence[float | None] | None]],
           name: str | None, colour: str, style: str = "-") -> None:  # fmt: skip
-    """Draw the mean of several runs' curves as a line and their range as a band; nothing if no run has the curve."""
+    """Draw the mean of several runs' curves as a line and their range as a band; nothing if no run has the curve.
+
+    Of curves with one point, as after a single evaluation, a mark and the range as a bar.
+    """
     present = [(steps, values) for steps, values in series if values is not None]
     if not present:
         return
     steps = np.array(present[0][0], float)
     stacked = np.array([np.interp(steps, np.array(s, float), np.array(v, float)) for s, v in present])
-    axes.plot(steps, stacked.mean(axis=0), style, color=colour, label=name, linewidth=1.4)
-    axes.fill_between(steps, stacked.min(axis=0), stacked.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+    mean, low, high = stacked.mean(axis=0), stacked.min(axis=0), stacked.max(axis=0)
+    if len(steps) == 1:
+        axes.plot(steps, mean, "o" if style == "-" else "x", color=colour, label=name, markersize=5)
+        axes.vlines(steps, low, high, color=colour, alpha=0.5)
+        return
+    axes.plot(steps, mean, style, color=colour, label=name, linewidth=1.4)
+    axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
