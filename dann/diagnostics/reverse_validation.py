@@ -27,30 +27,19 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     """
     method = deepcopy(trainer.method)
     method.load_state_dict(trainer.evaluated.state_dict())
+    of_source, of_target = trainer.stream.transforms
     labelled, held_out = _label_target(trainer), None
     if config.train.keep_best is not None:
         labelled, held_out = _hold_out(labelled, config.data.validation, trainer.seed)
-    unlabelled = replace(trainer.stream.source, y=torch.full_like(trainer.stream.source.y, UNLABELLED))
-    source, target = trainer.stream.transforms
-    stream = Stream(
-        labelled,
-        unlabelled,
-        (target, source),
-        batch_size=trainer.stream.sizes[0],
-        target_batch_size=trainer.stream.sizes[1],
-        seed=derive(trainer.seed, REVERSE),
-        view=None if trainer.stream.view is None else source,
-        device=trainer.device,
-    )
     validation = labelled.spread(len(trainer.splits["source_validation"])) if held_out is None else held_out
     best = None
     if held_out is not None and config.train.keep_best is not None:
-        best = BestWeights(method, min(config.train.keep_best, steps), held_out, target, trainer.dtype)
+        best = BestWeights(method, min(config.train.keep_best, steps), held_out, of_target, trainer.dtype)
     back = replace(
         trainer,
         method=method,
         optimizers=StagedOptimizer(method, config.optimizer, config.finetune),
-        stream=stream,
+        stream=_exchange_domains(trainer, labelled),
         splits={"source_validation": validation},
         average=best,
         self_training=None,  # its labels are those of the run
@@ -58,8 +47,8 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     try:
         _train(back, steps)
     finally:
-        stream.reader.close()
-    accuracy = evaluate(back.evaluated, trainer.splits["source_validation"], source, trainer.dtype).accuracy
+        back.stream.reader.close()
+    accuracy = evaluate(back.evaluated, trainer.splits["source_validation"], of_source, trainer.dtype).accuracy
     assert accuracy is not None  # the source is labelled
     return accuracy
 
@@ -69,6 +58,22 @@ def _hold_out(labelled: Split, share: float, seed: int) -> tuple[Split, Split]:
     order = torch.randperm(len(labelled), generator=torch.Generator().manual_seed(derive(seed, REVERSE)))
     count = max(1, round(share * len(labelled)))
     return labelled.take(order[count:].sort().values), labelled.take(order[:count].sort().values)
+
+
+def _exchange_domains(trainer: Trainer, labelled: Split) -> Stream:
+    """The batches of the reverse training: the labelled target as source, the source without labels as target."""
+    unlabelled = replace(trainer.stream.source, y=torch.full_like(trainer.stream.source.y, UNLABELLED))
+    source, target = trainer.stream.transforms
+    return Stream(
+        labelled,
+        unlabelled,
+        (target, source),
+        batch_size=trainer.stream.sizes[0],
+        target_batch_size=trainer.stream.sizes[1],
+        seed=derive(trainer.seed, REVERSE),
+        view=None if trainer.stream.view is None else source,
+        device=trainer.device,
+    )
 
 
 def _label_target(trainer: Trainer) -> Split:
