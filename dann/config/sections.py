@@ -100,7 +100,7 @@ class TrainSection(Section):
         steps: number of updates; progress is the share of them done.
         evaluate_every: steps between evaluations, each followed by a checkpoint; the last step is always evaluated.
         log_every: steps between readings of the losses.
-        precision: ``bf16`` autocast, ``fp32``, or ``auto``: bf16 where the device has matrix units for it.
+        precision: ``bf16`` autocast, ``fp32``, or ``auto``: bf16 where the device computes with it (AMX, AVX-512, GPU).
         replicas: largest number of runs that train together as one stacked model: seeds of a variant, and variants
             that differ only in numbers of the method or in the optimiser. ``auto``: all, where that is faster.
         ema: decay of an exponential moving average of the weights, which is evaluated, saved and used for predictions

@@ -30,12 +30,12 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The number format of a precision; ``auto`` is bfloat16 where it is faster (GPUs with it, AMX), else float32."""
+    """The number format of a precision; ``auto`` is bfloat16 where the device computes with it, else float32."""
     if precision == "auto":
         fast = (
             torch.cuda.is_bf16_supported(including_emulation=False)
             if device.type == "cuda"
-            else "amx_bf16" in _processor_flags()
+            else bool({"amx_bf16", "avx512_bf16"} & _processor_flags())
         )
         return torch.bfloat16 if fast and device.type in {"cuda", "cpu"} else torch.float32
     return {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
@@ -113,7 +113,12 @@ def describe_device(device: torch.device) -> str:
     return f"{os.cpu_count()}-core {platform.machine()}{units}"
 
 
-_UNITS = {"amx_bf16": " with AMX", "avx512f": " with AVX-512", "avx2": " with AVX2"}
+_UNITS = {
+    "amx_bf16": " with AMX",
+    "avx512_bf16": " with AVX-512 and bf16",
+    "avx512f": " with AVX-512",
+    "avx2": " with AVX2",
+}
 
 
 def describe_processor() -> str:
