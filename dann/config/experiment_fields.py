@@ -12,7 +12,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 FigureKind = Literal[
-    "bars", "curves", "diagnosis", "distances", "discriminator", "confusion", "reliability", "tsne", "plane"
+    "bars", "curves", "errors", "diagnosis", "distances", "discriminator", "confusion", "reliability", "tsne", "plane"
 ]
 
 
@@ -23,9 +23,8 @@ class Shown(BaseModel):
     """What figures show: some variants and tasks, where all would be too many; an empty list stands for all.
 
     Args:
-        variants: rows of curves, diagnosis, discriminators, confusion matrices, reliability plots, t-SNE and planes; of
-            planes, by default, the first row on the source only and the first with DANN. Panels of distances are in
-            this order.
+        variants: rows of all figures but the bars; of planes, by default, the first row on the source only and the
+            first with DANN. Distances are drawn in this order.
         tasks: columns of the same.
         figures: kinds that the page in results/ keeps; ``dann run`` and ``dann plot`` draw all. With ``discriminator``
             goes its table.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from dann.config.experiment import Experiment
 from dann.config.naming import shorten
@@ -85,6 +85,33 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
     every[2].axhline(0, color="grey", linestyle="--", linewidth=1)
     figure.legend(*every[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(panels))
     return figure
+
+
+def errors(experiment: Experiment, records: list[Record]) -> Figure:
+    """The error on the test examples of both domains over the steps, as in Figure 7 of Ganin et al. 2016.
+
+    Mean and range over seeds; the target solid, the source dotted; the axis is logarithmic, as the two differ by much.
+    """
+    figure, (axes,) = new_axes(1, 6.2, 4.0)
+    for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
+        runs = [record for record in records if record.variant == variant]
+        _band(axes, [_errors(run, "target_test") for run in runs], shorten(variant), f"C{number}")
+        _band(axes, [_errors(run, _source_split(run)) for run in runs], None, f"C{number}", ":")
+    axes.set_yscale("log", nonpositive="clip")  # no error at all is at the lower edge
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_title("test error, % (target —, source ···)", fontsize=10)
+    axes.set_xlabel("step")
+    axes.locator_params(axis="x", nbins=5)
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _errors(record: Record, key: str) -> tuple[list[float], list[float] | None]:
+    """Steps and errors in per cent, the complement of an accuracy; None where no evaluation has it."""
+    steps, accuracies = over_steps(record, key)
+    return steps, None if accuracies is None else [100 - accuracy for accuracy in accuracies]
 
 
 def over_steps(record: Record, key: str, unit: float = 100) -> tuple[list[float], list[float] | None]:

@@ -21,7 +21,7 @@ from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.adversary import has_discriminator
 from dann.reporting.figures.bars import bars, new_axes
-from dann.reporting.figures.curves import curves, diagnosis
+from dann.reporting.figures.curves import curves, diagnosis, errors
 from dann.reporting.figures.discriminator_figure import discriminator
 from dann.reporting.figures.distances_figure import choose_pairs, distances
 from dann.reporting.figures.plane_figure import choose_rows, plane
@@ -171,7 +171,7 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
     """t-SNE of the features of both domains, a panel per variant, of its first seed whose features are kept.
 
     A variant that trains on the target itself has one domain, and no panel. With and without adaptation side by side,
-    as in Ganin et al. 2016, Figure 5.
+    as in Ganin et al. 2016, Figure 5, whose layer for MNIST is the same: the top of the feature extractor.
     """
     kept = {
         place: record
@@ -190,7 +190,12 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
         axes.set_title(f"{shorten(variant, TITLE)}, seed {kept[place].seed}", fontsize=10)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.legend(fontsize=7, loc="upper right")
+    if kept:
+        data = next(iter(kept.values())).data
+        figure.suptitle(f"{data['source']['name']} → {data['target']['name']}: top layer of the feature extractor",
+                        fontsize=11)  # fmt: skip
+        handles, names = every[0].get_legend_handles_labels()
+        figure.legend(handles, names, fontsize=9, loc="outside lower center", ncols=2, markerscale=3, frameon=False)
     return figure
 
 
@@ -224,6 +229,7 @@ def _present(experiment: Experiment, runs: Runs) -> list[str]:
 
 DRAW: dict[FigureKind, Callable[[Experiment, Runs], Figure]] = {
     "curves": lambda experiment, runs: curves(experiment, list(runs.values())),
+    "errors": lambda experiment, runs: errors(experiment, list(runs.values())),
     "diagnosis": lambda experiment, runs: diagnosis(experiment, list(runs.values())),
     "discriminator": lambda experiment, runs: discriminator(experiment, list(runs.values())),
     "confusion": confusion,

@@ -38,6 +38,7 @@ MOST_RUNS = 20_000  # of a page: with more, browsers take minutes
 CAPTIONS = {
     "bars": "The first table as bars: mean, standard deviation and each run; a dashed line is a published number",
     "curves": "Losses and accuracies over the steps: mean and range over seeds; the target solid, the source dotted",
+    "errors": "Test error over the steps: mean and range over seeds; the target solid, the source dotted",
     "diagnosis": "Diagnostics of the adversary over the steps: mean and range over seeds",
     "discriminator": "The discriminator over the steps, a line for each seed: loss, accuracies, λ, gradient ratio",
     "distances": "Proxy A-distance of each task by the features of one row over that of another; means over seeds",
