@@ -143,10 +143,11 @@ def _draw_units(axes: Axes, seen: Plane) -> None:
         axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color="grey", fontsize=9)
         return
     _draw_examples(axes, seen, seen.source, seen.target, strength=0.35)
+    width = min(1.2, 24 / len(seen.units))  # many lines would hide the examples
     for first, second, bias in seen.units:
         if (length := float(np.hypot(first, second))) > 1e-9:
             x, y = -bias * first / length**2, -bias * second / length**2
-            axes.axline((x, y), (x - second / length, y + first / length), color=UNIT, linewidth=1.2, alpha=0.8)
+            axes.axline((x, y), (x - second / length, y + first / length), color=UNIT, linewidth=width, alpha=0.8)
     axes.set_xlabel(f"{len(seen.units)} units", fontsize=9)
 
 
