@@ -42,7 +42,8 @@ from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import FineTuning
-from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS
+from dann.optim.optimizers import OPTIMIZERS
+from dann.optim.schedules import LEARNING_RATE_SCHEDULES
 from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
 

@@ -37,8 +37,8 @@ TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evalu
               "evaluation.rules", "evaluation.selection", "evaluation.statistics", "config.comparison",
               "config.experiment", "config.experiment_fields", "config.experiment_run", "config.merging",
               "config.migration", "config.naming", "config.origin", "config.search", "config.yaml_files",
-              "diagnostics.alarms", "runner.experiment_records", "runner.record_schema", "runner.records",
-              "runner.search_choice", "reporting")  # fmt: skip
+              "diagnostics.alarms", "optim.schedules", "runner.experiment_records", "runner.record_schema",
+              "runner.records", "runner.search_choice", "reporting")  # fmt: skip
 
 
 def imports(path: Path) -> set[str]:

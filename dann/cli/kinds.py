@@ -18,7 +18,8 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
-from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS
+from dann.optim.optimizers import OPTIMIZERS
+from dann.optim.schedules import LEARNING_RATE_SCHEDULES
 
 REQUIRED = "required"
 

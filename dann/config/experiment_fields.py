@@ -11,7 +11,9 @@ from dann.options import shown
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-FigureKind = Literal["bars", "curves", "diagnosis", "confusion", "reliability", "tsne", "plane"]
+FigureKind = Literal[
+    "bars", "curves", "errors", "diagnosis", "distances", "discriminator", "confusion", "reliability", "tsne", "plane"
+]
 
 
 Place = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=2, max_length=2)]
@@ -21,10 +23,11 @@ class Shown(BaseModel):
     """What figures show: some variants and tasks, where all would be too many; an empty list stands for all.
 
     Args:
-        variants: rows of curves, diagnosis, confusion matrices, reliability plots, t-SNE and planes; of planes, by
-            default, the first row on the source only and the first with DANN.
+        variants: rows of all figures but the bars; of planes, by default, the first row on the source only and the
+            first with DANN. Distances are drawn in this order.
         tasks: columns of the same.
-        figures: kinds that the page in results/ keeps; ``dann run`` and ``dann plot`` draw all.
+        figures: kinds that the page in results/ keeps; ``dann run`` and ``dann plot`` draw all. With ``discriminator``
+            goes its table.
         points: places in the plane of the network's inputs; the example next to each has a letter, A to Z, in the
             figure ``plane``. By default there are four, see ``dann.reporting.figures.plane_figure``.
     """
@@ -33,7 +36,7 @@ class Shown(BaseModel):
 
     variants: list[str] = Field([], min_length=1)
     tasks: list[str] = Field([], min_length=1)
-    figures: list[FigureKind] = Field(["bars", "curves", "diagnosis"], min_length=1)
+    figures: list[FigureKind] = Field(["bars", "curves", "diagnosis", "distances"], min_length=1)
     points: list[Place] = Field([], min_length=1, max_length=26)
 
 

@@ -9,7 +9,8 @@ from pydantic import Field, SerializeAsAny
 from dann.config.components import Component, check_mapping, read_component
 from dann.config.merging import merge
 from dann.errors import BadInput
-from dann.optim import LEARNING_RATE_SCHEDULES, OPTIMIZERS, Schedule, warm
+from dann.optim.optimizers import OPTIMIZERS
+from dann.optim.schedules import LEARNING_RATE_SCHEDULES, Schedule, warm
 from dann.options import Factor, Rate, Section
 
 Part = Literal["features", "classifier", "discriminator"]

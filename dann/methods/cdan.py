@@ -17,7 +17,7 @@ from dann.functional.precision import at_least_float32
 from dann.functional.predictions import entropy, label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network, Outputs
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor, Width
 
 LARGEST = 4096  # width of the multilinear map above which the paper uses a random projection

@@ -11,7 +11,7 @@ from dann.functional.adversarial import domain_adversarial_loss, domain_loss, re
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network, Outputs
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor, Width
 
 DELTA = 1e-6  # keeps an adaptive λ finite if neither loss has a gradient

@@ -14,7 +14,7 @@ from dann.methods.method import Method, Stage
 from dann.methods.vada import classifier_losses, perturbed_logits
 from dann.networks.copies import Frozen
 from dann.networks.network import Network
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor, Width
 
 

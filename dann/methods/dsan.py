@@ -12,7 +12,7 @@ from dann.functional.precision import at_least_float32
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor, Positive
 
 

@@ -12,7 +12,7 @@ from dann.functional.adversarial import domain_loss, reverse_gradient
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network, Outputs
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor, Positive, Width
 
 TINY, LARGE = 1e-12, 1e6

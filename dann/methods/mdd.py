@@ -11,7 +11,7 @@ from dann.functional.adversarial import reverse_gradient
 from dann.functional.predictions import label_loss, margin_disparity_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor
 
 

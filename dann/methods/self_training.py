@@ -10,7 +10,7 @@ from dann.data.loading.stream import Batch
 from dann.functional.predictions import label_loss, pseudo_label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor
 
 Probability = Annotated[float, Field(ge=0, le=1)]

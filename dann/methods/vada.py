@@ -15,7 +15,7 @@ from dann.functional.normal_draws import normal_like
 from dann.functional.predictions import entropy, kl_divergence, label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor, Width
 
 

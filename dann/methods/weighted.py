@@ -14,7 +14,7 @@ from dann.functional.predictions import label_loss
 from dann.functional.priors import bbse, confusion, mlls
 from dann.methods.method import Method
 from dann.networks.network import Network
-from dann.optim import LAMBDA_SCHEDULES
+from dann.optim.schedules import LAMBDA_SCHEDULES
 from dann.options import Factor, Width
 
 SMALLEST = 1e-3  # lower bound of a weight: a batch whose weights are all 0 would have no loss

@@ -5,8 +5,9 @@ Imports no torch.
 
 from statistics import fmean
 
-from dann.reporting.scores import Outcomes
+from dann.reporting.scores import Outcomes, SeedScores
 from dann.reporting.table import Cell, Column, Columns, Table, value_cell
+from dann.runner.search_choice import Row
 
 LOWEST = "distance_lowest"
 NOTE = (
@@ -16,10 +17,16 @@ NOTE = (
 )
 
 
+def measured_distances(ours: Outcomes) -> dict[Row, SeedScores]:
+    """The distance by seed for each task, or None without tasks, and row; empty where it was not measured."""
+    tasks: list[str | None] = [*ours.experiment.tasks] or [None]
+    return {(task, row): _by_seed(ours, task, row) for task in tasks for row in ours.experiment.variants}
+
+
 def distance_tables(ours: Outcomes) -> list[Table]:
     """The distance for each task and row, and the mean over tasks, where it was measured."""
     tasks: list[str | None] = [*ours.experiment.tasks] or [None]
-    measured = {(task, row): _by_seed(ours, task, row) for task in tasks for row in ours.experiment.variants}
+    measured = measured_distances(ours)
     rows = [row for row in ours.experiment.variants if any(measured[task, row] for task in tasks)]
     if not rows:
         return []
@@ -35,7 +42,7 @@ def distance_tables(ours: Outcomes) -> list[Table]:
                              "proxy A-distance", rule=ours.rule)]  # fmt: skip
 
 
-def _by_seed(ours: Outcomes, task: str | None, row: str) -> dict[int, float]:
+def _by_seed(ours: Outcomes, task: str | None, row: str) -> SeedScores:
     runs = ours.chosen.get((task, row), {})
     return {seed: evaluation[LOWEST] for seed, evaluation in runs.items() if LOWEST in evaluation}
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dann.config.experiment import Experiment
 from dann.reporting.difference_table import difference_tables
+from dann.reporting.discriminator_table import discriminator_tables
 from dann.reporting.distance_table import distance_tables
 from dann.reporting.pairwise_table import pairwise_tables
 from dann.reporting.rule_comparison import rule_table
@@ -19,7 +20,8 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     """For each metric the scores and the paired differences; of a search with seeds of its own each task and its cost.
 
     With ``selections`` for each metric the scores under these rules.
-    With ``pairwise`` also each row against each other; where ``diagnose.distance_c`` is set the distances of domains.
+    With ``pairwise`` also each row against each other; where ``diagnose.distance_c`` is set the distances of domains,
+    and where ``shown.figures`` names ``discriminator`` what was measured of it.
     With ``compare_rules`` also how the rules choose, which is known by target labels alone: without any there is no
     such table.
     """
@@ -30,4 +32,5 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     selected = selection_tables(experiment, records)
     pairwise = pairwise_tables(ours) if experiment.pairwise == "poisson_binomial" else []
     scores = [*score_tables(ours), *difference_tables(ours), *pairwise, *distance_tables(ours)]
+    scores += discriminator_tables(ours)
     return [*scores, *searched, *selected, *compared]

@@ -19,6 +19,7 @@ Kind = Literal[
     "baseline", "difference", "p", "holm", "effect", "seeds",  # of paired differences
     "probability",  # of a comparison of all rows with one another
     "distance",  # of the domains by the features of a run
+    "discriminator",  # what it measures after the last step
     "rank", "runs", "hours",  # of a search with seeds of its own
     "correlation", "regret", "worst", "most",  # of how the rules choose
     "transferability", "seconds",  # of candidates that are ranked without training

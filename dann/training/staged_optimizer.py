@@ -9,7 +9,7 @@ from torch import nn
 from dann.config.optimizer_section import OptimizerSection, Part
 from dann.methods.method import Method, Stage
 from dann.networks.finetuning import FineTuning
-from dann.optim import OPTIMIZERS
+from dann.optim.optimizers import OPTIMIZERS
 
 Group = dict[str, Any]
 

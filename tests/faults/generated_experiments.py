@@ -22,7 +22,7 @@ from dann.evaluation.rules import RULES
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import FineTuning
-from dann.optim import OPTIMIZERS
+from dann.optim.optimizers import OPTIMIZERS
 
 NAMES = st.text("aZ0 λ$._-/\\{}[]:#'\"\n\t<&%=", max_size=8)
 SCALARS = st.one_of(

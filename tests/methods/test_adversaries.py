@@ -24,7 +24,7 @@ from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
-from dann.optim import ramp
+from dann.optim.schedules import ramp
 from dann.training.building import build_trainer, load_pair
 from dann.training.trainer import update
 

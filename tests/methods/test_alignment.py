@@ -31,7 +31,7 @@ from dann.methods.vada import Vada
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
-from dann.optim import ramp
+from dann.optim.schedules import ramp
 from dann.training.building import load_pair
 from dann.training.trainer import update
 

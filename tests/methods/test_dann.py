@@ -14,7 +14,7 @@ from dann.functional.predictions import label_loss
 from dann.methods.dann import Dann
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
-from dann.optim import ramp
+from dann.optim.schedules import ramp
 from dann.training.building import build_trainer, load_pair
 from dann.training.trainer import update
 

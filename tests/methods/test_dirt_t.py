@@ -12,7 +12,7 @@ from torch import Tensor
 from dann.methods.dirt_t import DirtT
 from dann.methods.vada import Vada, scale_to_unit_norm
 from dann.networks.mlp import mlp
-from dann.optim import ramp
+from dann.optim.schedules import ramp
 from dann.training.building import build_trainer, load_pair
 
 

@@ -25,7 +25,7 @@ from dann.methods.self_training import FixMatch, PseudoLabel
 from dann.methods.vada import Vada
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
-from dann.optim import ramp
+from dann.optim.schedules import ramp
 from dann.training.building import build_trainer, load_pair
 from dann.training.stacking.stackable import NUMBERS
 from dann.training.trainer import update

@@ -14,7 +14,7 @@ from dann.methods.vada import Vada, adversarial_perturbation, perturbed_logits, 
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
-from dann.optim import ramp
+from dann.optim.schedules import ramp
 
 
 def perturbation(network: Network, x: Tensor, radius: float) -> Tensor:

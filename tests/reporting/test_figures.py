@@ -4,7 +4,7 @@ import gzip
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pages
 import publish
@@ -15,9 +15,10 @@ from tiny import TINY, TURNS, write_tiny
 
 from dann.cli.main import main
 from dann.config.experiment import Experiment
+from dann.config.experiment_fields import FigureKind
 from dann.reporting.figures import draw
 from dann.reporting.figures.bars import bars
-from dann.reporting.figures.curves import diagnosis
+from dann.reporting.figures.curves import diagnosis, errors
 from dann.reporting.figures.draw import DRAW, describe_cut, draw_all
 from dann.runner.experiment_records import PACKED, pack_records
 from dann.runner.records import Record
@@ -82,6 +83,15 @@ def test_the_diagnosis_is_drawn_where_there_is_one(tmp_path: Path) -> None:
     assert distance.lines[0].get_ydata()[-1] == 1.5 and distance.lines[1].get_ydata()[-1] == 1.6
 
 
+def test_errors_are_those_of_both_domains() -> None:
+    experiment, records = scored({"source only": [0.5, 0.7], "DANN": [0.8, 1.0]})
+    (axes,) = errors(experiment, records).axes
+    target, source, adapted, _ = axes.lines
+    assert list(target.get_ydata()) == pytest.approx([50, 30, 35, 40]) and target.get_linestyle() == "-"
+    assert list(source.get_ydata()) == pytest.approx([10, 6, 4, 3]) and source.get_linestyle() == ":"
+    assert adapted.get_ydata()[-1] == pytest.approx(10) and axes.get_yscale() == "log"
+
+
 def test_a_single_evaluation_is_a_mark_with_the_range_of_the_seeds() -> None:
     """A line of one point would not show."""
     experiment, records = scored({"source only": [0.5, 0.6]})
@@ -96,12 +106,12 @@ def test_a_single_evaluation_is_a_mark_with_the_range_of_the_seeds() -> None:
 @pytest.mark.slow
 def test_figures_are_drawn(project: Path, capsys: Any) -> None:
     drawn = sorted(path.name for path in (project / "runs/theme/tiny").glob("*.png"))
-    assert drawn == ["bars.png", "confusion.png", "curves.png", "plane.png", "reliability.png", "tsne.png"]
+    assert drawn == [f"{kind}.png" for kind in sorted({*get_args(FigureKind)} - {"diagnosis", "distances"})]
     (project / "runs/theme/tiny/tsne.png").unlink()
     capsys.readouterr()
     assert main(["plot", "experiments/theme/tiny.yaml"]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.split()]
-    assert len(printed) == 6 and all(path.stat().st_size > 2000 for path in printed)
+    assert len(printed) == 8 and all(path.stat().st_size > 2000 for path in printed)
 
 
 @pytest.mark.slow

@@ -567,7 +567,7 @@ def test_figures_are_drawn_where_they_are_missing_or_old(tmp_path: Path, monkeyp
     experiment, records = scored({"source only": [0.5], "DANN": [0.6]})
     records = [replace(record, declared=experiment.merge_configuration(record.variant, None)) for record in records]
     page = page_of(experiment, records, tmp_path, packed=False, figure=False)
-    drawn = ["bars.png", "confusion.png", "curves.png", "tsne.png"]
+    drawn = ["bars.png", "confusion.png", "curves.png", "errors.png", "tsne.png"]
     assert sorted(path.name for path in (tmp_path / "runs").glob("*.png")) == drawn
     assert [image["alt"].split(" ")[0] for image in page.images] == ["The", "Losses", "Confusion", "t-SNE"]
     again: list[Path] = []

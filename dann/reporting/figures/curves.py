@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
 from dann.config.experiment import Experiment
 from dann.config.naming import shorten
+from dann.diagnostics.alarms import CHANCE
 from dann.reporting.figures.bars import new_axes
 from dann.runner.records import Record
-
-CHANCE = float(np.log(2))
 
 
 class PlainFormatter(LogFormatter):
@@ -33,12 +32,12 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
         runs = [record for record in records if record.variant == variant]
         colour = f"C{number}"
         _band(panels[0], [(run.losses["step"], run.losses.get("label")) for run in runs], shorten(variant), colour)
-        _band(panels[1], [_over_steps(run, "target_test") for run in runs], None, colour)
-        _band(panels[1], [_over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
+        _band(panels[1], [over_steps(run, "target_test") for run in runs], None, colour)
+        _band(panels[1], [over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
         if adversary:
             _band(panels[2], [(run.losses["step"], run.losses.get("domain")) for run in runs], None, colour)
-            _band(panels[3], [_over_steps(run, "discriminator_target") for run in runs], None, colour)
-            _band(panels[3], [_over_steps(run, "discriminator_source") for run in runs], None, colour, ":")
+            _band(panels[3], [over_steps(run, "discriminator_target") for run in runs], None, colour)
+            _band(panels[3], [over_steps(run, "discriminator_source") for run in runs], None, colour, ":")
     for axes, chance, name in zip(panels[2:], (CHANCE, 50), ("chance, ln 2", "chance"), strict=False):
         axes.axhline(chance, color="grey", linestyle="--", linewidth=1, label=name)
         axes.legend(fontsize=7)
@@ -74,9 +73,9 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
         for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
             runs = [record for record in records if record.variant == variant]
             name = shorten(variant) if solid == "distance_svm" else None
-            _band(axes, [_over_steps(run, solid, 1) for run in runs], name, f"C{number}")
+            _band(axes, [over_steps(run, solid, 1) for run in runs], name, f"C{number}")
             if dotted is not None:
-                _band(axes, [_over_steps(run, dotted, 1) for run in runs], None, f"C{number}", ":")
+                _band(axes, [over_steps(run, dotted, 1) for run in runs], None, f"C{number}", ":")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step")
         axes.locator_params(axis="x", nbins=5)
@@ -88,7 +87,34 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
     return figure
 
 
-def _over_steps(record: Record, key: str, unit: float = 100) -> tuple[list[float], list[float] | None]:
+def errors(experiment: Experiment, records: list[Record]) -> Figure:
+    """The error on the test examples of both domains over the steps, as in Figure 7 of Ganin et al. 2016.
+
+    Mean and range over seeds; the target solid, the source dotted; the axis is logarithmic, as the two differ by much.
+    """
+    figure, (axes,) = new_axes(1, 6.2, 4.0)
+    for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
+        runs = [record for record in records if record.variant == variant]
+        _band(axes, [_errors(run, "target_test") for run in runs], shorten(variant), f"C{number}")
+        _band(axes, [_errors(run, _source_split(run)) for run in runs], None, f"C{number}", ":")
+    axes.set_yscale("log", nonpositive="clip")  # no error at all is at the lower edge
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_title("test error, % (target —, source ···)", fontsize=10)
+    axes.set_xlabel("step")
+    axes.locator_params(axis="x", nbins=5)
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _errors(record: Record, key: str) -> tuple[list[float], list[float] | None]:
+    """Steps and errors in per cent, the complement of an accuracy; None where no evaluation has it."""
+    steps, accuracies = over_steps(record, key)
+    return steps, None if accuracies is None else [100 - accuracy for accuracy in accuracies]
+
+
+def over_steps(record: Record, key: str, unit: float = 100) -> tuple[list[float], list[float] | None]:
     """Steps and values of one measurement, by default in per cent; None where no evaluation has it."""
     there = [evaluation for evaluation in record.evaluations if key in evaluation]
     return [each["step"] for each in there], [unit * each[key] for each in there] if there else None

@@ -19,9 +19,13 @@ from dann.config.experiment_fields import FigureKind
 from dann.config.naming import shorten, slug
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
+from dann.reporting.adversary import has_discriminator
 from dann.reporting.figures.bars import bars, new_axes
-from dann.reporting.figures.curves import curves, diagnosis
+from dann.reporting.figures.curves import curves, diagnosis, errors
+from dann.reporting.figures.discriminator_figure import discriminator
+from dann.reporting.figures.distances_figure import choose_pairs, distances
 from dann.reporting.figures.plane_figure import choose_rows, plane
+from dann.reporting.scores import apply_rule
 from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import read_checked_records
 from dann.runner.records import FEATURES, Record, has_target_labels
@@ -37,8 +41,9 @@ MOST_PANELS = 60  # variants times tasks with figures of their own
 def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] = get_args(FigureKind)) -> list[Path]:
     """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
 
-    The bars show all runs, the other figures those that the experiment names under ``shown``, of the first twenty
-    variants at most, and of the first tasks. Names are drawn as they are written: a dollar sign begins no formula.
+    The bars show all runs, the distances all tasks, the other figures those that the experiment names under ``shown``,
+    of the first twenty variants at most, and of the first tasks. Names are drawn as they are written: a dollar sign
+    begins no formula.
 
     Args:
         kinds: of figures that are drawn.
@@ -58,11 +63,13 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
              if id(record) in selected and record.variant in variants and record.task in tasks}  # fmt: skip
     scored = any(map(has_target_labels, records.values()))  # else there is nothing for bars to show
     figures = {"bars": bars(experiment, checked)} if "bars" in kinds and scored else {}
+    if "distances" in kinds and choose_pairs(apply_rule(experiment, checked)):
+        figures["distances"] = distances(experiment, checked)
     for task in tasks:
         runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""
         for kind in kinds if runs else ():
-            if kind != "bars" and _is_drawable(kind, experiment, runs):
+            if kind in DRAW and _is_drawable(kind, experiment, runs):
                 figures[f"{kind}{end}"] = DRAW[kind](experiment, runs)
     return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
@@ -92,6 +99,8 @@ def _is_drawable(kind: FigureKind, experiment: Experiment, runs: Runs) -> bool:
     """Whether some run has what a figure shows: older ones have no diagnostics, reliability or plane."""
     if kind == "diagnosis":
         return any("distance_svm" in record.evaluations[-1] for record in runs.values())
+    if kind == "discriminator":
+        return any(map(has_discriminator, runs.values()))
     if kind == "reliability":
         return any(record.reliability for record in runs.values())
     return kind != "plane" or bool(choose_rows(experiment, runs))
@@ -162,7 +171,7 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
     """t-SNE of the features of both domains, a panel per variant, of its first seed whose features are kept.
 
     A variant that trains on the target itself has one domain, and no panel. With and without adaptation side by side,
-    as in Ganin et al. 2016, Figure 5.
+    as in Ganin et al. 2016, Figure 5, whose layer for MNIST is the same: the top of the feature extractor.
     """
     kept = {
         place: record
@@ -181,7 +190,12 @@ def tsne(experiment: Experiment, runs: Runs) -> Figure:
         axes.set_title(f"{shorten(variant, TITLE)}, seed {kept[place].seed}", fontsize=10)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.legend(fontsize=7, loc="upper right")
+    if kept:
+        data = next(iter(kept.values())).data
+        figure.suptitle(f"{data['source']['name']} → {data['target']['name']}: top layer of the feature extractor",
+                        fontsize=11)  # fmt: skip
+        handles, names = every[0].get_legend_handles_labels()
+        figure.legend(handles, names, fontsize=9, loc="outside lower center", ncols=2, markerscale=3, frameon=False)
     return figure
 
 
@@ -215,7 +229,9 @@ def _present(experiment: Experiment, runs: Runs) -> list[str]:
 
 DRAW: dict[FigureKind, Callable[[Experiment, Runs], Figure]] = {
     "curves": lambda experiment, runs: curves(experiment, list(runs.values())),
+    "errors": lambda experiment, runs: errors(experiment, list(runs.values())),
     "diagnosis": lambda experiment, runs: diagnosis(experiment, list(runs.values())),
+    "discriminator": lambda experiment, runs: discriminator(experiment, list(runs.values())),
     "confusion": confusion,
     "reliability": reliability,
     "tsne": tsne,

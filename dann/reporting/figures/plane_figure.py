@@ -15,6 +15,7 @@ from dann.config.experiment import Experiment
 from dann.config.naming import shorten
 from dann.reporting.figures.bars import new_axes
 from dann.reporting.figures.filed_plane import Array, Letters, Plane, choose_letters, rate_domain, read_plane
+from dann.reporting.figures.label_placement import find_room
 from dann.runner.records import PLANE, Record, has_target_labels
 
 COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#8C564B", "#17BECF", "#BCBD22", "#7F7F7F", "#9467BD", "#E377C2")
@@ -142,10 +143,11 @@ def _draw_units(axes: Axes, seen: Plane) -> None:
         axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color="grey", fontsize=9)
         return
     _draw_examples(axes, seen, seen.source, seen.target, strength=0.35)
+    width = min(1.2, 24 / len(seen.units))  # many lines would hide the examples
     for first, second, bias in seen.units:
         if (length := float(np.hypot(first, second))) > 1e-9:
             x, y = -bias * first / length**2, -bias * second / length**2
-            axes.axline((x, y), (x - second / length, y + first / length), color=UNIT, linewidth=1.2, alpha=0.8)
+            axes.axline((x, y), (x - second / length, y + first / length), color=UNIT, linewidth=width, alpha=0.8)
     axes.set_xlabel(f"{len(seen.units)} units", fontsize=9)
 
 
@@ -158,23 +160,12 @@ def _draw_letters(axes: Axes, source: Array, target: Array, letters: Letters) ->
     stem = {"arrowstyle": "-", "color": LETTER, "linewidth": 1.2, "shrinkA": 6, "shrinkB": 4}
     for number, (is_target, index) in enumerate(letters):
         at = (target if is_target else source)[index]
-        offset = _find_room((at - low) * scale, taken)
+        offset = find_room((at - low) * scale, taken, SIZE, REACH)
         taken = np.concatenate([taken, [(at - low) * scale + offset] * 2])
         axes.plot(*at, "o", markersize=8, markerfacecolor="none", markeredgecolor=LETTER, markeredgewidth=1.6)
         axes.annotate(chr(ord("A") + number), tuple(at), tuple(offset), textcoords="offset points", ha="center",
                       va="center", color=LETTER, fontsize=12, fontweight="bold", path_effects=halo,
                       arrowprops=stem)  # fmt: skip
-
-
-def _find_room(at: Array, taken: Array) -> Array:
-    """The way from an example to its letter, in points: of sixteen the one that ends farthest from other things."""
-    turns = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    ways = REACH * np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    ends = at + ways
-    room = np.linalg.norm(ends[:, None] - taken[None], axis=2).min(axis=1)
-    edge = np.minimum(ends, SIZE - ends).min(axis=1)
-    best: Array = ways[int(np.argmax(np.minimum(room, edge)))]
-    return best
 
 
 def _accuracy(record: Record) -> str:

@@ -9,6 +9,8 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
 from dann.reporting.alarm_column import alarm_words
 from dann.reporting.difference_table import difference_tables
+from dann.reporting.discriminator_table import discriminator_tables
+from dann.reporting.distance_table import distance_tables
 from dann.reporting.html.grids import Badge, Entry, Grid, Head, Line, draw, sort_key, text_entry
 from dann.reporting.html.provenance import Runs
 from dann.reporting.negative_transfer import NEGATIVE, negative_transfer, transfer_metric
@@ -167,13 +169,26 @@ def _difference_link(runs: Runs, metric: str, variant: str) -> str:
 def selection_grids(runs: Runs) -> Iterator[Grid]:
     """What the rows score under several selection rules; a row's numbers lead to all of its runs."""
     for table in selection_tables(runs.experiment, [*runs.records, *runs.ours.failed]):
-        lines = []
-        for variant, cells in table.rows.items():
-            link = runs.link("", runs.numbers(record for record in runs.records if record.variant == variant))
-            entries = [_link_cell(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)]
-            lines.append(Line(variant, entries, variant in runs.ours.upper_bounds))
-        name, heads = f"{runs.name}-selections-{slug(table.facts['metric'])}", [_head(each) for each in table.columns]
-        yield Grid(name, table.corner[0].upper() + table.corner[1:], "", heads, lines, table.notes)
+        yield _row_grid(runs, table, f"selections-{slug(table.facts['metric'])}")
+
+
+def measurement_grids(runs: Runs) -> Iterator[Grid]:
+    """The distances of the domains, and the discriminator; a row's numbers lead to all of its runs."""
+    for table in distance_tables(runs.ours):
+        yield _row_grid(runs, table, "distances")
+    for number, table in enumerate(discriminator_tables(runs.ours)):
+        yield _row_grid(runs, table, f"discriminator-{number}")
+
+
+def _row_grid(runs: Runs, table: Table, name: str) -> Grid:
+    """A table whose numbers lead to all runs of their row."""
+    lines = []
+    for variant, cells in table.rows.items():
+        link = runs.link("", runs.numbers(record for record in runs.records if record.variant == variant))
+        entries = [_link_cell(cell, link, column) for column, cell in zip(table.columns, cells, strict=True)]
+        lines.append(Line(variant, entries, variant in runs.ours.upper_bounds))
+    title, heads = table.corner[0].upper() + table.corner[1:], [_head(column) for column in table.columns]
+    return Grid(f"{runs.name}-{name}", title, "", heads, lines, table.notes)
 
 
 def rule_grid(runs: Runs, table: Table) -> Grid:
