@@ -41,6 +41,9 @@ TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evalu
               "runner.search_choice", "reporting")  # fmt: skip
 
 
+SMALLER = {"vgg16": "vgg11", "resnet50": "resnet18", "alexnet": "resnet18"}  # AlexNet takes no photos of 32 pixels
+
+
 def imports(path: Path) -> set[str]:
     """The modules named in import statements of a file, in full."""
     found: set[str] = set()
@@ -198,9 +201,7 @@ def test_one_step_of_every_variant_of_every_experiment(
     if "weights" in experiment.base.get("network", {}):  # pretrained ones are downloaded
         sets += ["network.weights=none", "data.batch_size=2"]
         cropped = "crop" in experiment.base["data"]["transform"]
-        smaller = {"vgg16": "vgg11", "resnet50": "resnet18", "alexnet": "resnet18"}.get(
-            experiment.base["network"].get("model", "")
-        )
+        smaller = SMALLER.get(experiment.base["network"].get("model", ""))
         sets += ["data.transform.crop=32"] * cropped + [f"network.model={smaller}"] * bool(smaller)
         experiment = read_experiment(path, sets)
         monkeypatch.setattr("dann.networks.heads.VGG", 8)  # 4096 take half a minute

@@ -36,8 +36,8 @@ class Dann(Method):
             of the paper's authors reaches it after 10 000 of 50 000 steps: 0.2.
         layer: input of the discriminator: ``features``, ``logits``, or the dotted name of a module (``features.3``).
         discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
-        discriminator_dropout: dropout rate of the discriminator's hidden layers. The paper names none; 0.5 in its authors'
-            caffe code for Office.
+        discriminator_dropout: dropout rate of the discriminator's hidden layers. The paper names none; 0.5 in its
+            authors' caffe code for Office.
         together: forward source and target as one batch, as the paper does, so that BatchNorm normalises over both
             domains in training. If false, forward them one after the other, each normalised by its own statistics.
             Without BatchNorm there is no difference.

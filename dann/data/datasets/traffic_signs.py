@@ -43,8 +43,8 @@ def gtsrb(*, size: Side = 40, crop: bool = True, official_test: bool = True, on_
     one physical sign, so images held out of them at random are easier than test images. Classes are named by number.
 
     Ganin et al. 2016 adapt to 31 367 random images of the 39 209 and evaluate on the rest, which ``official_test:
-    false`` with ``data.test: 0.20001`` does; as tracks are then divided, its numbers are higher than on the official test
-    images.
+    false`` with ``data.test: 0.20001`` does; as tracks are then divided, training on the target is easier there than on
+    the official split.
 
     Values 0 to 255. Licence: not stated with the archives; its page asks for the citation. J. Stallkamp, M. Schlipsing,
     J. Salmen, C. Igel, *Man vs. Computer: Benchmarking Machine Learning Algorithms for Traffic Sign Recognition*, 2012.
@@ -52,8 +52,8 @@ def gtsrb(*, size: Side = 40, crop: bool = True, official_test: bool = True, on_
     Args:
         size: H and W.
         crop: keep the sign only; else with its border, a tenth of the sign and at least 5 pixels on each side.
-        official_test: the official test images are the test split; else they are not read, and ``data.test`` is held out
-            of the training images.
+        official_test: the official test images are the test split; else they are not read, and ``data.test`` is held
+            out of the training images.
         on_bad: whether an unreadable image is an error or left out.
     """
     folder = find_dataset_folder("gtsrb") or find_dataset_folder("GTSRB") or data_folder() / "gtsrb"
@@ -65,8 +65,8 @@ def gtsrb(*, size: Side = 40, crop: bool = True, official_test: bool = True, on_
     loaded = [_load_split(part, folder, size, crop, on_bad) for part in signs]
     train, *test = [split for split, _ in loaded]
     origin = f"the {'39 209' if full else '26 640'} official training images, {'cropped' if crop else 'whole'}"
-    bad = sum((skipped for _, skipped in loaded), ())
-    return Domain("gtsrb", train, test[0] if test else None, CLASSES, origin, bad)
+    skipped = tuple(name for _, names in loaded for name in names)
+    return Domain("gtsrb", train, test[0] if test else None, CLASSES, origin, skipped)
 
 
 def syn_signs(*, size: Side = 40, on_bad: OnBad = "error") -> Domain:
