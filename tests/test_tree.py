@@ -34,11 +34,11 @@ DATA = ("store", "domain", "visible_bands", "shared_shape", "labels", "splits", 
         "duplicates", "pair_builder", "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evaluation.metric_definitions",
-              "evaluation.rules", "evaluation.selection", "evaluation.statistics", "config.comparison",
-              "config.experiment", "config.experiment_fields", "config.experiment_run", "config.merging",
-              "config.migration", "config.naming", "config.origin", "config.search", "config.yaml_files",
-              "diagnostics.alarms", "runner.experiment_records", "runner.record_schema", "runner.records",
-              "runner.search_choice", "reporting")  # fmt: skip
+              "evaluation.reach", "evaluation.rules", "evaluation.selection", "evaluation.statistics",
+              "config.comparison", "config.experiment", "config.experiment_fields", "config.experiment_run",
+              "config.merging", "config.migration", "config.naming", "config.origin", "config.search",
+              "config.yaml_files", "diagnostics.alarms", "runner.experiment_records", "runner.record_schema",
+              "runner.records", "runner.search_choice", "reporting")  # fmt: skip
 
 
 SMALLER = {"vgg16": "vgg11", "resnet50": "resnet18", "alexnet": "resnet18"}  # AlexNet takes no photos of 32 pixels

@@ -27,10 +27,9 @@ def row_of(text: str, *cells: str) -> list[str]:
 
 
 @pytest.fixture
-def paper_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def paper_folder(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two small experiments of the paper, one of which lacks its data, and one that names no table of it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DANN_DATA", str(tmp_path / "data"))
     write_tiny(FOLDER / "moons.yaml", **TURNS | {"seeds": [0, 1]}, published={"DANN": {"10°": 0.95, "30°": 0.9}})
     content = yaml.safe_load((FOLDER / "moons.yaml").read_text()) | {
         "title": "Turns | both (Ganin et al. 2016, Figure 2)"

@@ -19,6 +19,7 @@ from dann.config.experiment_fields import FigureKind
 from dann.config.naming import shorten, slug
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
+from dann.reporting.figures.axis_figure import axis_figure
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis
 from dann.reporting.figures.plane_figure import choose_rows, plane
@@ -37,8 +38,9 @@ MOST_PANELS = 60  # variants times tasks with figures of their own
 def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] = get_args(FigureKind)) -> list[Path]:
     """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
 
-    The bars show all runs, the other figures those that the experiment names under ``shown``, of the first twenty
-    variants at most, and of the first tasks. Names are drawn as they are written: a dollar sign begins no formula.
+    The bars and the lines over an axis show all runs, the other figures those that the experiment names under
+    ``shown``, of the first twenty variants at most, and of the first tasks. Names are drawn as they are written: a
+    dollar sign begins no formula.
 
     Args:
         kinds: of figures that are drawn.
@@ -58,11 +60,13 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
              if id(record) in selected and record.variant in variants and record.task in tasks}  # fmt: skip
     scored = any(map(has_target_labels, records.values()))  # else there is nothing for bars to show
     figures = {"bars": bars(experiment, checked)} if "bars" in kinds and scored else {}
+    if "axis" in kinds and scored and experiment.axis is not None:
+        figures["axis"] = axis_figure(experiment, experiment.axis, checked)
     for task in tasks:
         runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""
         for kind in kinds if runs else ():
-            if kind != "bars" and _is_drawable(kind, experiment, runs):
+            if kind in DRAW and _is_drawable(kind, experiment, runs):
                 figures[f"{kind}{end}"] = DRAW[kind](experiment, runs)
     return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
