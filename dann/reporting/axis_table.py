@@ -19,19 +19,15 @@ def axis_tables(ours: Outcomes) -> list[Table]:
     first, *others = axis.lines
     metric, columns = ours.experiment.metrics[0], Columns()
     for task in [*ours.scored_tasks, None]:
-        lines = {name: read_line(ours, name, task) for name in axis.lines}
-        cells = {name: _cells(axis.values, lines[first], lines[name][0]) for name in others}
+        curve = read_line(ours, first, task)
         title = axis.name if not ours.experiment.tasks else "average" if task is None else task
         columns[Column(f"worth:{task or ''}", title, "worth", task, metric, ours.rule)] = {
-            name: worth for name, (worth, _) in cells.items()
+            name: _worth(axis.values, curve, read_line(ours, name, task)[0]) for name in others
         }
-        if task is None:
-            interval = Column("worth interval", "95 % interval", "worth", None, metric, ours.rule)
-            columns[interval] = {name: ends for name, (_, ends) in cells.items()}
     note = (
         f"The {axis.name} at which {first} has the mean target {METRICS[metric].label} that the row has at "
         f"{axis.values[0]:g}: the first crossing of the means over seeds, linear in log(1 + value) between them; "
-        f"> {axis.values[-1]:g}: nowhere on the axis. 95 % interval: percentile bootstrap over seeds."
+        f"> {axis.values[-1]:g}: nowhere on the axis. In brackets the 95 % percentile bootstrap interval over seeds."
     )
     title = f"{ours.experiment.title}: worth"
     return [Table.of_columns(title, others, columns, [note], f"worth, {axis.name}", metric=metric, rule=ours.rule)]
@@ -44,15 +40,13 @@ def read_line(ours: Outcomes, name: str, task: str | None) -> Line:
     return [ours.average(row, metric) if task is None else ours.scores(row, task, metric) for row in rows]
 
 
-def _cells(values: Sequence[float], curve: Line, level: Mapping[int, float]) -> tuple[Cell, Cell]:
+def _worth(values: Sequence[float], curve: Line, level: Mapping[int, float]) -> Cell:
     """The value and its interval; empty until a seed has all runs."""
     if not set(level).intersection(*curve):
-        return Cell(), Cell()
+        return Cell()
     found, ends = bootstrap_reach(values, curve, level)
-    worth = Cell(_show(found, values), {"value": _finite(found)})
-    if ends is None:
-        return worth, Cell()
-    return worth, Cell(" to ".join(_show(end, values) for end in ends), [_finite(end) for end in ends])
+    text = _show(found, values) + ("" if ends is None else f" ({' to '.join(_show(end, values) for end in ends)})")
+    return Cell(text, {"value": _finite(found), "interval": None if ends is None else [*map(_finite, ends)]})
 
 
 def _show(value: float, values: Sequence[float]) -> str:
