@@ -3,6 +3,7 @@
 # make publish FILE=experiments/quickstart.yaml     copy finished runs to results/, with page and figures
 # make bench     measure speed into results/speed: PARTS="steps start" for some parts, DEVICE=cuda for a GPU
 # make rank FILE=experiments/tuning/amazon.yaml    rank its candidates without training; writes results/ranking
+# make paper     run the experiments of the paper whose data are at hand, print its numbers beside ours; FILES="…" for some
 # make pages     write the pages of results/ and all tables between markers from the committed records
 # make check     fail if one of these differs from the records
 # make faults    provoke crashes, races, damage and bad input; writes results/reliability: PARTS="fuzz kills" for some
@@ -11,7 +12,7 @@ PYTHON ?= python3
 DEVICE ?= cpu
 BIN := .venv/bin
 
-.PHONY: demo test publish rank pages check bench faults docs
+.PHONY: demo test publish rank paper pages check bench faults docs
 
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
@@ -29,6 +30,9 @@ publish: .venv/installed
 
 rank: .venv/installed
 	$(BIN)/python results/ranking.py $(or $(FILE),$(error name the experiment: make rank FILE=experiments/tuning/amazon.yaml))
+
+paper: .venv/installed
+	$(BIN)/python results/paper.py $(FILES)
 
 pages: .venv/installed
 	$(BIN)/python results/pages.py

@@ -14,6 +14,8 @@ from pathlib import Path
 from committed import Reader, experiment_copy, published_files, read_result
 from marker_tables import fill_markers, pages_with_markers
 from measured_parts import read_parts
+from paper_page import PAGE as PAPER_PAGE
+from paper_page import paper_files, render_paper
 from ranking_page import COMMAND as RANKING
 from ranking_page import PAGE as RANKING_PAGE
 from ranking_page import RECORD as RANKING_RECORD
@@ -41,6 +43,8 @@ def render_all(read: Reader) -> dict[Path, bytes]:
         contents[PAGE] = render_parts(read_parts(RECORD, COMMAND)).encode()
     if RANKING_RECORD.is_file():
         contents[RANKING_PAGE] = render_ranking(read_parts(RANKING_RECORD, RANKING), read).encode()
+    if paper_files():
+        contents[PAPER_PAGE] = render_paper(read).encode()
     for page, text in pages_with_markers():
         contents.setdefault(page, fill_markers(text, page, read).encode())
     if CONSTRAINTS.is_file():

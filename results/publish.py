@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from committed import experiment_copy, read_result
 from marker_tables import fill_markers, pages_with_markers
+from paper_page import PAGE, paper_files, render_paper
 
 from dann.config.experiment import EXPERIMENT, Experiment, read_experiment
 from dann.config.origin import EXPERIMENTS, RUNS, relative
@@ -30,6 +31,8 @@ from dann.runner.search_choice import planned_runs
 
 def publish(file: Path, runs: Path) -> Path:
     """Copy the finished runs of an experiment, then write its page and the tables between markers that name it.
+
+    Of an experiment of the paper, the page of the paper's numbers is written too.
 
     Negative transfer is flagged anew, as the file may name other baselines than when the runs were made.
 
@@ -56,6 +59,8 @@ def publish(file: Path, runs: Path) -> Path:
     _copy(file, experiment, [records[key] for key in planned], runs)
     result = read_result(file)
     write_whole(result.page, result.render().encode())
+    if file.resolve() in map(Path.resolve, paper_files()):
+        write_whole(PAGE, render_paper(read_result).encode())
     for page, text in pages_with_markers():
         filled = fill_markers(text, page, read_result, result.page)
         if filled != text:

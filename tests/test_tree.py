@@ -34,11 +34,13 @@ DATA = ("store", "domain", "visible_bands", "shared_shape", "labels", "splits", 
         "duplicates", "pair_builder", "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evaluation.metric_definitions",
-              "evaluation.rules", "evaluation.selection", "evaluation.statistics", "config.comparison",
-              "config.experiment", "config.experiment_fields", "config.experiment_run", "config.merging",
-              "config.migration", "config.naming", "config.origin", "config.search", "config.yaml_files",
-              "diagnostics.alarms", "optim.schedules", "runner.experiment_records", "runner.record_schema",
-              "runner.records", "runner.search_choice", "reporting")  # fmt: skip
+              "evaluation.reach", "evaluation.rules", "evaluation.selection", "evaluation.statistics",
+              "config.comparison", "config.experiment", "config.experiment_fields", "config.experiment_run",
+              "config.merging", "config.migration", "config.naming", "config.origin", "config.search",
+              "config.yaml_files", "diagnostics.alarms", "optim.schedules", "runner.experiment_records",
+              "runner.record_schema", "runner.records", "runner.search_choice", "reporting")  # fmt: skip
+
+SMALLER = {"vgg16": "vgg11", "resnet50": "resnet18", "alexnet": "resnet18"}  # AlexNet takes no photos of 32 pixels
 
 
 def imports(path: Path) -> set[str]:
@@ -124,13 +126,17 @@ def test_top_level_is_the_fixed_one() -> None:
     assert always <= visible <= always | {"CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"}
 
 
-def tiny_domain(name: str, channels: int) -> Callable[..., Domain]:
-    def domain(*, size: int = 28, pooled: bool = False) -> Domain:
-        x = torch.randint(0, 256, (30, channels, size, size), dtype=torch.uint8)
-        split = Split.of(x, torch.arange(30) % 10)
+def tiny_domain(name: str, channels: int, labels: int, side: int = 28) -> Callable[..., Domain]:
+    """A domain of ten classes, each with at least three examples, and enough for so many to be labelled."""
+    count = 10 * max(3, 2 * labels)
+
+    def domain(*, size: int = side, pooled: bool = False, official_test: bool = True) -> Domain:
+        x = torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8)
+        split = Split.of(x, torch.arange(count) % 10)
         # Every class has things of even and of odd number.
-        contents = None if name == "usps" else Contents("digits", torch.arange(30) // 10)
-        return Domain(name, split, split, tuple("0123456789"), "made for a test", contents=contents)
+        contents = None if name == "usps" else Contents("digits", torch.arange(count) // 10)
+        test = split if official_test else None
+        return Domain(name, split, test, tuple("0123456789"), "made for a test", contents=contents)
 
     return domain
 
@@ -140,7 +146,7 @@ def tiny_vectors(*, domain: str, kind: str = "") -> Domain:
     random, name = torch.Generator().manual_seed(len(domain)), f"{kind}/{domain}"
     classes = OFFICE_CALTECH10.classes if kind else ("negative", "positive")
     made, test = (
-        Split.of(torch.rand(count, 12, generator=random), torch.arange(count) % len(classes)) for count in (600, 60)
+        Split.of(torch.rand(count, 12, generator=random), torch.arange(count) % len(classes)) for count in (800, 60)
     )
     return Domain(name, made, None if kind else test, classes, "made for a test")
 
@@ -171,9 +177,11 @@ def test_uci_har_is_run_on_the_pairs_of_adatime() -> None:
 def test_one_step_of_every_variant_of_every_experiment(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DOMAINS, "mnist", tiny_domain("mnist", 1))
-    monkeypatch.setitem(DOMAINS, "mnist_m", tiny_domain("mnist_m", 3))
-    monkeypatch.setitem(DOMAINS, "usps", tiny_domain("usps", 1))
+    declared = [variant.get("data", {}) for variant in read_experiment(path).variants.values()]
+    labels = max(data.get("target_labelled", 0) for data in declared)
+    for name, channels, side in (("mnist", 1, 28), ("mnist_m", 3, 28), ("usps", 1, 28), ("svhn", 3, 32),
+                                 ("syn_digits", 3, 32), ("gtsrb", 3, 40), ("syn_signs", 3, 40)):  # fmt: skip
+        monkeypatch.setitem(DOMAINS, name, tiny_domain(name, channels, labels, side))
     monkeypatch.setitem(DOMAINS, "uci_har", tiny_persons)
     for name in ("amazon_reviews", "office_caltech10_features"):
         monkeypatch.setitem(DOMAINS, name, tiny_vectors)
@@ -192,7 +200,7 @@ def test_one_step_of_every_variant_of_every_experiment(
     if "weights" in experiment.base.get("network", {}):  # pretrained ones are downloaded
         sets += ["network.weights=none", "data.batch_size=2"]
         cropped = "crop" in experiment.base["data"]["transform"]
-        smaller = {"vgg16": "vgg11", "resnet50": "resnet18"}.get(experiment.base["network"].get("model", ""))
+        smaller = SMALLER.get(experiment.base["network"].get("model", ""))
         sets += ["data.transform.crop=32"] * cropped + [f"network.model={smaller}"] * bool(smaller)
         experiment = read_experiment(path, sets)
         monkeypatch.setattr("dann.networks.heads.VGG", 8)  # 4096 take half a minute

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from dann.config.experiment_fields import Baseline, MetricName, SelectionName, Share, Shown
+from dann.config.experiment_fields import Axis, Baseline, MetricName, SelectionName, Share, Shown
 from dann.config.experiment_run import Run
 from dann.config.merging import Nested, flatten, merge, nest, parse_assignment, spell_out_domains
 from dann.config.migration import WRITTEN_BY, upgrade_experiment, version_mark
@@ -42,6 +42,7 @@ class Experiment(BaseModel):
         test: the significance test of the paired differences from the baseline.
         pairwise: ``poisson_binomial`` adds a table of each row against each other, over tasks.
         intervals: ``test_examples`` adds an interval of the accuracy over test examples beside the one over seeds.
+        axis: a numeric axis on which rows are the points of lines.
         search: the settings of hyper-parameters that every row tries, and the rule that chooses among them.
         selections: selection rules under which the rows are reported beside each other, in a table of their own.
         compare_rules: report on the page in results/ how well each selection rule chooses among the runs.
@@ -64,6 +65,7 @@ class Experiment(BaseModel):
     test: Test = "paired_t"
     pairwise: Pairwise = "none"
     intervals: Intervals = "seeds"
+    axis: Axis | None = None
     search: Search | None = None
     selections: list[SelectionName] = []
     compare_rules: bool = False
@@ -271,7 +273,7 @@ def _check_folders(experiment: Experiment, rows: list[Run], where: str) -> None:
 
 
 def _check_names(experiment: Experiment, where: str) -> None:
-    """Raise if ``published``, ``baseline`` or ``shown`` names an unknown variant or task."""
+    """Raise if ``published``, ``baseline``, ``axis`` or ``shown`` names an unknown variant or task."""
     for variant, given in experiment.published.items():
         look_up(experiment.variants, variant, "variant under published:", where)
         for column in given if isinstance(given, dict) else []:
@@ -283,6 +285,9 @@ def _check_names(experiment: Experiment, where: str) -> None:
     for variant, own in baseline.items() if isinstance(baseline, dict) else []:
         if own == variant:
             raise BadInput(f"{where}: baseline: {variant} is named as its own: name another, or leave it out")
+    for line in [] if experiment.axis is None else experiment.axis.lines.values():
+        for variant in line:
+            look_up(experiment.variants, variant, "variant under axis.lines:", where)
     for variant in experiment.shown.variants:
         look_up(experiment.variants, variant, "variant under shown:", where)
     for task in experiment.shown.tasks:

@@ -1,8 +1,9 @@
 """Types of the smaller fields of an experiment file."""
 
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES
@@ -12,7 +13,17 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 FigureKind = Literal[
-    "bars", "curves", "errors", "diagnosis", "distances", "discriminator", "confusion", "reliability", "tsne", "plane"
+    "bars",
+    "curves",
+    "errors",
+    "diagnosis",
+    "distances",
+    "discriminator",
+    "confusion",
+    "reliability",
+    "tsne",
+    "plane",
+    "axis",
 ]
 
 
@@ -23,7 +34,7 @@ class Shown(BaseModel):
     """What figures show: some variants and tasks, where all would be too many; an empty list stands for all.
 
     Args:
-        variants: rows of all figures but the bars; of planes, by default, the first row on the source only and the
+        variants: rows of all figures but bars and lines over an axis; of planes, by default, the first row on the source only and the
             first with DANN. Distances are drawn in this order.
         tasks: columns of the same.
         figures: kinds that the page in results/ keeps; ``dann run`` and ``dann plot`` draw all. With ``discriminator``
@@ -38,6 +49,32 @@ class Shown(BaseModel):
     tasks: list[str] = Field([], min_length=1)
     figures: list[FigureKind] = Field(["bars", "curves", "diagnosis", "distances"], min_length=1)
     points: list[Place] = Field([], min_length=1, max_length=26)
+
+
+class Axis(BaseModel):
+    """A numeric axis on which rows are the points of lines, such as a number of labelled examples.
+
+    Args:
+        name: what the values are of.
+        values: of the axis, increasing.
+        lines: by name, the row of each value; a table shows at which value the first line is as good as each other line
+            is at the first value.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    name: str
+    values: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(min_length=2)
+    lines: dict[str, list[str]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if any(later <= earlier for earlier, later in pairwise(self.values)):
+            raise ValueError("values should increase")
+        for name, rows in self.lines.items():
+            if len(rows) != len(self.values):
+                raise ValueError(f"lines: {name} has {len(rows)} rows for {len(self.values)} values: name one for each")
+        return self
 
 
 def _check_baseline(baseline: Any) -> str | dict[str, str]:

@@ -12,7 +12,7 @@ from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network, Outputs
 from dann.optim.schedules import LAMBDA_SCHEDULES
-from dann.options import Factor, Width
+from dann.options import Factor, Rate, Width
 
 DELTA = 1e-6  # keeps an adaptive λ finite if neither loss has a gradient
 LARGEST = 10.0  # bound of the adaptive ratio: the gradient of a discriminator at chance is close to 0
@@ -36,6 +36,8 @@ class Dann(Method):
             of the paper's authors reaches it after 10 000 of 50 000 steps: 0.2.
         layer: input of the discriminator: ``features``, ``logits``, or the dotted name of a module (``features.3``).
         discriminator: hidden widths of the discriminator; by default the ``discriminator_widths`` of the network.
+        discriminator_dropout: dropout rate of the discriminator's hidden layers. The paper names none; 0.5 in its
+            authors' caffe code for Office.
         together: forward source and target as one batch, as the paper does, so that BatchNorm normalises over both
             domains in training. If false, forward them one after the other, each normalised by its own statistics.
             Without BatchNorm there is no difference.
@@ -57,11 +59,12 @@ class Dann(Method):
         horizon: Annotated[float, Field(gt=0, le=1)] = 1.0,
         layer: str = "features",
         discriminator: list[Width] | None = None,
+        discriminator_dropout: Rate = 0.0,
         together: bool = True,
         loss_weight: Annotated[float, Field(ge=0)] = 1.0,
     ) -> None:
         super().__init__(network)
-        self.discriminator = network.discriminator(discriminator, network.width(layer))
+        self.discriminator = network.discriminator(discriminator, network.width(layer), discriminator_dropout)
         self.weight, self.schedule, self.horizon, self.loss_weight = weight, schedule, horizon, loss_weight
         self.layer, self.together, self.layers = layer, together, ("features", "logits", layer)
         self.register_buffer("ratio", torch.ones(()), persistent=False)

@@ -44,14 +44,15 @@ class DomainDiscriminator(nn.Module):
     Args:
         in_features: D, width of the features.
         widths: widths of the hidden layers; without any it is a logistic regression.
+        dropout: dropout rate of the hidden layers.
 
     Shapes: ``(N, D)`` to ``(N,)``. There is no sigmoid: the loss takes logits, which stay exact where a sigmoid
     saturates.
     """
 
-    def __init__(self, in_features: int, widths: Sequence[int] = (100,)) -> None:
+    def __init__(self, in_features: int, widths: Sequence[int] = (100,), dropout: float = 0.0) -> None:
         super().__init__()
-        self.layers = fully_connected([in_features, *widths, 1])
+        self.layers = fully_connected([in_features, *widths, 1], dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         logits: Tensor = self.layers(features)
@@ -118,15 +119,18 @@ class Network(nn.Module):
         finally:
             self.train(training)
 
-    def discriminator(self, widths: Sequence[int] | None = None, in_features: int | None = None) -> DomainDiscriminator:
+    def discriminator(
+        self, widths: Sequence[int] | None = None, in_features: int | None = None, dropout: float = 0.0
+    ) -> DomainDiscriminator:
         """Build a domain discriminator.
 
         Args:
             widths: widths of its hidden layers; by default ``discriminator_widths``.
             in_features: width of its input; by default D, that of the features.
+            dropout: dropout rate of its hidden layers.
         """
         chosen = self.discriminator_widths if widths is None else widths
-        discriminator = DomainDiscriminator(in_features or self.feature_dim, chosen)
+        discriminator = DomainDiscriminator(in_features or self.feature_dim, chosen, dropout)
         draw_weights(discriminator, self.initial)
         return discriminator
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dann.config.experiment import Experiment
+from dann.reporting.axis_table import axis_tables
 from dann.reporting.difference_table import difference_tables
 from dann.reporting.discriminator_table import discriminator_tables
 from dann.reporting.distance_table import distance_tables
@@ -20,6 +21,7 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     """For each metric the scores and the paired differences; of a search with seeds of its own each task and its cost.
 
     With ``selections`` for each metric the scores under these rules.
+    With ``axis`` what rows are worth on it.
     With ``pairwise`` also each row against each other; where ``diagnose.distance_c`` is set the distances of domains,
     and where ``shown.figures`` names ``discriminator`` what was measured of it.
     With ``compare_rules`` also how the rules choose, which is known by target labels alone: without any there is no
@@ -31,6 +33,6 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     searched = [*task_tables(ours), search_table(ours)] if experiment.search_seeds else []
     selected = selection_tables(experiment, records)
     pairwise = pairwise_tables(ours) if experiment.pairwise == "poisson_binomial" else []
-    scores = [*score_tables(ours), *difference_tables(ours), *pairwise, *distance_tables(ours)]
+    scores = [*score_tables(ours), *axis_tables(ours), *difference_tables(ours), *pairwise, *distance_tables(ours)]
     scores += discriminator_tables(ours)
     return [*scores, *searched, *selected, *compared]

@@ -88,10 +88,10 @@ def _score_columns(ours: Outcomes, task: str | None, metric: str) -> Columns:
         name = "average" if task is None else task
         prefix, end = (f"{name}, " if ours.experiment.tasks else ""), _end(task)
         columns[Column(f"published{end}", f"{prefix}published", "published", task, metric)] = {
-            variant: _published_cell(value) for variant, value in published.items()
+            variant: published_cell(value) for variant, value in published.items()
         }
         columns[Column(f"gap{end}", f"{prefix}− published", "gap", task, metric, ours.rule)] = {
-            variant: _gap_cell(scores[variant], value) for variant, value in published.items()
+            variant: gap_cell(scores[variant], value) for variant, value in published.items()
         }
     return columns
 
@@ -126,11 +126,12 @@ def _score_cells(ours: Outcomes, scores: dict[str, SeedScores], task: str | None
     return {v: score_cell(each, ours.seeds, ours.failures(v, task)) for v, each in scores.items()}
 
 
-def _published_cell(value: float | None) -> Cell:
+def published_cell(value: float | None) -> Cell:
+    """A published number, in per cent."""
     return Cell() if value is None else Cell(f"{100 * value:.4g}", value)
 
 
-def _gap_cell(scores: SeedScores, value: float | None) -> Cell:
+def gap_cell(scores: SeedScores, value: float | None) -> Cell:
     """Our mean minus the published number, in points."""
     if value is None or not scores:
         return Cell()

@@ -18,6 +18,7 @@ Kind = Literal[
     "score", "interval", "published", "gap", "source", "label_free", "setting", "alarms",  # of what rows score
     "baseline", "difference", "p", "holm", "effect", "seeds",  # of paired differences
     "probability",  # of a comparison of all rows with one another
+    "worth",  # of a row on a numeric axis
     "distance",  # of the domains by the features of a run
     "discriminator",  # what it measures after the last step
     "rank", "runs", "hours",  # of a search with seeds of its own

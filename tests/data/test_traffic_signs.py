@@ -67,6 +67,14 @@ def test_gtsrb_crops_the_signs_and_reads_their_classes(tiny_gtsrb: Path) -> None
     assert whole.train.x.shape == (43, 3, 14, 14) and whole.checksum() != domain.checksum()
 
 
+def test_gtsrb_needs_no_test_images_where_they_are_not_wanted(tiny_gtsrb: Path) -> None:
+    official = signs.gtsrb(size=6)
+    (tiny_gtsrb / "Final_Test").rename(tiny_gtsrb / "elsewhere")
+    (tiny_gtsrb / "GT-final_test.csv").unlink()
+    domain = signs.gtsrb(size=6, official_test=False)
+    assert domain.test is None and torch.equal(domain.train.x, official.train.x)
+
+
 def test_gtsrb_keeps_a_square_sign_pixel_by_pixel(tiny_gtsrb: Path) -> None:
     folder = tiny_gtsrb / "Final_Training" / "Images"
     crop = write_training(folder)[7]

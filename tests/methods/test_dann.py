@@ -67,6 +67,18 @@ def test_a_loss_weight_of_two_is_equation_9_of_the_paper() -> None:
         torch.testing.assert_close(one, (-0.7 if number < len(features) else 1) * other, rtol=1e-9, atol=1e-12)
 
 
+def test_the_discriminator_drops_hidden_units_in_training_only() -> None:
+    method = Dann(mlp((4,), 3), discriminator=[5, 5], discriminator_dropout=0.5)
+    kinds = [type(layer).__name__ for layer in method.discriminator.layers]
+    assert kinds == ["Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
+    x = torch.randn(64, method.network.feature_dim)
+    assert not torch.equal(method.discriminator(x), method.discriminator(x))
+    method.eval()
+    assert torch.equal(method.discriminator(x), method.discriminator(x))
+    with pytest.raises(BadInput, match="discriminator_dropout"):
+        config_of(MOONS, method={"discriminator_dropout": 1.5})
+
+
 @pytest.mark.parametrize("layer", ["features", "logits"])
 def test_adaptive_lambda_is_the_ratio_of_the_two_gradients(layer: str) -> None:
     torch.manual_seed(0)

@@ -192,10 +192,16 @@ def test_heads_are_as_their_names_say() -> None:
     assert layers(made("bottleneck")) == [
         "Linear(in_features=512, out_features=256", "BatchNorm1d(256", "Linear(in_features=256, out_features=7",
     ]  # fmt: skip
+    assert layers(made("linear_bottleneck")) == [
+        "Linear(in_features=512, out_features=256", "Linear(in_features=256, out_features=7",
+    ]  # fmt: skip
+    assert layers(made("linear_bottleneck", "vgg11"))[0] == "Linear(in_features=4096, out_features=256"  # behind fc7
     assert [line[-4:] for line in layers(made("pooled"))] == ["1024", "es=7"]
     assert [line[-4:] for line in layers(made("vgg"))] == ["4096", "4096", "es=7"]
     assert made("vgg").classifier[2].p == 0.5 and made("vgg", dropout=0.0).classifier[2].__class__ is nn.Linear
     assert (made("bottleneck").feature_dim, made("linear").feature_dim) == (256, 512)
+    features = made("linear_bottleneck").eval()(torch.randn(4, *PHOTO))
+    assert features.shape == (4, 7) and made("linear_bottleneck").feature_dim == 256
 
 
 @pytest.mark.parametrize(("head", "width"), [("linear", 4096), ("vgg", 25088), ("pooled", 512)])

@@ -20,6 +20,7 @@ from dann.config.naming import shorten, slug
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.adversary import has_discriminator
+from dann.reporting.figures.axis_figure import axis_figure
 from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis, errors
 from dann.reporting.figures.discriminator_figure import discriminator
@@ -41,9 +42,9 @@ MOST_PANELS = 60  # variants times tasks with figures of their own
 def draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind] = get_args(FigureKind)) -> list[Path]:
     """Draw an experiment's figures from the records in ``folder`` into it; returns the files, none without records.
 
-    The bars show all runs, the distances all tasks, the other figures those that the experiment names under ``shown``,
-    of the first twenty variants at most, and of the first tasks. Names are drawn as they are written: a dollar sign
-    begins no formula.
+    The bars and the lines over an axis show all runs, the distances all tasks, the other figures those that the
+    experiment names under ``shown``, of the first twenty variants at most, and of the first tasks. Names are drawn as
+    they are written: a dollar sign begins no formula.
 
     Args:
         kinds: of figures that are drawn.
@@ -65,6 +66,8 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
     figures = {"bars": bars(experiment, checked)} if "bars" in kinds and scored else {}
     if "distances" in kinds and choose_pairs(apply_rule(experiment, checked)):
         figures["distances"] = distances(experiment, checked)
+    if "axis" in kinds and scored and experiment.axis is not None:
+        figures["axis"] = axis_figure(experiment, experiment.axis, checked)
     for task in tasks:
         runs = {place: record for place, record in shown.items() if record.task == task}
         end = f"-{slug(task)}" if task else ""

@@ -45,6 +45,7 @@ CAPTIONS = {
     "confusion": "Confusion matrices after the last step, summed over seeds, as shares of the true class",
     "reliability": "Accuracy over confidence after the last step: below the diagonal predictions are overconfident",
     "tsne": "t-SNE of the features of source (blue) and target (red) after the last step, of one seed",
+    "axis": "Scores over the axis: mean over seeds and 95 % interval; dashed, the first score of a line",
     "plane": "The plane of two-dimensional inputs: classes, features, domains and hidden neurons of one seed",
 }
 
