@@ -30,7 +30,9 @@ def central_moment_discrepancy(
     """
     low, high = interval
     if moments < 1 or not low < high:
-        raise ValueError(f"central moments of orders 1 to {moments} in [{low}, {high}]: give at least 1, and low < high")
+        raise ValueError(
+            f"central moments of orders 1 to {moments} in [{low}, {high}]: give at least 1, and low < high"
+        )
     source, target = at_least_float32(source), at_least_float32(target)
     means = source.mean(0), target.mean(0)
     centred = source - means[0], target - means[1]

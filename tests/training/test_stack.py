@@ -41,7 +41,10 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "lambdas": (MOONS, [{"method": {"weight": weight}} for weight in (0.1, 0.5, 2.0)]),
     "learning rates": (MOONS, [{"optimizer": {"lr": 0.01}}] * 2 + [{"optimizer": {"lr": 0.1, "weight_decay": 0.1}}]),
     "optimisers": (MOONS, [{}, {"optimizer": {"name": "sgd", "lr": 0.1, "schedule": "inverse"}}]),
-    "adaptive rates": (MOONS, [{"optimizer": {"name": name}} for name in ("adagrad", "adagrad", "adadelta", "adadelta")]),
+    "adaptive rates": (
+        MOONS,
+        [{"optimizer": {"name": name}} for name in ("adagrad", "adagrad", "adadelta", "adadelta")],
+    ),
     "class weights": (MOONS, [{"data": {"class_weights": "inverse"}}] * 2),
     "augmentation": (MOONS, [{"data": {"transform": {"mask": 0.5}}}] * 2),
     "domains apart": (MOONS, [{"method": {"together": False}}] * 2),
