@@ -1,4 +1,4 @@
-"""Preprocessing of a pair's vectors before training: imputation, term weights, computed features, synthetic examples."""
+"""Preprocessing of a pair's vectors, once: imputation, term weights, computed features, synthetic examples."""
 
 from collections.abc import Callable
 from dataclasses import replace

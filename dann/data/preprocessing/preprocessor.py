@@ -21,7 +21,7 @@ def size_of_mappings(width: int, layers: int) -> int:
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """Turns raw vectors or series into those that the transform takes: gaps filled in, terms weighed, features computed.
+    """Turns raw vectors or series into those that the transform takes: gaps filled in, terms weighed, mSDA computed.
 
     Args:
         imputer: None where nothing was filled in.
