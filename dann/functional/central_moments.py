@@ -22,8 +22,8 @@ def central_moment_discrepancy(
         source: X, shape ``(N, D)``.
         target: Y, shape ``(M, D)``.
         moments: K, the highest order; 1 compares the means alone.
-        interval: a and b, the least and the largest value of a feature. The authors' code leaves the factors out, which
-            are 1 in [0, 1].
+        interval: a and b, the least and the largest value of a feature. The first version of the paper, in equation
+            (6), and the authors' code leave out the factors, which are 1 in [0, 1].
 
     Raises:
         ValueError: ``moments`` is less than 1, or the interval is empty.
