@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from torch import Tensor
 
 from dann.data.loading.stream import Batch
@@ -10,16 +10,7 @@ from dann.functional.central_moments import central_moment_discrepancy
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
-from dann.options import Factor
-
-
-def _check_order(interval: tuple[float, float]) -> tuple[float, float]:
-    if interval[0] >= interval[1]:
-        raise ValueError("should be the least and the largest value of a feature, such as [0, 1]")
-    return interval
-
-
-Interval = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_check_order)]
+from dann.options import Factor, Positive
 
 
 class Cmd(Method):
@@ -35,7 +26,8 @@ class Cmd(Method):
     Args:
         weight: λ, weight of the discrepancy; 1 in all experiments of the paper.
         moments: K, highest order of the moments.
-        interval: a and b, least and largest value of the layer's activation: [0, 1] for the sigmoid, [-1, 1] for tanh.
+        span: |b − a|, from the least to the largest value of the layer's activation: 1 for the sigmoid, 2 for tanh. A
+            moment of order k is divided by its k-th power.
         layer: layer whose moments are matched: ``features``, ``logits``, or the dotted name of a module.
         together: forward source and target as one batch, or, if false, one after the other, as the authors' code does:
             each normalised by its own statistics of BatchNorm.
@@ -49,13 +41,13 @@ class Cmd(Method):
         *,
         weight: Factor = 1.0,
         moments: Annotated[int, Field(ge=1, le=100)] = 5,
-        interval: Interval = (0.0, 1.0),
+        span: Positive = 1.0,
         layer: str = "features",
         together: bool = True,
     ) -> None:
         super().__init__(network)
         network.width(layer)  # raises if there is no such layer
-        self.weight, self.moments, self.interval = weight, moments, interval
+        self.weight, self.moments, self.span = weight, moments, span
         self.together, self.layer, self.layers = together, layer, ("features", "logits", layer)
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
@@ -63,5 +55,5 @@ class Cmd(Method):
         matched = source[self.layer], target[self.layer]
         return {
             "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
-            "cmd": self.weight * central_moment_discrepancy(*matched, moments=self.moments, interval=self.interval),
+            "cmd": self.weight * central_moment_discrepancy(*matched, moments=self.moments, span=self.span),
         }

@@ -61,7 +61,7 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "mean distance": (L.mean_distance, FEATURES),
     "coral": (L.coral, FEATURES),
     "central moments": (L.central_moment_discrepancy, FEATURES),
-    "central moments, wide": (partial(L.central_moment_discrepancy, moments=3, interval=(-2, 5)), FEATURES),
+    "central moments, wide": (partial(L.central_moment_discrepancy, moments=3, span=7.0), FEATURES),
     **{
         f"{name}, {estimator}, {bandwidth}": (
             wrap(loss, estimator=estimator, bandwidth=bandwidth),

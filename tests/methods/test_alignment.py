@@ -191,7 +191,7 @@ BY_HAND: dict[str, tuple[Callable[..., Method], Expected]] = {
     ),
     "cmd": (Cmd, lambda p, f, z: {"cmd": sum(moment_distance(*f, k) for k in range(1, 6))}),
     "cmd, other moments": (
-        partial(Cmd, weight=0.4, moments=3, interval=(-1.0, 3.0), layer="logits"),
+        partial(Cmd, weight=0.4, moments=3, span=4.0, layer="logits"),
         lambda p, f, z: {"cmd": 0.4 * sum(moment_distance(*z, k) / 4**k for k in (1, 2, 3))},
     ),
     "mmda": (
@@ -518,8 +518,7 @@ def test_configurations_hold_the_defaults(kind: type[Method], monkeypatch: pytes
         (Jan, {"class_bandwidth": 0.0}),
         (Jan, {"class_bandwidth": "wide"}),
         (Cmd, {"moments": 0}),
-        (Cmd, {"interval": [1.0, 1.0]}),
-        (Cmd, {"interval": [0.0]}),
+        (Cmd, {"span": 0.0}),
         (Bsp, {"k": 0}),
         (Cdan, {"random_dim": 0}),
         (Cdan, {"randomized": False}),
