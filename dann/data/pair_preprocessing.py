@@ -39,7 +39,8 @@ def preprocess_pair(
         BadInput: values are missing and ``missing`` is ``error``; an option does not suit the examples.
     """
     pair, imputer = _impute(pair, missing)
-    weights, mappings = None, []
+    weights: TermWeights | None = None
+    mappings: list[Tensor] | None = []
     if terms is not None:
         pair, weights = _weigh_terms(pair, terms)
     if msda is not None:

@@ -55,7 +55,7 @@ class TermWeights:
         weights = weights if self.idf is None else weights * self.idf
         if self.options.norm == "none":
             return weights
-        norms = torch.linalg.vector_norm(weights, dim=1, keepdim=True)
+        norms: Tensor = torch.linalg.vector_norm(weights, dim=1, keepdim=True)
         return weights / norms.where(norms > 0, 1.0)
 
     def state(self) -> dict[str, Any]:
