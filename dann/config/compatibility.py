@@ -139,6 +139,7 @@ def _check_texts(data: DataSection) -> None:
                if options.normalise not in ("mean", "none")]  # fmt: skip
     numeric += [f"{name}.{change}" for name, options in views.items() for change in ("mask", "noise", "intensity")
                 if getattr(options, change)]  # fmt: skip
+    numeric += ["terms"] if data.terms is not None else []
     numeric += ["msda"] if data.msda is not None else []
     numeric += ["resample: smote"] if data.resample == "smote" else []
     degraded = {"source": data.source_degradation, "target": data.target_degradation}

@@ -34,8 +34,8 @@ class Shown(BaseModel):
     """What figures show: some variants and tasks, where all would be too many; an empty list stands for all.
 
     Args:
-        variants: rows of all figures but bars and lines over an axis; of planes, by default, the first row on the source only and the
-            first with DANN. Distances are drawn in this order.
+        variants: rows of all figures but bars and lines over an axis; of planes, by default, the first row on the
+            source only and the first with DANN. Distances are drawn in this order.
         tasks: columns of the same.
         figures: kinds that the page in results/ keeps; ``dann run`` and ``dann plot`` draw all. With ``discriminator``
             goes its table.

@@ -1,4 +1,4 @@
-"""Preprocessing of a pair's vectors, once before training: imputation, computed features, synthetic examples."""
+"""Preprocessing of a pair's vectors, once: imputation, term weights, computed features, synthetic examples."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +14,7 @@ from dann.data.preprocessing.msda import fit_msda, msda_features
 from dann.data.preprocessing.msda_cache import cached_msda_features
 from dann.data.preprocessing.preprocessor import LARGEST, Preprocessor, size_of_mappings
 from dann.data.preprocessing.resampling import apply_smote
+from dann.data.preprocessing.term_weighting import TermOptions, TermWeights, check_counts
 from dann.data.store import TensorStore
 from dann.errors import BadInput
 
@@ -21,13 +22,16 @@ Splits = dict[str, Split]
 FITTED = ("train", "unlabelled")  # the splits that all is fitted on
 
 
-def preprocess_pair(pair: Pair, *, missing: Missing, msda: tuple[int, float] | None, smote: bool) -> Pair:
+def preprocess_pair(
+    pair: Pair, *, missing: Missing, terms: TermOptions | None, msda: tuple[int, float] | None, smote: bool
+) -> Pair:
     """Turn the vectors or series of a pair into those that the network gets; images are left as they are.
 
     All is fitted on the training splits of the source and the target, never on an example held out.
 
     Args:
         missing: the treatment of NaN.
+        terms: weights of the terms of bags of words, which replace their counts.
         msda: layers and corruption of a stacked denoising autoencoder whose features replace the vectors.
         smote: whether synthetic examples balance the classes of the labelled side.
 
@@ -35,9 +39,13 @@ def preprocess_pair(pair: Pair, *, missing: Missing, msda: tuple[int, float] | N
         BadInput: values are missing and ``missing`` is ``error``; an option does not suit the examples.
     """
     pair, imputer = _impute(pair, missing)
-    preprocessor = Preprocessor.of(imputer, [])
+    weights: TermWeights | None = None
+    mappings: list[Tensor] | None = []
+    if terms is not None:
+        pair, weights = _weigh_terms(pair, terms)
     if msda is not None:
-        pair, preprocessor = _replace_by_msda_features(pair, imputer, layers=msda[0], corruption=msda[1])
+        pair, mappings = _replace_by_msda_features(pair, layers=msda[0], corruption=msda[1])
+    preprocessor = Preprocessor(dropped=True) if mappings is None else Preprocessor.of(imputer, mappings, weights)
     if smote:
         pair = _add_synthetic_examples(pair)
     return replace(pair, preprocessor=preprocessor)
@@ -51,9 +59,17 @@ def _impute(pair: Pair, missing: Missing) -> tuple[Pair, Imputer | None]:
     return pair, None
 
 
-def _replace_by_msda_features(
-    pair: Pair, imputer: Imputer | None, layers: int, corruption: float
-) -> tuple[Pair, Preprocessor]:
+def _weigh_terms(pair: Pair, options: TermOptions) -> tuple[Pair, TermWeights]:
+    if len(pair.input_shape) != 1:
+        raise BadInput("data.terms weighs the features of vectors, but the examples are none: leave it out")
+    for name, split in pair.splits.items():
+        check_counts(split.x, f"data: {name.replace('_', ' ')} split")
+    weights = TermWeights.fit(options, torch.cat([pair.train.x, pair.unlabelled.x]))
+    return pair.with_splits(_map_splits(pair.splits, weights)), weights
+
+
+def _replace_by_msda_features(pair: Pair, layers: int, corruption: float) -> tuple[Pair, list[Tensor] | None]:
+    """The pair of features, and the mappings to compute them by; None for mappings too large to be kept."""
     if len(pair.input_shape) != 1:
         raise BadInput("data.msda computes features of vectors, but the examples are none: leave it out")
     if size_of_mappings(pair.input_shape[0], layers) > LARGEST:  # no run keeps them
@@ -61,11 +77,10 @@ def _replace_by_msda_features(
         features = cached_msda_features(inputs, FITTED, layers=layers, corruption=corruption)
         splits = {name: replace(split, store=TensorStore(features[name]), rows=torch.arange(len(split)))
                   for name, split in pair.splits.items()}  # fmt: skip
-        return pair.with_splits(splits), Preprocessor(dropped=True)
+        return pair.with_splits(splits), None
     fitted = torch.cat([pair.train.x, pair.unlabelled.x])
     mappings = fit_msda(fitted, layers=layers, corruption=corruption)
-    pair = pair.with_splits(_map_splits(pair.splits, lambda x: msda_features(x, mappings)))
-    return pair, Preprocessor.of(imputer, mappings)
+    return pair.with_splits(_map_splits(pair.splits, lambda x: msda_features(x, mappings))), mappings
 
 
 def _add_synthetic_examples(pair: Pair) -> Pair:

@@ -7,6 +7,7 @@ from dann.methods.bnm import Bnm
 from dann.methods.bsp import Bsp
 from dann.methods.bss import Bss
 from dann.methods.cdan import Cdan
+from dann.methods.cmd import Cmd
 from dann.methods.co_tuning import CoTuning
 from dann.methods.coral import DeepCoral
 from dann.methods.dann import Dann
@@ -43,6 +44,7 @@ METHODS: dict[str, type[Method]] = {
     "dan": Dan,
     "jan": Jan,
     "deep_coral": DeepCoral,
+    "cmd": Cmd,
     "mmda": Mmda,
     "dsan": Dsan,
     "cdan": Cdan,

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dann.options import Factor, Rate
+from dann.options import Factor, Positive, Rate
 
 Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]  # the latter: parameter groups as in torch.optim
 
@@ -75,4 +75,40 @@ def adamw(
     return torch.optim.AdamW(parameters, lr=lr, betas=(beta1, beta2), weight_decay=weight_decay, fused=True)
 
 
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": sgd, "adam": adam, "adamw": adamw}
+def adagrad(
+    parameters: Parameters, *, lr: Factor = 0.01, eps: Positive = 1e-10, weight_decay: Factor = 0.0
+) -> torch.optim.Optimizer:
+    """Adagrad (Duchi et al. 2011), whose steps suit sparse inputs: rare ones keep a high rate.
+
+    Args:
+        lr: learning rate; 0.01 in PyTorch and in Keras 1.
+        eps: ε, added to the root of the summed squares; Keras 1 has 1e-8. Both begin with a sum of 0, Keras 2.3 and
+            later with 0.1 and a rate of 0.001.
+        weight_decay: factor of the weights that is added to the gradient (L2 regularisation).
+    """
+    return torch.optim.Adagrad(parameters, lr=lr, eps=eps, weight_decay=weight_decay, fused=True)
+
+
+def adadelta(
+    parameters: Parameters, *, lr: Factor = 1.0, rho: Rate = 0.95, eps: Positive = 1e-6, weight_decay: Factor = 0.0
+) -> torch.optim.Optimizer:
+    """Adadelta (Zeiler 2012, Algorithm 1), whose steps have the units of the weights.
+
+    Args:
+        lr: factor of the step; the paper has none, which is 1.
+        rho: ρ, decay of the running means of the squared gradients and steps: 0.95 in the paper and Keras, 0.9 in
+            PyTorch.
+        eps: ε, added to both running means before the root, and so the size of the first steps: 1e-6 in the paper and
+            PyTorch, 1e-8 in Keras 1.1.
+        weight_decay: factor of the weights that is added to the gradient (L2 regularisation).
+    """
+    return torch.optim.Adadelta(parameters, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": sgd,
+    "adam": adam,
+    "adamw": adamw,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+}

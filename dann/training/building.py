@@ -40,7 +40,9 @@ TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the oth
 def load_pair(data: DataSection) -> Pair:
     """The domains of a configuration, read from disk, split and prepared."""
     msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
-    return preprocess_pair(read_pair(data), missing=data.missing, msda=msda, smote=data.resample == "smote")
+    return preprocess_pair(
+        read_pair(data), missing=data.missing, terms=data.terms, msda=msda, smote=data.resample == "smote"
+    )
 
 
 def read_pair(data: DataSection) -> Pair:

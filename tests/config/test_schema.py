@@ -24,6 +24,7 @@ STAGES = {
         {"network": {"bottleneck": {"width": 4}}, "train": {"ema": 0.9}},
         {"self_training": {"start": 0.5}, "optimizer": {"stages": {"round": {"lr": 0.1}}}},
         {"data": {"transform": {"noise": 0.1}, "target_view": {"mask": 0.2}, "msda": {"layers": 2}}},
+        {"data": {"terms": {"tf": "presence", "norm": "none"}}},
         {"finetune": {"backbone": 0.1}, "diagnose": {"mixval": True, "reverse_steps": 3}},
     ],
 )

@@ -41,6 +41,7 @@ NEED_MORE = (
     "target_classes",
     "source_degradation",
     "target_degradation",
+    "terms",
     "msda",
     "disjoint",
 )

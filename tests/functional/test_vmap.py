@@ -60,6 +60,8 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "confusion": (L.confusion_loss, [(5,)]),
     "mean distance": (L.mean_distance, FEATURES),
     "coral": (L.coral, FEATURES),
+    "central moments": (L.central_moment_discrepancy, FEATURES),
+    "central moments, wide": (partial(L.central_moment_discrepancy, moments=3, span=7.0), FEATURES),
     **{
         f"{name}, {estimator}, {bandwidth}": (
             wrap(loss, estimator=estimator, bandwidth=bandwidth),

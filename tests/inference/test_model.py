@@ -159,6 +159,18 @@ def test_exported_vectors_are_mapped_too(vectors: Path) -> None:
     np.testing.assert_allclose(logits.softmax(1).numpy(), model.predict(x), atol=1e-6)
 
 
+def test_terms_are_weighed_as_for_training(tmp_path: Path) -> None:
+    counts = np.random.default_rng(0).poisson(0.7, size=(2, 80, 5)).astype(np.float32)
+    for name, x in zip(("source", "target"), counts, strict=True):
+        np.savez(tmp_path / f"{name}.npz", x=x[:60], y=np.arange(60) % 2, x_test=x[60:], y_test=np.arange(20) % 2)
+    folder = prepared(tmp_path, terms={}, msda={"layers": 1})
+    model = dann.load(folder)
+    hold(model, folder, counts[1, 60:], np.arange(20) % 2)
+    assert model.inputs.raw_shape == (5,) and model.inputs.input_shape == (10,)
+    with pytest.raises(BadInput, match=r"1 of 2 examples have negative values, but data\.terms"):
+        model.predict(np.array([[0, 1, 0, 2, 0], [0, 0, -1, 0, 0]], np.float32))
+
+
 def test_too_large_mappings_are_not_kept(vectors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dann.data.preprocessing.preprocessor.LARGEST", 100)
     folder = prepared(vectors, missing="drop", msda={"layers": 2})

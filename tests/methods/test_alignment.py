@@ -20,6 +20,7 @@ from dann.methods.afn import Afn
 from dann.methods.all_methods import METHODS
 from dann.methods.bsp import Bsp
 from dann.methods.cdan import Cdan
+from dann.methods.cmd import Cmd
 from dann.methods.coral import DeepCoral
 from dann.methods.dann import Dann
 from dann.methods.dsan import Dsan
@@ -42,6 +43,7 @@ KINDS: dict[str, Callable[..., Method]] = {
     "dan": Dan,
     "jan": Jan,
     "coral": DeepCoral,
+    "cmd": Cmd,
     "mmda": Mmda,
     "dsan": Dsan,
     "safn": Afn,
@@ -123,6 +125,12 @@ def covariance_distance(source: np.ndarray, target: np.ndarray) -> float:
     return float((difference**2).sum() / (4 * source.shape[1] ** 2))
 
 
+def moment_distance(source: np.ndarray, target: np.ndarray, k: int) -> float:
+    """The Euclidean distance between the k-th central moments of each feature, or, for k = 1, the means."""
+    moments = [((of - (k > 1) * of.mean(0)) ** k).mean(0) for of in (source, target)]
+    return float(np.linalg.norm(moments[0] - moments[1]))
+
+
 def mean_width(source: np.ndarray, target: np.ndarray) -> float:
     pooled = np.concatenate([source, target])
     return float(np.mean([((pooled[i] - pooled[j]) ** 2).sum() for i in range(len(pooled)) for j in range(i)]))
@@ -180,6 +188,11 @@ BY_HAND: dict[str, tuple[Callable[..., Method], Expected]] = {
     "coral on features": (
         partial(DeepCoral, layer="features", weight=3.0),
         lambda p, f, z: {"coral": 3 * covariance_distance(*f)},
+    ),
+    "cmd": (Cmd, lambda p, f, z: {"cmd": sum(moment_distance(*f, k) for k in range(1, 6))}),
+    "cmd, other moments": (
+        partial(Cmd, weight=0.4, moments=3, span=4.0, layer="logits"),
+        lambda p, f, z: {"cmd": 0.4 * sum(moment_distance(*z, k) / 4**k for k in (1, 2, 3))},
     ),
     "mmda": (
         partial(Mmda, mmd_weight=0.4, coral_weight=3.0, entropy_weight=0.2),
@@ -387,7 +400,7 @@ def test_both_domains_are_forwarded_together(kind: str) -> None:
     assert norm.num_batches_tracked == 1
 
 
-@pytest.mark.parametrize("kind", [Ddc, Dan, DeepCoral, Mmda, Dsan, Cdan, Vada])
+@pytest.mark.parametrize("kind", [Ddc, Dan, DeepCoral, Cmd, Mmda, Dsan, Cdan, Vada])
 def test_the_domains_are_forwarded_apart_where_an_option_says_so(kind: Callable[..., Method]) -> None:
     method = kind(NETWORKS["mnist"]((3, 28, 28), 10, batch_norm=True), together=False)
     batch = batch_of((3, 28, 28))
@@ -463,6 +476,7 @@ STACKS: dict[str, tuple[type[Method], list[dict[str, Any]]]] = {
     "dan, quadratic": (Dan, [{"estimator": "unbiased", "bandwidth": "mean"}] * 2),
     "jan": (Jan, [{"weight": 0.25}, {"weight": 1.5}]),
     "coral": (DeepCoral, [{"weight": 0.25}, {"weight": 1.5}]),
+    "cmd": (Cmd, [{"weight": 0.25}, {"weight": 1.5}]),
     "mmda": (Mmda, [{"mmd_weight": 0.25}, {"coral_weight": 1.5, "entropy_weight": 0.4}]),
     "dsan": (Dsan, [{"weight": 0.25}, {"weight": 1.5}]),
     "safn": (Afn, [{"weight": 0.25}, {"step": 0.3}]),
@@ -486,7 +500,7 @@ def test_a_stack_trains_as_separate_runs_do(case: str, in_double: None) -> None:
     assert all(not torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-@pytest.mark.parametrize("kind", [Ddc, Dan, Jan, DeepCoral, Dsan, Afn, Bsp, Cdan])
+@pytest.mark.parametrize("kind", [Ddc, Dan, Jan, DeepCoral, Cmd, Dsan, Afn, Bsp, Cdan])
 def test_configurations_hold_the_defaults(kind: type[Method], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS, "method", kind)
     options = config_of({**MOONS, "method": {"name": "method"}}).method.model_dump()
@@ -503,6 +517,8 @@ def test_configurations_hold_the_defaults(kind: type[Method], monkeypatch: pytes
         (Jan, {"multipliers": []}),
         (Jan, {"class_bandwidth": 0.0}),
         (Jan, {"class_bandwidth": "wide"}),
+        (Cmd, {"moments": 0}),
+        (Cmd, {"span": 0.0}),
         (Bsp, {"k": 0}),
         (Cdan, {"random_dim": 0}),
         (Cdan, {"randomized": False}),

@@ -132,6 +132,7 @@ def test_options_for_quantities_are_refused_for_texts() -> None:
         ({"transform": {"noise": 0.1}}, "transform.noise is for quantities"),
         ({"target_view": {"mask": 0.1}}, "target_view.mask is for quantities"),
         ({"transform": {"intensity": {"flip": 0.5}}}, "transform.intensity is for quantities"),
+        ({"terms": {}}, "terms is for quantities"),
         ({"resample": "smote"}, "resample: smote is for quantities"),
         ({"source_degradation": {"values": 0.5}}, "degradation.values is for quantities"),
     ):

@@ -29,10 +29,38 @@ def sgd_oracle() -> np.ndarray:
     return w
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("sgd", sgd_oracle()), ("adam", adam_oracle(decoupled=False)), ("adamw", adam_oracle(decoupled=True))],
-)
+def adagrad_oracle() -> np.ndarray:
+    """Duchi et al. 2011, the diagonal update of section 1: w ← w − η g / (Σ g²)^½, weight decay added to g."""
+    w, squares = START.copy(), np.zeros(4)
+    for gradient in GRADIENTS:
+        g = gradient + DECAY * w
+        squares = squares + g**2
+        w = w - RATE * g / (np.sqrt(squares) + 1e-10)
+    return w
+
+
+def adadelta_oracle() -> np.ndarray:
+    """Zeiler 2012, Algorithm 1, with ρ = 0.95 and ε = 1e-6, its step times the rate, weight decay added to g."""
+    w, squares, steps = START.copy(), np.zeros(4), np.zeros(4)
+    for gradient in GRADIENTS:
+        g = gradient + DECAY * w
+        squares = 0.95 * squares + 0.05 * g**2
+        step = -np.sqrt(steps + 1e-6) / np.sqrt(squares + 1e-6) * g
+        steps = 0.95 * steps + 0.05 * step**2
+        w = w + RATE * step
+    return w
+
+
+ORACLES = {
+    "sgd": sgd_oracle(),
+    "adam": adam_oracle(decoupled=False),
+    "adamw": adam_oracle(decoupled=True),
+    "adagrad": adagrad_oracle(),
+    "adadelta": adadelta_oracle(),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), ORACLES.items())
 def test_optimisers_are_the_papers(name: str, expected: np.ndarray) -> None:
     w = torch.nn.Parameter(torch.from_numpy(START.copy()))
     optimizer = OPTIMIZERS[name]([w], lr=RATE, weight_decay=DECAY)
@@ -43,4 +71,4 @@ def test_optimisers_are_the_papers(name: str, expected: np.ndarray) -> None:
 
 
 def test_every_optimiser_has_an_oracle() -> None:
-    assert set(OPTIMIZERS) == {"sgd", "adam", "adamw"}
+    assert set(OPTIMIZERS) == set(ORACLES)

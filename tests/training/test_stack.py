@@ -41,6 +41,10 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "lambdas": (MOONS, [{"method": {"weight": weight}} for weight in (0.1, 0.5, 2.0)]),
     "learning rates": (MOONS, [{"optimizer": {"lr": 0.01}}] * 2 + [{"optimizer": {"lr": 0.1, "weight_decay": 0.1}}]),
     "optimisers": (MOONS, [{}, {"optimizer": {"name": "sgd", "lr": 0.1, "schedule": "inverse"}}]),
+    "adaptive rates": (
+        MOONS,
+        [{"optimizer": {"name": name}} for name in ("adagrad", "adagrad", "adadelta", "adadelta")],
+    ),
     "class weights": (MOONS, [{"data": {"class_weights": "inverse"}}] * 2),
     "augmentation": (MOONS, [{"data": {"transform": {"mask": 0.5}}}] * 2),
     "domains apart": (MOONS, [{"method": {"together": False}}] * 2),
@@ -86,7 +90,9 @@ def test_bf16_stacks_stay_close_to_separate_runs() -> None:
         torch.testing.assert_close(values, torch.cat([terms[name] for terms in apart]), rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize("optimizer", [{}, {"name": "sgd", "lr": 0.05, "momentum": 0.9}])
+@pytest.mark.parametrize(
+    "optimizer", [{}, {"name": "sgd", "lr": 0.05, "momentum": 0.9}, {"name": "adagrad"}, {"name": "adadelta"}]
+)
 def test_each_phase_steps_its_parameters(
     optimizer: dict[str, Any], in_double: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +155,7 @@ def test_sparse_inputs_are_used_where_nothing_but_their_weights_changes(tmp_path
         (False, {"optimizer": {"momentum": 0.9}}),
         (False, {"optimizer": {"weight_decay": 0.1}}),
         (False, {"optimizer": {"name": "adamw"}}),
+        (False, {"optimizer": {"name": "adagrad"}}),
         (False, {"data": {"transform": {"mask": 0.5}}}),
         (False, {"data": {"transform": {"normalise": "standard"}}}),
     ]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dann.data.preprocessing.imputation import Imputer, check_complete
 from dann.data.preprocessing.msda import msda_features
+from dann.data.preprocessing.term_weighting import TermWeights, check_counts
 from dann.errors import BadInput
 
 LARGEST = 2**26  # bytes that are kept: each run keeps its own, and mappings of 5000 features would take 500 MB
@@ -20,32 +21,43 @@ def size_of_mappings(width: int, layers: int) -> int:
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """Turns raw vectors or series into those that the transform takes: gaps filled in, features computed.
+    """Turns raw vectors or series into those that the transform takes: gaps filled in, terms weighed, mSDA computed.
 
     Args:
         imputer: None where nothing was filled in.
         mappings: of the denoising autoencoder, float32, shape ``(D, D + 1)`` each; none where it is not used.
         dropped: whether the imputer and the mappings were too large to be kept.
+        terms: weights of terms, which follow the imputer; None where there are none.
     """
 
     imputer: Imputer | None = None
     mappings: tuple[Tensor, ...] = ()
     dropped: bool = False
+    terms: TermWeights | None = None
 
     @classmethod
-    def of(cls, imputer: Imputer | None, mappings: list[Tensor]) -> "Preprocessor":
-        """The preprocessor of an imputer and mappings, if they are small enough to be kept."""
+    def of(cls, imputer: Imputer | None, mappings: list[Tensor], terms: TermWeights | None = None) -> "Preprocessor":
+        """The preprocessor of an imputer, mappings and term weights, if they are small enough to be kept."""
         size = sum(4 * mapping.numel() for mapping in mappings) + (0 if imputer is None else imputer.rows.nbytes)
-        return cls(dropped=True) if size > LARGEST else cls(imputer, tuple(mapping.float() for mapping in mappings))
+        if size > LARGEST:
+            return cls(dropped=True)
+        return cls(imputer, tuple(mapping.float() for mapping in mappings), terms=terms)
 
     def __call__(self, x: Tensor) -> Tensor:
         x = x if self.imputer is None else self.imputer.apply(x)
+        x = x if self.terms is None else self.terms(x)
         return msda_features(x, list(self.mappings)) if self.mappings else x
 
     def check(self, x: Tensor, where: str) -> None:
-        """Raise for missing values that nothing fills in; ``where`` names ``x`` in the message."""
+        """Raise for values that the run takes none of: missing ones without an imputer, negative ones with terms.
+
+        Args:
+            where: names ``x`` in the message.
+        """
         if self.imputer is None and x.is_floating_point():
             check_complete(x, where, "this run fills none in: complete or remove them")
+        if self.terms is not None:
+            check_counts(x, where)
 
     def raw_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of a raw example, from that of a preprocessed one."""
@@ -54,7 +66,8 @@ class Preprocessor:
     def state(self) -> dict[str, Any]:
         """The preprocessor as tensors and plain values."""
         imputer = None if self.imputer is None else {"how": self.imputer.how, "rows": self.imputer.rows}
-        return {"imputer": imputer, "mappings": list(self.mappings), "dropped": self.dropped}
+        terms = None if self.terms is None else self.terms.state()
+        return {"imputer": imputer, "mappings": list(self.mappings), "dropped": self.dropped, "terms": terms}
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> "Preprocessor":
@@ -70,7 +83,8 @@ class Preprocessor:
         imputer = state["imputer"]
         if imputer is not None:
             imputer = Imputer.fit(imputer["how"], imputer["rows"], torch.empty(0, imputer["rows"].shape[1]))
-        return cls(imputer, tuple(state["mappings"]))
+        terms = state.get("terms")  # run folders of version 0.2 have none
+        return cls(imputer, tuple(state["mappings"]), terms=None if terms is None else TermWeights.restore(terms))
 
 
 NO_PREPROCESSING = Preprocessor()  # raw examples as they are

@@ -43,6 +43,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "dan": ("weight",),
     "jan": ("weight",),
     "deep_coral": ("weight",),
+    "cmd": ("weight",),
     "mmda": ("mmd_weight", "coral_weight", "entropy_weight"),
     "dsan": ("weight",),
     "cdan": ("weight",),
