@@ -86,7 +86,8 @@ def adagrad(
             later with 0.1 and a rate of 0.001.
         weight_decay: factor of the weights that is added to the gradient (L2 regularisation).
     """
-    return torch.optim.Adagrad(parameters, lr=lr, eps=eps, weight_decay=weight_decay, fused=True)
+    # Not fused: earlier releases of PyTorch have that kernel for CPUs alone.
+    return torch.optim.Adagrad(parameters, lr=lr, eps=eps, weight_decay=weight_decay)
 
 
 def adadelta(
