@@ -563,13 +563,25 @@ def test_scores_of_classes_are_those_of_the_definitions(tmp_path: Path) -> None:
     assert cells[3:5] == ["83.3", "87.5"] and cells[6:8] == ["90.0", "75.0"] and cells[:2] == ["86.7", "81.2"]
 
 
+def test_the_discriminators_measurements_and_the_distances_have_tables(tmp_path: Path) -> None:
+    experiment, records = scored({"source only": [0.5], "DANN": [0.6, 0.7]}, shown={"figures": ["discriminator"]})
+    config = {"method": {"name": "dann", "weight": 2.0, "schedule": "constant"}, "train": {"steps": 40}}
+    more = {"discriminator_source": 0.8, "discriminator_target": 0.4, "gradient_ratio": 3.0, "distance_lowest": 1.5}
+    records = [replace(each, config=config, evaluations=[last | more for last in each.evaluations])
+               if each.variant == "DANN" else each for each in records]  # fmt: skip
+    page = page_of(experiment, records, tmp_path)
+    cells = page.rows("e1-discriminator-0")["DANN"]
+    assert [cell.text for cell in cells] == ["0.600 ± 0.000", "80.0 ± 0.0", "40.0 ± 0.0", "2.000", "3 (3 to 3)"]
+    assert [cell.text for cell in page.rows("e1-distances")["DANN"]] == ["1.500 ± 0.000"]
+
+
 def test_figures_are_drawn_where_they_are_missing_or_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment, records = scored({"source only": [0.5], "DANN": [0.6]})
     records = [replace(record, declared=experiment.merge_configuration(record.variant, None)) for record in records]
     page = page_of(experiment, records, tmp_path, packed=False, figure=False)
     drawn = ["bars.png", "confusion.png", "curves.png", "errors.png", "tsne.png"]
     assert sorted(path.name for path in (tmp_path / "runs").glob("*.png")) == drawn
-    assert [image["alt"].split(" ")[0] for image in page.images] == ["The", "Losses", "Confusion", "t-SNE"]
+    assert [image["alt"].split(" ")[0] for image in page.images] == ["The", "Losses", "Test", "Confusion", "t-SNE"]
     again: list[Path] = []
     monkeypatch.setattr("dann.reporting.figures.draw.draw_all", lambda experiment, folder: again.append(folder))
     write_report([tmp_path / "runs"], tmp_path / "out")

@@ -10,14 +10,11 @@ from typing import get_args
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from PIL import Image
-from sklearn.manifold import TSNE
 
 from dann.config.experiment import Experiment
 from dann.config.experiment_fields import FigureKind
 from dann.config.naming import shorten, slug
-from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.adversary import has_discriminator
 from dann.reporting.figures.axis_figure import axis_figure
@@ -26,16 +23,14 @@ from dann.reporting.figures.curves import curves, diagnosis, errors
 from dann.reporting.figures.discriminator_figure import discriminator
 from dann.reporting.figures.distances_figure import choose_pairs, distances
 from dann.reporting.figures.plane_figure import choose_rows, plane
+from dann.reporting.figures.tsne_figure import SOURCE_COLOUR, TARGET_COLOUR, TITLE, Runs, present_variants, tsne
 from dann.reporting.scores import apply_rule
 from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import read_checked_records
-from dann.runner.records import FEATURES, Record, has_target_labels
+from dann.runner.records import has_target_labels
 
-SOURCE_COLOUR, TARGET_COLOUR = "#1f77b4", "#d62728"  # as in the paper's figures: source blue, target red
 SPLITS = {"target_test": TARGET_COLOUR, "source_test": SOURCE_COLOUR, "source_validation": SOURCE_COLOUR}
-Runs = dict[Path, Record]
 MOST_DRAWN = 20  # variants of a figure: there are ten colours, and each variant takes seconds
-TITLE = 36  # characters of a panel, so that it does not reach into its neighbours
 MOST_PANELS = 60  # variants times tasks with figures of their own
 
 
@@ -126,7 +121,7 @@ def confusion(experiment: Experiment, runs: Runs) -> Figure:
 
     The target's are above, the source's below, on its validation split where it has no test split.
     """
-    variants = _present(experiment, runs)
+    variants = present_variants(experiment, runs)
     splits = [split for split in SPLITS if any(split in record.confusion for record in runs.values())]
     figure, every = new_axes(len(variants), 3.4 * len(variants) + 0.6, 3.6 * len(splits), rows=len(splits))
     for place, (split, variant) in enumerate(product(splits, variants)):
@@ -153,7 +148,7 @@ def reliability(experiment: Experiment, runs: Runs) -> Figure:
 
     Below the diagonal predictions are overconfident (Guo et al. 2017, Figure 1).
     """
-    variants = _present(experiment, runs)
+    variants = present_variants(experiment, runs)
     figure, every = new_axes(len(variants), 3.2 * len(variants) + 0.4, 3.6)
     for axes, variant in zip(every, variants, strict=True):
         for record in (record for record in runs.values() if record.variant == variant):
@@ -168,66 +163,6 @@ def reliability(experiment: Experiment, runs: Runs) -> Figure:
         axes.set_xlabel("confidence")
     every[0].set_ylabel("accuracy (source blue, target red)")
     return figure
-
-
-def tsne(experiment: Experiment, runs: Runs) -> Figure:
-    """t-SNE of the features of both domains, a panel per variant, of its first seed whose features are kept.
-
-    A variant that trains on the target itself has one domain, and no panel. With and without adaptation side by side,
-    as in Ganin et al. 2016, Figure 5, whose layer for MNIST is the same: the top of the feature extractor.
-    """
-    kept = {
-        place: record
-        for place, record in runs.items()
-        if (place / FEATURES).is_file() and record.data["source"]["name"] != record.data["target"]["name"]
-    }
-    variants = _present(experiment, kept)
-    figure, every = new_axes(max(len(variants), 1), 3.6 * max(len(variants), 1), 3.9)
-    for axes, variant in zip(every, variants, strict=False):
-        place = next(place for place, record in kept.items() if record.variant == variant)
-        features, domain = _read_features(place / FEATURES)
-        perplexity = min(30.0, (len(features) - 1) / 3)
-        points = TSNE(init=_plane(features), perplexity=perplexity, random_state=0).fit_transform(features)
-        for side, colour, name in ((0, SOURCE_COLOUR, "source"), (1, TARGET_COLOUR, "target")):
-            axes.plot(*points[domain == side].T, ".", color=colour, markersize=3, label=name)
-        axes.set_title(f"{shorten(variant, TITLE)}, seed {kept[place].seed}", fontsize=10)
-        axes.set_xticks([])
-        axes.set_yticks([])
-    if kept:
-        data = next(iter(kept.values())).data
-        figure.suptitle(f"{data['source']['name']} → {data['target']['name']}: top layer of the feature extractor",
-                        fontsize=11)  # fmt: skip
-        handles, names = every[0].get_legend_handles_labels()
-        figure.legend(handles, names, fontsize=9, loc="outside lower center", ncols=2, markerscale=3, frameon=False)
-    return figure
-
-
-def _read_features(path: Path) -> tuple[NDArray[np.float32], NDArray[np.generic]]:
-    """The features and the domain of each example that a run kept for its figure.
-
-    Raises:
-        BadInput: the file is damaged.
-    """
-    try:
-        with np.load(path) as stored:
-            features, domain = stored["features"].astype(np.float32), stored["domain"]
-    except Exception as error:  # of damaged archives NumPy raises a dozen types
-        raise BadInput(f"{path}: damaged: remove it to draw the figures without it") from error
-    if features.ndim != 2 or len(features) < 2 or domain.shape != features.shape[:1] or not np.isfinite(features).all():
-        raise BadInput(f"{path}: damaged: remove it to draw the figures without it")
-    return features, domain
-
-
-def _plane(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The first two principal components, as the features are stored, at the small scale that t-SNE starts from."""
-    plane = np.zeros((len(features), 2), np.float32)
-    plane[:, : min(2, features.shape[1])] = features[:, :2]
-    return plane / max(float(plane.std()), 1e-6) * 1e-4
-
-
-def _present(experiment: Experiment, runs: Runs) -> list[str]:
-    there = {record.variant for record in runs.values()}
-    return [variant for variant in experiment.variants if variant in there]
 
 
 DRAW: dict[FigureKind, Callable[[Experiment, Runs], Figure]] = {
