@@ -5,7 +5,7 @@ experiment, ``yaml base`` over its base, ``yaml data`` over its data; ``yaml sou
 """
 
 import ast
-import gzip
+import lzma
 import re
 import shlex
 import subprocess
@@ -239,11 +239,11 @@ def _alarms() -> set[str]:
 
 
 def _records() -> int:
-    return sum(gzip.decompress(path.read_bytes()).count(b"\n") for path in (ROOT / "results").rglob("*.jsonl.gz"))
+    return sum(lzma.decompress(path.read_bytes()).count(b"\n") for path in (ROOT / "results").rglob("*.jsonl.xz"))
 
 
 def test_counts_of_the_readme_are_right() -> None:
-    published = len(list((ROOT / "results").rglob("records.jsonl.gz")))
+    published = len(list((ROOT / "results").rglob("records.jsonl.xz")))
     counts = {
         "methods": len(METHODS),
         "networks": len(NETWORKS),

@@ -1,8 +1,6 @@
 """The records of an experiment, packed in one file or each in the folder of its run. Imports no torch."""
 
-import gzip
-import io
-import zlib
+import lzma
 from collections.abc import Container, Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
@@ -18,16 +16,13 @@ from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, Record, dump_record, parse_record, read_record
 from dann.runner.search_choice import choose_settings, is_wanted
 
-PACKED = "records.jsonl.gz"
+PACKED = "records.jsonl.xz"
 LINE = 100_000_000  # bytes that a record may have, so that a packed file of zeros fills no memory
 
 
 def pack_records(records: Iterable[Record], folder: Path) -> None:
     """Write ``records`` as one compressed file in the folder of their experiment, the same bytes every time."""
-    packed = io.BytesIO()
-    with gzip.GzipFile("", "wb", compresslevel=9, fileobj=packed, mtime=0) as file:
-        file.writelines(map(dump_record, records))
-    write_whole(folder / PACKED, packed.getvalue())
+    write_whole(folder / PACKED, lzma.compress(b"".join(map(dump_record, records))))
 
 
 def read_records(experiment: Experiment, folder: Path) -> dict[Path, Record]:
@@ -61,7 +56,7 @@ def _read_packed(rows: list[Run], seeds: Container[int], folder: Path) -> dict[P
         every = [parse_record(load_line(line)) for line in _unpack(folder / PACKED)]
         known = [record for record in every if record.run.row in order]
         known.sort(key=lambda record: (order[record.run.row], record.seed))
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
         raise BadInput(
             f"{folder / PACKED}: not records of this version ({error}): publish the experiment again"
         ) from error
@@ -69,7 +64,7 @@ def _read_packed(rows: list[Run], seeds: Container[int], folder: Path) -> dict[P
 
 
 def _unpack(path: Path) -> Iterator[bytes]:
-    with gzip.open(path, "rb") as file:
+    with lzma.open(path, "rb") as file:
         while line := file.readline(LINE + 1):
             if len(line) > LINE:
                 raise ValueError("a line is too long")

@@ -13,7 +13,7 @@ from dann.errors import BadInput
 
 HOSTILE = ["../../x", "/etc/passwd", "..", ".", "...", "-rf", "--out", "a\nb", "a\0b", "C:\\x", "..\\x", "a" * 4096,
            "é" * 4096, "CON", "nul.txt", "com1", "x.", "x ", " ", "\x1b[2J", "\udc80", "~", "$HOME", "experiment.yaml",
-           "records.jsonl.gz", "bars.png", "*", "a\u202eb", "aux", "%2e%2e%2f"]  # fmt: skip
+           "records.jsonl.xz", "bars.png", "*", "a\u202eb", "aux", "%2e%2e%2f"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))

@@ -1,6 +1,6 @@
 """Bad input at random: experiment files, records, run folders, data files and command lines, altered in many ways."""
 
-import gzip
+import lzma
 import json
 import random
 import re
@@ -90,9 +90,9 @@ def draw_records(random: random.Random, template: Template) -> Case:
     made = COMMANDS.get(command[0])
     if random.random() < 0.5:
         return Case([*command], {f"{template.run}/record.json": line}, written, command=made)
-    packed = gzip.compress(line + b"\n" + template.record, mtime=0)
+    packed = lzma.compress(line + b"\n" + template.record)
     packed = damage(packed, random) if random.random() < 0.1 else packed
-    return Case([*command], {f"{template.folder}/records.jsonl.gz": packed}, written, command=made)
+    return Case([*command], {f"{template.folder}/records.jsonl.xz": packed}, written, command=made)
 
 
 def draw_folder(random: random.Random, template: Template) -> Case:

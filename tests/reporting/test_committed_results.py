@@ -1,6 +1,6 @@
 """Publishing to results/, its pages and their check."""
 
-import gzip
+import lzma
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,8 +32,8 @@ def cells_of(markdown: str) -> dict[str, list[str]]:
 
 def repack(folder: Path, change: Callable[[list[str]], list[str]]) -> None:
     """Change the lines of a packed file."""
-    lines = gzip.decompress((folder / PACKED).read_bytes()).decode().splitlines(keepends=True)
-    (folder / PACKED).write_bytes(gzip.compress("".join(change(lines)).encode()))
+    lines = lzma.decompress((folder / PACKED).read_bytes()).decode().splitlines(keepends=True)
+    (folder / PACKED).write_bytes(lzma.compress("".join(change(lines)).encode()))
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_publish_and_check(project: Path, capsys: Any) -> None:
     packed = page.with_suffix("") / PACKED
     folders = [project / "runs/theme/tiny" / run.folder for run in read_experiment(Path(file)).runs()]
     written = [json.loads((folder / RECORD).read_text()) for folder in folders]
-    packed_ones = map(json.loads, gzip.decompress(packed.read_bytes()).splitlines())
+    packed_ones = map(json.loads, lzma.decompress(packed.read_bytes()).splitlines())
     for each in written:  # the page has no reliability plots
         del each["checksum"]
         assert each.pop("reliability")

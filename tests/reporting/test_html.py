@@ -1,6 +1,6 @@
 """The page of `dann report`: its numbers, where they come from, what it needs, and how it behaves in a browser."""
 
-import gzip
+import lzma
 import json
 import os
 import re
@@ -351,7 +351,7 @@ def test_runs_lead_to_their_records(tmp_path: Path, packed: bool) -> None:
     records = records_of(experiment)
     page = page_of(experiment, records[::-1] if packed else records, tmp_path, packed=packed)
     assert len(page.runs()) == len(records)
-    lines = gzip.decompress((tmp_path / "runs" / PACKED).read_bytes()).splitlines() if packed else []
+    lines = lzma.decompress((tmp_path / "runs" / PACKED).read_bytes()).splitlines() if packed else []
     for row in page.runs():
         place = row[page.column("record")].text
         content = (

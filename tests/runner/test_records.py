@@ -1,6 +1,6 @@
 """Records in folders and packed, and their checks."""
 
-import gzip
+import lzma
 import hashlib
 import json
 import time
@@ -43,7 +43,7 @@ def test_packed_records_are_the_same_bytes_whenever_written(tmp_path: Path, monk
     pack_records(records, tmp_path / "b")
     first, second = ((tmp_path / name / PACKED).read_bytes() for name in "ab")
     assert first == second and first[3:8] == bytes(5)  # neither a file name nor a time
-    lines = gzip.decompress(first).splitlines(keepends=True)
+    lines = lzma.decompress(first).splitlines(keepends=True)
     for record, line in zip(records, lines, strict=True):
         write_record(record, tmp_path / "one")
         content = json.loads((tmp_path / "one" / RECORD).read_bytes())
@@ -55,11 +55,11 @@ def test_packed_records_are_the_same_bytes_whenever_written(tmp_path: Path, monk
     [
         lambda content: content[:-20],
         lambda content: content[:20] + bytes(20) + content[40:],
-        lambda content: b"no gzip" + content,
-        lambda content: gzip.compress(gzip.decompress(content)[:-20]),
-        lambda content: gzip.compress(b"[1, 2]\n"),
-        lambda content: gzip.compress(gzip.decompress(content).replace(b'"losses"', b'"loss"')),
-        lambda content: gzip.compress(gzip.decompress(content).replace(b'"seed":1', b'"seed":"1"')),
+        lambda content: b"no xz" + content,
+        lambda content: lzma.compress(lzma.decompress(content)[:-20]),
+        lambda content: lzma.compress(b"[1, 2]\n"),
+        lambda content: lzma.compress(lzma.decompress(content).replace(b'"losses"', b'"loss"')),
+        lambda content: lzma.compress(lzma.decompress(content).replace(b'"seed":1', b'"seed":"1"')),
     ],
 )
 def test_a_damaged_file_of_records_is_named(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_record_of_another_form_is_refused_in_one_line(path: str, value: objec
     changed(path, value)(content)
     line = json.dumps(content).encode()
     if packed:
-        (tmp_path / PACKED).write_bytes(gzip.compress(line + b"\n"))
+        (tmp_path / PACKED).write_bytes(lzma.compress(line + b"\n"))
     else:
         folder = tmp_path / records[0].run.folder
         folder.mkdir(parents=True)
@@ -178,7 +178,7 @@ def test_a_record_of_another_form_is_refused_in_one_line(path: str, value: objec
 def test_a_line_of_records_without_end_fills_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     experiment, _ = tasked([0])
     monkeypatch.setattr("dann.runner.experiment_records.LINE", 1000)
-    (tmp_path / PACKED).write_bytes(gzip.compress(bytes(10_000)))
+    (tmp_path / PACKED).write_bytes(lzma.compress(bytes(10_000)))
     with pytest.raises(BadInput, match="too long"):
         read_records(experiment, tmp_path)
 

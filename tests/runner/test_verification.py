@@ -70,7 +70,7 @@ def test_packed_records_are_verified_without_weights(runs: Path, capsys: pytest.
     experiment, packed = read_experiment(Path("tiny.yaml")), Path("results/tiny")
     pack_records(read_records(experiment, runs).values(), packed)
     (packed / "experiment.yaml").write_bytes((runs / "experiment.yaml").read_bytes())
-    for path in (packed, packed / "records.jsonl.gz"):
+    for path in (packed, packed / "records.jsonl.xz"):
         status, out = verified(capsys, path, "--only", "DANN", "--seeds", "0")
         assert status == 0 and "DANN, seed 0: equal to the last bit (evaluations, losses, confusion)" in out
 

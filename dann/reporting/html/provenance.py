@@ -1,6 +1,6 @@
 """The table of runs behind a report's numbers, and links to its rows. Imports no torch."""
 
-import gzip
+import lzma
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ class Runs:
         """The line of each packed record, counted from 1."""
         if not (self.folder / PACKED).is_file():
             return {}
-        lines = gzip.decompress((self.folder / PACKED).read_bytes()).splitlines()
+        lines = lzma.decompress((self.folder / PACKED).read_bytes()).splitlines()
         found = [parse_record(json.loads(line)) for line in lines]
         return {(record.run.row, record.seed): number for number, record in enumerate(found, 1)}
 
