@@ -1,7 +1,7 @@
 """Bad input at random: experiment files, records, run folders, data files and command lines, altered in many ways."""
 
-import lzma
 import json
+import lzma
 import random
 import re
 from collections import Counter

@@ -1,7 +1,7 @@
 """Publishing to results/, its pages and their check."""
 
-import lzma
 import json
+import lzma
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """The page of `dann report`: its numbers, where they come from, what it needs, and how it behaves in a browser."""
 
-import lzma
 import json
+import lzma
 import os
 import re
 import shutil

@@ -1,7 +1,7 @@
 """The table of runs behind a report's numbers, and links to its rows. Imports no torch."""
 
-import lzma
 import json
+import lzma
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
