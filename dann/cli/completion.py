@@ -22,8 +22,8 @@ REGISTRIES = {  # the registry of each kind, and the file that defines it
     "method": ("METHODS", "methods/all_methods.py"),
     "network": ("NETWORKS", "networks/all_networks.py"),
     "dataset": ("CONSTRUCTORS", "data/datasets/all_datasets.py"),
-    "optimiser": ("OPTIMIZERS", "optim.py"),
-    "schedule": ("LEARNING_RATE_SCHEDULES", "optim.py"),
+    "optimiser": ("OPTIMIZERS", "optim/optimizers.py"),
+    "schedule": ("LEARNING_RATE_SCHEDULES", "optim/schedules.py"),
 }
 TRANSFORM = ("TransformOptions", "data/transforms/transform_options.py")
 

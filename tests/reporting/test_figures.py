@@ -1,6 +1,6 @@
 """Figures from records."""
 
-import gzip
+import lzma
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -92,6 +92,13 @@ def test_errors_are_those_of_both_domains() -> None:
     assert adapted.get_ydata()[-1] == pytest.approx(10) and axes.get_yscale() == "log"
 
 
+def test_no_error_at_all_has_no_logarithm() -> None:
+    experiment, records = scored({"source only": [1.0, 1.0]})
+    perfect = {"target_test": 1.0, "source_test": 1.0, "source_validation": 1.0}
+    records = [replace(record, evaluations=[each | perfect for each in record.evaluations]) for record in records]
+    assert errors(experiment, records).axes[0].get_yscale() == "linear"
+
+
 def test_a_single_evaluation_is_a_mark_with_the_range_of_the_seeds() -> None:
     """A line of one point would not show."""
     experiment, records = scored({"source only": [0.5, 0.6]})
@@ -143,7 +150,7 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
     assert features == [
         f"30/{row}/seed-0/{file}.npz" for row in ("dann-weak", "dann") for file in ("features", "plane")
     ]
-    assert len(gzip.decompress((folder / PACKED).read_bytes()).splitlines()) == 6
+    assert len(lzma.decompress((folder / PACKED).read_bytes()).splitlines()) == 6
     assert pages.main(["--check"]) == 0
 
 

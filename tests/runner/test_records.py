@@ -67,7 +67,7 @@ def test_a_damaged_file_of_records_is_named(damage: Callable[[bytes], bytes], tm
     pack_records(records, tmp_path)
     assert len(read_records(experiment, tmp_path)) == 8
     (tmp_path / PACKED).write_bytes(damage((tmp_path / PACKED).read_bytes()))
-    with pytest.raises(BadInput, match=r"records\.jsonl\.gz: not records of this version"):
+    with pytest.raises(BadInput, match=r"records\.jsonl\.xz: not records of this version"):
         read_records(experiment, tmp_path)
 
 

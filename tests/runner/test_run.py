@@ -160,7 +160,7 @@ def test_the_record_is_complete(tmp_path: Path) -> None:
     assert record.data["source"]["train"] == 674 and record.data["trained_on"] == 607
     assert record.config["method"] == {"name": "dann", "weight": 1.0, "schedule": "ramp", "horizon": 1.0,
                                        "layer": "features", "discriminator": None, "together": True,
-                                       "loss_weight": 1.0}  # fmt: skip
+                                       "loss_weight": 1.0, "discriminator_dropout": 0.0}  # fmt: skip
     assert {"commit", "torch", "numpy", "device", "precision", "threads"} <= set(record.environment)
     assert record.seconds > 0
     assert resolve(record.declared, "record").fingerprint() == record.fingerprint

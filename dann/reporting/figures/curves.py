@@ -97,10 +97,11 @@ def errors(experiment: Experiment, records: list[Record]) -> Figure:
         runs = [record for record in records if record.variant == variant]
         _band(axes, [_errors(run, "target_test") for run in runs], shorten(variant), f"C{number}")
         _band(axes, [_errors(run, _source_split(run)) for run in runs], None, f"C{number}", ":")
-    axes.set_yscale("log", nonpositive="clip")  # no error at all is at the lower edge
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    if any(value > 0 for line in axes.get_lines() for value in np.asarray(line.get_ydata())):
+        axes.set_yscale("log", nonpositive="clip")  # a mean of no error at all is at the lower edge
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_title("test error, % (target —, source ···)", fontsize=10)
     axes.set_xlabel("step")
     axes.locator_params(axis="x", nbins=5)
