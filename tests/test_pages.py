@@ -142,7 +142,7 @@ def _run_own_method(method: type[Method], folder: Path, monkeypatch: pytest.Monk
     file = folder / "own.yaml"
     file.write_text(yaml.safe_dump(TINY | {"base": base, "variants": variants, "published": {}}))
     experiment = read_experiment(file)
-    runs = list(experiment.runs("mean matching", [0]))
+    runs = list(experiment.runs(["mean matching"], [0]))
     launch(experiment, runs, folder / "own", CPU, Silent(), file)
     (record,) = read_records(experiment, folder / "own").values()
     assert record.config["method"] == {"name": "mean_matching", "weight": 0.5}
@@ -165,7 +165,7 @@ def test_the_quickstart_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = ROOT / "experiments/quickstart.yaml"
     experiment = read_experiment(file, ["train.steps=2"])
     monkeypatch.chdir(tmp_path)
-    launch(experiment, list(experiment.runs("DANN", [0, 1])), Path("runs/quickstart"), CPU, Silent(), file)
+    launch(experiment, list(experiment.runs(["DANN"], [0, 1])), Path("runs/quickstart"), CPU, Silent(), file)
     np.save("images.npy", np.zeros((2, 20, 20, 3), np.uint8))
     Path("photos").mkdir()
     for path in ("digit.png", "photos/digit.png"):

@@ -168,7 +168,7 @@ def test_uci_har_is_run_on_the_pairs_of_adatime() -> None:
 
     experiment = read_experiment(ROOT / "experiments/adatime/uci_har.yaml")
     asked = [(run.declared["data"]["source"]["domain"], run.declared["data"]["target"]["domain"])
-             for run in experiment.runs("DANN", [0])]  # fmt: skip
+             for run in experiment.runs(["DANN"], [0])]  # fmt: skip
     assert asked == list(SCENARIOS)
 
 

@@ -71,7 +71,10 @@ def _add_experiments(command: Command) -> None:
     run.epilog = "Exit status: 0; 1 if some runs have no result, which the last lines name; 2 for bad input."
     run.add_argument("file", type=Path, metavar="FILE", help="an experiment file, such as experiments/quickstart.yaml")
     _set_completer(
-        run.add_argument("--only", metavar="VARIANT", help="make the runs of one row only"), "complete_variants"
+        run.add_argument(
+            "--only", action="append", metavar="VARIANT", help="make this row's runs only; may be repeated"
+        ),
+        "complete_variants",
     )
     run.add_argument("--seeds", type=_seeds, metavar="0,1", help="seeds to use instead of the file's")
     run.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every run")
@@ -136,7 +139,10 @@ def _add_results(command: Command) -> None:
         "path", type=Path, metavar="RECORD_OR_FILE",
         help="the folder of a run, a folder of runs or results, or an experiment file",
     )  # fmt: skip
-    _set_completer(verify.add_argument("--only", metavar="VARIANT", help="the runs of one row only"), "complete_rows")
+    _set_completer(
+        verify.add_argument("--only", action="append", metavar="VARIANT", help="this row's runs only; may be repeated"),
+        "complete_rows",
+    )
     verify.add_argument("--seeds", type=_seeds, metavar="0,1", help="the runs of these seeds only")
     _add_device(verify)
     _add_jobs(verify)

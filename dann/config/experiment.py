@@ -1,7 +1,7 @@
 """An experiment file: one table, and the runs behind it. Imports no torch, so that tables appear at once."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -127,23 +127,23 @@ class Experiment(BaseModel):
         plain = isinstance(method, dict) and method.get("name") == "source_only"
         return plain and isinstance(data, dict) and data.get("source") != data.get("target")
 
-    def runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator[Run]:
+    def runs(self, only: Collection[str] | None = None, seeds: list[int] | None = None) -> Iterator[Run]:
         """All runs, in the order of the table; of a search with seeds of its own also all that its choice may need.
 
         Args:
-            only: the one variant whose runs are wanted.
+            only: the variants whose runs are wanted; None: all.
             seeds: seeds in place of the file's.
         """
         self.check_size(self.seeds if seeds is None else seeds)
         return self._list_runs(only, [*self.search_seeds, *self.seeds] if seeds is None else seeds)
 
-    def first_runs(self, only: str | None = None, seeds: list[int] | None = None) -> Iterator[Run]:
+    def first_runs(self, only: Collection[str] | None = None, seeds: list[int] | None = None) -> Iterator[Run]:
         """The runs that depend on no other's result: all, unless the search has seeds of its own.
 
         With such a search they are all settings with its seeds, and each row's own values with the experiment's.
 
         Args:
-            only: the one variant whose runs are wanted.
+            only: the variants whose runs are wanted; None: all.
             seeds: in place of the experiment's.
         """
         fresh = self.seeds if seeds is None else seeds
@@ -152,11 +152,12 @@ class Experiment(BaseModel):
             if not self.search_seeds or run.seed in self.search_seeds or not run.setting:
                 yield run
 
-    def _list_runs(self, only: str | None, seeds: list[int]) -> Iterator[Run]:
-        if only is not None:
-            look_up(self.variants, only, "variant", "--only")
+    def _list_runs(self, only: Collection[str] | None, seeds: list[int]) -> Iterator[Run]:
+        for variant in only or ():
+            look_up(self.variants, variant, "variant", "--only")
+        variants = [variant for variant in self.variants if only is None or variant in only]
         for task in self.tasks or [None]:
-            for variant in self.variants if only is None else [only]:
+            for variant in variants:
                 for setting in self.settings(variant):
                     config = self.merge_configuration(variant, task, setting)
                     searching = self.configure_search(config)

@@ -81,7 +81,7 @@ def check_origin(folder: Path, file: Path) -> None:
 
 
 def redo_command(
-    experiment: Experiment, folder: Path, file: Path, seeds: Sequence[int] | None = None, only: str | None = None
+    experiment: Experiment, folder: Path, file: Path, seeds: Sequence[int] | None = None, only: Sequence[str] = ()
 ) -> str:
     """The command that makes the changed runs of an experiment again.
 
@@ -89,14 +89,15 @@ def redo_command(
         folder: of its runs.
         file: of the experiment.
         seeds: in place of the file's, if ``--seeds`` named them.
-        only: the one row that ``--only`` named; other rows may not know the values of ``--set``.
+        only: the rows that ``--only`` named; other rows may not know the values of ``--set``.
     """
     place, out = relative(file), folder
     if folder.parts[-len(place.parts) :] == place.parts:
         out = Path(*folder.parts[: -len(place.parts)])
     shown = os.path.relpath(file) if file.resolve().is_relative_to(Path.cwd()) else str(file)
     words = ["dann", "run", shown]
-    words += [] if only is None else ["--only", only]
+    for row in only:
+        words += ["--only", row]
     words += [] if seeds is None else ["--seeds", ",".join(map(str, seeds))]
     for key, value in flatten(experiment.overrides).items():
         words += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]

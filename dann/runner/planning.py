@@ -155,7 +155,7 @@ def plan(
     covered = {each.place for each in planned}
     if left := [change for change in changes if redo != "changed" or change.place not in covered]:
         rows = {run.variant for run in runs}
-        only = rows.pop() if len(rows) == 1 and len(experiment.variants) > 1 else None
+        only = [row for row in experiment.variants if row in rows] if len(rows) < len(experiment.variants) else []
         these = redo_command(experiment, folder, file, seeds, only)
         raise BadInput(describe_changes(left, these if all(each.place in covered for each in left) else everything))
     return Plan(own, [*changes, *again], compared.notes)

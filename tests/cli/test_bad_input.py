@@ -108,7 +108,7 @@ def test_bad_arguments(tmp_path: Path, capsys: Any) -> None:
     file = write_tiny(tmp_path / "tiny.yaml")
     line = complaint(capsys, "run", file, "--only", "nothing alike")
     assert "unknown variant 'nothing alike' (known: source only, DANN)" in line
-    assert "did you mean DANN?" in complaint(capsys, "run", file, "--only", "DAN")
+    assert "did you mean DANN?" in complaint(capsys, "run", file, "--only", "source only", "--only", "DAN")
     assert "write a.b=c" in complaint(capsys, "run", file, "--set", "train.steps")
     assert "unknown key train.stepz; did you mean steps?" in complaint(capsys, "run", file, "--set", "train.stepz=3")
     for seeds in ("0,a", "0,0", "-1", ""):

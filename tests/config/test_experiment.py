@@ -63,7 +63,7 @@ def test_source_target_is_the_tasks_own_target() -> None:
 def test_experiment_file_keeps_its_meaning_when_copied(tmp_path: Path) -> None:
     sets = ["train.steps=7", "optimizer.lr=1e-3", "data.source=moons_rotated"]
     experiment = read_experiment(write_tiny(tmp_path / "a.yaml"), sets)
-    run = next(iter(experiment.runs("DANN", [5])))
+    run = next(iter(experiment.runs(["DANN"], [5])))
     assert run.declared["train"]["steps"] == 7 and run.declared["optimizer"]["lr"] == 0.001
     assert run.declared["data"]["source"] == {"name": "moons_rotated"} and run.seed == 5
     write_experiment(experiment, tmp_path / "b.yaml")

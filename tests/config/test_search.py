@@ -86,7 +86,7 @@ def test_a_search_keeps_its_meaning_when_its_file_is_copied(tmp_path: Path) -> N
 
 def test_every_setting_is_a_run_of_its_own(tmp_path: Path) -> None:
     experiment = read_experiment(write_tiny(tmp_path / "tiny.yaml", search=GRID))
-    runs = list(experiment.runs(only="DANN"))
+    runs = list(experiment.runs(only=["DANN"]))
     assert [(run.setting[LR], run.seed) for run in runs] == [(0.01, 0), (0.01, 1), (0.1, 0), (0.1, 1)]
     assert runs[-1].folder == Path("dann/optimizer.lr-0.1/seed-1") and runs[-1].name == f"DANN, {LR} = 0.1, seed 1"
     assert [resolve(run.declared, "f").optimizer.options()["lr"] for run in runs] == [0.01, 0.01, 0.1, 0.1]
@@ -95,7 +95,7 @@ def test_every_setting_is_a_run_of_its_own(tmp_path: Path) -> None:
 def test_what_is_searched_may_name_a_domain_and_not_be_set_as_well(tmp_path: Path) -> None:
     search = {"budget": 2, "keys": {"data.target": ["moons", "moons_rotated"]}}
     file = write_tiny(tmp_path / "tiny.yaml", search=search)
-    targets = [run.declared["data"]["target"] for run in read_experiment(file).runs(only="DANN", seeds=[0])]
+    targets = [run.declared["data"]["target"] for run in read_experiment(file).runs(only=["DANN"], seeds=[0])]
     assert targets == [{"name": "moons"}, {"name": "moons_rotated"}]
     with pytest.raises(BadInput, match=r"--set data.target: is searched in .*tiny.yaml: leave one of them out"):
         read_experiment(file, ["data.target=moons"])
@@ -213,7 +213,7 @@ def test_the_runs_of_the_search_alone_have_its_diagnosis(tmp_path: Path) -> None
     experiment = read_experiment(file)
     steps = {run.seed: resolve(run.declared, "f").diagnose.reverse_steps for run in experiment.runs()}
     assert steps == {100: 2, 0: 0, 1: 0}
-    runs = [run for run in experiment.first_runs(only="DANN", seeds=[0]) if run.seed in {0, 100} and not run.setting]
+    runs = [run for run in experiment.first_runs(only=["DANN"], seeds=[0]) if run.seed in {0, 100} and not run.setting]
     launch(experiment, runs, tmp_path / "runs", torch.device("cpu"), Silent(), file)
     scores = {each.seed: "score_reverse" in each.evaluations[-1]
               for each in read_records(experiment, tmp_path / "runs").values()}  # fmt: skip

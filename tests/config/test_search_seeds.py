@@ -47,12 +47,12 @@ def test_seeds_of_the_command_line_are_fresh_too(tmp_path: Path) -> None:
 
 def test_settings_run_with_the_seeds_of_the_search_and_own_values_with_all(tmp_path: Path) -> None:
     experiment = read(tmp_path)
-    first = [(run.setting, run.seed) for run in experiment.first_runs("DANN")]
+    first = [(run.setting, run.seed) for run in experiment.first_runs(["DANN"])]
     assert first == [({LR: lr}, seed) for lr in (0.02, 0.1) for seed in (100, 101)] + [
         ({}, seed) for seed in (100, 101, 0, 1)
     ]
-    assert [run.seed for run in experiment.first_runs("DANN", [7]) if not run.setting] == [100, 101, 7]
-    assert {run.folder.parts for run in experiment.first_runs("DANN", [7])} >= {
+    assert [run.seed for run in experiment.first_runs(["DANN"], [7]) if not run.setting] == [100, 101, 7]
+    assert {run.folder.parts for run in experiment.first_runs(["DANN"], [7])} >= {
         ("dann", "seed-7"),
         ("dann", "optimizer.lr-0.02", "seed-100"),
     }
@@ -63,9 +63,11 @@ def test_settings_run_with_the_seeds_of_the_search_and_own_values_with_all(tmp_p
 def test_without_seeds_of_its_own_a_search_plans_what_it_did(tmp_path: Path) -> None:
     experiment = read_experiment(write_tiny(tmp_path / "tiny.yaml", search={"budget": 2, "keys": {LR: [0.02, 0.1]}}))
     assert list(experiment.first_runs()) == list(experiment.runs()) and experiment.search_seeds == []
-    assert [run.setting for run in experiment.runs("DANN", [0])] == [{LR: 0.02}, {LR: 0.1}]
+    assert [run.setting for run in experiment.runs(["DANN"], [0])] == [{LR: 0.02}, {LR: 0.1}]
     plain = read_experiment(write_tiny(tmp_path / "plain.yaml"))
-    assert list(plain.first_runs("DANN", [4])) == list(plain.runs("DANN", [4]))
+    assert list(plain.first_runs(["DANN"], [4])) == list(plain.runs(["DANN"], [4]))
+    both = plain.runs(["DANN", "source only"], [4])  # named in another order than the file's
+    assert [run.variant for run in both] == ["source only", "DANN"]
 
 
 def test_a_copy_keeps_the_seeds(tmp_path: Path) -> None:
@@ -96,7 +98,7 @@ def test_words_and_mappings_are_drawn_named_and_trained(tmp_path: Path) -> None:
     keys = {LR: {"log": [0.01, 0.1]}} | {key: WORDS[key] for key in ("optimizer.schedule", "network.bottleneck")}
     file = write_tiny(tmp_path / "tiny.yaml", search={"kind": "random", "budget": 12, "seeds": [100], "keys": keys,
                                                       "rows": rows})  # fmt: skip
-    runs = list(read_experiment(file).first_runs("DANN", [0]))
+    runs = list(read_experiment(file).first_runs(["DANN"], [0]))
     drawn = [run.setting for run in runs if run.setting]
     for key, values in WORDS.items():
         assert all(setting[key] in values for setting in drawn)

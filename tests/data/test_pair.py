@@ -55,7 +55,7 @@ def test_a_record_names_what_was_skipped_and_the_protocol(tmp_path: Path) -> Non
     file = tmp_path / "tiny.yaml"
     write_tiny(file, base=base)
     experiment = read_experiment(file)
-    launch(experiment, list(experiment.runs("DANN", [0])), tmp_path / "runs", CPU, Silent(), file)
+    launch(experiment, list(experiment.runs(["DANN"], [0])), tmp_path / "runs", CPU, Silent(), file)
     record = read_record(tmp_path / "runs/dann/seed-0")
     assert record.data["source"]["skipped"] == ["cat/3.png"] and record.data["source"]["train"] == 19
     assert record.data["protocol"].startswith("transductive")
@@ -66,7 +66,7 @@ def test_a_record_names_what_was_skipped_and_the_protocol(tmp_path: Path) -> Non
 def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", base={"data": own_vectors(tmp_path, gaps=False)})
     experiment = read_experiment(file)
-    runs = list(experiment.runs("DANN", [0]))
+    runs = list(experiment.runs(["DANN"], [0]))
     with pytest.raises(KeyboardInterrupt):
         launch(experiment, runs, tmp_path / "runs", CPU, Silent(stop_at=6), file)
     stored = dict(np.load(tmp_path / "target.npz"))

@@ -98,6 +98,6 @@ def test_one_step_on_files_in_the_true_format(
     write(data_folder, monkeypatch)
     few = ["train.steps=1", "diagnose.examples=0", "data.batch_size=2", "data.validation=0.3"]
     experiment = read_experiment(EXPERIMENTS / f"{name}.yaml", [*few, *sets])
-    runs = list(experiment.runs("DANN", [0]))[:1]  # tests/test_tree.py has all rows, on made examples
+    runs = list(experiment.runs(["DANN"], [0]))[:1]  # tests/test_tree.py has all rows, on made examples
     launch(experiment, runs, tmp_path / "runs", torch.device("cpu"), Silent(), EXPERIMENTS / f"{name}.yaml")
     assert len(read_records(experiment, tmp_path / "runs")) == 1

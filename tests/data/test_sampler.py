@@ -57,7 +57,7 @@ def test_an_imbalanced_run_says_so_and_trains(tmp_path: Path, resample: str) -> 
     data = own_vectors(tmp_path, gaps=False)
     file = write_tiny(tmp_path / "tiny.yaml", base={"data": {**data, "resample": resample}})
     experiment, watching = read_experiment(file), Silent()
-    runs = list(experiment.runs("DANN", [0]))
+    runs = list(experiment.runs(["DANN"], [0]))
     launch(experiment, runs, tmp_path / "runs", CPU, watching, file)
     recorded = read_record(tmp_path / "runs/dann/seed-0").data
     evened = resample == "smote"

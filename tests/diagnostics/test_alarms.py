@@ -149,7 +149,7 @@ def run_of(folder: Path, base: Entry, observer: Silent) -> Record:
     """The record of one run of the tiny experiment with ``base`` laid over it."""
     file = write_tiny(folder / "tiny.yaml", base=base, seeds=[0], variants={"it": {}})
     experiment = read_experiment(file)
-    launch(experiment, list(experiment.runs(only="it")), folder / "runs", torch.device("cpu"), observer, file)
+    launch(experiment, list(experiment.runs(only=["it"])), folder / "runs", torch.device("cpu"), observer, file)
     return read_record(folder / "runs/it/seed-0")
 
 

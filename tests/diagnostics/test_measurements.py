@@ -248,7 +248,7 @@ def test_how_much_is_diagnosed_changes_no_weight(replicas: int, tmp_path: Path) 
         base = {"train": {"replicas": replicas}, "diagnose": {"examples": examples, "reverse_steps": examples // 25}}
         file = write_tiny(tmp_path / f"{examples}.yaml", base=base)
         experiment = read_experiment(file)
-        launch(experiment, list(experiment.runs(only="DANN")), tmp_path / str(examples), CPU, Silent(), file)
+        launch(experiment, list(experiment.runs(only=["DANN"])), tmp_path / str(examples), CPU, Silent(), file)
         records = read_records(experiment, tmp_path / str(examples))
         states = [torch.load(place / "checkpoint.pt", weights_only=True) for place in records]
         weights.append([{key: state[key] for key in ("step", "method", "optimizer")} for state in states])

@@ -86,7 +86,7 @@ class Bench:
     def make(self, runs: Path, seeds: list[int], stop_at: int | None = None) -> list[str]:
         """Make runs; returns the reasons of those that were not made."""
         observer = Ending(stop_at)
-        launch(self.experiment, list(self.experiment.runs("DANN", seeds)), runs, CPU, observer, self.file)
+        launch(self.experiment, list(self.experiment.runs(["DANN"], seeds)), runs, CPU, observer, self.file)
         return observer.reasons
 
     def resume(self, name: str, damage: Damage, choices: random.Random) -> bool:

@@ -105,7 +105,7 @@ def _write_yaml(path: Path, content: dict[str, Any]) -> None:
 def _interrupt() -> None:
     """Leave a run unfinished after its first checkpoint."""
     experiment = read_experiment(Path(FILE))
-    runs = list(experiment.runs("DANN", [1]))
+    runs = list(experiment.runs(["DANN"], [1]))
     with contextlib.suppress(KeyboardInterrupt):
         launch(experiment, runs, Path(FOLDER), torch.device("cpu"), Silent(stop_at=4), Path(FILE))
 

@@ -108,7 +108,7 @@ def _make(file: Path, runs: Path, within: tuple[str, int] | None) -> None:
         setattr(os, name, partial(_killing, getattr(os, name), itertools.count(1), number))
     torch.set_num_threads(1)
     experiment = read_experiment(file)
-    launch(experiment, list(experiment.runs("DANN")), runs, CPU, Quiet(), file)
+    launch(experiment, list(experiment.runs(["DANN"])), runs, CPU, Quiet(), file)
 
 
 def _killing(

@@ -48,7 +48,7 @@ def run(folder: Path, base: dict[str, Any]) -> Path:
     """The folder of one tiny run, of DANN."""
     file = write_tiny(folder / "tiny.yaml", base=base, seeds=[0])
     experiment = read_experiment(file)
-    launch.launch(experiment, list(experiment.runs(only="DANN")), folder / "runs", CPU, Silent(), file)
+    launch.launch(experiment, list(experiment.runs(only=["DANN"])), folder / "runs", CPU, Silent(), file)
     return folder / "runs/dann/seed-0"
 
 
@@ -492,7 +492,7 @@ def test_bad_runs(moons: Path, tmp_path: Path, capsys: Any) -> None:
 def test_an_ensemble_averages_probabilities(tmp_path: Path, digits: Path, capsys: Any) -> None:
     file = write_tiny(tmp_path / "tiny.yaml")
     experiment = read_experiment(file)
-    launch.launch(experiment, list(experiment.runs(only="DANN")), tmp_path / "runs", CPU, Silent(), file)
+    launch.launch(experiment, list(experiment.runs(only=["DANN"])), tmp_path / "runs", CPU, Silent(), file)
     folders = [tmp_path / f"runs/dann/seed-{seed}" for seed in (0, 1)]
     models = [dann.load(folder, device="cpu") for folder in folders]
     x = load_pair(models[0].config.data).target_test.x

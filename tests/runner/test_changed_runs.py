@@ -59,7 +59,11 @@ def run(*arguments: object) -> None:
 
 
 def launched(
-    file: Path, only: str | None = None, sets: list[str] | None = None, more: list[int] | None = None, **options: Any
+    file: Path,
+    only: list[str] | None = None,
+    sets: list[str] | None = None,
+    more: list[int] | None = None,
+    **options: Any,
 ) -> Silent:
     """The runs, also those of ``more`` seeds, made as the command line makes them, but without figures."""
     experiment = read_experiment(file, sets, more)
@@ -125,7 +129,7 @@ def test_a_changed_configuration_is_made_again_too(file: Path, capsys: pytest.Ca
 
 def test_nothing_is_lost_when_making_again_is_interrupted(file: Path) -> None:
     experiment, folder = read_experiment(file), RUNS
-    runs = list(experiment.runs("DANN", [0]))
+    runs = list(experiment.runs(["DANN"], [0]))
     launch(experiment, runs, folder, CPU, Silent(), file)
     place = folder / "dann/seed-0"
     old = (place / "record.json").read_bytes()
@@ -140,18 +144,18 @@ def test_nothing_is_lost_when_making_again_is_interrupted(file: Path) -> None:
 def test_seeds_left_out_when_others_were_made_again_can_be_made_again_later(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert launched(file, "DANN", more=[5]).new == 3
+    assert launched(file, ["DANN"], more=[5]).new == 3
     write_arrays(Path("source.npz"), 1.0)
-    assert launched(file, "DANN", redo="changed").new == 2
+    assert launched(file, ["DANN"], redo="changed").new == 2
     line = complaint(capsys, "run", file, "--only", "DANN", "--seeds", "5")
     assert "seed-5" in line and "the source's examples changed" in line and "--redo changed makes" in line
-    assert launched(file, "DANN", more=[5], redo="changed").new == 1
+    assert launched(file, ["DANN"], more=[5], redo="changed").new == 1
 
 
 @pytest.mark.parametrize("killed_between_renames", [False, True])
 def test_an_unfinished_run_begun_with_other_data_is_made_again(file: Path, killed_between_renames: bool) -> None:
     experiment, folder = read_experiment(file, ["train.evaluate_every=2"]), RUNS
-    runs = list(experiment.runs("DANN", [0]))
+    runs = list(experiment.runs(["DANN"], [0]))
     with pytest.raises(KeyboardInterrupt):
         launch(experiment, runs, folder, CPU, Silent(stop_at=4), file)
     if killed_between_renames:  # of its checkpoint: the previous one is all there is
@@ -159,7 +163,7 @@ def test_an_unfinished_run_begun_with_other_data_is_made_again(file: Path, kille
         (unfinished / CHECKPOINT).replace(unfinished / PREVIOUS)
     edited = read_experiment(file, ["train.evaluate_every=2", "train.steps=6"])
     with pytest.raises(BadInput, match=r"train\.steps: 4 there, 6 now.* --redo changed makes"):
-        launch(edited, list(edited.runs("DANN", [0])), folder, CPU, Silent(), file)
+        launch(edited, list(edited.runs(["DANN"], [0])), folder, CPU, Silent(), file)
     write_arrays(Path("source.npz"), 0, lambda x, y: (x + 1, y))
     with pytest.raises(BadInput, match=r"seed-0\.unfinished: DANN, seed 0 was begun .* the source's examples changed"):
         launch(experiment, runs, folder, CPU, Silent(), file)
@@ -183,7 +187,7 @@ def test_data_of_other_rows_are_not_read(file: Path) -> None:
     write_arrays(Path("other.npz"), 0)
     launched(file)
     Path("other.npz").unlink()
-    assert launched(file, "DANN").notes == []
+    assert launched(file, ["DANN"]).notes == []
 
 
 @pytest.mark.slow
@@ -221,13 +225,13 @@ def test_the_table_of_a_folder_notes_that_the_file_has_changed(file: Path, capsy
 def test_a_replaced_file_of_class_vectors_is_noticed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("vectors.csv").write_text("0,1,0\n1,0,1\n")
     sets = ["data.class_vectors=vectors.csv"]
-    launched(file, "DANN", sets)
+    launched(file, ["DANN"], sets)
     Path("vectors.csv").write_text("0,1,0.5\n1,0,1\n")
     assert "other data or weights: data.class_vectors changed; so" in complaint(capsys, "run", file, "--set", *sets)
 
 
 def test_two_files_of_one_name_do_not_share_a_folder(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    launched(file, "DANN")
+    launched(file, ["DANN"])
     other = Path("elsewhere") / file.name
     other.parent.mkdir()
     other.write_text(file.read_text().replace("Tiny moons", "Another"))
@@ -245,17 +249,17 @@ def test_two_files_of_one_name_do_not_share_a_folder(file: Path, capsys: pytest.
 
 
 def test_a_file_that_was_edited_moved_or_copied_keeps_its_runs(file: Path) -> None:
-    launched(file, "DANN")
+    launched(file, ["DANN"])
     file.write_text(file.read_text().replace("Tiny moons", "Another title"))
     copy, moved = Path("copy") / file.name, Path("moved") / file.name
     for each in (copy, moved):
         each.parent.mkdir()
     copy.write_text(file.read_text())
-    assert launched(file, "DANN").new == launched(copy, "DANN").new == 0
+    assert launched(file, ["DANN"]).new == launched(copy, ["DANN"]).new == 0
     for old in (file, copy):
         old.replace(moved)
     moved.write_text(moved.read_text().replace("Another title", "A third title"))
-    assert launched(moved, "DANN").new == 0
+    assert launched(moved, ["DANN"]).new == 0
 
 
 def test_a_replaced_weights_file_is_noticed(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_failed_runs_are_made_again_on_request(wild: Path, tmp_path: Path) -> No
     sound = (tmp_path / "runs/source-only/seed-0/record.json").stat().st_mtime_ns
     write_tiny(wild, base=DIAGNOSED)  # the file is corrected
     experiment = read_experiment(wild)
-    launch(experiment, list(experiment.runs(only="DANN")), tmp_path / "runs", CPU, Noting(), wild, redo="failed")
+    launch(experiment, list(experiment.runs(only=["DANN"])), tmp_path / "runs", CPU, Noting(), wild, redo="failed")
     assert read_record(tmp_path / "runs/dann/seed-0").failed is None
     assert (tmp_path / "runs/source-only/seed-0/record.json").stat().st_mtime_ns == sound
     assert not list((tmp_path / "runs").rglob("*.stale"))

@@ -100,7 +100,7 @@ def test_a_lock_without_readable_owner_is_no_obstacle(tmp_path: Path) -> None:
 
 def test_a_lock_that_a_killed_process_left_beside_a_finished_run_is_removed(tmp_path: Path) -> None:
     experiment = read_experiment(file := write_tiny(tmp_path / "tiny.yaml", seeds=[0]))
-    runs = list(experiment.runs(only="DANN"))
+    runs = list(experiment.runs(only=["DANN"]))
     launch(experiment, runs, tmp_path / "runs", CPU, Silent(), file)
     owner = {"host": socket.gethostname(), "pid": 2**22 + 1, "since": "10:00:00"}
     (tmp_path / "runs/dann/seed-0.lock").write_text(json.dumps(owner))

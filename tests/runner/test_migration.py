@@ -168,7 +168,7 @@ def test_options_that_were_added_since_are_what_was_done_before(method: str, cha
     """A record without them is of the same configuration if their default is what was done before."""
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], variants={"DANN": {"method": {"name": method}}})
     experiment = read_experiment(file)
-    (run,) = experiment.runs(only="DANN")
+    (run,) = experiment.runs(only=["DANN"])
     place = tmp_path / "runs" / run.folder
     launch(experiment, [run], tmp_path / "runs", CPU, Silent(), file)
     record = read_record(place)

@@ -45,7 +45,7 @@ def made(folder: Path, changes: dict[str, Any], workers: int = 1, threads: int =
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        launch(experiment, list(experiment.runs("DANN")), folder / "runs", CPU, Silent(), file, workers)
+        launch(experiment, list(experiment.runs(["DANN"])), folder / "runs", CPU, Silent(), file, workers)
     finally:
         torch.set_num_threads(before)
     return {seed: folder / f"runs/dann/seed-{seed}" for seed in (0, 1)}
@@ -98,7 +98,7 @@ def test_the_members_of_a_stack_do_not_depend_on_each_other(tmp_path: Path) -> N
     for name, seeds in (("a", [0, 1]), ("b", [0, 5])):
         file = write_tiny(tmp_path / name / "e.yaml", base={"train": {"replicas": 2}}, seeds=seeds)
         experiment = read_experiment(file)
-        launch(experiment, list(experiment.runs("DANN")), tmp_path / name, CPU, Silent(), file)
+        launch(experiment, list(experiment.runs(["DANN"])), tmp_path / name, CPU, Silent(), file)
         places.append(tmp_path / name / "dann/seed-0")
     assert_same(*places)
 

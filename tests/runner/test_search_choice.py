@@ -90,7 +90,7 @@ def test_nothing_is_chosen_before_the_search_is_complete() -> None:
     experiment = searched()
     assert later_runs(experiment, RECORDS[1:]) == []
     assert count_unknown_runs(experiment, RECORDS[1:], experiment.first_runs()) == 2 * 2 * 2
-    assert count_unknown_runs(experiment, RECORDS, experiment.first_runs("DANN")) == 0
+    assert count_unknown_runs(experiment, RECORDS, experiment.first_runs(["DANN"])) == 0
     assert select_settings(experiment, [*RECORDS[1:], judged(LOW, 0, 0.9, 0.9)]) == []
 
 
@@ -122,9 +122,9 @@ def test_fresh_seeds_train_each_choice_once() -> None:
     assert later_runs(experiment, own) == [] and planned_runs(experiment, own) == [
         run for run in experiment.runs() if run.seed > 1 or not run.setting
     ]
-    few = later_runs(experiment, RECORDS, experiment.first_runs("DANN", [7]))
+    few = later_runs(experiment, RECORDS, experiment.first_runs(["DANN"], [7]))
     assert [(run.setting, run.seed) for run in few] == [(LOW, 7), (HIGH, 7)]
-    assert later_runs(experiment, RECORDS, experiment.first_runs("source only")) == []
+    assert later_runs(experiment, RECORDS, experiment.first_runs(["source only"])) == []
 
 
 def test_each_candidate_shows_its_runs_with_fresh_seeds() -> None:

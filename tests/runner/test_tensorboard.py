@@ -32,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("board")
     file = write_tiny(folder / "tiny.yaml", seeds=[0], base=DIAGNOSED)
     experiment = read_experiment(file)
-    launch(experiment, list(experiment.runs(only="DANN")), folder / "runs", torch.device("cpu"), Silent(), file)
+    launch(experiment, list(experiment.runs(only=["DANN"])), folder / "runs", torch.device("cpu"), Silent(), file)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder / "runs"), "--host", "127.0.0.1",
                "--port", "0", "--load_fast", "false", "--reload_interval", "1"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:

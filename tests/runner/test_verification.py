@@ -64,6 +64,9 @@ def test_runs_made_again_are_equal_to_the_last_bit(runs: Path, capsys: pytest.Ca
     status, out = verified(capsys, "runs", "--only", "DANN", "--seeds", "1", "--out", "again")
     assert (status, out.splitlines()[-1]) == (0, "1 run: 1 equal to the last bit") and "already there" in out
     assert "--only and --seeds" in complaint(capsys, "verify", runs, "--seeds", "9")
+    both = verified(capsys, "runs", "--only", "DANN", "--only", "source only", "--seeds", "1", "--out", "again")
+    assert both[1].splitlines()[-1] == "2 runs: 2 equal to the last bit"
+    assert "no finished run of the row 'typo'" in complaint(capsys, "verify", runs, "--only", "DANN", "--only", "typo")
 
 
 def test_packed_records_are_verified_without_weights(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ def test_a_stack_averages_as_its_runs_do(in_double: None) -> None:
 
 def launched(file: Path, folder: Path, observer: Silent) -> Record:
     experiment = read_experiment(file, ("train.ema=0.9",))
-    (run,) = experiment.runs(only="DANN")
+    (run,) = experiment.runs(only=["DANN"])
     launch(experiment, [run], folder, CPU, observer, file)
     return read_record(folder / run.folder)
 

@@ -48,7 +48,7 @@ def test_a_stack_keeps_what_its_runs_keep(in_double: None) -> None:
 
 def launched(file: Path, folder: Path, observer: Silent) -> Record:
     experiment = read_experiment(file, ["train.keep_best=3"])
-    (run,) = experiment.runs(only="DANN")
+    (run,) = experiment.runs(only=["DANN"])
     launch(experiment, [run], folder, CPU, observer, file)
     return read_record(folder / run.folder)
 

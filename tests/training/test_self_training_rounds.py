@@ -137,7 +137,7 @@ def test_examples_of_probability_one_in_single_precision_are_ranked_too() -> Non
 
 def launched(file: Path, folder: Path, observer: Silent) -> Record:
     experiment = read_experiment(file)
-    (run,) = experiment.runs(only="DANN")
+    (run,) = experiment.runs(only=["DANN"])
     launch(experiment, [run], folder, CPU, observer, file)
     return read_record(folder / run.folder)
 

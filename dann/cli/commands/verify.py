@@ -41,8 +41,11 @@ def _verify_all(options: argparse.Namespace, out: Path) -> "list[Outcome]":
     runs = sum(len(chosen) for _, _, chosen in found)
     if not runs:
         narrowed = options.only is not None or options.seeds is not None
-        fault = "of this row and these seeds: leave out --only and --seeds" if narrowed else "yet: dann run makes them"
+        fault = "of these rows and seeds: leave out --only and --seeds" if narrowed else "yet: dann run makes them"
         raise BadInput(f"{options.path}: no finished run {fault}")
+    with_runs = {record.variant for _, _, chosen in found for record in chosen.values()}
+    if missing := [row for row in options.only or () if row not in with_runs]:
+        raise BadInput(f"{options.path}: no finished run of the row {missing[0]!r}: leave out --only {missing[0]!r}")
     outcomes: list[Outcome] = []
     with Progress(runs) as progress:
 
@@ -81,7 +84,7 @@ def _find_records(path: Path) -> "list[tuple[Path, dict[Path, Record], list[Reco
 
 
 def _select(records: "dict[Path, Record]", options: argparse.Namespace) -> "dict[Path, Record]":
-    """The records of the row and seeds that the command line names."""
+    """The records of the rows and seeds that the command line names."""
     return {place: record for place, record in records.items()
-            if options.only in (None, record.variant) and (options.seeds is None or record.seed in options.seeds)
-            }  # fmt: skip
+            if (options.only is None or record.variant in options.only)
+            and (options.seeds is None or record.seed in options.seeds)}  # fmt: skip
