@@ -1,6 +1,7 @@
 # make demo      run the quickstart experiment, in a virtual environment of its own
 # make test      lint, types and tests
 # make publish FILE=experiments/quickstart.yaml     copy finished runs to results/, with page and figures
+# make unpack FILE=experiments/quickstart.yaml      put its committed records under runs/, to add rows to its table
 # make bench     measure speed into results/speed: PARTS="steps start" for some parts, DEVICE=cuda for a GPU
 # make rank FILE=experiments/tuning/amazon.yaml    rank its candidates without training; writes results/ranking
 # make paper     run the experiments of the paper whose data are at hand, print its numbers beside ours; FILES="…" for some
@@ -12,7 +13,7 @@ PYTHON ?= python3
 DEVICE ?= cpu
 BIN := .venv/bin
 
-.PHONY: demo test publish rank paper pages check bench faults docs
+.PHONY: demo test publish unpack rank paper pages check bench faults docs
 
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
@@ -27,6 +28,9 @@ test: .venv/tested
 
 publish: .venv/installed
 	$(BIN)/python results/publish.py $(or $(FILE),$(error name the experiment: make publish FILE=experiments/quickstart.yaml))
+
+unpack: .venv/installed
+	$(BIN)/python results/unpack.py $(or $(FILE),$(error name the experiment: make unpack FILE=experiments/quickstart.yaml))
 
 rank: .venv/installed
 	$(BIN)/python results/ranking.py $(or $(FILE),$(error name the experiment: make rank FILE=experiments/tuning/amazon.yaml))
