@@ -7,7 +7,7 @@ from dann.config.experiment import Experiment
 from dann.config.naming import slug
 
 CAPTIONS = {
-    "bars": "The first table as bars: mean, standard deviation and each run; a dashed line is a published number",
+    "bars": "The first table as bars: mean, standard deviation and each run",
     "curves": "Losses and accuracies over the steps: mean and range over seeds; the target solid, the source dotted",
     "errors": "Test error over the steps: mean and range over seeds; the target solid, the source dotted",
     "diagnosis": "Diagnostics of the adversary over the steps: mean and range over seeds",
@@ -27,6 +27,8 @@ def captioned_figures(experiment: Experiment, folder: Path) -> Iterator[tuple[Pa
     for path in sorted(folder.glob("*.png"), key=lambda path: _order(path.stem)):
         kind = path.stem.split("-")[0]
         caption, task = CAPTIONS.get(kind, kind), tasks.get(path.stem.removeprefix(kind))
+        if kind == "bars" and experiment.published:
+            caption += "; a dashed line is a published number"
         yield path, f"{task}: {caption}" if task else caption
 
 

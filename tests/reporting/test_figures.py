@@ -206,3 +206,6 @@ def test_every_figure_has_a_caption_and_those_of_a_task_name_it(tmp_path: Path) 
     captions = {path.stem: caption for path, caption in captioned_figures(experiment, tmp_path)}
     assert list(captions) == ["bars", "curves", f"curves-{slug(task)}"]
     assert captions[f"curves-{slug(task)}"] == f"{task}: {CAPTIONS['curves']}"
+    assert captions["bars"] == CAPTIONS["bars"]
+    published = experiment.model_copy(update={"published": {"A": 0.5}})
+    assert dict(captioned_figures(published, tmp_path))[tmp_path / "bars.png"].endswith("is a published number")
