@@ -20,7 +20,7 @@ from dann.training.building import build_trainer
 from dann.training.checkpoint import CHECKPOINT, Facts
 from dann.training.device import precision_name
 from dann.training.evaluate import Scores, evaluate_splits
-from dann.training.finite import NUMERICAL, Failure
+from dann.training.finite import NUMERICAL, Failure, find_broken_weights
 from dann.training.stacking.grouping import Planned
 from dann.training.trainer import Trainer
 
@@ -98,9 +98,8 @@ class ActiveRun:
 
     def find_broken(self) -> str | None:
         """The weights or the predictions that are not finite, if there are any."""
-        for name, value in self.trainer.method.state_dict().items():
-            if not value.isfinite().all():
-                return f"{name} not finite"
+        if (weights := find_broken_weights(self.trainer.method)) is not None:
+            return weights
         splits = (split for split, scored in self.scores.items() if not scored.probabilities.isfinite().all())
         return next((f"predictions on {split} not finite" for split in splits), None)
 

@@ -1,0 +1,1 @@
+"""Estimators with scikit-learn's interface on the same engine as ``dann run``."""
