@@ -9,19 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from torch import nn
 
 from dann.config.schema import Config
-from dann.data.domain import UNLABELLED
 from dann.data.pair import Pair
 from dann.data.readers.example_arrays import ArrayFormat, to_array
 from dann.data.readers.example_layout import Layout
 from dann.errors import BadInput
 from dann.estimators.declaration import declare_config, name_component
-from dann.estimators.example_sides import Sides, divide_examples, read_labels
+from dann.estimators.example_sides import Sides, divide_examples, find_masked
 from dann.estimators.quiet_training import QuietTraining
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer, prepare_pair
@@ -128,8 +126,9 @@ class AdaptationClassifier(
             parameters = self.get_params(deep=False)
             config = declare_config(parameters, self._declare_method(), len(sides.sources), self._name)
             if not sides.has_target and config.method.name != "source_only":
-                warnings.warn(f"{self._name}: no target is named, so nothing is adapted: give X_target or sample_domain",
-                              stacklevel=2)  # fmt: skip
+                minus = ", the latter where -1 means no label" if -1 in sides.classes.tolist() else ""
+                remedy = f"give X_target or sample_domain{minus}"
+                warnings.warn(f"{self._name}: no target is named, so nothing is adapted: {remedy}", stacklevel=2)
             self._train(sides, config)
         return self
 
@@ -200,11 +199,12 @@ class AdaptationClassifier(
         """
         predicted = self.predict(X)
         check_consistent_length(predicted, y)
-        with _as_value_error():
-            labels = to_array(y, "y")
-            labelled = np.isin(labels, self.classes_) | (read_labels(labels).indices != UNLABELLED)
+        labels = column_or_1d(to_array(y, "y"))
+        labelled = ~find_masked(labels, self.classes_)
+        if not labelled.any():
+            raise ValueError("y: no example has a label: give some to score")
         weights = None if sample_weight is None else np.asarray(sample_weight)[labelled]
-        return float(accuracy_score(labels[labelled], predicted[labelled], sample_weight=weights))
+        return float(np.average(labels[labelled] == predicted[labelled], weights=weights))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; those within sections are not listed, but ``set_params`` takes them."""

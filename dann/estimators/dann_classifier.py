@@ -53,5 +53,7 @@ class DANNClassifier(AdaptationClassifier):
 
     def _declare_method(self) -> Section:
         options = inspect.signature(Dann).parameters.values()
-        own: dict[str, Any] = {each.name: getattr(self, each.name) for each in options if each.kind is each.KEYWORD_ONLY}
+        own: dict[str, Any] = {
+            each.name: getattr(self, each.name) for each in options if each.kind is each.KEYWORD_ONLY
+        }
         return {"name": "dann", **own}

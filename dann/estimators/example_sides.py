@@ -110,13 +110,18 @@ def read_labels(y: Any, read: NDArray[np.bool_] | None = None) -> Labels:
         ValueError: the labels are none of a classification.
     """
     labels = column_or_1d(to_array(y, "y"), warn=True)
-    known = ~_is_missing(labels)
+    known = ~is_missing(labels)
     if read is not None:
         known &= read
     if not known.any():
         raise BadInput("y: no example has a label: give labels to the source's examples")
-    check_classification_targets(labels[known])
-    values, places = np.unique(labels[known], return_inverse=True)
+    if labels.dtype.kind == "f" and np.isinf(labels).any():
+        raise BadInput("y: has infinite values: write integers or words, and NaN for no label")
+    given = labels[known]
+    if given.dtype.kind == "O" and not any(isinstance(label, str) for label in given):
+        given = np.array(given.tolist())  # numbers beside None or NA
+    check_classification_targets(given)
+    values, places = np.unique(given, return_inverse=True)
     without = find_unlabelled([str(value) for value in values.tolist()])
     kept = np.array([str(value) not in without for value in values.tolist()])
     indices = np.full(len(labels), UNLABELLED, np.int64)
@@ -124,7 +129,22 @@ def read_labels(y: Any, read: NDArray[np.bool_] | None = None) -> Labels:
     return Labels(values[kept], indices)
 
 
-def _is_missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
+def find_masked(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.bool_]:
+    """A mask of the labels that mean no label, where −1 does unless it is one of ``classes``.
+
+    Args:
+        y: labels, shape ``(N,)``.
+        classes: the K labels of training.
+    """
+    known = set(classes.tolist())
+    masked = {label: bool(find_unlabelled([str(label)])) for label in set(y[~is_missing(y)].tolist()) - known}
+    return np.array(
+        [missing or masked.get(label, False) for missing, label in zip(is_missing(y), y.tolist(), strict=True)]
+    )
+
+
+def is_missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """A mask of the labels that are NaN, None or pandas' NA."""
     if labels.dtype.kind == "f":
         return np.isnan(labels)
     if labels.dtype.kind != "O":

@@ -78,7 +78,9 @@ class Model:
         """The features on which the classifier works, shape ``(N, D)``; arguments and errors as of ``predict``."""
         x = self._read(inputs, where)
         examples = Split.of(x, torch.full((len(x),), UNLABELLED))
-        features: NDArray[np.float32] = compute_outputs(self.method, examples, self.inputs, self.dtype)["features"].numpy()
+        features: NDArray[np.float32] = compute_outputs(self.method, examples, self.inputs, self.dtype)[
+            "features"
+        ].numpy()
         return features
 
     def _read(self, inputs: Any, where: str) -> Tensor:

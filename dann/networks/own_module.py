@@ -30,9 +30,10 @@ def wrap_module(module: nn.Module, input_shape: tuple[int, ...], num_classes: in
     """
     name = type(module).__name__
     if isinstance(module, Network):
-        if (own := (module.input_shape, module.num_classes)) != (input_shape, num_classes):
-            found, wanted = (f"inputs {shape} and {classes} classes" for shape, classes in (own, (input_shape, num_classes)))
-            raise BadInput(f"network: {name} is for {found}, but the data have {wanted}: build it for these")
+        own, wanted = (module.input_shape, module.num_classes), (input_shape, num_classes)
+        if own != wanted:
+            first, second = (f"inputs of shape {shape} and {classes} classes" for shape, classes in (own, wanted))
+            raise BadInput(f"network: {name} is for {first}, but the data have {second}: build it for these")
         return deepcopy(module)
     features = nn.Sequential(OrderedDict[str, nn.Module](module=deepcopy(module), flat=nn.Flatten()))
     width = feature_width(features, input_shape, name)

@@ -111,9 +111,7 @@ def build_trainer(
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
     shape, classes = inputs.raw.output_shape(pair.input_shape), len(pair.classes)
-    network = (
-        config.network.build(NETWORKS, shape, classes) if module is None else wrap_module(module, shape, classes)
-    )
+    network = config.network.build(NETWORKS, shape, classes) if module is None else wrap_module(module, shape, classes)
     backbone = prepare_backbone(network, config.finetune, config.network.name)
     initial_backbone = None if backbone is None else checksum(backbone)
     constant = backbone is not None and _is_constant(backbone, config)

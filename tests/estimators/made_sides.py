@@ -23,7 +23,15 @@ def make_sides() -> tuple[Array, Array, Array]:
     random = np.random.default_rng(0)
     y = np.arange(40) % 2
     x = random.normal(size=(40, 2)) + 3 * y[:, None]
-    return x.astype(np.float32), y, (random.normal(size=(30, 2)) + 3 * (np.arange(30) % 2)[:, None] + 1).astype(np.float32)
+    x_target = random.normal(size=(30, 2)) + 3 * (np.arange(30) % 2)[:, None] + 1
+    return x.astype(np.float32), y, x_target.astype(np.float32)
+
+
+def make_joined() -> tuple[Array, Array, Array]:
+    """The same as skada has it: all examples, labels of which the target's are −1, and domains 1 and −2."""
+    x, y, x_target = make_sides()
+    masked = np.full(len(x_target), -1)
+    return np.concatenate([x, x_target]), np.concatenate([y, masked]), np.repeat([1, -2], [len(x), len(x_target)])
 
 
 def small(method: Any = "dann", **more: Any) -> AdaptationClassifier:

@@ -50,4 +50,7 @@ def test_the_weights_are_those_of_a_run(method: Any, more: dict[str, Any], tmp_p
     own, theirs = fitted.model_.method.state_dict(), model.method.state_dict()
     assert own.keys() == theirs.keys() and all(torch.equal(own[name], theirs[name]) for name in own)
     assert np.array_equal(fitted.predict_proba(x_target), model.predict(x_target))
-    assert {**fitted.config_, "data": 0, "diagnose": 0} == {**model.config.model_dump(mode="json"), "data": 0, "diagnose": 0}
+    resolved = model.config.model_dump(mode="json")
+    assert {name for name in resolved if resolved[name] != fitted.config_[name]} == {"data", "diagnose"}
+    places = {side: {**resolved["data"][side], "path": "memory"} for side in ("source", "target")}
+    assert {**resolved["data"], **places} == fitted.config_["data"]
