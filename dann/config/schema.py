@@ -18,8 +18,6 @@ from dann.networks.finetuning import FineTuning
 from dann.networks.own_module import OWN_MODULE, own_module
 from dann.options import Section, validate
 
-NETWORKS_AND_MODULES: Registry = {**NETWORKS, OWN_MODULE: own_module}  # what a program may hand over, beside a file
-
 
 class Config(Section):
     """The resolved configuration of a run: every default is filled in."""
@@ -35,7 +33,7 @@ class Config(Section):
 
     def __reduce__(self) -> Any:
         """Pickle as plain values: classes made from signatures have no name by which pickle could find them."""
-        return resolve, (self.model_dump(), "a configuration that was valid before", NETWORKS_AND_MODULES)
+        return resolve_in_memory, (self.model_dump(), "a configuration that was valid before")
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value except how many runs train together."""
@@ -65,6 +63,11 @@ def resolve(declared: Mapping[str, Any], where: str, networks: Registry = NETWOR
         },
         where,
     )
+
+
+def resolve_in_memory(declared: Mapping[str, Any], where: str) -> Config:
+    """The same for a program, which may have a module of its own in the place of a named network."""
+    return resolve(declared, where, {**NETWORKS, OWN_MODULE: own_module})
 
 
 def _read_data(declared: Any, where: str) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """The estimator of any method on any network."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -17,16 +16,15 @@ from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.data.readers.example_arrays import ArrayFormat, to_array
 from dann.data.readers.example_layout import Layout
-from dann.errors import BadInput
-from dann.estimators.declaration import declare_config, name_component
+from dann.estimators.declaration import SECTIONS, declare_config, name_component, set_option
 from dann.estimators.example_sides import Sides, divide_examples, find_masked
 from dann.estimators.quiet_training import QuietTraining
+from dann.estimators.value_errors import as_value_error
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer, prepare_pair
 from dann.training.device import choose_device
 
 Section = Mapping[str, Any]
-SECTIONS = ("method", "network", "optimizer", "data", "train", "finetune", "self_training")
 
 
 class AdaptationClassifier(
@@ -121,7 +119,7 @@ class AdaptationClassifier(
         form = ArrayFormat.of_options({"layout": self.layout, "range": self.range})
         x = self._validate(X, reset=True)
         x_target = None if X_target is None else self._validate(X_target)
-        with _as_value_error():
+        with as_value_error():
             sides = divide_examples(x, y, x_target, sample_domain, form)
             parameters = self.get_params(deep=False)
             config = declare_config(parameters, self._declare_method(), len(sides.sources), self._name)
@@ -182,7 +180,7 @@ class AdaptationClassifier(
     def _apply(self, function: Callable[[Model, Any], NDArray[np.float32]], X: Any) -> NDArray[np.float32]:
         check_is_fitted(self)
         x = self._validate(X)
-        with _as_value_error():
+        with as_value_error():
             return function(self.model_, x)
 
     def score(
@@ -218,18 +216,19 @@ class AdaptationClassifier(
         super().set_params(**{key: value for key, value in params.items() if key not in nested})
         for key in nested:
             section, _, option = key.partition("__")
-            own = getattr(self, section)
-            if isinstance(own, nn.Module):
-                raise ValueError(f"{key}: {section} is a module, which has no options: set {section} itself")
-            setattr(self, section, {**(name_component(own) or {}), option: params[key]})
+            with as_value_error():
+                setattr(self, section, set_option(getattr(self, section), option, params[key]))
         return self
 
     def _validate(self, X: Any, reset: bool = False) -> Any:
         """Examples as an array or a sparse matrix, with as many features as in training, and of the same names."""
-        missing = isinstance(self.data, Mapping) and self.data.get("missing", "error") != "error"
         given = to_array(X, "X") if isinstance(X, torch.Tensor) else X
-        finite = "allow-nan" if missing else True
+        finite = "allow-nan" if self._fills_gaps else True
         return validate_data(self, given, reset=reset, accept_sparse="csr", allow_nd=True, ensure_all_finite=finite)
+
+    @property
+    def _fills_gaps(self) -> bool:
+        return isinstance(self.data, Mapping) and self.data.get("missing", "error") != "error"
 
     @property
     def _name(self) -> str:
@@ -238,15 +237,6 @@ class AdaptationClassifier(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = isinstance(self.data, Mapping) and self.data.get("missing", "error") != "error"
+        tags.input_tags.allow_nan = self._fills_gaps
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-@contextmanager
-def _as_value_error() -> Iterator[None]:
-    """A context in which bad input is a ValueError, as everywhere in scikit-learn."""
-    try:
-        yield
-    except BadInput as error:
-        raise ValueError(str(error)) from error

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from dann.config.schema import NETWORKS_AND_MODULES, Config, resolve
+from dann.config.schema import Config, resolve_in_memory
 from dann.errors import BadInput
 from dann.networks.own_module import OWN_MODULE
 
+SECTIONS = ("method", "network", "optimizer", "data", "train", "finetune", "self_training")
 # Keys that an estimator has arguments for, or that have no meaning where all examples that are given are trained on.
 TAKEN = {
     "data": ("source", "target", "batch_size", "test", "transductive", "drop_duplicates"),
@@ -51,12 +52,23 @@ def declare_config(parameters: Mapping[str, Any], method: Mapping[str, Any], sou
         "diagnose": {"examples": 0},
     }
     declared |= {name: parameters[name] for name in ("finetune", "self_training") if parameters[name] is not None}
-    return resolve(_to_plain(declared), where, NETWORKS_AND_MODULES)
+    return resolve_in_memory(_to_plain(declared), where)
 
 
 def name_component(value: Any) -> Any:
     """A component as a mapping: a word is its name."""
     return {"name": value} if isinstance(value, str) else value
+
+
+def set_option(section: Any, option: str, value: Any) -> dict[str, Any]:
+    """A section with one option set beside those that it has.
+
+    Raises:
+        BadInput: it is a module.
+    """
+    if isinstance(section, nn.Module):
+        raise BadInput("a module has no options: set the network itself")
+    return {**(name_component(section) or {}), option: value}
 
 
 def _read_section(parameters: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:

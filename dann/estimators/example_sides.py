@@ -145,8 +145,6 @@ def find_masked(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.bool_]:
 
 def is_missing(labels: NDArray[Any]) -> NDArray[np.bool_]:
     """A mask of the labels that are NaN, None or pandas' NA."""
-    if labels.dtype.kind == "f":
-        return np.isnan(labels)
-    if labels.dtype.kind != "O":
+    if labels.dtype.kind not in "fO":
         return np.zeros(len(labels), bool)
     return np.array([value is None or type(value).__name__ == "NAType" or value != value for value in labels], bool)

@@ -92,7 +92,7 @@ def test_features_become_a_data_frame_with_names() -> None:
 def test_parameters_within_a_module_are_refused() -> None:
     from torch import nn
 
-    with pytest.raises(ValueError, match="network is a module"):
+    with pytest.raises(ValueError, match="a module has no options"):
         small(network=nn.Flatten()).set_params(network__hidden=3)
     with pytest.raises(ValueError, match="Invalid parameter"):
         small().set_params(heft__lr=3)
