@@ -18,6 +18,7 @@ from dann.data.readers.example_arrays import ArrayFormat, to_array
 from dann.data.readers.example_layout import Layout
 from dann.estimators.declaration import SECTIONS, declare_config, name_component, set_option
 from dann.estimators.example_sides import Sides, divide_examples, find_masked
+from dann.estimators.given_examples import collect_examples
 from dann.estimators.quiet_training import QuietTraining
 from dann.estimators.value_errors import as_value_error
 from dann.inference.model import Model, of_trainer
@@ -52,6 +53,7 @@ class AdaptationClassifier(
         finetune: the section of that name, for pretrained networks.
         self_training: the section of that name.
         layout: the order of the axes of images and series where the shape does not decide it, as for ``arrays``.
+        image_size: H and W to which images are stretched that are given by their paths.
         range: the values of black and white of images that are not uint8, such as ``[0, 1]``.
         random_state: a whole number is the seed of a run; otherwise the seed is drawn.
         device: ``cpu``, ``cuda``, …; ``auto`` is a GPU if there is one.
@@ -86,6 +88,7 @@ class AdaptationClassifier(
         train: Section | None = None,
         finetune: Section | None = None,
         self_training: Section | None = None,
+        image_size: int = 256,
         layout: Layout | None = None,
         range: tuple[float, float] | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -94,9 +97,10 @@ class AdaptationClassifier(
         self.method, self.network, self.optimizer = method, network, optimizer
         self.steps, self.batch_size, self.precision = steps, batch_size, precision
         self.data, self.train, self.finetune, self.self_training = data, train, finetune, self_training
-        self.layout, self.range, self.random_state, self.device = layout, range, random_state, device
+        self.image_size, self.layout, self.range = image_size, layout, range
+        self.random_state, self.device = random_state, device
 
-    def fit(self, X: Any, y: Any, X_target: Any = None, *, sample_domain: Any = None) -> "AdaptationClassifier":
+    def fit(self, X: Any, y: Any = None, X_target: Any = None, *, sample_domain: Any = None) -> "AdaptationClassifier":
         """Train on all examples that are given but the tenth of the source that ``data.validation`` holds out.
 
         The target is ``X_target``; or the examples of ``X`` whose ``sample_domain`` is below 0; or, without both, those
@@ -106,20 +110,21 @@ class AdaptationClassifier(
 
         Args:
             X: vectors ``(N, D)``, images ``(N, C, H, W)`` and others, or series ``(N, C, L)``, as for ``arrays``; an
-                array, a tensor, a data frame or a sparse matrix.
-            y: integers, booleans or strings, shape ``(N,)``.
+                array, a tensor, a data frame or a sparse matrix; or N paths of images; or a map-style data set.
+            y: integers, booleans or strings, shape ``(N,)``; None if the items of a data set have their labels.
             X_target: M examples like those of ``X``.
             sample_domain: the domain of each example, shape ``(N,)``: sources from 0 on, the target below 0.
 
         Raises:
             ValueError: parameters, examples or labels do not fit.
         """
+        x, own = self._validate(X, reset=True)
+        y = own if y is None else y
         if y is None:
             raise ValueError(f"{self._name} requires y to be passed, but the target y is None")
-        form = ArrayFormat.of_options({"layout": self.layout, "range": self.range})
-        x = self._validate(X, reset=True)
-        x_target = None if X_target is None else self._validate(X_target)
+        x_target = None if X_target is None else self._validate(X_target)[0]
         with as_value_error():
+            form = ArrayFormat.of_options({"layout": self.layout, "range": self.range})
             sides = divide_examples(x, y, x_target, sample_domain, form)
             parameters = self.get_params(deep=False)
             config = declare_config(parameters, self._declare_method(), len(sides.sources), self._name)
@@ -179,7 +184,7 @@ class AdaptationClassifier(
 
     def _apply(self, function: Callable[[Model, Any], NDArray[np.float32]], X: Any) -> NDArray[np.float32]:
         check_is_fitted(self)
-        x = self._validate(X)
+        x, _ = self._validate(X)
         with as_value_error():
             return function(self.model_, x)
 
@@ -220,11 +225,13 @@ class AdaptationClassifier(
                 setattr(self, section, set_option(getattr(self, section), option, params[key]))
         return self
 
-    def _validate(self, X: Any, reset: bool = False) -> Any:
-        """Examples as an array or a sparse matrix, with as many features as in training, and of the same names."""
-        given = to_array(X, "X") if isinstance(X, torch.Tensor) else X
+    def _validate(self, X: Any, reset: bool = False) -> tuple[Any, Any]:
+        """Examples as an array or a sparse matrix, with features as in training, and their labels if they bring any."""
+        with as_value_error():
+            given, labels = collect_examples(X, self.image_size)
         finite = "allow-nan" if self._fills_gaps else True
-        return validate_data(self, given, reset=reset, accept_sparse="csr", allow_nd=True, ensure_all_finite=finite)
+        x = validate_data(self, given, reset=reset, accept_sparse="csr", allow_nd=True, ensure_all_finite=finite)
+        return x, labels
 
     @property
     def _fills_gaps(self) -> bool:

@@ -38,6 +38,7 @@ class DANNClassifier(AdaptationClassifier):
         train: Section | None = None,
         finetune: Section | None = None,
         self_training: Section | None = None,
+        image_size: int = 256,
         layout: Layout | None = None,
         range: tuple[float, float] | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -49,7 +50,8 @@ class DANNClassifier(AdaptationClassifier):
         self.together, self.loss_weight = together, loss_weight
         self.steps, self.batch_size, self.precision = steps, batch_size, precision
         self.data, self.train, self.finetune, self.self_training = data, train, finetune, self_training
-        self.layout, self.range, self.random_state, self.device = layout, range, random_state, device
+        self.image_size, self.layout, self.range = image_size, layout, range
+        self.random_state, self.device = random_state, device
 
     def _declare_method(self) -> Section:
         options = inspect.signature(Dann).parameters.values()

@@ -104,6 +104,7 @@ def of_trainer(trainer: Trainer, pair: Pair, config: Config) -> Model:
     method = trainer.evaluated
     if trainer.constant_backbone is not None:
         method.network = method.network.with_backbone(trainer.constant_backbone, inputs.input_shape)
+        method.to(trainer.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Model(pair.classes, method.eval(), inputs, trainer.dtype, config)
 
 

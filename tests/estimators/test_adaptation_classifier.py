@@ -2,14 +2,17 @@ import signal
 import subprocess
 import sys
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from made_sides import SMALL, make_joined, make_sides, small
+from PIL import Image
 from scipy.sparse import csr_array
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 import dann
 from dann.methods.dann import Dann
@@ -215,6 +218,48 @@ def test_images_go_into_networks_for_images() -> None:
     assert fitted.transform(x).shape == (24, 8)
     floats = small(network=network, steps=2, range=(0, 1)).fit(x / 255, np.arange(24) % 2, X_target=x[:10] / 255)
     np.testing.assert_allclose(floats.predict_proba(x / 255), fitted.predict_proba(x), rtol=1e-4)
+
+
+def test_images_may_be_given_by_their_paths(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), dtype=np.uint8)
+    paths = [tmp_path / f"{number}.png" for number in range(24)]
+    for path, pixels in zip(paths, x, strict=True):
+        Image.fromarray(pixels).save(path)
+    network, y = nn.Conv2d(3, 2, 3), np.arange(24) % 2
+    first = small(network=network, steps=2).fit(x, y, X_target=x[:10])
+    for given in (paths, [str(path) for path in paths], np.array(paths, dtype=object)):
+        fitted = small(network=network, steps=2, image_size=8).fit(given, y, X_target=given[:10])
+        assert np.array_equal(fitted.predict_proba(given[:5]), first.predict_proba(x[:5]))
+    with pytest.raises(ValueError, match=r"none\.png: not a readable image"):
+        fitted.predict([tmp_path / "none.png"])
+
+
+class Pairs(Dataset[Any]):
+    """Examples with their labels, or alone."""
+
+    def __init__(self, x: Any, y: Any = None) -> None:
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.x[place] if self.y is None else (self.x[place], self.y[place])
+
+
+def test_data_sets_of_pytorch_are_read_once() -> None:
+    x, y, x_target = make_sides()
+    first = small().fit(x, y, X_target=x_target)
+    for source in (Pairs(x, y), Pairs(torch.from_numpy(x), torch.from_numpy(y))):
+        fitted = small().fit(source, X_target=Pairs(x_target, np.full(30, 99)))  # whose labels are not read
+        assert np.array_equal(fitted.predict_proba(Pairs(x_target)), first.predict_proba(x_target))
+    assert np.array_equal(small().fit(Pairs(x), y, X_target=x_target).predict(x), first.predict(x))
+    with pytest.raises(ValueError, match="requires y"):
+        small().fit(Pairs(x), X_target=x_target)
+    with pytest.raises(ValueError, match="an empty one"):
+        small().fit(Pairs([]), X_target=x_target)
+    with pytest.raises(ValueError, match=r"shapes \(2,\) and \(1,\)"):
+        small().fit(Pairs([*x[:3], x[0, :1]], y), X_target=x_target)
 
 
 @pytest.mark.slow
