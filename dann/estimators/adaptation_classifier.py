@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
@@ -16,16 +15,18 @@ from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.data.readers.example_arrays import ArrayFormat, to_array
 from dann.data.readers.example_layout import Layout
-from dann.estimators.declaration import SECTIONS, declare_config, name_component, set_option
+from dann.estimators.declaration import SECTIONS, declare_config, read_section, set_option
 from dann.estimators.example_sides import Sides, divide_examples, find_masked
 from dann.estimators.given_examples import collect_examples
 from dann.estimators.quiet_training import QuietTraining
 from dann.estimators.value_errors import as_value_error
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer, prepare_pair
-from dann.training.device import choose_device
+from dann.training.device import choose_device, keep_random_state
 
 Section = Mapping[str, Any]
+# Options of the section data that are arguments, or without meaning where all examples that are given are trained on.
+TAKEN = ("source", "target", "batch_size", "test", "transductive", "drop_duplicates")
 
 
 class AdaptationClassifier(
@@ -63,7 +64,7 @@ class AdaptationClassifier(
         n_features_in_: number of columns of the examples.
         feature_names_in_: their names, if the examples were a data frame's.
         n_iter_: number of steps done, fewer than ``steps`` after an interruption.
-        history_: rows with step, learning rate and loss terms, or with step and accuracy on held-out source examples.
+        history_: losses, evaluations and alarms over the steps, ``dann.runner.history.History``.
         config_: the resolved configuration, as the record of a run has it.
         model_: the trained model, ``dann.inference.model.Model``.
     """
@@ -126,8 +127,7 @@ class AdaptationClassifier(
         with as_value_error():
             form = ArrayFormat.of_options({"layout": self.layout, "range": self.range})
             sides = divide_examples(x, y, x_target, sample_domain, form)
-            parameters = self.get_params(deep=False)
-            config = declare_config(parameters, self._declare_method(), len(sides.sources), self._name)
+            config = self._declare(len(sides.sources))
             if not sides.has_target and config.method.name != "source_only":
                 minus = ", the latter where -1 means no label" if -1 in sides.classes.tolist() else ""
                 remedy = f"give X_target or sample_domain{minus}"
@@ -138,8 +138,9 @@ class AdaptationClassifier(
     def _train(self, sides: Sides, config: Config) -> None:
         pair, device = prepare_pair(sides.sources, sides.target, config.data), choose_device(self.device)
         module = self.network if isinstance(self.network, nn.Module) else None
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            training = QuietTraining(build_trainer(config, pair, self._draw_seed(), device, module=module), config)
+        with keep_random_state(device):
+            trainer = build_trainer(config, pair, self._draw_seed(), device, module=module)
+            training = QuietTraining(trainer, config, pair)
             try:
                 training.train()
             except KeyboardInterrupt:
@@ -153,10 +154,14 @@ class AdaptationClassifier(
         self.n_iter_, self.history_ = training.steps, training.history
         self._n_features_out = self.model_.method.network.feature_dim
 
-    def _declare_method(self) -> Section:
+    def _declare(self, sources: int) -> Config:
+        parameters = {**self.get_params(deep=False), "method": self._declare_method(), "diagnose": {"examples": 0}}
+        data = {**read_section(self.data, "data", TAKEN, self._name), "transductive": True}
+        return declare_config(parameters, data, sources, self._name)
+
+    def _declare_method(self) -> str | Section:
         """The section ``method`` of the configuration."""
-        section: Section = name_component(self.method)
-        return section
+        return self.method
 
     def _draw_seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):

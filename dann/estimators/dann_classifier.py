@@ -53,7 +53,7 @@ class DANNClassifier(AdaptationClassifier):
         self.image_size, self.layout, self.range = image_size, layout, range
         self.random_state, self.device = random_state, device
 
-    def _declare_method(self) -> Section:
+    def _declare_method(self) -> str | Section:
         options = inspect.signature(Dann).parameters.values()
         own: dict[str, Any] = {
             each.name: getattr(self, each.name) for each in options if each.kind is each.KEYWORD_ONLY

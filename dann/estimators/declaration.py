@@ -1,6 +1,6 @@
 """The configuration of an estimator: the sections of an experiment file, from a constructor's arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,47 +11,43 @@ from dann.errors import BadInput
 from dann.networks.own_module import OWN_MODULE
 
 SECTIONS = ("method", "network", "optimizer", "data", "train", "finetune", "self_training")
-# Keys that an estimator has arguments for, or that have no meaning where all examples that are given are trained on.
-TAKEN = {
-    "data": ("source", "target", "batch_size", "test", "transductive", "drop_duplicates"),
-    "train": ("steps", "precision", "replicas"),
-}
+TAKEN = ("steps", "precision", "replicas")  # of the section train: arguments of their own, or without meaning
 
 
-def declare_config(parameters: Mapping[str, Any], method: Mapping[str, Any], sources: int, where: str) -> Config:
+def declare_config(parameters: Mapping[str, Any], data: Mapping[str, Any], sources: int, where: str) -> Config:
     """The configuration that ``dann run`` would resolve for the same data in files.
 
     Args:
-        parameters: of the estimator, by name.
-        method: the section ``method``.
+        parameters: sections and options by name: ``method``, ``network``, ``optimizer``, ``batch_size``, ``steps``,
+            ``precision``, ``train``, ``finetune``, ``self_training``, ``diagnose``, ``layout`` and ``range``.
+        data: the section ``data`` but for domains and batch size.
         sources: the number of source domains.
-        where: the name of the estimator, for messages.
+        where: the name of the function or class, for messages.
 
     Raises:
         BadInput: an unknown key or name, a wrong type or a value out of range.
     """
-    form = {key: parameters[key] for key in ("layout", "range") if parameters[key] is not None}
+    form = {key: parameters[key] for key in ("layout", "range") if parameters.get(key) is not None}
     domains = [{"name": "arrays", "path": "memory", **form}] * (sources + 1)
     network = parameters["network"]
     declared: dict[str, Any] = {
         "data": {
-            **_read_section(parameters, "data", where),
+            **data,
             "source": domains[0] if sources == 1 else domains[1:],
             "target": domains[0],
             "batch_size": parameters["batch_size"],
-            "transductive": True,
         },
         "network": {"name": OWN_MODULE} if isinstance(network, nn.Module) else name_component(network),
         "optimizer": name_component(parameters["optimizer"]),
         "train": {
-            **_read_section(parameters, "train", where),
+            **read_section(parameters["train"], "train", TAKEN, where),
             "steps": parameters["steps"],
             "precision": parameters["precision"],
         },
-        "method": method,
-        "diagnose": {"examples": 0},
+        "method": name_component(parameters["method"]),
     }
-    declared |= {name: parameters[name] for name in ("finetune", "self_training") if parameters[name] is not None}
+    optional = ("finetune", "self_training", "diagnose")
+    declared |= {name: parameters[name] for name in optional if parameters.get(name) is not None}
     return resolve_in_memory(_to_plain(declared), where)
 
 
@@ -71,13 +67,18 @@ def set_option(section: Any, option: str, value: Any) -> dict[str, Any]:
     return {**(name_component(section) or {}), option: value}
 
 
-def _read_section(parameters: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    section = {} if parameters[name] is None else parameters[name]
-    if not isinstance(section, Mapping):
+def read_section(section: Any, name: str, taken: Collection[str], where: str) -> Mapping[str, Any]:
+    """A section as a mapping, empty for None, without the options that are ``taken``.
+
+    Raises:
+        BadInput: it is no mapping, or has one of them.
+    """
+    read = {} if section is None else section
+    if not isinstance(read, Mapping):
         raise BadInput(f"{where}: {name} should be a mapping of options, not {type(section).__name__}")
-    if taken := [key for key in TAKEN[name] if key in section]:
-        raise BadInput(f"{where}: {name}.{taken[0]} is set by the estimator or has no meaning in it: leave it out")
-    return section
+    if refused := [key for key in read if key in taken]:
+        raise BadInput(f"{where}: {name}.{refused[0]} is an argument, or has no meaning here: leave it out")
+    return read
 
 
 def _to_plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import platform
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -64,6 +65,11 @@ def reseed(device: torch.device, seed: int) -> None:
         torch.mps.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)
+
+
+def keep_random_state(device: torch.device) -> AbstractContextManager[None]:
+    """A context at whose end the caller's generators, of the CPU and of ``device``, are as they were."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def default_generator(device: torch.device) -> torch.Generator:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 NUMERICAL = (  # exceptions caused by values, not by code
     torch.linalg.LinAlgError,  # type: ignore[attr-defined]
@@ -85,12 +85,6 @@ class FiniteCheck:
                     self.failed.add(replica)
                     found[replica] = failure
         return found
-
-
-def find_broken_weights(module: nn.Module) -> str | None:
-    """The weights that are not finite, if there are any."""
-    state = module.state_dict().items()
-    return next((f"{name} not finite" for name, value in state if not value.isfinite().all()), None)
 
 
 def check_gradients(parameters: list[Tensor]) -> Tensor:

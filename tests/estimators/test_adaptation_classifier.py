@@ -77,8 +77,8 @@ def test_without_a_target_a_warning_says_that_nothing_is_adapted() -> None:
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"method": "dan_n"}, {}, "did you mean dann"),
     ({"optimizer": {"name": "adam", "rate": 1}}, {}, "unknown key optimizer.rate"),
-    ({"train": {"steps": 3}}, {}, "train.steps is set by the estimator"),
-    ({"data": {"test": 0.5}}, {}, "data.test is set by the estimator"),
+    ({"train": {"steps": 3}}, {}, "train.steps is an argument"),
+    ({"data": {"test": 0.5}}, {}, "data.test is an argument, or has no meaning"),
     ({"data": 3}, {}, "data should be a mapping"),
     ({"steps": 0}, {}, "train.steps: should be greater than or equal to 1"),
     ({"network": "mnist"}, {}, "mnist cannot take inputs of shape"),
@@ -277,9 +277,10 @@ def test_a_frozen_backbone_is_part_of_the_model(weights: str) -> None:
 def test_history_has_losses_and_the_source_accuracy() -> None:
     x, y, x_target = make_sides()
     fitted = small(train={"log_every": 2, "evaluate_every": 3}).fit(x, y, X_target=x_target)
-    assert [row["step"] for row in fitted.history_ if "label" in row] == [2, 4, 6]
-    assert [row["step"] for row in fitted.history_ if "source_validation" in row] == [3, 6]
-    assert fitted.n_iter_ == 6 and {"lr", "label", "domain"} <= set(fitted.history_[0])
+    losses, evaluations = fitted.history_.losses(), fitted.history_.evaluations()
+    assert losses["step"] == [2, 4, 6] and {"label", "domain"} < set(losses)
+    assert [each["step"] for each in evaluations] == [3, 6] and "target_test" not in evaluations[0]
+    assert 0 <= evaluations[-1]["source_validation"] <= 1 and fitted.n_iter_ == 6
 
 
 def test_the_arguments_of_dann_are_those_of_the_method() -> None:
