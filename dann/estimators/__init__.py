@@ -1,1 +1,1 @@
-"""Estimators with scikit-learn's interface on the same engine as ``dann run``."""
+"""Training from Python on the engine of ``dann run``: estimators with scikit-learn's interface, and ``fit``."""

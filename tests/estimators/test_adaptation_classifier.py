@@ -33,6 +33,7 @@ def test_the_three_ways_to_name_the_target_are_one() -> None:
     with_gaps = np.where(masked < 0, np.nan, masked)
     for fitted in (
         small().fit(joined, masked, sample_domain=sample_domain),
+        small().fit(csr_array(joined), masked, sample_domain=sample_domain.tolist()),
         small().fit(joined, with_gaps),
         small().fit(joined, np.where(masked < 0, None, masked.astype(object))),
     ):
