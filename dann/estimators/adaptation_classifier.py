@@ -64,7 +64,7 @@ class AdaptationClassifier(
         n_features_in_: number of columns of the examples.
         feature_names_in_: their names, if the examples were a data frame's.
         n_iter_: number of steps done, fewer than ``steps`` after an interruption.
-        history_: losses, evaluations and alarms over the steps, ``dann.runner.history.History``.
+        history_: losses, evaluations, alarms and their figure, ``dann.estimators.training_history.TrainingHistory``.
         config_: the resolved configuration, as the record of a run has it.
         model_: the trained model, ``dann.inference.model.Model``.
     """
