@@ -136,7 +136,7 @@ class AdaptationClassifier(
         return self
 
     def _train(self, sides: Sides, config: Config) -> None:
-        pair, device = prepare_pair(sides.sources, sides.target, config.data), choose_device(self.device)
+        pair, device = prepare_pair(sides.sources, sides.target, config.data), choose_device(self.device, "device=")
         module = self.network if isinstance(self.network, nn.Module) else None
         with keep_random_state(device):
             trainer = build_trainer(config, pair, self._draw_seed(), device, module=module)

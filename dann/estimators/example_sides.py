@@ -95,6 +95,8 @@ def _read_domains(sample_domain: Any) -> NDArray[np.int64]:
         raise BadInput("sample_domain: write one whole number for each example, below 0 for those of the target")
     if not (numbers >= 0).any():
         raise BadInput("sample_domain: no number is 0 or above, so there is no source: number its examples from 0 on")
+    if not (numbers < 0).any():
+        raise BadInput("sample_domain: no number is below 0, so there is no target: number its examples -1")
     return numbers.astype(np.int64)
 
 

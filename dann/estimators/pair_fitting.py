@@ -74,7 +74,7 @@ def fit(
              "diagnose": diagnose}  # fmt: skip
     section = read_section(data, "data", set(DataSection.model_fields) - {*OF_BATCHES}, "dann.fit")
     sources = len(torch.unique(pair.train.domain)) - (pair.description["target_labelled_examples"] > 0)
-    config, place = declare_config(given, section, sources, "dann.fit"), choose_device(device)
+    config, place = declare_config(given, section, sources, "dann.fit"), choose_device(device, "device=")
     module = network if isinstance(network, nn.Module) else None
     with keep_random_state(place):
         training = QuietTraining(build_trainer(config, pair, seed, place, module=module), config, pair)

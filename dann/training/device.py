@@ -12,8 +12,11 @@ import torch
 from dann.errors import BadInput
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, option: str = "--device ") -> torch.device:
     """The device of this name; ``auto`` is a CUDA GPU if there is one, else the CPU.
+
+    Args:
+        option: how the name is given, for messages.
 
     Raises:
         BadInput: torch cannot use it here.
@@ -24,9 +27,9 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise BadInput(f"--device {name}: torch cannot use it here; try --device cpu") from error
+        raise BadInput(f"{option}{name}: torch cannot use it here; try {option}cpu") from error
     if device.type not in {"cpu", "cuda", "mps"}:
-        raise BadInput(f"--device {name}: runs need cpu, cuda or mps")
+        raise BadInput(f"{option}{name}: runs need cpu, cuda or mps")
     return device
 
 
