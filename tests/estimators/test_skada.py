@@ -11,13 +11,14 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-metrics = pytest.importorskip("skada.metrics")
-splitters = pytest.importorskip("skada.model_selection")
+with sklearn.config_context():  # importing skada switches metadata routing on, for all other tests too
+    metrics = pytest.importorskip("skada.metrics")
+    splitters = pytest.importorskip("skada.model_selection")
 
 
 @pytest.fixture(autouse=True)
 def routing() -> Iterator[None]:
-    """Metadata routing, without which skada's scorers cannot be made."""
+    """Metadata routing, as after an import of skada."""
     with sklearn.config_context(enable_metadata_routing=True):
         yield
 
