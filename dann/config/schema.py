@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SerializeAsAny
 
-from dann.config.components import Component, check_mapping, read_component
+from dann.config.components import Component, Registry, check_mapping, read_component
 from dann.config.migration import refuse_old_keys
 from dann.config.optimizer_section import OptimizerSection, read_optimizer
 from dann.config.sections import DataSection, DiagnoseSection, SelfTrainingSection, TrainSection
@@ -15,6 +15,7 @@ from dann.data.datasets.all_datasets import DOMAINS
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import FineTuning
+from dann.networks.own_module import OWN_MODULE, own_module
 from dann.options import Section, validate
 
 
@@ -32,7 +33,7 @@ class Config(Section):
 
     def __reduce__(self) -> Any:
         """Pickle as plain values: classes made from signatures have no name by which pickle could find them."""
-        return resolve, (self.model_dump(), "a configuration that was valid before")
+        return resolve_in_memory, (self.model_dump(), "a configuration that was valid before")
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value except how many runs train together."""
@@ -40,11 +41,12 @@ class Config(Section):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def resolve(declared: Mapping[str, Any], where: str) -> Config:
+def resolve(declared: Mapping[str, Any], where: str, networks: Registry = NETWORKS) -> Config:
     """The configuration that a mapping declares.
 
     Args:
         where: the file and the variant, for messages.
+        networks: those that may be named; a program may have one of its own.
 
     Raises:
         BadInput: an unknown key or name, a wrong type or a value out of range.
@@ -55,12 +57,17 @@ def resolve(declared: Mapping[str, Any], where: str) -> Config:
         {
             **declared,
             "data": _read_data(declared.get("data", {}), where),
-            "network": read_component(declared.get("network", {}), "network", NETWORKS, "network", where),
+            "network": read_component(declared.get("network", {}), "network", networks, "network", where),
             "optimizer": read_optimizer(declared.get("optimizer", {}), where),
             "method": read_component(declared.get("method", {}), "method", METHODS, "method", where),
         },
         where,
     )
+
+
+def resolve_in_memory(declared: Mapping[str, Any], where: str) -> Config:
+    """The same for a program, which may have a module of its own in the place of a named network."""
+    return resolve(declared, where, {**NETWORKS, OWN_MODULE: own_module})
 
 
 def _read_data(declared: Any, where: str) -> dict[str, Any]:
