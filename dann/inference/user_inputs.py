@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dann.data.datasets.own_series import cut_series
-from dann.data.datasets.own_texts import TEXTS, to_token_ids
+from dann.data.datasets.own_texts import SUFFIXES as TEXT_FILES
 from dann.data.loading.read_ahead import chunk_size
 from dann.data.readers.array_files import SUFFIXES as ARRAYS
 from dann.data.readers.array_files import read_arrays
 from dann.data.readers.example_arrays import WHITE, ArrayFormat, to_array
-from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_image_files
-from dann.data.readers.labelled_csv import PATHS, Row, read_rows
+from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_files
+from dann.data.readers.labelled_csv import PATHS, TEXTS, Row, read_rows
 from dann.data.readers.svmlight import read_svmlight
+from dann.data.readers.text_files import NAME, read_text
 from dann.errors import BadInput
 from dann.files.input_limits import check_regular
 from dann.files.user_paths import expand_user
@@ -24,6 +25,7 @@ from dann.inference.model import Ensemble, Model
 
 LISTS, SPARSE = (".csv", ".tsv", ".txt"), (".svm", ".svmlight", ".libsvm")
 PACKED = (".gz", ".bz2")  # of svmlight files
+MANY = 1000  # texts that are turned into numbers at once
 Chunk = tuple[list[str], Any, list[BadInput]]  # names of raw examples, the examples, and the errors of unreadable ones
 
 
@@ -42,15 +44,16 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
     suffix = suffixes[0]
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder: check the path")
+    if model.reads_texts:
+        yield from _texts(path, model)
+        return
     if path.is_dir():
-        if not (files := list_image_files(path)):
+        if not (files := list_files(path)):
             raise BadInput(f"{path}: no images in that folder: name another")
         yield from _images(files, model)
         return
     check_regular(path)
-    if model.config.data.target.name == "texts":
-        yield _name_rows(path, _texts(path, model))
-    elif model.config.data.target.name == "series":
+    if model.config.data.target.name == "series":
         yield _name_rows(path, cut_series(path, model.config.data.target.options(), model.inputs.raw_shape[1]))
     elif suffix in SUFFIXES:
         yield from _images([path], model)
@@ -101,28 +104,38 @@ def _in_range(pixels: Pixels, model: Model | Ensemble) -> NDArray[np.generic]:
 
 def _rows(path: Path, examples: tuple[str, ...], model: Model | Ensemble) -> list[Row]:
     """The rows of a file whose first line names its columns, or which has those of training, or one example a line."""
-    columns = model.config.data.target.options().get("columns")
+    options = model.config.data.target.options()
+    columns, encoding = options.get("columns"), options.get("encoding")
     try:
-        return read_rows(path, examples, can_name=False)
+        return read_rows(path, examples, can_name=False, encoding=encoding)
     except BadInput:
         if columns is None:
             raise
-        return read_rows(path, examples, columns)
+        return read_rows(path, examples, columns, encoding=encoding)
 
 
 def _grey(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
 
 
-def _texts(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
-    """The token ids of the texts in a CSV file, or of the lines of a .txt file that names no columns."""
-    if path.suffix.lower() not in LISTS:
-        raise BadInput(f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line")
-    texts = [row.name for row in _rows(path, TEXTS, model)]
-    ids: NDArray[np.generic] = to_token_ids(
-        texts, model.config.data.target.options()["tokenizer"], *model.inputs.raw_shape
-    ).numpy()
-    return ids
+def _texts(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
+    """Texts in chunks: the files of a folder, the rows of a CSV file, or the lines of a .txt file without columns."""
+    if path.is_dir():
+        encoding = model.config.data.target.options().get("encoding")
+        files = list_files(path, TEXT_FILES)
+        if not files:
+            raise BadInput(f"{path}: no text files in that folder: name another")
+        named = [(str(file), read_text(file, encoding, NAME)) for file in files]
+    else:
+        check_regular(path)
+        if path.suffix.lower() not in LISTS:
+            raise BadInput(
+                f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line"
+            )
+        named = [(f"{path}[{place}]", row.name) for place, row in enumerate(_rows(path, TEXTS, model))]
+    for first in range(0, len(named), MANY):
+        names, texts = zip(*named[first : first + MANY], strict=True)
+        yield list(names), list(texts), []
 
 
 def _vectors(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:

@@ -41,7 +41,12 @@ def load_pair(data: DataSection) -> Pair:
     """The domains of a configuration, read from disk, split and prepared."""
     msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
     return preprocess_pair(
-        read_pair(data), missing=data.missing, terms=data.terms, msda=msda, smote=data.resample == "smote"
+        read_pair(data),
+        vocabulary=data.vocabulary,
+        missing=data.missing,
+        terms=data.terms,
+        msda=msda,
+        smote=data.resample == "smote",
     )
 
 

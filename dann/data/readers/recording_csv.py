@@ -11,7 +11,7 @@ from sys import intern
 
 import numpy as np
 
-from dann.data.readers.image_lists import read_text
+from dann.data.readers.text_files import read_text
 from dann.data.readers.labelled_csv import LABELS, PARTS
 from dann.data.readers.recordings import Recording, RecordingFile
 from dann.errors import BadInput
