@@ -29,9 +29,10 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 # Each may import those before it. A test, so that the order is read here and held everywhere.
 PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "data", "methods", "evaluation",
             "config", "training", "diagnostics", "runner", "reporting", "inference", "cli")  # fmt: skip
-DATA = ("store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts", "evaluation_splits",
-        "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing", "transforms", "loading", "pair",
-        "duplicates", "pair_builder", "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
+DATA = ("store", "text_store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts",
+        "evaluation_splits", "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing",
+        "transforms", "loading", "pair", "duplicates", "pair_builder", "pair_preprocessing", "zero_shot",
+        "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evaluation.metric_definitions",
               "evaluation.reach", "evaluation.rules", "evaluation.selection", "evaluation.statistics",

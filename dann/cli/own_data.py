@@ -11,14 +11,15 @@ from typing import Any, Literal
 from dann.config.components import read_component
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.own_images import list_labelled_files, read_labels, read_parts
+from dann.data.datasets.own_texts import SUFFIXES as TEXT_FILES
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.readers.array_files import SUFFIXES as ARRAYS
 from dann.data.readers.image_conversion import open_image
-from dann.data.readers.image_files import SUFFIXES
-from dann.data.readers.text_files import NAME, read_text
+from dann.data.readers.image_files import SUFFIXES, list_files
 from dann.data.readers.label_spellings import find_unlabelled
 from dann.data.readers.labelled_csv import PATHS, TEXTS, is_plain
 from dann.data.readers.svmlight import read_svmlight
+from dann.data.readers.text_files import NAME, read_text
 from dann.errors import BadInput
 from dann.files.user_paths import expand_user, resolve_user_path
 
@@ -88,9 +89,12 @@ def inspect_side(path: str, labels: str | None = None, more: Mapping[str, Any] |
 
 
 def _inspect_folder(place: Path, options: dict[str, Any]) -> Side:
-    paths, labels = list_labelled_files(place)
+    of_texts = not list_files(place) and bool(list_files(place, TEXT_FILES))
+    paths, labels = list_labelled_files(place, TEXT_FILES, "text") if of_texts else list_labelled_files(place)
     without = find_unlabelled(labels, options.get("unlabelled"))
     names = ["" if label in without else label for label in labels]
+    if of_texts:
+        return Side({"name": "texts", **options}, "texts", (), names)
     return Side({"name": "folder", **options}, "images", _image_shape(paths), names)
 
 
@@ -121,9 +125,9 @@ def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
             "as .npz with x and y"
         )
     of_images = bool(columns & set(PATHS)) or (lines and Path(header.strip()).suffix in SUFFIXES)
-    examples, columns = PATHS if of_images else TEXTS, options.get("columns")
-    read = read_parts(place, None, examples, columns, encoding)
-    reading = read_labels(read, options.get("unlabelled"), examples, columns, encoding)
+    examples, given = PATHS if of_images else TEXTS, options.get("columns")
+    read = read_parts(place, None, examples, given, encoding)
+    reading = read_labels(read, options.get("unlabelled"), examples, given, encoding)
     parts = [rows for _, rows in read]
     names = {label: reading.classes[y] if y != UNLABELLED else "" for label, y in reading.index.items()}
     labels = [[names[row.label] for row in rows] for rows in parts]

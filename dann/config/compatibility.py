@@ -52,7 +52,7 @@ def _check_ranges(data: DataSection) -> None:
 
 def check_parts(config: Config) -> None:
     """Raise if method, network, data and fine-tuning are incompatible."""
-    data, name, method = config.data, config.network.name, METHODS[config.method.name]
+    data, method = config.data, METHODS[config.method.name]
     _check_nesterov(config.optimizer)
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")

@@ -65,8 +65,8 @@ def amazon_text(
         for part, name in zip(parts, names, strict=True)
     ]
     otherwise = (
-        f"put {', '.join(remote.file for remote in remotes)} into amazon_text/ there, or set DANN_DATA to a folder that "
-        "has them"
+        f"put {', '.join(remote.file for remote in remotes)} into amazon_text/ there, or set DANN_DATA to a folder "
+        "that has them"
     )
     files = download("amazon_text", remotes, folder, otherwise)
     texts, labels = zip(*(_read(file, name) for file, name in zip(files, names, strict=True)), strict=True)

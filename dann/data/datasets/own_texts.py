@@ -82,7 +82,7 @@ def _read_folder(root: Path, encoding: str | None) -> list[Row]:
 
 
 def _text(place: Path, row: Row) -> str:
-    """A text, by which duplicates are found; of an empty one its place, for empty texts are no copies of one another."""
+    """A text, by which duplicates are found; of an empty one its place, for empty texts are no copies of each other."""
     return row.name or f"\0{place}\0{row.number}"
 
 

@@ -48,4 +48,7 @@ def _load_tokenizer(name: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(find_model_folder(name))
     except (OSError, ValueError) as error:
-        raise BadInput(f"data.tokenizer: {name} cannot be loaded: name a Hugging Face model or its folder") from error
+        raise BadInput(
+            f"data.tokenizer: {name} cannot be loaded: name a Hugging Face model, its folder, or an installed package "
+            "that holds one"
+        ) from error

@@ -90,7 +90,7 @@ class Vocabulary:
         frequent = [(-count, term) for term, count in having.items() if count >= options.min_texts]
         if not frequent:
             raise BadInput(
-                f"data.vocabulary: no term is in {options.min_texts} training texts: set min_texts: 1, or give more texts"
+                f"data.vocabulary: no term is in {options.min_texts} training texts: lower min_texts, or add texts"
             )
         return cls(options, tuple(term for _, term in sorted(frequent)[: options.size]))
 
@@ -102,7 +102,7 @@ class Vocabulary:
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Convert texts, shape ``(N, D)``, float32.
 
-        Counts of the terms, from 0; or numbers of the words: 1 to V, 0 for an unknown word, −1 behind the end of a text.
+        Counts of the terms, from 0; or numbers of the words: 1 to V, 0 for an unknown one, −1 behind the end of a text.
 
         Raises:
             BadInput: they would fill the memory.
