@@ -89,7 +89,7 @@ def inspect_side(path: str, labels: str | None = None, more: Mapping[str, Any] |
 
 
 def _inspect_folder(place: Path, options: dict[str, Any]) -> Side:
-    of_texts = not list_files(place) and bool(list_files(place, TEXT_FILES))
+    of_texts = len(list_files(place, TEXT_FILES)) > len(list_files(place))
     paths, labels = list_labelled_files(place, TEXT_FILES, "text") if of_texts else list_labelled_files(place)
     without = find_unlabelled(labels, options.get("unlabelled"))
     names = ["" if label in without else label for label in labels]

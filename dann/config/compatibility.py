@@ -89,6 +89,9 @@ def _check_vocabulary(data: DataSection) -> None:
         raise BadInput("data: one domain has a tokenizer and another has none: give all of them the same, or none")
     if raw and data.vocabulary is None:
         raise BadInput(f"data: {RAW}")
+    for side, degraded in {"source": data.source_degradation, "target": data.target_degradation}.items():
+        if raw and degraded is not None and degraded.values:
+            raise BadInput(f"data.{side}_degradation.values blanks numbers, but these are texts: leave it out")
     if data.vocabulary is not None and not raw:
         raise BadInput("data.vocabulary: it is for raw texts, but no domain holds any: leave it out")
 

@@ -6,6 +6,7 @@ from csv import Error as CsvError
 from csv import field_size_limit, reader
 from dataclasses import dataclass
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 
 from dann.data.readers.text_files import NAME, SAVE, Encoding, read_text
@@ -15,6 +16,7 @@ PATHS = ("path", "image", "file", "filename")
 LABELS = ("label", "class", "target")
 TEXTS = ("text", "sentence", "review")
 PARTS = ("train", "test")
+LOOKED_AT = 1000  # rows by which a delimiter is chosen
 Columns = list[str] | None  # the option of a data set: the names of the columns, where no line of the file has them
 
 
@@ -120,12 +122,22 @@ def _given(file: Path, text: str, examples: tuple[str, ...], columns: list[str])
     names, first = _rename(columns, examples), next(iter(text.splitlines()), "")
     if examples[0] not in names:
         raise BadInput(f"columns: {columns} has no {examples[0]}: write columns: [{examples[0]}, label]")
-    for delimiter, fields in _split(first):
-        if len(fields) == len(names):
-            if _rename(fields, examples) == names:
-                raise BadInput(f"{file}: its first line names its columns already: leave columns out")
-            return delimiter, names
+    fitting = {delimiter: fields for delimiter, fields in _split(first) if len(fields) == len(names)}
+    if fitting:
+        delimiter = max(fitting, key=lambda each: _count_rows_of(len(names), text, each))
+        if _rename(fitting[delimiter], examples) == names:
+            raise BadInput(f"{file}: its first line names its columns already: leave columns out")
+        return delimiter, names
     raise BadInput(f"{file}: its first line, {first[:80]!r}, has not {len(names)} fields as columns: {columns} says")
+
+
+def _count_rows_of(width: int, text: str, delimiter: str) -> int:
+    """The number of rows with that many fields among the first: a comma may be in a text whose label a tab precedes."""
+    count = 0
+    with suppress(CsvError):
+        for fields in islice(reader(StringIO(text, newline=""), delimiter=delimiter), LOOKED_AT):
+            count += len(fields) == width
+    return count
 
 
 def _split(line: str) -> list[tuple[str, list[str]]]:

@@ -24,7 +24,7 @@ NAME = f"{SAVE}, or set encoding: cp1252 (Western European, of Windows) or anoth
 
 def _check_encoding(name: str) -> str:
     try:
-        b"".decode(name)
+        "a".encode(name)
     except (LookupError, ValueError) as error:  # a ValueError for a zero byte
         raise ValueError("should be the name of a text encoding, such as utf-8, cp1252 or gb18030") from error
     return name
