@@ -57,7 +57,7 @@ def read_rows(
     Raises:
         BadInput: it is not CSV in that encoding with the column of examples, or has no example, or a row is malformed.
     """
-    text = read_text(file, encoding, SAVE if examples == PATHS else NAME)
+    text = read_text(file, encoding, NAME if _are_texts(examples) else SAVE)
     if columns is None and is_plain(file, text, examples):
         lines = enumerate(StringIO(text, newline=None), 1)  # not splitlines, which ends a line at U+2028 and others
         return [Row(number, line.strip(), "", "") for number, line in lines if line.strip()]
@@ -158,7 +158,12 @@ def _rename(fields: list[str], examples: tuple[str, ...]) -> list[str]:
 
 def _is_blank(fields: list[str], examples: tuple[str, ...]) -> bool:
     """Whether a row is none, as those that spreadsheets leave at the end; a single quoted ``""`` is an empty text."""
-    return not any(field.strip() for field in fields) and not (examples == TEXTS and len(fields) == 1)
+    return not any(field.strip() for field in fields) and not (_are_texts(examples) and len(fields) == 1)
+
+
+def _are_texts(examples: tuple[str, ...]) -> bool:
+    """Whether a column of these names holds texts, which may be empty and in any encoding; else it holds paths."""
+    return examples[0] in TEXTS
 
 
 def _row(file: Path, number: int, fields: list[str], columns: list[str], examples: tuple[str, ...]) -> Row:
@@ -170,7 +175,7 @@ def _row(file: Path, number: int, fields: list[str], columns: list[str], example
             "field that has a delimiter in it"
         )
     values = dict(zip(columns, (field.strip() for field in fields), strict=True))
-    if not values[example] and examples != TEXTS:
+    if not values[example] and not _are_texts(examples):
         raise BadInput(f"{file}, line {number}: no {example}: write one, or remove the line")
     part = values.get("split", "").lower()
     if "split" in columns and part not in PARTS:
