@@ -113,6 +113,8 @@ def _check_text_network(config: Config) -> None:
             "network: texts as words (data.vocabulary.form: ids) and network text_cnn need each other: choose both, or "
             "form: bag and a network for vectors such as mlp"
         )
+    if ids and config.method.name == "linear_svm":
+        raise BadInput("method: linear_svm takes inputs as quantities, but words are numbered: choose form: bag")
     if vocabulary is not None and ids and (size := vocabulary.size) != (words := network.options()["words"]):
         raise BadInput(f"network.words: {words} embeddings, but data.vocabulary.size is {size}: set both to one number")
 

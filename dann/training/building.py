@@ -143,7 +143,7 @@ def _is_constant(backbone: Backbone, config: Config) -> bool:
         return False
     moving = options.norm != "frozen" and backbone.has_batch_norm()
     drawn = data.transform.random or data.target_transform.random
-    return not (moving or drawn or method.second_view or method.reads_inputs)
+    return not (moving or drawn or method.second_view or method.needs_examples)
 
 
 def _build_method(network: Network, config: Config, pair: Pair, device: torch.device) -> Method:

@@ -231,20 +231,25 @@ def test_a_frozen_encoder_reads_each_text_once(encoder: str, tmp_path: Path, mon
     forward = Backbone.forward
     monkeypatch.setattr(Backbone, "forward", lambda self, x: (forwarded.append(len(x)), forward(self, x))[1])
     base = of_texts(encoder, tmp_path) | {"finetune": {"backbone": 0}}
-    for method in ("source_only", "dann", "shot"):
+    base["network"] |= {"head": "bottleneck"}
+    for side in ("source", "target"):
+        base["data"][side]["length"] = 6
+    texts_read = 0
+    for method in ("source_only", "dann", "cdan", "mcc", "shot"):
         trainer = trainer_of(base | {"method": {"name": method}})
-        assert trainer.inputs.splits["train"].x.shape[1:] == (8,)  # the encoder's outputs in place of tokens
         trainer.train()
-        trainer.step(0, 0.0)
-        if method == "source_only":
-            split = trainer.inputs.splits["unlabelled"]
-            domain = texts(tmp_path / "two.csv", encoder, length=8)
-            network = NETWORKS["huggingface"]((8,), 2, model=encoder).eval()
-            with torch.inference_mode():
-                expected = network.features(domain.train.x)
-            torch.testing.assert_close(split.x, expected[split.rows] if len(split.x) < 40 else expected)
-            forwarded.clear()
-    assert sum(forwarded) <= 2 * 2 * 3  # the widths of outputs are measured, with two examples each time
+        for step in range(4):
+            trainer.refresh(step / 4 - 0.25, step / 4, False)
+            trainer.step(step, step / 4)
+        texts_read = texts_read or sum(forwarded)
+    # Of later methods only the width of its outputs is measured, with two texts at a time.
+    assert texts_read > 80 and set(forwarded[len(forwarded) - 4 :]) == {2}
+    assert sum(forwarded) <= texts_read + 5 * 2 * 4
+    split = trainer.inputs.splits["unlabelled"]
+    network = NETWORKS["huggingface"]((6,), 2, model=encoder).eval()
+    with torch.inference_mode():
+        expected = forward(network.backbone, texts(tmp_path / "two.csv", encoder, length=6).train.x)
+    torch.testing.assert_close(split.x, expected)
 
 
 def test_gradual_unfreezing_and_lower_rates_reach_the_layers_of_an_encoder(encoder: str, tmp_path: Path) -> None:

@@ -1,9 +1,17 @@
 """The convolutional network over words, against a float64 NumPy computation from the paper's formulas."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+import yaml
+from tiny import MOONS
 
+from dann.cli.main import main
+from dann.config.compatibility import check_parts
+from dann.config.schema import resolve
 from dann.errors import BadInput
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
@@ -80,3 +88,44 @@ def test_it_stacks() -> None:
     )
     for one, each in zip(together, networks, strict=True):
         torch.testing.assert_close(one, each(x[0]))
+
+
+BAG, IDS = {"vocabulary": {"size": 9}}, {"vocabulary": {"form": "ids", "size": 9}}
+WORDS = {"network": {"name": "text_cnn", "words": 9}}
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "changes", "says"),
+    [
+        (IDS, {}, "and network text_cnn need each other"),
+        (BAG, WORDS, "and network text_cnn need each other"),
+        (IDS, {"network": {"name": "text_cnn"}}, r"network\.words: 5000 embeddings, but data\.vocabulary\.size is 9"),
+        (IDS, WORDS | {"method": {"name": "linear_svm"}}, "linear_svm takes inputs as quantities"),
+        (IDS, WORDS | {"method": {"name": "vada"}}, "vada perturbs its inputs"),
+        (IDS, WORDS | {"diagnose": {"mixval": True}}, "mixval: mixes inputs"),
+        (BAG, {"network": {"name": "huggingface", "model": "m"}}, "texts with a tokenizer and network huggingface"),
+    ],
+)
+def test_words_go_with_what_reads_them(vocabulary: dict[str, Any], changes: dict[str, Any], says: str) -> None:
+    sides = {"source": {"name": "texts", "path": "a"}, "target": {"name": "texts", "path": "b"}}
+    with pytest.raises(BadInput, match=says):
+        check_parts(resolve(MOONS | {"data": sides | vocabulary} | changes, "test"))
+
+
+def test_words_that_are_fitting_are_taken() -> None:
+    sides = {"source": {"name": "texts", "path": "a"}, "target": {"name": "texts", "path": "b"}}
+    for vocabulary, changes in ((IDS, WORDS), (BAG, {}), (BAG, {"method": {"name": "linear_svm"}})):
+        check_parts(resolve(MOONS | {"data": sides | vocabulary} | changes, "test"))
+
+
+def test_numbers_of_words_are_not_ranked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "text,label\n" + "".join(f"{word} {i},{word}\n" for i in range(20) for word in ("good", "bad"))
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(rows)
+    sides = {side: {"name": "texts", "path": str(tmp_path / f"{name}.csv")} for side, name in
+             (("source", "a"), ("target", "b"))}  # fmt: skip
+    file = tmp_path / "file.yaml"
+    content = {"title": "T", "seeds": [0], "base": MOONS | {"data": sides | IDS} | WORDS, "variants": {"DANN": {}}}
+    file.write_text(yaml.safe_dump(content))
+    assert main(["rank", str(file)]) == 2
+    assert "the numbers of words are no features to score" in capsys.readouterr().err
