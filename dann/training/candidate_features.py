@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dann.config.candidates import Candidate
-from dann.config.compatibility import has_token_ids
 from dann.config.schema import Config
+from dann.config.text_checks import has_token_ids
 from dann.data.domain import Split
 from dann.data.loading.read_ahead import read_chunks
 from dann.data.loading.stream import WEIGHTS, derive
