@@ -34,8 +34,8 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
 
     Args:
         path: an image, a folder of images, a CSV or .txt file that names images, a file of arrays (key ``x``) or of
-            svmlight, or, for a run on series, a file of recordings, or, for a run on texts, a CSV file or a .txt file
-            with a text on each line.
+            svmlight, or, for a run on series, a file of recordings, or, for a run on texts, a CSV file, a .txt file
+            with a text on each line, or a folder of text files.
 
     Raises:
         BadInput: the path is missing, unreadable, empty, or of a kind that the run was not trained on.
@@ -44,8 +44,8 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
     suffix = suffixes[0]
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder: check the path")
-    if model.reads_texts:
-        yield from _texts(path, model)
+    if model.reads_texts and path.is_dir():
+        yield from _text_files(path, model)
         return
     if path.is_dir():
         if not (files := list_files(path)):
@@ -53,7 +53,9 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
         yield from _images(files, model)
         return
     check_regular(path)
-    if model.config.data.target.name == "series":
+    if model.reads_texts:
+        yield from _texts(path, model)
+    elif model.config.data.target.name == "series":
         yield _name_rows(path, cut_series(path, model.config.data.target.options(), model.inputs.raw_shape[1]))
     elif suffix in SUFFIXES:
         yield from _images([path], model)
@@ -119,23 +121,30 @@ def _grey(pixels: Pixels) -> Pixels:
 
 
 def _texts(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
-    """Texts in chunks: the files of a folder, the rows of a CSV file, or the lines of a .txt file without columns."""
-    if path.is_dir():
-        encoding = model.config.data.target.options().get("encoding")
-        files = list_files(path, TEXT_FILES)
-        if not files:
-            raise BadInput(f"{path}: no text files in that folder: name another")
-        named = [(str(file), read_text(file, encoding, NAME)) for file in files]
-    else:
-        check_regular(path)
-        if path.suffix.lower() not in LISTS:
-            raise BadInput(
-                f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line"
-            )
-        named = [(f"{path}[{place}]", row.name) for place, row in enumerate(_rows(path, TEXTS, model))]
-    for first in range(0, len(named), MANY):
-        names, texts = zip(*named[first : first + MANY], strict=True)
-        yield list(names), list(texts), []
+    """The rows of a CSV file, or the lines of a .txt file that names no columns, in chunks."""
+    if path.suffix.lower() not in LISTS:
+        raise BadInput(f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line")
+    texts = [row.name for row in _rows(path, TEXTS, model)]
+    for first in range(0, len(texts), MANY):
+        some = texts[first : first + MANY]
+        yield [f"{path}[{first + row}]" for row in range(len(some))], some, []
+
+
+def _text_files(folder: Path, model: Model | Ensemble) -> Iterator[Chunk]:
+    """The texts of the files in a folder, in chunks; without those that cannot be read."""
+    encoding = model.config.data.target.options().get("encoding")
+    if not (files := list_files(folder, TEXT_FILES)):
+        raise BadInput(f"{folder}: no text files in that folder: name another")
+    for first in range(0, len(files), MANY):
+        names, texts, bad = list[str](), list[str](), list[BadInput]()
+        for file in files[first : first + MANY]:
+            try:
+                texts.append(read_text(file, encoding, NAME).strip())
+            except BadInput as error:
+                bad.append(error)
+                continue
+            names.append(str(file))
+        yield names, texts or None, bad
 
 
 def _vectors(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
