@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from tiny import Silent
+from tiny_encoder import write_encoder
 
 from dann.config.experiment import read_experiment
 from dann.config.schema import resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.photos import OFFICE_CALTECH10
+from dann.data.datasets.text_tokens import store_texts
 from dann.data.domain import Contents, Domain, Split
 from dann.evaluation.rules import RULES
 from dann.methods.all_methods import METHODS
@@ -29,9 +31,10 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 # Each may import those before it. A test, so that the order is read here and held everywhere.
 PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "data", "methods", "evaluation",
             "config", "training", "diagnostics", "runner", "reporting", "inference", "estimators", "cli")  # fmt: skip
-DATA = ("store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts", "evaluation_splits",
-        "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing", "transforms", "loading", "pair",
-        "duplicates", "pair_builder", "pair_preprocessing", "zero_shot", "input_pipeline", "datasets")  # fmt: skip
+DATA = ("store", "text_store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts",
+        "evaluation_splits", "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing",
+        "transforms", "loading", "pair", "duplicates", "pair_builder", "pair_preprocessing", "zero_shot",
+        "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evaluation.metric_definitions",
               "evaluation.reach", "evaluation.rules", "evaluation.selection", "evaluation.statistics",
@@ -163,6 +166,21 @@ def tiny_persons(*, domain: int) -> Domain:
     return Domain(f"uci_har/{domain}", split, split, tuple("abcdef"), "made for a test")
 
 
+def tiny_texts(*, domain: str, tokenizer: str | None = None, length: int | None = None) -> Domain:
+    """Reviews whose words say their class and their domain."""
+    words = [f"{domain} {('bad', 'good')[i % 2]} film{' a' * (i // 2)}" for i in range(160)]  # no two are alike
+    parts = [Split.of(store_texts(some, tokenizer, length), torch.arange(len(some)) % 2)
+             for some in (words[:120], words[120:])]  # fmt: skip
+    return Domain(f"amazon_text/{domain}", *parts, ("negative", "positive"), "made for a test")
+
+
+def use_tiny_encoder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a tiny encoder where a pretrained one is named, which may not be installed."""
+    encoder = write_encoder(folder)
+    for module in ("dann.networks.encoders", "dann.data.datasets.text_tokens"):
+        monkeypatch.setattr(f"{module}.find_model_folder", lambda name: encoder)
+
+
 def test_uci_har_is_run_on_the_pairs_of_adatime() -> None:
     from dann.data.datasets.uci_har import SCENARIOS
 
@@ -187,8 +205,11 @@ def test_one_step_of_every_variant_of_every_experiment(
         monkeypatch.setitem(DOMAINS, name, tiny_vectors)
     for name in ("office31", "office_caltech10", "cifar10"):
         monkeypatch.setitem(DOMAINS, name, tiny_photos)
+    monkeypatch.setitem(DOMAINS, "amazon_text", tiny_texts)
     sets = ["train.steps=1", "diagnose.examples=0"]
     experiment = read_experiment(path, sets)
+    if experiment.base.get("network", {}).get("name") == "huggingface":
+        use_tiny_encoder(tmp_path / "encoder", monkeypatch)
     named = [*experiment.selections, *([experiment.search.rule] if experiment.search is not None else [])]
     if any(RULES[rule].diagnose for rule in named):  # which planning wants
         sets[1] = "diagnose.examples=10"

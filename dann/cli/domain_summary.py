@@ -23,10 +23,12 @@ from dann.data.labels import count_classes, imbalance_ratio
 from dann.data.loading.read_ahead import read_chunks
 from dann.data.pair import Pair
 from dann.data.storage.folders import find_dataset_folder
+from dann.data.text_store import holds_texts, read_texts
 from dann.options import look_up
 from dann.training.building import build_trainer, load_pair
 
 CHUNK = 1000
+SHOWN = 100  # characters of a text
 NO_SPLIT = "none defined: a share is held out, or the protocol is transductive"
 FOLDERS = {"cifar9": "cifar10", "stl9": "stl10", "office_caltech10_features": "office_caltech10"}
 MADE = {"digits", "digits_m", "moons", "moons_rotated", "rendered_digits"}
@@ -110,6 +112,8 @@ def _classes(domain: Domain) -> str:
 
 
 def _shape(domain: Domain) -> str:
+    if holds_texts(domain.train.store):
+        return _describe_texts(read_texts(domain.train.store, domain.train.rows))
     lowest, highest, missing = math.inf, -math.inf, 0
     for x in read_chunks(domain.train, CHUNK):
         known = x[~x.isnan()] if x.is_floating_point() else x
@@ -119,6 +123,16 @@ def _shape(domain: Domain) -> str:
     absent = f", {missing} values missing" if missing else ""
     axes = describe_axes(domain.input_shape)
     return f"{describe_shape(domain.input_shape)}, values {lowest:g} to {highest:g}{absent} ({axes})"
+
+
+def _describe_texts(texts: list[str]) -> str:
+    lengths = sorted(len(text.split()) for text in texts)
+    first = next((" ".join(text.split()) for text in texts if text.strip()), "")
+    shown = first if len(first) <= SHOWN else f"{first[:SHOWN]}…"
+    return (
+        f"raw texts for data.vocabulary, {lengths[0]} to {lengths[-1]} words between blanks, median "
+        f"{lengths[len(lengths) // 2]}, {lengths.count(0)} empty; the first: {shown}"
+    )
 
 
 def _contents(split: Split, domain: Domain) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dann.config.naming import slug
 from dann.data.domain import Domain
+from dann.data.text_store import holds_texts
 from dann.data.visible_bands import select_visible_bands
 
 GRID_ROWS, GRID_COLUMNS = 3, 12
@@ -32,8 +33,10 @@ class Panel:
     labels: list[str]
 
 
-def select_panel(domain: Domain) -> Panel:
-    """Training examples of a domain, spread evenly over its rows."""
+def select_panel(domain: Domain) -> Panel | None:
+    """Training examples of a domain, spread evenly over its rows; None for raw texts, which are no picture."""
+    if holds_texts(domain.train.store):
+        return None
     count = GRID_ROWS * GRID_COLUMNS if len(domain.input_shape) == 3 else SCATTERED
     shown = domain.train.spread(count)
     names = [domain.classes[y] if y >= 0 else "" for y in shown.y.tolist()]

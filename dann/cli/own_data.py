@@ -10,21 +10,21 @@ from typing import Any, Literal
 
 from dann.config.components import read_component
 from dann.data.datasets.all_datasets import DOMAINS
-from dann.data.datasets.own_images import list_labelled_images, read_labels, read_parts
-from dann.data.datasets.own_texts import TEXTS
+from dann.data.datasets.own_images import list_labelled_files, read_labels, read_parts
+from dann.data.datasets.own_texts import SUFFIXES as TEXT_FILES
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.data.readers.array_files import SUFFIXES as ARRAYS
 from dann.data.readers.image_conversion import open_image
-from dann.data.readers.image_files import SUFFIXES
-from dann.data.readers.image_lists import read_text
+from dann.data.readers.image_files import SUFFIXES, list_files
 from dann.data.readers.label_spellings import find_unlabelled
-from dann.data.readers.labelled_csv import PATHS, is_plain
+from dann.data.readers.labelled_csv import PATHS, TEXTS, is_plain
 from dann.data.readers.svmlight import read_svmlight
+from dann.data.readers.text_files import NAME, read_text
 from dann.errors import BadInput
 from dann.files.user_paths import expand_user, resolve_user_path
 
 Form = Literal["images", "vectors", "series", "texts"]
-ASKS = re.compile(r"\bset (layout|columns|duplicates): |such as range: ")  # messages whose remedy is an option
+ASKS = re.compile(r"\bset (layout|columns|duplicates|encoding): |such as range: ")  # messages whose remedy is an option
 SAMPLED = 50  # image files whose sizes are looked at
 FORMATS = "a folder of images, or a .csv, .txt, .npz, .npy, .pt, .mat or .svm file"
 
@@ -89,9 +89,12 @@ def inspect_side(path: str, labels: str | None = None, more: Mapping[str, Any] |
 
 
 def _inspect_folder(place: Path, options: dict[str, Any]) -> Side:
-    paths, labels = list_labelled_images(place)
+    of_texts = len(list_files(place, TEXT_FILES)) > len(list_files(place))
+    paths, labels = list_labelled_files(place, TEXT_FILES, "text") if of_texts else list_labelled_files(place)
     without = find_unlabelled(labels, options.get("unlabelled"))
     names = ["" if label in without else label for label in labels]
+    if of_texts:
+        return Side({"name": "texts", **options}, "texts", (), names)
     return Side({"name": "folder", **options}, "images", _image_shape(paths), names)
 
 
@@ -109,7 +112,8 @@ def _image_shape(paths: Sequence[Path]) -> tuple[int, ...]:
 
 
 def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
-    header = next(iter(read_text(place).splitlines()), "").lower()
+    encoding = options.get("encoding")
+    header = next(iter(read_text(place, encoding, NAME).splitlines()), "").lower()
     columns = {name.strip(" \"'") for delimiter in ",;\t" for name in header.split(delimiter)}
     columns = set(options["columns"]) if options.get("columns") else columns
     lines = is_plain(place, header, (*PATHS, *TEXTS))
@@ -121,8 +125,10 @@ def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
             "as .npz with x and y"
         )
     of_images = bool(columns & set(PATHS)) or (lines and Path(header.strip()).suffix in SUFFIXES)
-    read = read_parts(place, None, PATHS if of_images else TEXTS, options.get("columns"))
-    reading, parts = read_labels(read, options.get("unlabelled")), [rows for _, rows in read]
+    examples, given = PATHS if of_images else TEXTS, options.get("columns")
+    read = read_parts(place, None, examples, given, encoding)
+    reading = read_labels(read, options.get("unlabelled"), examples, given, encoding)
+    parts = [rows for _, rows in read]
     names = {label: reading.classes[y] if y != UNLABELLED else "" for label, y in reading.index.items()}
     labels = [[names[row.label] for row in rows] for rows in parts]
     shape = _image_shape([place.parent / expand_user(row.name) for row in parts[0]]) if of_images else ()

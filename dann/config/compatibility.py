@@ -3,6 +3,7 @@
 from dann.config.optimizer_section import OptimizerSection
 from dann.config.schema import Config
 from dann.config.sections import DataSection
+from dann.config.text_checks import check_text_network, check_texts
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
@@ -20,8 +21,7 @@ def check_data(data: DataSection) -> None:
     if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
         raise BadInput("data.unseen: classes without examples cannot be balanced: leave resample and class_weights out")
     _check_ranges(data)
-    if any(component.name == "texts" for component in (*data.sources, data.target)):
-        _check_texts(data)
+    check_texts(data)
 
 
 def _check_labelled_target(data: DataSection) -> None:
@@ -49,24 +49,14 @@ def _check_ranges(data: DataSection) -> None:
 
 def check_parts(config: Config) -> None:
     """Raise if method, network, data and fine-tuning are incompatible."""
-    data, name, method = config.data, config.network.name, METHODS[config.method.name]
+    method = METHODS[config.method.name]
     _check_nesterov(config.optimizer)
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
     _check_evaluated_weights(config, method)
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
-    texts = [component for component in (*data.sources, data.target) if component.name == "texts"]
-    if bool(texts) != (name == "huggingface"):
-        raise BadInput("network: data of texts and network huggingface need each other: choose both, or neither")
-    vocabularies = {config.network.options().get("model"), *(component.options()["tokenizer"] for component in texts)}
-    if texts and len(vocabularies) > 1:
-        names = " and ".join(sorted(map(str, vocabularies)))
-        raise BadInput(f"data: {names} may have different token ids: give tokenizers and network.model one name")
-    if texts and config.diagnose.mixval:
-        raise BadInput("diagnose.mixval: mixes inputs, which token ids do not allow: leave it out")
-    if texts and (perturbs := config.method.name) in {"vada", "dirt_t"}:
-        raise BadInput(f"method: {perturbs} perturbs its inputs, which token ids do not allow: choose another")
+    check_text_network(config)
 
 
 def _check_evaluated_weights(config: Config, method: type[Method]) -> None:
@@ -127,20 +117,3 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
     if method.sources not in (None, count := len(config.data.sources)):
         raise BadInput(f"method.sources: {method.sources}, but data.source names {count} domain(s): set it to {count}")
-
-
-def _check_texts(data: DataSection) -> None:
-    """Raise if an option treats token ids as quantities."""
-    names = ("transform", "target_transform", "target_view")
-    views = {name: options for name in names if (options := getattr(data, name)) is not None}
-    numeric = [f"{name}.normalise: {options.normalise}" for name, options in views.items()
-               if options.normalise not in ("mean", "none")]  # fmt: skip
-    numeric += [f"{name}.{change}" for name, options in views.items() for change in ("mask", "noise", "intensity")
-                if getattr(options, change)]  # fmt: skip
-    numeric += ["terms"] if data.terms is not None else []
-    numeric += ["msda"] if data.msda is not None else []
-    numeric += ["resample: smote"] if data.resample == "smote" else []
-    degraded = {"source": data.source_degradation, "target": data.target_degradation}
-    numeric += [f"{side}_degradation.values" for side, options in degraded.items() if options and options.values]
-    if numeric:
-        raise BadInput(f"data.{numeric[0]} is for quantities, but texts are token ids: leave it out")

@@ -10,6 +10,7 @@ from dann.data.preprocessing.degradation import Degradation
 from dann.data.preprocessing.imputation import Missing
 from dann.data.preprocessing.resampling import ClassWeights
 from dann.data.preprocessing.term_weighting import TermOptions
+from dann.data.preprocessing.vocabulary import VocabularyOptions
 from dann.data.transforms.transform_options import TransformOptions
 from dann.options import Section
 
@@ -43,6 +44,7 @@ class DataSection(Section):
             in the source and on the other half in the target.
         drop_duplicates: leave test examples out that equal a training or validation example in all values.
         missing: treatment of NaN in vectors: an error, dropped rows, or imputation fitted on both training splits.
+        vocabulary: turn raw texts into counts of terms or numbers of words, fitted on both training splits.
         terms: replace the counts of bags of words by weights such as TF-IDF, fitted on both training splits.
         msda: replace vectors by features of a marginalised stacked denoising autoencoder.
         resample: order of the labelled examples against class imbalance, or ``smote``.
@@ -71,6 +73,7 @@ class DataSection(Section):
     disjoint: bool = False
     drop_duplicates: bool = False
     missing: Missing = "error"
+    vocabulary: VocabularyOptions | None = None
     terms: TermOptions | None = None
     msda: Msda | None = None
     resample: Resample = "none"

@@ -1,4 +1,4 @@
-"""Preprocessing of a pair's vectors, once: imputation, term weights, computed features, synthetic examples."""
+"""Preprocessing of a pair's examples, once: vocabulary, imputation, term weights, features, synthetic examples."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,21 +15,31 @@ from dann.data.preprocessing.msda_cache import cached_msda_features
 from dann.data.preprocessing.preprocessor import LARGEST, Preprocessor, size_of_mappings
 from dann.data.preprocessing.resampling import apply_smote
 from dann.data.preprocessing.term_weighting import TermOptions, TermWeights, check_counts
+from dann.data.preprocessing.vocabulary import Vocabulary, VocabularyOptions
 from dann.data.store import TensorStore
+from dann.data.text_store import holds_texts, read_texts
 from dann.errors import BadInput
 
 Splits = dict[str, Split]
+RAW = "raw texts need data.vocabulary, such as vocabulary: {size: 5000}, or the tokenizer of an encoder: set one"
 FITTED = ("train", "unlabelled")  # the splits that all is fitted on
 
 
 def preprocess_pair(
-    pair: Pair, *, missing: Missing, terms: TermOptions | None, msda: tuple[int, float] | None, smote: bool
+    pair: Pair,
+    *,
+    vocabulary: VocabularyOptions | None = None,
+    missing: Missing,
+    terms: TermOptions | None,
+    msda: tuple[int, float] | None,
+    smote: bool,
 ) -> Pair:
-    """Turn the vectors or series of a pair into those that the network gets; images are left as they are.
+    """Turn the texts, vectors or series of a pair into what the network gets; images are left as they are.
 
     All is fitted on the training splits of the source and the target, never on an example held out.
 
     Args:
+        vocabulary: turns raw texts into vectors.
         missing: the treatment of NaN.
         terms: weights of the terms of bags of words, which replace their counts.
         msda: layers and corruption of a stacked denoising autoencoder whose features replace the vectors.
@@ -38,6 +48,7 @@ def preprocess_pair(
     Raises:
         BadInput: values are missing and ``missing`` is ``error``; an option does not suit the examples.
     """
+    pair, known = _number_texts(pair, vocabulary)
     pair, imputer = _impute(pair, missing)
     weights: TermWeights | None = None
     mappings: list[Tensor] | None = []
@@ -45,10 +56,31 @@ def preprocess_pair(
         pair, weights = _weigh_terms(pair, terms)
     if msda is not None:
         pair, mappings = _replace_by_msda_features(pair, layers=msda[0], corruption=msda[1])
-    preprocessor = Preprocessor(dropped=True) if mappings is None else Preprocessor.of(imputer, mappings, weights)
+    preprocessor = (
+        Preprocessor(dropped=True) if mappings is None else Preprocessor.of(imputer, mappings, weights, known)
+    )
     if smote:
         pair = _add_synthetic_examples(pair)
     return replace(pair, preprocessor=preprocessor)
+
+
+def _number_texts(pair: Pair, options: VocabularyOptions | None) -> tuple[Pair, Vocabulary | None]:
+    """The pair with vectors in place of raw texts, by the vocabulary of its training texts."""
+    if not holds_texts(pair.train.store):
+        if options is not None:
+            raise BadInput("data.vocabulary is for raw texts, but the examples are numbers already: leave it out")
+        return pair, None
+    if options is None:
+        raise BadInput(f"data: {RAW}")
+    texts = {name: read_texts(split.store, split.rows) for name, split in pair.splits.items()}
+    vocabulary = Vocabulary.fit(options, [text for name in FITTED for text in texts[name]])
+    splits = {
+        name: replace(split, store=TensorStore(vocabulary(texts[name])), rows=torch.arange(len(split)))
+        for name, split in pair.splits.items()
+    }
+    empty = {name: int((split.x <= 0).all(dim=1).sum()) for name, split in splits.items()}
+    facts = {"terms": len(vocabulary.terms), "texts_without_terms": {name: n for name, n in empty.items() if n}}
+    return pair.with_splits(splits, vocabulary=facts), vocabulary
 
 
 def _impute(pair: Pair, missing: Missing) -> tuple[Pair, Imputer | None]:

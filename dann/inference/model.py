@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dann.config.schema import Config, resolve
 from dann.data.datasets.own_series import CHANNELS_FIRST
+from dann.data.datasets.text_tokens import to_token_ids
 from dann.data.domain import UNLABELLED, Split
 from dann.data.input_pipeline import InputPipeline, read_inputs
 from dann.data.pair import Pair
@@ -51,6 +52,17 @@ class Model:
     config: Config
 
     @property
+    def reads_texts(self) -> bool:
+        """Whether the run was trained on texts, which ``predict`` takes as strings."""
+        return self.tokenizer is not None or self.inputs.preprocessor.vocabulary is not None
+
+    @property
+    def tokenizer(self) -> str | None:
+        """The tokenizer of a run on texts, where they had one."""
+        name: str | None = self.config.data.target.options().get("tokenizer")
+        return name
+
+    @property
     def input_type(self) -> torch.dtype:
         """Of raw examples: uint8 of images, float32 of images of a stated range (0 to 255), vectors and series."""
         ranged = ArrayFormat.of_options(self.config.data.target.options()).range is not None
@@ -62,7 +74,8 @@ class Model:
         Args:
             inputs: N raw examples of the run's shape, an array or a tensor: images, vectors or series as the option
                 ``arrays`` of the target takes them, in the ``layout`` and ``range`` of its configuration; of ``series``
-                windows ``(N, C, T)``.
+                windows ``(N, C, T)``; of texts N strings, or the numbers that the run's vocabulary or tokenizer
+                makes of them.
             where: the place of the inputs, for messages.
 
         Raises:
@@ -84,9 +97,26 @@ class Model:
         return features
 
     def _read(self, inputs: Any, where: str) -> Tensor:
+        """Inputs as the network's pipeline takes them."""
+        inputs = self._number_texts(inputs, where)
         target = self.config.data.target
         form = CHANNELS_FIRST if target.name == "series" else ArrayFormat.of_options(target.options())
         return self.inputs.check(to_examples(inputs, where, form), where)
+
+    def _number_texts(self, inputs: Any, where: str) -> Any:
+        """Inputs with numbers in place of strings, as training had them."""
+        if isinstance(inputs, str):
+            raise BadInput(f"{where}: a single text: give a list of texts")
+        listed = isinstance(inputs, list | tuple) or getattr(inputs, "ndim", 0) == 1  # not the columns of a data frame
+        if not (listed and isinstance(next(iter(inputs), None), str) and all(isinstance(each, str) for each in inputs)):
+            return inputs
+        texts, vocabulary = [str(text) for text in inputs], self.inputs.preprocessor.vocabulary
+        if self.tokenizer is not None:
+            return to_token_ids(texts, self.tokenizer, *self.inputs.raw_shape)
+        if vocabulary is None:
+            raise BadInput(f"{where}: texts, but the run was trained on examples of shape {self.inputs.raw_shape}: "
+                           "give numbers")  # fmt: skip
+        return vocabulary(texts)
 
 
 def of_trainer(trainer: Trainer, pair: Pair, config: Config) -> Model:
@@ -113,7 +143,8 @@ class Ensemble:
     """Several models whose probabilities are averaged, such as the seeds of a variant (Lakshminarayanan et al. 2017).
 
     Args:
-        models: for the same classes and shape of raw examples; files are decoded as for the first model.
+        models: for the same classes and shape of raw examples; files are decoded as for the first model. Models of
+            texts may have vocabularies and tokenizers of their own.
 
     Raises:
         BadInput: classes or shapes of examples differ, or there is no model.
@@ -129,6 +160,8 @@ class Ensemble:
             if model.classes != first.classes:
                 classes = f"{first.classes} and {model.classes}"
                 raise BadInput(f"an ensemble needs runs of the same classes, not {classes}: drop one")
+            if model.reads_texts and first.reads_texts:
+                continue
             if model.inputs.raw_shape != first.inputs.raw_shape:
                 shapes = f"{model.inputs.raw_shape} and {first.inputs.raw_shape}"
                 raise BadInput(f"an ensemble needs runs of examples of one shape, not {shapes}: drop one")
@@ -144,6 +177,10 @@ class Ensemble:
     @property
     def config(self) -> Config:
         return self.models[0].config
+
+    @property
+    def reads_texts(self) -> bool:
+        return self.models[0].reads_texts
 
     def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
         """The mean of the models' probabilities, shape ``(N, K)``; arguments as of ``Model.predict``."""

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dann.data.datasets.own_series import cut_series
-from dann.data.datasets.own_texts import TEXTS, to_token_ids
+from dann.data.datasets.own_texts import SUFFIXES as TEXT_FILES
 from dann.data.loading.read_ahead import chunk_size
 from dann.data.readers.array_files import SUFFIXES as ARRAYS
 from dann.data.readers.array_files import read_arrays
 from dann.data.readers.example_arrays import WHITE, ArrayFormat, to_array
-from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_image_files
-from dann.data.readers.labelled_csv import PATHS, Row, read_rows
+from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_files
+from dann.data.readers.labelled_csv import PATHS, TEXTS, Row, read_rows
 from dann.data.readers.svmlight import read_svmlight
+from dann.data.readers.text_files import NAME, read_text
 from dann.errors import BadInput
 from dann.files.input_limits import check_regular
 from dann.files.user_paths import expand_user
@@ -24,6 +25,7 @@ from dann.inference.model import Ensemble, Model
 
 LISTS, SPARSE = (".csv", ".tsv", ".txt"), (".svm", ".svmlight", ".libsvm")
 PACKED = (".gz", ".bz2")  # of svmlight files
+MANY = 1000  # texts that are turned into numbers at once
 Chunk = tuple[list[str], Any, list[BadInput]]  # names of raw examples, the examples, and the errors of unreadable ones
 
 
@@ -32,8 +34,8 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
 
     Args:
         path: an image, a folder of images, a CSV or .txt file that names images, a file of arrays (key ``x``) or of
-            svmlight, or, for a run on series, a file of recordings, or, for a run on texts, a CSV file or a .txt file
-            with a text on each line.
+            svmlight, or, for a run on series, a file of recordings, or, for a run on texts, a CSV file, a .txt file
+            with a text on each line, or a folder of text files.
 
     Raises:
         BadInput: the path is missing, unreadable, empty, or of a kind that the run was not trained on.
@@ -42,14 +44,17 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
     suffix = suffixes[0]
     if not path.exists():
         raise BadInput(f"{path}: no such file or folder: check the path")
+    if model.reads_texts and path.is_dir():
+        yield from _text_files(path, model)
+        return
     if path.is_dir():
-        if not (files := list_image_files(path)):
+        if not (files := list_files(path)):
             raise BadInput(f"{path}: no images in that folder: name another")
         yield from _images(files, model)
         return
     check_regular(path)
-    if model.config.data.target.name == "texts":
-        yield _name_rows(path, _texts(path, model))
+    if model.reads_texts:
+        yield from _texts(path, model)
     elif model.config.data.target.name == "series":
         yield _name_rows(path, cut_series(path, model.config.data.target.options(), model.inputs.raw_shape[1]))
     elif suffix in SUFFIXES:
@@ -101,28 +106,45 @@ def _in_range(pixels: Pixels, model: Model | Ensemble) -> NDArray[np.generic]:
 
 def _rows(path: Path, examples: tuple[str, ...], model: Model | Ensemble) -> list[Row]:
     """The rows of a file whose first line names its columns, or which has those of training, or one example a line."""
-    columns = model.config.data.target.options().get("columns")
+    options = model.config.data.target.options()
+    columns, encoding = options.get("columns"), options.get("encoding")
     try:
-        return read_rows(path, examples, can_name=False)
+        return read_rows(path, examples, can_name=False, encoding=encoding)
     except BadInput:
         if columns is None:
             raise
-        return read_rows(path, examples, columns)
+        return read_rows(path, examples, columns, encoding=encoding)
 
 
 def _grey(pixels: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
 
 
-def _texts(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:
-    """The token ids of the texts in a CSV file, or of the lines of a .txt file that names no columns."""
+def _texts(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
+    """The rows of a CSV file, or the lines of a .txt file that names no columns, in chunks."""
     if path.suffix.lower() not in LISTS:
         raise BadInput(f"{path}: the run was trained on texts: give a CSV file with a column text, or a text a line")
     texts = [row.name for row in _rows(path, TEXTS, model)]
-    ids: NDArray[np.generic] = to_token_ids(
-        texts, model.config.data.target.options()["tokenizer"], *model.inputs.raw_shape
-    ).numpy()
-    return ids
+    for first in range(0, len(texts), MANY):
+        some = texts[first : first + MANY]
+        yield [f"{path}[{first + row}]" for row in range(len(some))], some, []
+
+
+def _text_files(folder: Path, model: Model | Ensemble) -> Iterator[Chunk]:
+    """The texts of the files in a folder, in chunks; without those that cannot be read."""
+    encoding = model.config.data.target.options().get("encoding")
+    if not (files := list_files(folder, TEXT_FILES)):
+        raise BadInput(f"{folder}: no text files in that folder: name another")
+    for first in range(0, len(files), MANY):
+        names, texts, bad = list[str](), list[str](), list[BadInput]()
+        for file in files[first : first + MANY]:
+            try:
+                texts.append(read_text(file, encoding, NAME).strip())
+            except BadInput as error:
+                bad.append(error)
+                continue
+            names.append(str(file))
+        yield names, texts or None, bad
 
 
 def _vectors(path: Path, model: Model | Ensemble) -> NDArray[np.generic]:

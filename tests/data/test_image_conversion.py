@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from dann.data.datasets.own_images import folder
-from dann.data.readers.image_files import SUFFIXES, decode_image, list_image_files
+from dann.data.readers.image_files import SUFFIXES, decode_image, list_files
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 
@@ -110,7 +110,7 @@ def test_other_colour_modes_and_animations(tmp_path: Path) -> None:
     assert decode_image(tmp_path / "a.gif", 8, "squash")[0, 0].tolist() == list(RED)
     Image.new("1", (8, 8), 1).save(tmp_path / "a.pbm")
     assert decode_image(tmp_path / "a.pbm", 8, "squash").min() == 255
-    assert {path.suffix for path in list_image_files(tmp_path)} == {".jpg", ".gif", ".pbm"}
+    assert {path.suffix for path in list_files(tmp_path)} == {".jpg", ".gif", ".pbm"}
     assert {".pgm", ".pnm", ".jfif", ".jpe", ".avif", ".heic"} <= SUFFIXES
 
 

@@ -41,6 +41,7 @@ NEED_MORE = (
     "target_classes",
     "source_degradation",
     "target_degradation",
+    "vocabulary",
     "terms",
     "msda",
     "disjoint",
@@ -99,10 +100,10 @@ def _base(random: Random, small: bool) -> dict[str, Any]:
         data = {key: given for key, given in data.items() if key not in NEED_MORE}
     else:
         sides = {side: options_of(random.choice([*DOMAINS]), DOMAINS, random) for side in ("source", "target")}
-        network = options_of(random.choice(sorted({*NETWORKS} - {"huggingface"})), NETWORKS, random)
-        if any("texts" in side.values() for side in sides.values()):  # read by this network, which reads nothing else
-            sides = dict.fromkeys(sides, options_of("texts", DOMAINS, random))
-            network = {"name": "huggingface", "model": "tokens"}
+        network = options_of(random.choice(sorted({*NETWORKS} - {"huggingface", "text_cnn"})), NETWORKS, random)
+        data.pop("vocabulary", None)
+        if any(side["name"] in ("texts", "amazon_text") for side in sides.values()):
+            sides, network, data["vocabulary"] = _texts(random)
     for key in [key for key in data if "transform" in key or key == "target_view"]:
         chosen = {"mask": 0.3} if key == "target_view" else {"normalise": "standard"}
         data[key] = chosen if small else options(TransformOptions, random, share=0.1)
@@ -114,6 +115,17 @@ def _base(random: Random, small: bool) -> dict[str, Any]:
         "method": options_of(random.choice([*METHODS]), METHODS, random, small),
     }  # fmt: skip
     return base | ({"finetune": options(FineTuning, random)} if random.random() < 0.1 and not small else {})
+
+
+def _texts(random: Random) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
+    """Two sides of texts, and the network and the vocabulary that they need."""
+    side = options_of("texts", DOMAINS, random)
+    sides = {"source": side, "target": side}
+    if side.get("tokenizer") is not None:
+        return sides, {"name": "huggingface", "model": side["tokenizer"]}, None
+    if random.random() < 0.5:
+        return sides, {"name": "mlp"}, {"size": random.randint(1, 9000), "ngrams": random.randint(1, 3)}
+    return sides, {"name": "text_cnn", "words": 70}, {"form": "ids", "size": 70, "length": random.randint(1, 300)}
 
 
 def _row(random: Random, small: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 WORDS = {  # of options whose type is any text
     "path": "data.npz", "labels": "labels.npy", "test": "more.npz", "test_labels": "labels.npy", "model": "resnet18",
     "weights": "none", "layer": "features", "layers": "logits", "tokenizer": "tokens", "kind": "surf",
-    "target_classes": "0", "unseen": "1", "columns": "path", "class_vectors": "vectors.csv",
+    "target_classes": "0", "unseen": "1", "columns": "path", "class_vectors": "vectors.csv", "encoding": "cp1252",
 }  # fmt: skip
 LIMITS = ("ge", "gt", "le", "lt", "min_length", "max_length")
 

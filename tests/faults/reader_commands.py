@@ -7,8 +7,7 @@ from pathlib import Path
 from publish import publish
 
 from dann.config.naming import printable
-from dann.data.datasets.own_images import read_labels, read_parts
-from dann.data.datasets.own_texts import TEXTS
+from dann.data.datasets.own_texts import texts
 from dann.data.storage.archives import unpack
 from dann.errors import BadInput
 
@@ -23,9 +22,9 @@ def unpack_archive(words: list[str]) -> int:
 
 
 def read_texts(words: list[str]) -> int:
-    """``read FILE``: texts and their labels, without the tokenizer, which takes seconds to import."""
+    """``read FILE``: raw texts and their labels."""
     try:
-        read_labels(read_parts(Path(words[1]), None, (*TEXTS, "path")), None, TEXTS)
+        texts(path=words[1])
     except BadInput as error:
         return _complain(error)
     return 0

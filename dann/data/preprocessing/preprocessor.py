@@ -9,6 +9,7 @@ from torch import Tensor
 from dann.data.preprocessing.imputation import Imputer, check_complete
 from dann.data.preprocessing.msda import msda_features
 from dann.data.preprocessing.term_weighting import TermWeights, check_counts
+from dann.data.preprocessing.vocabulary import Vocabulary
 from dann.errors import BadInput
 
 LARGEST = 2**26  # bytes that are kept: each run keeps its own, and mappings of 5000 features would take 500 MB
@@ -28,20 +29,28 @@ class Preprocessor:
         mappings: of the denoising autoencoder, float32, shape ``(D, D + 1)`` each; none where it is not used.
         dropped: whether the imputer and the mappings were too large to be kept.
         terms: weights of terms, which follow the imputer; None where there are none.
+        vocabulary: of raw texts, which come to it before all others; None where the examples are none.
     """
 
     imputer: Imputer | None = None
     mappings: tuple[Tensor, ...] = ()
     dropped: bool = False
     terms: TermWeights | None = None
+    vocabulary: Vocabulary | None = None
 
     @classmethod
-    def of(cls, imputer: Imputer | None, mappings: list[Tensor], terms: TermWeights | None = None) -> "Preprocessor":
-        """The preprocessor of an imputer, mappings and term weights, if they are small enough to be kept."""
+    def of(
+        cls,
+        imputer: Imputer | None,
+        mappings: list[Tensor],
+        terms: TermWeights | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> "Preprocessor":
+        """The preprocessor of fitted parts, if imputer and mappings are small enough to be kept."""
         size = sum(4 * mapping.numel() for mapping in mappings) + (0 if imputer is None else imputer.rows.nbytes)
         if size > LARGEST:
             return cls(dropped=True)
-        return cls(imputer, tuple(mapping.float() for mapping in mappings), terms=terms)
+        return cls(imputer, tuple(mapping.float() for mapping in mappings), terms=terms, vocabulary=vocabulary)
 
     def __call__(self, x: Tensor) -> Tensor:
         x = x if self.imputer is None else self.imputer.apply(x)
@@ -74,7 +83,8 @@ class Preprocessor:
         """The preprocessor as tensors and plain values."""
         imputer = None if self.imputer is None else {"how": self.imputer.how, "rows": self.imputer.rows}
         terms = None if self.terms is None else self.terms.state()
-        return {"imputer": imputer, "mappings": list(self.mappings), "dropped": self.dropped, "terms": terms}
+        fitted = {} if self.vocabulary is None else {"vocabulary": self.vocabulary.state()}
+        return {"imputer": imputer, "mappings": list(self.mappings), "dropped": self.dropped, "terms": terms, **fitted}
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> "Preprocessor":
@@ -87,8 +97,13 @@ class Preprocessor:
         imputer = state["imputer"]
         if imputer is not None:
             imputer = Imputer.fit(imputer["how"], imputer["rows"], torch.empty(0, imputer["rows"].shape[1]))
-        terms = state.get("terms")  # run folders of version 0.2 have none
-        return cls(imputer, tuple(state["mappings"]), terms=None if terms is None else TermWeights.restore(terms))
+        terms, fitted = state.get("terms"), state.get("vocabulary")  # run folders of version 0.2 have none
+        return cls(
+            imputer,
+            tuple(state["mappings"]),
+            terms=None if terms is None else TermWeights.restore(terms),
+            vocabulary=None if fitted is None else Vocabulary.restore(fitted),
+        )
 
 
 NO_PREPROCESSING = Preprocessor()  # raw examples as they are

@@ -1,6 +1,7 @@
 """Image files as a store of uint8 examples, decoded when they are read."""
 
 import errno
+from collections.abc import Collection
 from dataclasses import dataclass
 from os.path import realpath
 from pathlib import Path
@@ -114,8 +115,14 @@ def _centre_square(area: Box) -> Box:
     return left, top, left + side, top + side
 
 
-def list_class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ...]]:
+def list_class_folders(
+    root: Path, suffixes: Collection[str] = SUFFIXES, kind: str = "image"
+) -> tuple[list[Path], list[int], tuple[str, ...]]:
     """List the images under ``root/<class>/``, their labels, and the classes in the order of their names.
+
+    Args:
+        suffixes: of the files, in lower case, if they are no images.
+        kind: what a file holds, for messages.
 
     Raises:
         BadInput: there are no class folders, one holds no image, or an image lies in two by a link.
@@ -124,14 +131,14 @@ def list_class_folders(root: Path) -> tuple[list[Path], list[int], tuple[str, ..
         raise BadInput(f"{root}: no such folder: correct the path")
     classes = list_class_names(root)
     if not classes:
-        raise BadInput(f"{root}: no class folders there: put one folder of images for each class into it")
+        raise BadInput(f"{root}: no class folders there: put one folder of {kind}s for each class into it")
     paths: list[Path] = []
     labels: list[int] = []
     seen: dict[str, Path] = {}
     for label, name in enumerate(classes):
-        images = scan_folder(root / name, SUFFIXES, root).images
+        images = scan_folder(root / name, suffixes, root).images
         if not images:
-            raise BadInput(f"{root / name}: a class folder without images: fill or remove it")
+            raise BadInput(f"{root / name}: a class folder without {kind}s: fill or remove it")
         if twice := sorted(seen.keys() & images.keys()):
             raise BadInput(
                 f"{images[twice[0]]}: the same file as {seen[twice[0]]}, by a link, under another label "
@@ -153,10 +160,10 @@ def list_class_names(root: Path) -> list[str]:
     )
 
 
-def list_image_files(folder: Path) -> list[Path]:
-    """List the image files anywhere under ``folder``, by suffix, in the order of their names; nothing hidden.
+def list_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """List the image files, or those of other suffixes, anywhere under ``folder`` by their names; nothing hidden.
 
     Raises:
         BadInput: a folder in it cannot be read.
     """
-    return sorted(scan_folder(folder, SUFFIXES).images.values())
+    return sorted(scan_folder(folder, suffixes).images.values())

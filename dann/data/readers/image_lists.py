@@ -6,11 +6,10 @@ from os.path import isfile
 from pathlib import Path
 
 from dann.data.readers.image_files import OnBad
+from dann.data.readers.text_files import read_text
 from dann.errors import BadInput
-from dann.files.input_limits import check_regular
 
 SHOWN = 3
-LARGEST = 1 << 32  # bytes of a file of texts
 
 
 @dataclass(frozen=True)
@@ -21,26 +20,6 @@ class ListedImage:
     name: str
     path: Path
     label: int
-
-
-def read_text(file: Path) -> str:
-    """Read a UTF-8 file, with or without a byte order mark.
-
-    Raises:
-        BadInput: it cannot be read or is not UTF-8.
-    """
-    check_regular(file, LARGEST)
-    try:
-        content = file.read_bytes()
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be read ({error.strerror}): restore or correct it") from error
-    except UnicodeDecodeError as error:
-        number = content.count(b"\n", 0, error.start) + 1
-        raise BadInput(f"{file}, line {number}: not UTF-8 text: save it as UTF-8") from error
-    if "\0" in text:
-        raise BadInput(f"{file}: not UTF-8 text, for it holds zero bytes: save it as UTF-8")
-    return text
 
 
 def read_list(file: Path, base: Path, classes: int) -> list[ListedImage]:

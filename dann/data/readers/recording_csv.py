@@ -11,9 +11,9 @@ from sys import intern
 
 import numpy as np
 
-from dann.data.readers.image_lists import read_text
 from dann.data.readers.labelled_csv import LABELS, PARTS
 from dann.data.readers.recordings import Recording, RecordingFile
+from dann.data.readers.text_files import read_text
 from dann.errors import BadInput
 
 SERIES = ("series", "recording", "id")

@@ -54,9 +54,11 @@ def _message(wrong: Sequence[Entry], first: dict[str, Entry], key: Callable[[Pat
     both = [(each, first[key(each[0], each[1])]) for each in wrong]
     pairs = [sorted(pair, key=lambda entry: (entry[2], entry[1].number)) for pair in both]
     (earlier, row, _), (place, later, _) = pairs[0]
-    others = ", ".join(str(second[1].number) for _, second in pairs[1:SHOWN])
-    more = f"; {len(wrong)} in all, also lines {others}{', …' if len(wrong) > SHOWN else ''}" if len(wrong) > 1 else ""
+    lines = later.file is None
+    others = ", ".join(str(second.number) if lines else str(second.file) for _, (_, second, _) in pairs[1:SHOWN])
+    also = f"also {'lines ' * lines}{others}{', …' if len(wrong) > SHOWN else ''}"
+    more = f"; {len(wrong)} in all, {also}" if len(wrong) > 1 else ""
     return (
-        f"{place}, line {later.number}: {what.format(name=later.name[:80])} ({earlier}, line {row.number}){more}: "
+        f"{later.place(place)}: {what.format(name=later.name[:80])} ({row.place(earlier)}){more}: "
         "remove one of each two, or set duplicates: drop, or one may be trained on and the other held out"
     )

@@ -30,14 +30,16 @@ class Remote:
     Args:
         url: its last part is the file's name.
         checksum: ``md5:…`` or ``sha256:…``, as its publisher or a library of the field states it.
+        name: another name for the file here.
     """
 
     url: str
     checksum: str
+    name: str | None = None
 
     @property
     def file(self) -> str:
-        return PurePosixPath(unquote(urlsplit(self.url).path)).name
+        return self.name or PurePosixPath(unquote(urlsplit(self.url).path)).name
 
 
 def download(name: str, remotes: list[Remote], folder: Path, otherwise: str) -> list[Path]:
