@@ -4,7 +4,6 @@ from dann.config.optimizer_section import OptimizerSection
 from dann.config.schema import Config
 from dann.config.sections import DataSection
 from dann.errors import BadInput
-from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.backbone import NORMS
 
@@ -49,7 +48,7 @@ def _check_ranges(data: DataSection) -> None:
 
 def check_parts(config: Config) -> None:
     """Raise if method, network, data and fine-tuning are incompatible."""
-    data, name, method = config.data, config.network.name, METHODS[config.method.name]
+    data, name, method = config.data, config.network.name, config.method_class
     _check_nesterov(config.optimizer)
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")

@@ -16,9 +16,7 @@ from dann.data.datasets.own_series import CHANNELS_FIRST
 from dann.data.input_pipeline import InputPipeline, read_inputs
 from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
-from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
-from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.zero_shot_head import give_class_vectors
 from dann.runner.records import RECORD, UNFINISHED, Record, read_record
@@ -147,7 +145,7 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
     if saved_backbone:
         section = section.model_copy(update={"weights": "none"})  # the checkpoint has them
     with torch.random.fork_rng(devices=[]):  # weights drawn here are overwritten
-        network = section.build(NETWORKS, inputs.input_shape, num_classes)
+        network = section.build(inputs.input_shape, num_classes)
         backbone = prepare_backbone(network, config.finetune, section.name)
         if backbone is not None and not saved_backbone and checksum(backbone) != inputs.backbone:
             raise BadInput(f"{saved.parent}: network.weights differ from those of training: restore the file")
@@ -158,7 +156,7 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
                 network.classifier, torch.zeros(vectors[0]), calibration=config.data.calibration
             )
         constant = network.backbone is not None and not saved_backbone
-        method = config.method.build(METHODS, network.without_backbone() if constant else network)
+        method = config.method.build(network.without_backbone() if constant else network)
     checkpoint.load(saved, method)
     method.network = network
     return method

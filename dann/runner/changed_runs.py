@@ -8,7 +8,8 @@ from typing import Literal
 
 from dann.config.experiment import Experiment
 from dann.config.experiment_run import Run
-from dann.config.schema import Config, resolve
+from dann.config.plug_ins import Library
+from dann.config.schema import Config, library_of, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.files.file_search import find_files
@@ -106,20 +107,21 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
         return
     sections = {each.config.data.model_dump_json() for each in planned}
     configs: dict[tuple[str | None, str, str], Config | None] = {}
+    library = library_of(experiment, str(folder))
     for run in experiment.runs():
         place = folder / run.folder
         if place in others:
             if run.row not in configs:
-                configs[run.row] = _resolve_if_valid(run, place)
+                configs[run.row] = _resolve_if_valid(run, place, library)
             config = configs[run.row]
             if config is not None and config.data.model_dump_json() in sections:
                 yield Planned(run, config, place), place
 
 
-def _resolve_if_valid(run: Run, place: Path) -> Config | None:
+def _resolve_if_valid(run: Run, place: Path, library: Library) -> Config | None:
     """The configuration of a run that is not planned; None if it is not valid, as with an option of another method."""
     try:
-        return resolve(run.declared, str(place))
+        return resolve(run.declared, str(place), library)
     except BadInput:
         return None
 
