@@ -149,6 +149,7 @@ def _add_results(command: Command) -> None:
     verify.add_argument(
         "--out", type=Path, metavar="DIR", help="keep the new runs here, where the same command goes on with them"
     )
+    _add_use(verify)
 
 
 def _add_models(command: Command) -> None:
@@ -170,11 +171,13 @@ def _add_models(command: Command) -> None:
     )  # fmt: skip
     predict.add_argument("--out", type=Path, metavar="FILE", help="a CSV file (default: a table on the terminal)")
     _add_device(predict)
+    _add_use(predict)
 
     export = command("export", "Write the network of a finished run for use without dann.")
     export.add_argument("run", type=Path, metavar="RUN", help=folder)
     export.add_argument("--format", choices=EXPORTS, required=True)
     export.add_argument("--out", type=Path, metavar="FILE", help="default: model.onnx or model.pt2 in the run's folder")
+    _add_use(export)
 
 
 def _add_catalogue(command: Command) -> None:
@@ -200,6 +203,13 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--selection", choices=RULES, default="last", help="the rule that selects the reported step (default: last)"
     )
+
+
+def _add_use(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--use", type=Path, action="append", default=[], metavar="FILE",
+        help="execute this file of your own parts, as the copy in the run's folder; may be repeated",
+    )  # fmt: skip
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from dann.config.schema import Config, resolve
+from dann.config.use_files import read_use_files
 from dann.data.datasets.own_series import CHANNELS_FIRST
 from dann.data.input_pipeline import InputPipeline, read_inputs
 from dann.data.readers.example_arrays import ArrayFormat, to_examples
@@ -19,6 +20,7 @@ from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.zero_shot_head import give_class_vectors
+from dann.runner.own_parts import library_of_record
 from dann.runner.records import RECORD, UNFINISHED, Record, read_record
 from dann.training import checkpoint
 from dann.training.device import choose_device
@@ -115,12 +117,14 @@ class Ensemble:
         return probabilities
 
 
-def load(run: str | PathLike[str], device: str = "auto") -> Model:
+def load(run: str | PathLike[str], device: str = "auto", use: Sequence[str | PathLike[str]] = ()) -> Model:
     """The model of a finished run; reads the run's folder only, and the pretrained weights of a frozen backbone.
 
     Args:
         run: the folder, such as ``runs/quickstart/rotated-moons/dann/seed-0``.
         device: ``cpu``, ``cuda``, …; ``auto`` is a GPU if there is one.
+        use: files with the parts of your own that the run was made with, such as the copies in its folder; they are
+            executed. No other code of a run is.
 
     Raises:
         BadInput: the folder is not that of a finished run, or the run is older than the files that predictions need.
@@ -129,7 +133,8 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
     record = read_record(folder)
     if record.failed is not None:
         raise BadInput(f"{folder}: this run failed at {record.failed}: choose a run with a result")
-    config = resolve(record.config, str(folder / RECORD))
+    library = library_of_record(record, read_use_files([Path(file) for file in use], str(folder)), folder)
+    config = resolve(record.config, str(folder / RECORD), library)
     inputs = read_inputs(folder, config.data.target_transform)
     method = _restore(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)
     _check_result(record, method, folder)

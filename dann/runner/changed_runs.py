@@ -85,12 +85,12 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
         except (BadInput, OSError) as error:  # training reports the same error where a run is missing
             comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
             continue
-        now: dict[str, Checksums] = {}  # by network, as weights files take time
+        now: dict[str, Checksums] = {}  # by network and own parts, as weights files take time
         for each, existing in runs:
-            network = each.config.network.model_dump_json()
-            if network not in now:
-                now[network] = compute_checksums(each.config, pair)
-            if cause := _compare(existing, now[network], pair):
+            key = f"{each.config.network.model_dump_json()} {each.config.own_parts}"
+            if key not in now:
+                now[key] = compute_checksums(each.config, pair)
+            if cause := _compare(existing, now[key], pair):
                 comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
     return comparison
 
