@@ -9,10 +9,13 @@ from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import create_model
+from torch import nn
 
-from dann.config.plug_ins import Origin, OwnPart, Registry, explain
+from dann.config.plug_ins import NETWORK, Origin, OwnPart, Registry, explain
 from dann.config.use_files import describe
 from dann.errors import BadInput, raise_if_stopped
+from dann.networks.module_parts import divide_module
+from dann.networks.network import Network
 from dann.options import Section, look_up, shown, suggest, validate
 
 
@@ -74,8 +77,12 @@ def read_component(
         )
     name = mapping["name"]
     found = look_up(registry, name, what, f"{where}: {path}.name")
-    constructor, origin = (found.load(), found.origin) if isinstance(found, OwnPart) else (found, None)
-    return validate(options_model(str(name), constructor, base, origin), entry, where, path)
+    if isinstance(found, OwnPart):
+        base = OwnNetwork if found.kind is NETWORK else base
+        model = options_model(str(name), found.load(), base, found.origin)
+    else:
+        model = options_model(str(name), found, base)
+    return validate(model, entry, where, path)
 
 
 def check_mapping(value: Any, path: str, where: str) -> Mapping[str, Any]:
@@ -104,6 +111,8 @@ def options_model(
         for parameter in inspect.signature(component, eval_str=True).parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
+    if origin is not None and (taken := [each for each in fields if hasattr(base, each) or each in base.model_fields]):
+        raise BadInput(f"{origin.place}: {name}: its option {taken[0]} has a name of dann's own: rename it")
     try:
         model = create_model(name, __base__=base, **fields)
     except Exception as error:
@@ -112,3 +121,35 @@ def options_model(
         raise BadInput(f"{origin.place}: {name}: its options cannot be read ({describe(error)}): change types") from error
     model.constructor, model.origin = component, origin
     return model
+
+
+class OwnNetwork(Component):
+    """A network that is not of this package: a ``Network``, or any other module and the layer that divides it.
+
+    Args:
+        features: the layer whose output is the features, such as ``backbone.avgpool``; all that follows it is the
+            classifier. Not of a ``Network``, which has its own.
+    """
+
+    features: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"name", "features"})
+
+    def build(self, *arguments: Any) -> Network:
+        """The network for ``(input_shape, num_classes)``.
+
+        Raises:
+            BadInput: as of any component, or the module cannot be divided at ``features``.
+        """
+        built, place = super().build(*arguments), "" if self.origin is None else self.origin.place
+        if isinstance(built, Network):
+            if self.features is not None:
+                raise BadInput(f"{place}: network.features: {self.name} is a Network, which has its own: leave it out")
+            return built
+        if not isinstance(built, nn.Module):
+            raise BadInput(f"{place}: network {self.name} is no module of PyTorch, but {shown(built)}: return one")
+        try:
+            return divide_module(built, self.features, *arguments)
+        except BadInput as error:
+            raise BadInput(f"{place}: {self.name}: {error}") from error

@@ -42,24 +42,6 @@ class Distribution:
 Origin = UseFile | Distribution
 
 
-@dataclass(frozen=True)
-class OwnPart:
-    """An entry from outside of the package; its code is imported when it is loaded, not before.
-
-    Args:
-        load: returns the class or function.
-
-    Raises:
-        BadInput: from ``load``: the code fails, or is not a part of its kind.
-    """
-
-    origin: Origin
-    load: Callable[[], Constructor]
-
-
-Registry = Mapping[str, Constructor | OwnPart]
-
-
 @dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of parts.
@@ -80,6 +62,24 @@ class Kind:
     registry: Mapping[str, Constructor]
     base: type | None = None
 
+
+@dataclass(frozen=True)
+class OwnPart:
+    """An entry from outside of the package; its code is imported when it is loaded, not before.
+
+    Args:
+        load: returns the class or function.
+
+    Raises:
+        BadInput: from ``load``: the code fails, or is not a part of its kind.
+    """
+
+    kind: Kind
+    origin: Origin
+    load: Callable[[], Constructor]
+
+
+Registry = Mapping[str, Constructor | OwnPart]
 
 METHOD = Kind("method", "METHODS", "dann.methods", ("network",), METHODS, Method)
 NETWORK = Kind("network", "NETWORKS", "dann.networks", ("input_shape", "num_classes"), NETWORKS)
@@ -120,7 +120,7 @@ def _refusing(name: str, kind: Kind, part: OwnPart) -> OwnPart:
     def load() -> Constructor:
         raise BadInput(f"{part.origin.place}: {name} is also a {kind.what} of dann: rename its entry point, or uninstall it")
 
-    return OwnPart(part.origin, load)
+    return OwnPart(kind, part.origin, load)
 
 
 @cache  # planning asks once for each row
@@ -134,7 +134,7 @@ def _listed(file: UseFile, kind: Kind) -> dict[str, OwnPart]:
     if not isinstance(table, dict) or not all(isinstance(name, str) for name in table):
         raise BadInput(f"{file.path}: {kind.table} should be a dict of names and parts, as in {{'my_name': my_part}}")
     checked = {name: _check(each, kind, f"{file.path}: {kind.table}: {name}") for name, each in table.items()}
-    return {name: OwnPart(file, partial(checked.__getitem__, name)) for name in checked}
+    return {name: OwnPart(kind, file, partial(checked.__getitem__, name)) for name in checked}
 
 
 @cache  # looking through all installed packages takes time
@@ -142,7 +142,7 @@ def _installed(kind: Kind) -> dict[str, OwnPart]:
     found: dict[str, OwnPart] = {}
     for entry in entry_points(group=kind.group):
         origin = Distribution(*(("unknown", "") if entry.dist is None else (entry.dist.name, entry.dist.version)))
-        found[entry.name] = OwnPart(origin, partial(_import, entry, kind, origin))
+        found[entry.name] = OwnPart(kind, origin, partial(_import, entry, kind, origin))
     return found
 
 
