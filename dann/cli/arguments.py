@@ -185,11 +185,13 @@ def _add_catalogue(command: Command) -> None:
     kinds = ", ".join(KINDS)
     listed = command("list", "List methods, networks, data sets and all else that an experiment file may name.")
     listed.add_argument("kind", type=_kind, nargs="?", choices=KINDS, metavar="KIND", help=f"of one kind only: {kinds}")
+    _add_use(listed)
 
     describe = command("describe", "Describe one entry: what it does, its options and their defaults, its source.")
     describe.add_argument("kind", type=_kind, choices=KINDS, metavar="KIND", help=kinds)
     name = describe.add_argument("name", nargs="?", metavar="NAME", help="such as dann; without one, all are listed")
     _set_completer(name, "complete_names")
+    _add_use(describe)
 
     data = command("data", "List data sets, show their examples, or download and decode them.")
     data.add_argument("action", choices=("list", "show", "prepare"))
@@ -208,7 +210,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 def _add_use(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--use", type=Path, action="append", default=[], metavar="FILE",
-        help="execute this file of your own parts, as the copy in the run's folder; may be repeated",
+        help="execute this file with parts of your own, such as the copy in a run's folder; may be repeated",
     )  # fmt: skip
 
 

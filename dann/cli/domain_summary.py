@@ -16,7 +16,8 @@ from dann.cli.gallery import Panel
 from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.components import read_component
 from dann.config.experiment import read_experiment
-from dann.config.schema import Config, library_of, resolve
+from dann.config.plug_ins import DATA_SET, OwnPart
+from dann.config.schema import PACKAGED, Config, library_of, resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes, imbalance_ratio
@@ -82,12 +83,14 @@ def load_domains(word: str, sets: list[str]) -> Iterator[Domain]:
         sets: options as ``size=64``.
     """
     name, _, chosen = word.partition("/")
-    domains = domain_choices(look_up(DOMAINS, name, "data set", "dann data"))
+    registry = PACKAGED.entries(DATA_SET)
+    found = look_up(registry, name, DATA_SET.what, "dann data")
+    domains = [] if isinstance(found, OwnPart) else domain_choices(found)
     options = {"name": name, **read_assignments(sets)}
     known = {str(domain): domain for domain in domains}
     for domain in [chosen] if chosen else (list(known) or [""]):
         own = {"domain": look_up(known, domain, "domain", f"dann data {name}")} if domain else {}
-        yield read_component({**options, **own}, word, DOMAINS, "data set", "dann data").build()
+        yield read_component({**options, **own}, word, registry, DATA_SET.what, "dann data").build()
 
 
 def summarise_domain(domain: Domain) -> dict[str, str]:

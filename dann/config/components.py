@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from pydantic import create_model
 from torch import nn
 
-from dann.config.plug_ins import NETWORK, Origin, OwnPart, Registry, explain
+from dann.config.plug_ins import DATA_SET, NETWORK, Origin, OwnPart, Registry, explain
 from dann.config.use_files import describe
+from dann.data.domain import Domain
 from dann.errors import BadInput, raise_if_stopped
 from dann.networks.module_parts import divide_module
 from dann.networks.network import Network
@@ -78,7 +79,7 @@ def read_component(
     name = mapping["name"]
     found = look_up(registry, name, what, f"{where}: {path}.name")
     if isinstance(found, OwnPart):
-        base = OwnNetwork if found.kind is NETWORK else base
+        base = OwnNetwork if found.kind is NETWORK else OwnDataSet if found.kind is DATA_SET else base
         model = options_model(str(name), found.load(), base, found.origin)
     else:
         model = options_model(str(name), found, base)
@@ -153,3 +154,19 @@ class OwnNetwork(Component):
             return divide_module(built, self.features, *arguments)
         except BadInput as error:
             raise BadInput(f"{place}: {self.name}: {error}") from error
+
+
+class OwnDataSet(Component):
+    """A data set that is not of this package."""
+
+    def build(self, *arguments: Any) -> Domain:
+        """The domain.
+
+        Raises:
+            BadInput: as of any component, or it is none.
+        """
+        built = super().build(*arguments)
+        if not isinstance(built, Domain):
+            place = "" if self.origin is None else self.origin.place
+            raise BadInput(f"{place}: {self.name} returned {shown(built)}: return a dann.data.domain.Domain")
+        return built
