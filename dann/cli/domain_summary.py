@@ -14,7 +14,7 @@ from dann.cli.assignments import read_assignments
 from dann.cli.docstrings import parse_docstring
 from dann.cli.gallery import Panel
 from dann.cli.shape_text import describe_axes, describe_shape
-from dann.config.components import read_component
+from dann.config.own_components import read_part
 from dann.config.experiment import read_experiment
 from dann.config.plug_ins import DATA_SET, OwnPart
 from dann.config.schema import PACKAGED, Config, library_of, resolve
@@ -90,7 +90,7 @@ def load_domains(word: str, sets: list[str]) -> Iterator[Domain]:
     known = {str(domain): domain for domain in domains}
     for domain in [chosen] if chosen else (list(known) or [""]):
         own = {"domain": look_up(known, domain, "domain", f"dann data {name}")} if domain else {}
-        yield read_component({**options, **own}, word, registry, DATA_SET.what, "dann data").build()
+        yield read_part({**options, **own}, word, DATA_SET, PACKAGED, "dann data").build()
 
 
 def summarise_domain(domain: Domain) -> dict[str, str]:

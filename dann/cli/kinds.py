@@ -10,14 +10,15 @@ from pydantic.fields import FieldInfo
 
 from dann.cli.docstrings import Docstring, parse_docstring
 from dann.cli.option_types import describe_type, format_value
-from dann.config.components import Component, OwnDataSet, OwnNetwork, options_model
+from dann.config.components import Component, options_model
 from dann.config.optimizer_section import OptimizerSection, ScheduleSection
-from dann.config.plug_ins import DATA_SET, METHOD, NETWORK, Library, Origin, OwnPart, Registry
+from dann.config.own_components import OwnDataSet, OwnNetwork, OwnTransformation, OwnValidator
+from dann.config.plug_ins import DATA_SET, METHOD, NETWORK, TRANSFORM, VALIDATOR, Library, Origin, OwnPart, Registry
 from dann.config.schema import PACKAGED
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
-from dann.evaluation.rules import RULES
+from dann.evaluation.rules import OWN, RULES
 from dann.optim.optimizers import OPTIMIZERS
 from dann.optim.schedules import LEARNING_RATE_SCHEDULES
 
@@ -147,6 +148,7 @@ def _transforms(library: Library) -> Iterable[Entry]:
         options = _options(section, doc.meanings) if section else own
         usage = f"data: {{transform: {{{name}: {'{…}' if section else '…'}}}}}"
         yield Entry(name, doc, options, usage, TransformOptions.__module__)
+    yield from _components(library.entries(TRANSFORM), Component, "data: {{transform: {{own: {}}}}}", OwnTransformation)
 
 
 def _sentence(meaning: str) -> str:
@@ -168,6 +170,8 @@ def _rules(library: Library) -> Iterable[Entry]:
             "Labels": "needs target labels" if rule.needs_target_labels else "needs no target labels",
         }
         yield Entry(name, parse_docstring(rule.sentence), (), f"--selection {name}", "dann.evaluation.rules", facts)
+    for entry in _components(library.entries(VALIDATOR), Component, "diagnose: {{validators: [{}]}}", OwnValidator):
+        yield replace(entry, name=f"{OWN}{entry.name}")
 
 
 def _metrics(library: Library) -> Iterable[Entry]:

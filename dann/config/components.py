@@ -9,14 +9,10 @@ from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import create_model
-from torch import nn
 
-from dann.config.plug_ins import DATA_SET, NETWORK, Origin, OwnPart, Registry, explain
+from dann.config.plug_ins import Origin, OwnPart, Registry, explain
 from dann.config.use_files import describe
-from dann.data.domain import Domain
 from dann.errors import BadInput, raise_if_stopped
-from dann.networks.module_parts import divide_module
-from dann.networks.network import Network
 from dann.options import Section, look_up, shown, suggest, validate
 
 
@@ -44,12 +40,16 @@ class Component(Section):
             return type(self).constructor(*arguments, **{option: getattr(self, option) for option in self.options()})
         except (ValueError, RuntimeError) as error:
             raise_if_stopped(error)
-            place = "" if self.origin is None else f"{self.origin.place}: "
-            raise BadInput(f"{place}{self.name}: {' '.join(str(error).split())} (options: {self.options()})") from error
+            raise BadInput(f"{self.place}: {' '.join(str(error).split())} (options: {self.options()})") from error
         except Exception as error:
             if self.origin is None or isinstance(error, BadInput | OSError | MemoryError):
                 raise
             raise BadInput(f"{explain(error, self.origin)}: correct {self.name}") from error
+
+    @property
+    def place(self) -> str:
+        """Its name, behind the file or package that it comes from if it is not of this one, for messages."""
+        return self.name if self.origin is None else f"{self.origin.place}: {self.name}"
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments of the entry."""
@@ -79,7 +79,6 @@ def read_component(
     name = mapping["name"]
     found = look_up(registry, name, what, f"{where}: {path}.name")
     if isinstance(found, OwnPart):
-        base = OwnNetwork if found.kind is NETWORK else OwnDataSet if found.kind is DATA_SET else base
         model = options_model(str(name), found.load(), base, found.origin)
     else:
         model = options_model(str(name), found, base)
@@ -122,51 +121,3 @@ def options_model(
         raise BadInput(f"{origin.place}: {name}: its options cannot be read ({describe(error)}): change types") from error
     model.constructor, model.origin = component, origin
     return model
-
-
-class OwnNetwork(Component):
-    """A network that is not of this package: a ``Network``, or any other module and the layer that divides it.
-
-    Args:
-        features: the layer whose output is the features, such as ``backbone.avgpool``; all that follows it is the
-            classifier. Not of a ``Network``, which has its own.
-    """
-
-    features: str | None = None
-
-    def options(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"name", "features"})
-
-    def build(self, *arguments: Any) -> Network:
-        """The network for ``(input_shape, num_classes)``.
-
-        Raises:
-            BadInput: as of any component, or the module cannot be divided at ``features``.
-        """
-        built, place = super().build(*arguments), "" if self.origin is None else self.origin.place
-        if isinstance(built, Network):
-            if self.features is not None:
-                raise BadInput(f"{place}: network.features: {self.name} is a Network, which has its own: leave it out")
-            return built
-        if not isinstance(built, nn.Module):
-            raise BadInput(f"{place}: network {self.name} is no module of PyTorch, but {shown(built)}: return one")
-        try:
-            return divide_module(built, self.features, *arguments)
-        except BadInput as error:
-            raise BadInput(f"{place}: {self.name}: {error}") from error
-
-
-class OwnDataSet(Component):
-    """A data set that is not of this package."""
-
-    def build(self, *arguments: Any) -> Domain:
-        """The domain.
-
-        Raises:
-            BadInput: as of any component, or it is none.
-        """
-        built = super().build(*arguments)
-        if not isinstance(built, Domain):
-            place = "" if self.origin is None else self.origin.place
-            raise BadInput(f"{place}: {self.name} returned {shown(built)}: return a dann.data.domain.Domain")
-        return built

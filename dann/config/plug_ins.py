@@ -84,7 +84,10 @@ Registry = Mapping[str, Constructor | OwnPart]
 METHOD = Kind("method", "METHODS", "dann.methods", ("network",), METHODS, Method)
 NETWORK = Kind("network", "NETWORKS", "dann.networks", ("input_shape", "num_classes"), NETWORKS)
 DATA_SET = Kind("data set", "DATASETS", "dann.datasets", (), DOMAINS)
-KINDS = (METHOD, NETWORK, DATA_SET)
+TRANSFORM = Kind("transform", "TRANSFORMS", "dann.transforms", ("x", "generator"), {})
+SCORED = ("train", "validation", "validation_y", "target")
+VALIDATOR = Kind("validator", "VALIDATORS", "dann.validators", SCORED, {})
+KINDS = (METHOD, NETWORK, DATA_SET, TRANSFORM, VALIDATOR)
 
 
 @dataclass(frozen=True)

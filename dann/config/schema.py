@@ -2,18 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import SerializeAsAny
 
-from dann.config.components import Component, check_mapping, read_component
+from dann.config.components import Component, check_mapping
 from dann.config.experiment import Experiment
 from dann.config.migration import refuse_old_keys
 from dann.config.optimizer_section import OptimizerSection, read_optimizer
-from dann.config.plug_ins import DATA_SET, METHOD, NETWORK, Library
+from dann.config.own_components import read_part
+from dann.config.plug_ins import DATA_SET, METHOD, NETWORK, TRANSFORM, VALIDATOR, Library
 from dann.config.sections import DataSection, DiagnoseSection, SelfTrainingSection, TrainSection
 from dann.config.use_files import UseFile, read_use_files
+from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
 from dann.options import Section, validate
@@ -42,22 +44,41 @@ class Config(Section):
         return found
 
     @property
+    def components(self) -> dict[str, Sequence[Component]]:
+        """The components that may be one's own, by kind."""
+        changes = (self.data.transform.own, self.data.target_transform.own, self.data.target_view and self.data.target_view.own)
+        return {
+            "method": [self.method],
+            "network": [self.network],
+            "data set": [*self.data.sources, self.data.target],
+            "transform": [change for change in changes if isinstance(change, Component)],
+            "validator": self.diagnose.validators or [],
+        }
+
+    @property
     def own_parts(self) -> dict[str, str]:
         """The parts that are not of this package, by kind and name: a file and its checksum, or a package's version."""
-        kinds = {"method": [self.method], "network": [self.network], "data": [*self.data.sources, self.data.target]}
         return {f"{kind} {component.name}": str(component.origin)
-                for kind, components in kinds.items() for component in components if component.origin}  # fmt: skip
+                for kind, components in self.components.items() for component in components if component.origin}  # fmt: skip
 
     @property
     def library(self) -> Library:
         """What ``resolve`` needs to read this configuration again: the files of its own parts."""
-        origins = {component.origin for component in (self.method, self.network, *self.data.sources, self.data.target)}
+        origins = {component.origin for components in self.components.values() for component in components}
         files = [origin for origin in origins if isinstance(origin, UseFile)]
         return Library(tuple(sorted(files, key=lambda file: file.name)))
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value except how many runs train together."""
-        text = json.dumps(self.model_dump(exclude={"train": {"replicas"}}), sort_keys=True)
+        content = self.model_dump(exclude={"train": {"replicas"}})
+        data = content["data"]
+        for section, key in (
+            (data["transform"], "own"), (data["target_transform"], "own"), (data["target_view"], "own"),
+            (content["diagnose"], "validators"),
+        ):  # fmt: skip
+            if section is not None and section[key] is None:  # as in versions without these options
+                del section[key]
+        text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -80,13 +101,10 @@ def resolve(declared: Mapping[str, Any], where: str, library: Library = PACKAGED
         {
             **declared,
             "data": _read_data(declared.get("data", {}), where, library),
-            "network": read_component(
-                declared.get("network", {}), "network", library.entries(NETWORK), NETWORK.what, where
-            ),
+            "network": read_part(declared.get("network", {}), "network", NETWORK, library, where),
             "optimizer": read_optimizer(declared.get("optimizer", {}), where),
-            "method": read_component(
-                declared.get("method", {}), "method", library.entries(METHOD), METHOD.what, where
-            ),
+            "method": read_part(declared.get("method", {}), "method", METHOD, library, where),
+            "diagnose": _read_diagnose(declared.get("diagnose", {}), where, library),
         },
         where,
     )
@@ -96,19 +114,36 @@ def _read_data(declared: Any, where: str, library: Library) -> dict[str, Any]:
     """The section ``data`` with its domains as components and each transform complete."""
 
     def domain(entry: Any, side: str) -> Component:
-        return read_component(entry, f"data.{side}", library.entries(DATA_SET), DATA_SET.what, where)
+        return read_part(entry, f"data.{side}", DATA_SET, library, where)
 
     data = dict(check_mapping(declared, "data", where))
     source = data.get("source", {})
     several = isinstance(source, list) and bool(source)
     data["source"] = [domain(entry, "source") for entry in source] if several else domain(source, "source")
     data["target"] = domain(data.get("target", {}), "target")
-    shared = check_mapping(data.get("transform", {}), "data.transform", where)
-    own = check_mapping(data.get("target_transform", {}), "data.target_transform", where)
+    shared = data["transform"] = _read_transform(data.get("transform", {}), "data.transform", where, library)
+    own = _read_transform(data.get("target_transform", {}), "data.target_transform", where, library)
     data["target_transform"] = {**shared, **own}
     if (view := data.get("target_view")) is not None:
-        data["target_view"] = {**data["target_transform"], **check_mapping(view, "data.target_view transform", where)}
+        changed = _read_transform(view, "data.target_view transform", where, library)
+        data["target_view"] = {**data["target_transform"], **changed}
     return data
+
+
+def _read_transform(declared: Any, path: str, where: str, library: Library) -> dict[str, Any]:
+    options = dict(check_mapping(declared, path, where))
+    if options.get("own") is not None:
+        options["own"] = read_part(options["own"], f"{path}.own", TRANSFORM, library, where)
+    return options
+
+
+def _read_diagnose(declared: Any, where: str, library: Library) -> dict[str, Any]:
+    diagnose = dict(check_mapping(declared, "diagnose", where))
+    if isinstance(named := diagnose.get("validators"), list):
+        diagnose["validators"] = [read_part(each, "diagnose.validators", VALIDATOR, library, where) for each in named]
+        if len({each.name for each in diagnose["validators"]}) < len(named):
+            raise BadInput(f"{where}: diagnose.validators: names one twice: leave it out")
+    return diagnose
 
 
 def library_of(experiment: Experiment, where: str) -> Library:

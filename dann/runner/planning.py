@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -9,13 +10,14 @@ from typing import NamedTuple
 import torch
 
 from dann.config.compatibility import check_data, check_parts
+from dann.config.components import Component
 from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
 from dann.config.experiment_run import Run
 from dann.config.origin import check_origin, redo_command
 from dann.config.plug_ins import Library
 from dann.config.schema import Config, library_of, resolve
 from dann.errors import BadInput
-from dann.evaluation.rules import RULES
+from dann.evaluation.rules import OWN, RULES
 from dann.runner.callbacks import Observer
 from dann.runner.changed_runs import (
     Change,
@@ -209,6 +211,13 @@ def _check_rules(experiment: Experiment, planned: list[Planned], file: Path) -> 
         for option in RULES[rule].diagnose:
             if not all(getattr(config.diagnose, option) for config in configs):
                 raise BadInput(f"{file}: {key}: {rule} needs diagnose.{option}, which is off: set it")
+        own = rule.removeprefix(OWN)
+        if rule.startswith(OWN) and not all(own in _names(config.diagnose.validators) for config in configs):
+            raise BadInput(f"{file}: {key}: {rule} needs diagnose.validators with {own}, which is not in it: add it")
+
+
+def _names(components: Sequence[Component] | None) -> list[str]:
+    return [component.name for component in components or ()]
 
 
 def default_workers(device: torch.device) -> int:
