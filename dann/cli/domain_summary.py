@@ -14,8 +14,8 @@ from dann.cli.assignments import read_assignments
 from dann.cli.docstrings import parse_docstring
 from dann.cli.gallery import Panel
 from dann.cli.shape_text import describe_axes, describe_shape
-from dann.config.own_components import read_part
 from dann.config.experiment import read_experiment
+from dann.config.own_components import read_part
 from dann.config.plug_ins import DATA_SET, OwnPart
 from dann.config.schema import PACKAGED, Config, library_of, resolve
 from dann.data.datasets.all_datasets import DOMAINS

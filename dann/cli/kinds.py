@@ -105,7 +105,9 @@ def _component(
     name: str, component: Callable[..., Any], base: type[Component], usage: str, origin: Origin | None = None
 ) -> Entry:
     doc = parse_docstring(component.__doc__)
-    options = _options(options_model(name, component, base, origin), parse_docstring(base.__doc__).meanings | doc.meanings)
+    options = _options(
+        options_model(name, component, base, origin), parse_docstring(base.__doc__).meanings | doc.meanings
+    )
     module = getattr(component, "__module__", "")
     if not doc.papers:  # the paper of a whole module stands in its own docstring
         doc = Docstring(doc.summary, doc.text, doc.meanings, _module_papers(module))

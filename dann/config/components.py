@@ -118,6 +118,8 @@ def options_model(
     except Exception as error:
         if origin is None:
             raise
-        raise BadInput(f"{origin.place}: {name}: its options cannot be read ({describe(error)}): change types") from error
+        raise BadInput(
+            f"{origin.place}: {name}: its options cannot be read ({describe(error)}): change types"
+        ) from error
     model.constructor, model.origin = component, origin
     return model

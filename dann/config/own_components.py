@@ -37,7 +37,9 @@ class OwnNetwork(Component):
         built = super().build(*arguments)
         if isinstance(built, Network):
             if self.features is not None:
-                raise BadInput(f"{self.place}: network.features: this one is a Network, which has its own: leave it out")
+                raise BadInput(
+                    f"{self.place}: network.features: this one is a Network, which has its own: leave it out"
+                )
             return built
         if not isinstance(built, nn.Module):
             raise BadInput(f"{self.place}: returned {shown(built)}: return a module of PyTorch")

@@ -121,7 +121,9 @@ def _refusing(name: str, kind: Kind, part: OwnPart) -> OwnPart:
     """An entry whose name this package has too: refused once it is asked for, as either might be meant."""
 
     def load() -> Constructor:
-        raise BadInput(f"{part.origin.place}: {name} is also a {kind.what} of dann: rename its entry point, or uninstall it")
+        raise BadInput(
+            f"{part.origin.place}: {name} is also a {kind.what} of dann: rename its entry point, or uninstall it"
+        )
 
     return OwnPart(kind, part.origin, load)
 

@@ -40,26 +40,28 @@ class Config(Section):
     @property
     def method_class(self) -> type[Method]:
         """The class of the method, whose attributes say what it needs."""
-        found: type[Method] = type(self.method).constructor
+        found = type(self.method).constructor
+        assert isinstance(found, type)
         return found
 
     @property
     def components(self) -> dict[str, Sequence[Component]]:
         """The components that may be one's own, by kind."""
-        changes = (self.data.transform.own, self.data.target_transform.own, self.data.target_view and self.data.target_view.own)
+        data = self.data
+        views = [view for view in (data.transform, data.target_transform, data.target_view) if view is not None]
         return {
             "method": [self.method],
             "network": [self.network],
-            "data set": [*self.data.sources, self.data.target],
-            "transform": [change for change in changes if isinstance(change, Component)],
+            "data set": [*data.sources, data.target],
+            "transform": [own for view in views if isinstance(own := view.own, Component)],
             "validator": self.diagnose.validators or [],
         }
 
     @property
     def own_parts(self) -> dict[str, str]:
         """The parts that are not of this package, by kind and name: a file and its checksum, or a package's version."""
-        return {f"{kind} {component.name}": str(component.origin)
-                for kind, components in self.components.items() for component in components if component.origin}  # fmt: skip
+        every = [(kind, each) for kind, components in self.components.items() for each in components]
+        return {f"{kind} {each.name}": str(each.origin) for kind, each in every if each.origin is not None}
 
     @property
     def library(self) -> Library:
@@ -71,13 +73,11 @@ class Config(Section):
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value except how many runs train together."""
         content = self.model_dump(exclude={"train": {"replicas"}})
-        data = content["data"]
-        for section, key in (
-            (data["transform"], "own"), (data["target_transform"], "own"), (data["target_view"], "own"),
-            (content["diagnose"], "validators"),
-        ):  # fmt: skip
-            if section is not None and section[key] is None:  # as in versions without these options
-                del section[key]
+        views = [content["data"][view] for view in ("transform", "target_transform", "target_view")]
+        for section in (*views, content["diagnose"]):
+            for key in ("own", "validators"):  # without these, as in versions that did not have them
+                if section is not None and section.get(key, key) is None:
+                    del section[key]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -174,8 +174,7 @@ class _Rules(dict[str, Rule]):
 
 
 RULES: dict[str, Rule] = _Rules(
-    (rule.name, rule)
-    for rule in (LAST, SOURCE_VAL, ENTROPY, IM, SND, BNM, DEV, RANKME, MIXVAL, REVERSE, VOTE, ORACLE)
+    (rule.name, rule) for rule in (LAST, SOURCE_VAL, ENTROPY, IM, SND, BNM, DEV, RANKME, MIXVAL, REVERSE, VOTE, ORACLE)
 )
 
 

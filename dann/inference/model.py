@@ -19,6 +19,7 @@ from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.finetuning import prepare_backbone
+from dann.networks.network import Network
 from dann.networks.zero_shot_head import give_class_vectors
 from dann.runner.own_parts import library_of_record
 from dann.runner.records import RECORD, UNFINISHED, Record, read_record
@@ -147,10 +148,10 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
     """The method of a checkpoint; a backbone that stayed frozen is not in it and is built from its weights."""
     section, shapes = config.network, checkpoint.read_shapes(saved)
     saved_backbone = any(".backbone." in name for name in shapes)
-    if saved_backbone:
+    if saved_backbone and "weights" in section.options():
         section = section.model_copy(update={"weights": "none"})  # the checkpoint has them
     with torch.random.fork_rng(devices=[]):  # weights drawn here are overwritten
-        network = section.build(inputs.input_shape, num_classes)
+        network: Network = section.build(inputs.input_shape, num_classes)
         backbone = prepare_backbone(network, config.finetune, section.name)
         if backbone is not None and not saved_backbone and checksum(backbone) != inputs.backbone:
             raise BadInput(f"{saved.parent}: network.weights differ from those of training: restore the file")
@@ -161,7 +162,7 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
                 network.classifier, torch.zeros(vectors[0]), calibration=config.data.calibration
             )
         constant = network.backbone is not None and not saved_backbone
-        method = config.method.build(network.without_backbone() if constant else network)
+        method: Method = config.method.build(network.without_backbone() if constant else network)
     checkpoint.load(saved, method)
     method.network = network
     return method

@@ -75,7 +75,9 @@ def _check_output(module: nn.Module, input_shape: Sequence[int], num_classes: in
     logits = _forward(module, input_shape)
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (2, num_classes):
-        raise BadInput(f"network: should map two examples to logits of shape (2, {num_classes}), not {shape}: correct it")
+        raise BadInput(
+            f"network: should map two examples to logits of shape (2, {num_classes}), not {shape}: correct it"
+        )
 
 
 def _output_shape(module: nn.Module, layer: str, input_shape: Sequence[int]) -> tuple[int, ...]:
@@ -87,7 +89,9 @@ def _output_shape(module: nn.Module, layer: str, input_shape: Sequence[int]) -> 
     finally:
         hook.remove()
     if len(found) != 1 or not isinstance(found[0], Tensor) or found[0].dim() < 2 or len(found[0]) != 2:
-        raise BadInput(f"network.features: {layer} does not give one tensor (N, ...), once a pass: choose another layer")
+        raise BadInput(
+            f"network.features: {layer} does not give one tensor (N, ...), once a pass: choose another layer"
+        )
     return tuple(found[0].shape[1:])
 
 

@@ -60,7 +60,9 @@ def differing(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     named = []
     for key in changed:
         if key.startswith(OWN):
-            named.append(f"the {key.removeprefix(OWN)} ({recorded.get(key, 'of dann')} then, {now.get(key, 'of dann')} now)")
+            named.append(
+                f"the {key.removeprefix(OWN)} ({recorded.get(key, 'of dann')} then, {now.get(key, 'of dann')} now)"
+            )
         if key.endswith("_examples") or key.startswith(OWN):  # those are named with their side
             continue
         examples = f"{key}_examples"

@@ -61,7 +61,7 @@ class StagedOptimizer:
     def _begin(self, stage: int) -> None:
         section = self.section.stage(self.stages[stage].name)
         self.stage, self.schedule = stage, section.schedule.function()
-        self.current = section.build(parameter_groups(self.method, section, self.finetune))
+        self.current: torch.optim.Optimizer = section.build(parameter_groups(self.method, section, self.finetune))
         for group in self.current.param_groups:
             group["initial_lr"] = group["lr"] * group["factor"]
 

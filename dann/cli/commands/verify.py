@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from dann.errors import BadInput
 
 if TYPE_CHECKING:
-    from dann.runner.records import Record
     from dann.config.use_files import UseFile
+    from dann.runner.records import Record
     from dann.runner.verification import Outcome, Verdict
 
 EXPERIMENT_FILES = (".yaml", ".yml")
