@@ -149,7 +149,9 @@ def test_a_part_that_fails_names_its_file(text: str, tmp_path: Path) -> None:
 
 
 def test_what_a_transform_and_a_validator_return_is_checked(tmp_path: Path) -> None:
-    text = "def t(x, generator):\n    return x[:1]\ndef v(train, validation, validation_y, target):\n    return 'good'\n"
+    text = (
+        "def t(x, generator):\n    return x[:1]\ndef v(train, validation, validation_y, target):\n    return 'good'\n"
+    )
     own = library(f"{text}TRANSFORMS = {{'mine': t}}\nVALIDATORS = {{'mine': v}}", tmp_path)
     changes = {"data": {"transform": {"own": {"name": "mine"}}}, "diagnose": {"validators": [{"name": "mine"}]}}
     config = resolve(merge(TINY["base"], changes), "test", own)
@@ -230,9 +232,7 @@ def test_a_name_in_a_file_and_in_a_package_is_refused(package: Path, tmp_path: P
         resolve(TINY["base"], "test", library(TEXT, tmp_path))
 
 
-def test_list_and_describe_show_parts_of_ones_own(
-    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_list_and_describe_show_parts_of_ones_own(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / FILE).write_text(TEXT)
     use = ["--use", str(tmp_path / FILE)]
@@ -248,5 +248,7 @@ def test_list_and_describe_show_parts_of_ones_own(
 
 def test_a_method_is_the_same_class_however_often_it_is_looked_up(tmp_path: Path) -> None:
     own = library(TEXT, tmp_path)
-    first, second = (Library((UseFile(file.path, file.content),)).entries(METHOD)["variances"] for file in own.files * 2)
+    first, second = (
+        Library((UseFile(file.path, file.content),)).entries(METHOD)["variances"] for file in own.files * 2
+    )
     assert first == second
