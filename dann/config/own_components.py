@@ -10,7 +10,7 @@ from dann.config.plug_ins import DATA_SET, NETWORK, TRANSFORM, VALIDATOR, Kind, 
 from dann.data.domain import Domain
 from dann.data.transforms.transform_options import OwnTransform
 from dann.errors import BadInput
-from dann.networks.module_parts import divide_module
+from dann.networks.module_parts import check_module, divide_module
 from dann.networks.network import Network
 from dann.options import shown
 
@@ -35,18 +35,17 @@ class OwnNetwork(Component):
             BadInput: as of any component, or the module cannot be divided at ``features``.
         """
         built = super().build(*arguments)
-        if isinstance(built, Network):
-            if self.features is not None:
-                raise BadInput(
-                    f"{self.place}: network.features: this one is a Network, which has its own: leave it out"
-                )
-            return built
         if not isinstance(built, nn.Module):
             raise BadInput(f"{self.place}: returned {shown(built)}: return a module of PyTorch")
         try:
-            return divide_module(built, self.features, *arguments)
+            check_module(built, *arguments)
+            if not isinstance(built, Network):
+                return divide_module(built, self.features, arguments[0])
         except BadInput as error:
             raise BadInput(f"{self.place}: {error}") from error
+        if self.features is not None:
+            raise BadInput(f"{self.place}: network.features: it is a Network, which has its own: leave features out")
+        return built
 
 
 class OwnDataSet(Component):

@@ -25,13 +25,13 @@ class _Tracer(fx.Tracer):
         return not self.layer.startswith(f"{module_qualified_name}.")
 
 
-def divide_module(module: nn.Module, layer: str | None, input_shape: Sequence[int], num_classes: int) -> Network:
+def divide_module(module: nn.Module, layer: str | None, input_shape: Sequence[int]) -> Network:
     """A network whose features are the flattened outputs of a layer, and whose classifier is all that follows it.
 
     The operations are recorded by ``torch.fx``, so that either part is a module of its own.
 
     Args:
-        module: maps ``(N, *input_shape)`` to logits ``(N, num_classes)``.
+        module: one that ``check_module`` accepts.
         layer: dotted name of a submodule that every path from input to logits passes once, such as
             ``backbone.avgpool``; its output may have any shape ``(N, ...)``.
 
@@ -42,7 +42,6 @@ def divide_module(module: nn.Module, layer: str | None, input_shape: Sequence[in
         raise BadInput(f"network.features is missing: name the layer whose output is the features{_known(module)}")
     if layer not in dict(module.named_modules()) or not layer:
         raise BadInput(f"network.features: no layer {layer!r}{_known(module, layer)}")
-    _check_output(module, input_shape, num_classes)
     graph = _trace(module, layer)
     shape = _output_shape(module, layer, input_shape)
     features, classifier = _divide(module, graph, layer)
@@ -71,7 +70,8 @@ def _forward(module: nn.Module, input_shape: Sequence[int]) -> Any:
         module.train(training)
 
 
-def _check_output(module: nn.Module, input_shape: Sequence[int], num_classes: int) -> None:
+def check_module(module: nn.Module, input_shape: Sequence[int], num_classes: int) -> None:
+    """Raise unless a module maps ``(N, *input_shape)`` to logits ``(N, num_classes)``."""
     logits = _forward(module, input_shape)
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (2, num_classes):

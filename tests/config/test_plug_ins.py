@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from complaints import complaint
-from own_parts import BASE, FILE, TEXT, write_own
+from own_parts import BASE, FILE, METHOD_ONLY, TEXT, write_own
 from tiny import TINY, Silent
 
 from dann.cli.main import main
@@ -103,15 +103,22 @@ def test_a_broken_file_is_one_line(text: str, message: str, tmp_path: Path, caps
 
 
 REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "type of an option": ("class T: ...\ndef f(*, a: T = T()): ...\nDATASETS = {'mine': f}", "options cannot be read", {}),
+    "type of an option": (
+        "class T: ...\ndef f(*, a: T = T()): ...\nDATASETS = {'mine': f}",
+        "my_parts.py: mine: its options cannot be read",
+        {},
+    ),
     "name of an option": (
         "def f(input_shape, num_classes, *, features: int = 1): ...\nNETWORKS = {'mine': f}",
         "mine: its option features has a name of dann's own: rename it",
         {"network": {"name": "mine"}},
     ),
-    "unknown option": ("def f(*, size: int = 1): ...\nDATASETS = {'mine': f}", "unknown key data.source.sise; did you mean "
-                       "size?", {"data": {"source": {"name": "mine", "sise": 2}}}),
-}  # fmt: skip
+    "unknown option": (
+        "def f(*, size: int = 1): ...\nDATASETS = {'mine': f}",
+        "unknown key data.source.sise; did you mean size?",
+        {"data": {"source": {"name": "mine", "sise": 2}}},
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -148,6 +155,37 @@ def test_a_part_that_fails_names_its_file(text: str, tmp_path: Path) -> None:
     assert message in str(error.value)
 
 
+NETWORKS = {  # the body of a function, and what is said of what it returns
+    "return 3": "my_parts.py: mine: returned 3: return a module of PyTorch",
+    "return nn.Linear(2, 7)": "mine: network: should map two examples to logits of shape (2, 2), not (2, 7): correct",
+    "return nn.Linear(3, 2)": "my_parts.py: mine: network: fails on inputs of shape (2,) (mat1 and mat2",
+    "return nn.Sequential(nn.Linear(2, 2))": "my_parts.py: mine: network.features: no layer 'body' (known: 0)",
+    "return Network(nn.Identity(), nn.Linear(2, 2), (2,), (4,))": "mine: network.features: it is a Network, which has",
+}
+
+
+@pytest.mark.parametrize("body", NETWORKS)
+def test_a_network_that_cannot_be_one_is_refused(body: str, tmp_path: Path) -> None:
+    imports = "from torch import nn\nfrom dann.networks.network import Network\n"
+    own = library(f"{imports}def f(input_shape, num_classes):\n    {body}\nNETWORKS = {{'mine': f}}", tmp_path)
+    config = resolve(TINY["base"] | {"network": {"name": "mine", "features": "body"}}, "test", own)
+    with pytest.raises(BadInput) as error:
+        config.network.build((2,), 2)
+    assert NETWORKS[body] in str(error.value)
+    if body.startswith("return Network"):
+        network = resolve(TINY["base"] | {"network": {"name": "mine"}}, "test", own).network.build((2,), 2)
+        assert network.feature_dim == 2
+
+
+def test_a_method_that_fails_in_training_names_its_line(tmp_path: Path) -> None:
+    text = TEXT.replace('source["logits"], batch', 'source["logit"], batch')
+    line = 1 + text[: text.index('source["logit"]')].count("\n")
+    file = write_own(tmp_path, text, base=TINY["base"] | METHOD_ONLY)
+    experiment = read_experiment(file)
+    with pytest.raises(BadInput, match=rf"my_parts\.py, line {line}: KeyError \('logit'\): correct the file"):
+        launch(experiment, list(experiment.runs()), tmp_path / "runs", CPU, Silent(), file)
+
+
 def test_what_a_transform_and_a_validator_return_is_checked(tmp_path: Path) -> None:
     text = (
         "def t(x, generator):\n    return x[:1]\ndef v(train, validation, validation_y, target):\n    return 'good'\n"
@@ -158,10 +196,10 @@ def test_what_a_transform_and_a_validator_return_is_checked(tmp_path: Path) -> N
     assert config.data.transform.random and config.data.target_transform.own == config.data.transform.own
     with pytest.raises(BadInput, match=r"mine: returned \(\(1, 2\), torch.float32\): return inputs of shape \(3, 2\)"):
         config.data.transform.own.change(torch.zeros(3, 2), torch.Generator())  # type: ignore[union-attr]
-    with pytest.raises(BadInput, match="mine: returned 'good': return a number"):
+    with pytest.raises(BadInput, match=r"mine: returned 'good': return a number"):
         config.diagnose.validators[0].build(1, 2, 3, 4)  # type: ignore[index]
     twice = {"diagnose": {"validators": [{"name": "mine"}, {"name": "mine"}]}}
-    with pytest.raises(BadInput, match="diagnose.validators: names one twice"):
+    with pytest.raises(BadInput, match=r"diagnose\.validators: names one twice"):
         resolve(merge(TINY["base"], twice), "test", own)
 
 

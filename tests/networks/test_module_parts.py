@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dann.errors import BadInput
-from dann.networks.module_parts import divide_module
+from dann.networks.module_parts import check_module, divide_module
 
 SHAPE = (3, 16, 16)
 
@@ -57,7 +57,7 @@ def test_features_and_classifier_compute_what_the_module_did(make: Callable[[], 
     torch.manual_seed(0)
     module = make()
     x = torch.randn(4, *SHAPE)
-    network = divide_module(module, layer, SHAPE, 5)
+    network = divide_module(module, layer, SHAPE)
     assert network.training and network.feature_dim == width and network.num_classes == 5
     for mode in (False, True):
         network.train(mode)
@@ -72,7 +72,7 @@ def test_features_and_classifier_compute_what_the_module_did(make: Callable[[], 
 
 
 def test_a_second_classifier_has_weights_of_its_own() -> None:
-    network = divide_module(Plain(), "backbone", SHAPE, 5)
+    network = divide_module(Plain(), "backbone", SHAPE)
     other = network.another_classifier()
     features = torch.randn(2, 32)
     assert other(features).shape == (2, 5) and not torch.equal(
@@ -120,11 +120,16 @@ class Unused(Plain):
         (Branching(), "backbone", "the operations cannot be recorded"),
         (Twice(), "backbone", r"backbone does not give one tensor \(N, ...\), once a pass"),
         (Unused(), "other", r"other does not give one tensor \(N, ...\), once a pass"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(768, 4)), "0", r"logits of shape \(2, 5\), not \(2, 4\)"),
         (nn.Sequential(nn.Flatten(), nn.Linear(7, 5)), "0", r"fails on inputs of shape \(3, 16, 16\) \(mat1 and mat2"),
     ],
 )
 def test_a_module_that_cannot_be_divided_is_refused(module: nn.Module, layer: str | None, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        divide_module(module, layer, SHAPE, 5)
+        divide_module(module, layer, SHAPE)
     assert module.training
+
+
+def test_logits_of_another_width_are_refused() -> None:
+    check_module(Plain(), SHAPE, 5)
+    with pytest.raises(BadInput, match=r"logits of shape \(2, 4\), not \(2, 5\): correct it"):
+        check_module(Plain(), SHAPE, 4)

@@ -94,6 +94,7 @@ def test_a_run_is_used_and_verified_with_its_copy(project: Path, capsys: Any) ->
     for command in (["predict", RUN, "x.npy"], ["export", RUN, "--format", "torch_export"], ["verify", "runs/own"]):
         assert main([*map(str, command), "--use", copy]) == 0
     assert "2 runs: 2 equal to the last bit" in capsys.readouterr().out
+    assert dann.ensemble([RUN], use=[copy]).predict(np.load("x.npy")).shape == (3, 2)
     message = complaint(capsys, "predict", RUN, "x.npy", "--use", FILE)
     assert f"its method variances is of my_parts.py as it was; {FILE} is another (checksum " in message
     assert message.endswith(f": give --use {copy}\n")
