@@ -48,12 +48,13 @@ class Config(Section):
     def components(self) -> dict[str, Sequence[Component]]:
         """The components that may be one's own, by kind."""
         data = self.data
-        views = [view for view in (data.transform, data.target_transform, data.target_view) if view is not None]
+        views = (data.transform, data.target_transform, data.target_view)
+        changes: list[object] = [None if view is None else view.own for view in views]
         return {
             "method": [self.method],
             "network": [self.network],
             "data set": [*data.sources, data.target],
-            "transform": [own for view in views if isinstance(own := view.own, Component)],
+            "transform": [change for change in changes if isinstance(change, Component)],
             "validator": self.diagnose.validators or [],
         }
 
