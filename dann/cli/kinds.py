@@ -114,8 +114,8 @@ def _component(
     needed = "".join(
         f", {option.name}: …" for option in options if option.default == REQUIRED and "." not in option.name
     )
-    where = module if origin is None else origin.place
-    return Entry(name, doc, options, usage.format(f"{{name: {name}{needed}}}"), where)
+    where, facts = (module, {}) if origin is None else (origin.place, {"Recorded": f"as {origin}"})
+    return Entry(name, doc, options, usage.format(f"{{name: {name}{needed}}}"), where, facts)
 
 
 def _module_papers(module: str) -> tuple[str, ...]:

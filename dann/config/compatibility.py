@@ -57,6 +57,8 @@ def check_parts(config: Config) -> None:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
     if config.self_training:
         _check_labelled_target(data, "self_training")
+    if config.diagnose.validators and not config.diagnose.examples:
+        raise BadInput("diagnose.validators: score the features of diagnose.examples, which is 0: set it from 10 on")
     texts = [component for component in (*data.sources, data.target) if component.name == "texts"]
     if bool(texts) != (name == "huggingface"):
         raise BadInput("network: data of texts and network huggingface need each other: choose both, or neither")

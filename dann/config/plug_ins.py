@@ -136,7 +136,7 @@ def _listed(file: UseFile, kind: Kind) -> dict[str, OwnPart]:
         tables = ", ".join(each.table for each in KINDS)
         raise BadInput(f"{file.path}: lists no parts: add one of {tables}, as in METHODS = {{'my_method': MyMethod}}")
     table = getattr(module, kind.table, {})
-    if not isinstance(table, dict) or not all(isinstance(name, str) for name in table):
+    if not isinstance(table, dict) or not all(isinstance(name, str) and name.isidentifier() for name in table):
         raise BadInput(f"{file.path}: {kind.table} should be a dict of names and parts, as in {{'my_name': my_part}}")
     checked = {name: _check(each, kind, f"{file.path}: {kind.table}: {name}") for name, each in table.items()}
     return {name: OwnPart(kind, file, partial(checked.__getitem__, name)) for name in checked}

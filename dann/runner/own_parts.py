@@ -7,6 +7,7 @@ from pathlib import Path
 from dann.config.plug_ins import Library
 from dann.config.use_files import UseFile
 from dann.errors import BadInput
+from dann.options import shown
 from dann.runner.checksums import OWN
 from dann.runner.records import Record
 from dann.runner.run_folder import USED
@@ -35,6 +36,8 @@ def library_of_record(record: Record, given: Sequence[UseFile], folder: Path) ->
 
 
 def _choose(name: str, checksum: str, given: Sequence[UseFile], folder: Path, part: str) -> UseFile:
+    if Path(name).name != name:
+        raise BadInput(f"{part} of {shown(name)}, which is no name of a file: its record was altered, do not use it")
     copy = folder / USED / name
     remedy = f"--use {copy}" if copy.is_file() else f"--use with that file (its copy {copy} is gone)"
     named = [file for file in given if file.name == name]
@@ -49,7 +52,7 @@ def _choose(name: str, checksum: str, given: Sequence[UseFile], folder: Path, pa
 def _check_installed(name: str, wanted: str, part: str) -> None:
     try:
         installed = version(name)
-    except PackageNotFoundError:
+    except (PackageNotFoundError, ValueError):  # a name that none can have
         raise BadInput(f"{part} of the package {name}, which is not installed: pip install {name}=={wanted}") from None
     if installed != wanted:
         raise BadInput(f"{part} of the package {name} {wanted}, but {installed} is installed: pip install "

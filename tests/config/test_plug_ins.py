@@ -14,6 +14,7 @@ from tiny import TINY, Silent
 
 from dann.cli.main import main
 from dann.config import plug_ins
+from dann.config.compatibility import check_parts
 from dann.config.experiment import read_experiment, write_experiment
 from dann.config.merging import merge
 from dann.config.plug_ins import METHOD, Library
@@ -85,6 +86,7 @@ BROKEN = {
     "x = 1": "my_parts.py: lists no parts: add one of METHODS, NETWORKS, DATASETS, TRANSFORMS, VALIDATORS",
     "METHODS = [1]": "my_parts.py: METHODS should be a dict of names and parts",
     "METHODS = {1: 2}": "my_parts.py: METHODS should be a dict of names and parts",
+    "METHODS = {'a b': 2}": "my_parts.py: METHODS should be a dict of names and parts",
     "METHODS = {'mine': print}": "my_parts.py: METHODS: mine is no class derived from Method",
     "NETWORKS = {'mine': 3}": "my_parts.py: NETWORKS: mine has no readable signature: TypeError",
     "def f(shape): ...\nNETWORKS = {'mine': f}": "NETWORKS: mine should take (input_shape, num_classes, *, options)",
@@ -198,6 +200,8 @@ def test_what_a_transform_and_a_validator_return_is_checked(tmp_path: Path) -> N
         config.data.transform.own.change(torch.zeros(3, 2), torch.Generator())  # type: ignore[union-attr]
     with pytest.raises(BadInput, match=r"mine: returned 'good': return a number"):
         config.diagnose.validators[0].build(1, 2, 3, 4)  # type: ignore[index]
+    with pytest.raises(BadInput, match=r"diagnose\.validators: score the features of diagnose\.examples, which is 0"):
+        check_parts(config)
     twice = {"diagnose": {"validators": [{"name": "mine"}, {"name": "mine"}]}}
     with pytest.raises(BadInput, match=r"diagnose\.validators: names one twice"):
         resolve(merge(TINY["base"], twice), "test", own)
@@ -280,7 +284,8 @@ def test_list_and_describe_show_parts_of_ones_own(tmp_path: Path, capsys: Any, m
         assert capsys.readouterr().out.splitlines()[-1].split()[0] == name
         assert main(["describe", kind, name, *use]) == 0
         out = capsys.readouterr().out
-        assert f"Module    {tmp_path / FILE}" in out and f"name: {name.removeprefix('own.')}" in out
+        for text in (f"Module    {tmp_path / FILE}", f"Recorded  as {FILE} ", f"name: {name.removeprefix('own.')}"):
+            assert text in out
     assert "unknown method 'variances'" in complaint(capsys, "describe", "method", "variances")
 
 

@@ -1,6 +1,7 @@
 """Runs made with files of the user's own: refused once a file changed, and never executed by reading their folders."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from complaints import complaint
+from made_records import record_of
 from own_parts import FILE, METHOD_ONLY, TEXT, write_own
 from tiny import TINY, Silent
 
@@ -15,6 +17,7 @@ import dann
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
 from dann.errors import BadInput
+from dann.runner.own_parts import library_of_record
 from dann.runner.planning import launch
 from dann.runner.records import read_record
 
@@ -109,6 +112,13 @@ def test_a_run_is_used_and_verified_with_its_copy(project: Path, capsys: Any) ->
 def test_an_experiment_file_is_verified_with_the_files_it_names(project: Path, capsys: Any) -> None:
     assert main(["verify", "own.yaml", "--only", "own"]) == 0
     assert "1 run: 1 equal to the last bit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("origin", ["", "no-such-package 1.0", "no_space", "../../evil.py 0", "evil.py 0", " 1"])
+def test_a_record_that_names_odd_origins_is_refused(origin: str) -> None:
+    record = replace(record_of("own", 0), checksums={"own method variances": origin})
+    with pytest.raises(BadInput, match=f"{RUN}: its method variances is"):
+        library_of_record(record, (), RUN)
 
 
 def test_a_rule_of_ones_own_needs_its_validator(tmp_path: Path, capsys: Any) -> None:
