@@ -4,13 +4,29 @@ The package itself imports nothing, so that ``dann --help`` and ``dann table`` d
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dann.estimators.adaptation_classifier import AdaptationClassifier as AdaptationClassifier
+    from dann.estimators.dann_classifier import DANNClassifier as DANNClassifier
+    from dann.estimators.pair_fitting import fit as fit
     from dann.inference.model import Ensemble, Model
 
 __version__ = "0.2.0"
+ESTIMATORS = {
+    "AdaptationClassifier": "adaptation_classifier",
+    "DANNClassifier": "dann_classifier",
+    "fit": "pair_fitting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """An estimator or ``fit``, imported when it is first used."""
+    if name in ESTIMATORS:
+        return getattr(import_module(f"dann.estimators.{ESTIMATORS[name]}"), name)
+    raise AttributeError(f"module 'dann' has no attribute {name!r}")
 
 
 def load(run: "str | PathLike[str]", device: str = "auto", use: "Sequence[str | PathLike[str]]" = ()) -> "Model":

@@ -11,6 +11,7 @@ from dann.config.experiment import Experiment, read_experiment
 from dann.config.migration import version_mark
 from dann.config.origin import EXPERIMENTS, relative
 from dann.reporting.experiment_tables import make_tables
+from dann.reporting.figure_captions import captioned_figures
 from dann.reporting.locations import RESULTS
 from dann.reporting.table import Table
 from dann.runner.experiment_records import read_checked_records
@@ -41,7 +42,8 @@ class Result:
         """The page: the first table, what was found, the figures, the other tables, and how to make it again."""
         first, *others = [table.markdown().strip() for table in self.tables]
         figures = [
-            f"![{figure.stem}]({self.folder.name}/{figure.name})" for figure in sorted(self.folder.glob("*.png"))
+            f"![{path.stem}]({self.folder.name}/{path.name})\n\n*{caption}.*"
+            for path, caption in captioned_figures(self.experiment, self.folder)
         ]
         finding = [self.experiment.finding.strip()] if self.experiment.finding else []
         file = f"experiments/{relative(self.file)}.yaml"

@@ -78,9 +78,9 @@ def _blocks() -> list[Block]:
 BLOCKS = _blocks()
 
 
-def blocks(language: str, without: str = "no block has this") -> Any:
-    """A parametrisation over the blocks of one language, except those that contain a text."""
-    chosen = [block for block in BLOCKS if block.language == language and without not in block.text]
+def blocks(language: str) -> Any:
+    """A parametrisation over the blocks of one language."""
+    chosen = [block for block in BLOCKS if block.language == language]
     names = [f"{block.page}-{number}" for number, block in enumerate(chosen)]
     return pytest.mark.parametrize("block", chosen, ids=names)
 
@@ -147,10 +147,16 @@ def test_the_example_of_parts_of_your_own_trains(tmp_path: Path) -> None:
     assert all("score_own.margin" in evaluation for record in records for evaluation in record.evaluations)
 
 
-@blocks("python", without="dann.load")  # which needs a run: test_the_quickstart_can_be_used
-def test_a_python_example_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+EXAMPLES = [block for block in BLOCKS if block.language == "python"]
+IN_ORDER = {page: [block.text for block in EXAMPLES if block.page == page] for page in (each.page for each in EXAMPLES)}
+del IN_ORDER["dann/inference/README.md"]  # which needs a run: test_the_quickstart_can_be_used
+
+
+@pytest.mark.parametrize("page", IN_ORDER)
+def test_the_python_examples_of_a_page_run_in_order(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, Any] = {}
-    exec(block.text, names)
+    for text in IN_ORDER[page]:
+        exec(text, names)
     if "loss" in names:
         assert names["loss"].isfinite() and names["source"].grad.abs().sum() > 0
     if "MeanMatching" in names:
@@ -293,10 +299,19 @@ def first_column(text: str) -> set[str]:
     return {name for cell in cells for name in re.findall(r"`([\w]+)`", cell)}
 
 
+def _losses() -> set[str]:
+    """The public functions of dann/functional, but for the helpers of its own modules."""
+    trees = {path.stem: ast.parse(path.read_text()) for path in (PACKAGE / "functional").glob("*.py")}
+    trees = {name: tree for name, tree in trees.items() if name not in ("precision", "normal_draws")}
+    found = {node.name for tree in trees.values() for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {name for name in found if not name.startswith("_")}
+
+
 def test_catalogues_are_complete() -> None:
     assert first_column(read("dann/methods/README.md")) >= set(METHODS)
     assert first_column(read("dann/networks/README.md")) >= set(NETWORKS)
     assert first_column(read("dann/data/README.md")) >= {*DOMAINS, *TransformOptions.model_fields}
+    assert first_column(read("dann/functional/README.md")) == _losses()
     schema = read("experiments/README.md")
     names = {*Experiment.model_fields, *Config.model_fields, *OPTIMIZERS, *LEARNING_RATE_SCHEDULES,
              *TrainSection.model_fields, *SelfTrainingSection.model_fields, *RULES, *METRICS}  # fmt: skip

@@ -11,7 +11,7 @@ from dann.networks.backbone import NORMS
 def check_data(data: DataSection) -> None:
     """Raise if options of ``data`` contradict one another."""
     if data.target_labelled:
-        _check_labelled_target(data, "data.target_labelled")
+        _check_labelled_target(data)
     if data.resample != "none" and data.class_weights != "none":
         raise BadInput("data.class_weights: resample balances the classes already: leave class_weights out")
     if data.calibration and not data.unseen:
@@ -23,17 +23,17 @@ def check_data(data: DataSection) -> None:
         _check_texts(data)
 
 
-def _check_labelled_target(data: DataSection, option: str) -> None:
-    """Raise if target examples on the labelled side, whose transform is the source's, would be normalised otherwise."""
+def _check_labelled_target(data: DataSection) -> None:
+    """Raise if labelled target examples, whose transform is the source's, would be normalised otherwise."""
     source, target = data.transform.normalise, data.target_transform.normalise
     if "domain" in (source, target):
         raise BadInput(
-            f"{option}: normalise: domain does not suit target examples on the labelled side: choose another"
+            "data.target_labelled: normalise: domain does not suit target examples on the labelled side: choose another"
         )
     if source != target:
         raise BadInput(
-            f"{option}: normalise is {source} for the source and {target} for the target, whose examples join the "
-            "labelled side: choose one for both"
+            f"data.target_labelled: normalise is {source} for the source and {target} for the target, whose examples "
+            "join the labelled side: choose one for both"
         )
 
 
@@ -55,8 +55,6 @@ def check_parts(config: Config) -> None:
     _check_evaluated_weights(config, method)
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
-    if config.self_training:
-        _check_labelled_target(data, "self_training")
     if config.diagnose.validators and not config.diagnose.examples:
         raise BadInput("diagnose.validators: score the features of diagnose.examples, which is 0: set it from 10 on")
     texts = [component for component in (*data.sources, data.target) if component.name == "texts"]

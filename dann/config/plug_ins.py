@@ -18,6 +18,7 @@ from dann.errors import BadInput, raise_if_stopped
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
+from dann.networks.own_module import OWN_MODULE, own_module
 
 Constructor = Callable[..., Any]
 
@@ -96,9 +97,11 @@ class Library:
 
     Args:
         files: under ``use``; they are executed when a name is looked up.
+        in_memory: whether a network may be a module of a program, which has no name.
     """
 
     files: tuple[UseFile, ...] = ()
+    in_memory: bool = False
 
     def entries(self, kind: Kind) -> Registry:
         """The entries of a kind by name.
@@ -107,6 +110,8 @@ class Library:
             BadInput: a file fails or lists no parts, or has a name that is taken.
         """
         found: dict[str, Constructor | OwnPart] = {**kind.registry}
+        if self.in_memory and kind is NETWORK:
+            found[OWN_MODULE] = own_module
         for name, part in _installed(kind).items():
             found[name] = _refusing(name, kind, part) if name in found else part
         for file in self.files:

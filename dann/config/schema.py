@@ -18,6 +18,7 @@ from dann.config.use_files import UseFile, read_use_files
 from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
+from dann.networks.own_module import OWN_MODULE
 from dann.options import Section, validate
 
 
@@ -69,7 +70,7 @@ class Config(Section):
         """What ``resolve`` needs to read this configuration again: the files of its own parts."""
         origins = {component.origin for components in self.components.values() for component in components}
         files = [origin for origin in origins if isinstance(origin, UseFile)]
-        return Library(tuple(sorted(files, key=lambda file: file.name)))
+        return Library(tuple(sorted(files, key=lambda file: file.name)), self.network.name == OWN_MODULE)
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value except how many runs train together."""
@@ -109,6 +110,11 @@ def resolve(declared: Mapping[str, Any], where: str, library: Library = PACKAGED
         },
         where,
     )
+
+
+def resolve_in_memory(declared: Mapping[str, Any], where: str) -> Config:
+    """The same for a program, which may have a module of its own in the place of a named network."""
+    return resolve(declared, where, Library(in_memory=True))
 
 
 def _read_data(declared: Any, where: str, library: Library) -> dict[str, Any]:

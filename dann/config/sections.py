@@ -126,7 +126,7 @@ class SelfTrainingSection(Section):
     """Incremental self-training on top of the method, as iDANN (Gallego, Calvo-Zaragoza and Fisher 2020).
 
     Each round gives the most reliable unlabelled target examples the label that the network predicts for them, and
-    moves them to the labelled side, where they have the transform of the source. Each is a stage called ``round``, so
+    moves them to the labelled side, where they keep the transform of the target. Each is a stage called ``round``, so
     that it starts with a new optimiser. Methods with stages of their own, such as SHOT, do not read labelled examples
     throughout, and are refused.
 

@@ -71,6 +71,12 @@ class Pair:
         return self.train.store.shape
 
     @property
+    def prior(self) -> list[float]:
+        """The share of each class among the labelled training examples, shape ``(K,)``."""
+        counts = count_classes(self.train, len(self.classes))
+        return [count / sum(counts) for count in counts]
+
+    @property
     def has_target_labels(self) -> bool:
         """Whether the target's test examples have labels; else no metric on the target exists."""
         return len(self.target_test.labelled) > 0

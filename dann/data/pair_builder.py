@@ -94,7 +94,8 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
         read: the same domains before examples were dropped.
     """
     on_target = any(_is_same(domain, target) for domain in sources)
-    _check(sources, target, (options.transductive or protocol == FEW_LABELS) and on_target)
+    tests_on_training = options.transductive or protocol == FEW_LABELS
+    _check(sources, target, tests_on_training and on_target and bool(read[-1].classes))
     source = concatenate_splits([_set_domain(domain.train, i) for i, domain in enumerate(sources)])
     source_test = concatenate_splits([_set_domain(_test_split(domain), i) for i, domain in enumerate(sources)]).labelled
     train, validation = _hold_out_validation(source.labelled, options.validation, target.classes)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dann.config.schema import Config
 from dann.data.domain import Split
@@ -13,18 +14,33 @@ from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import lowest_distance, proxy_distances
 from dann.evaluation.rules import OWN, SCORE
 from dann.evaluation.validators import Sample, effective_rank, mixval, score_model
+from dann.training.best_weights import BestWeights
 from dann.training.outputs import compute_logits, compute_outputs
 from dann.training.trainer import Trainer
 
 DIGITS = 5  # significant digits
 
 
+def measure(trainer: Trainer, config: Config, step: int, hidden_labels: Tensor) -> dict[str, float]:
+    """What an evaluation after ``step`` steps has beside the scores on the splits: ``diagnose``, and facts of training.
+
+    Args:
+        hidden_labels: of the target's training examples, for the purity of self-training, an oracle.
+    """
+    measured = diagnose(trainer, config, step)
+    if isinstance(trainer.average, BestWeights):
+        measured["best_step"] = trainer.average.step
+    if trainer.self_training is not None:
+        measured |= trainer.self_training.measure(hidden_labels)
+    return measured
+
+
 def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     """Scores and diagnostics after ``step`` steps; values that are not finite, as after divergence, are left out.
 
     Features are those of training examples, of the target unlabelled ones: no test example is used. (The class shares
-    and the discriminator's accuracy do use the predictions on the test splits; see ``dann.runner.log``.) The first word
-    of a name is its group:
+    and the discriminator's accuracy do use the predictions on the test splits; see ``dann.runner.history``.) The first
+    word of a name is its group:
 
     - ``score_``: label-free scores of the model (``dann.evaluation.validators``), larger is better; ``score_own.`` of
       validators of the user's own.

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dann.config.schema import Config, resolve
 from dann.config.use_files import read_use_files
 from dann.data.datasets.own_series import CHANNELS_FIRST
+from dann.data.domain import UNLABELLED, Split
 from dann.data.input_pipeline import InputPipeline, read_inputs
+from dann.data.pair import Pair
 from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
 from dann.methods.method import Method
@@ -26,7 +29,8 @@ from dann.runner.records import RECORD, UNFINISHED, Record, read_record
 from dann.training import checkpoint
 from dann.training.device import choose_device
 from dann.training.frozen_features import checksum
-from dann.training.outputs import compute_logits
+from dann.training.outputs import compute_logits, compute_outputs
+from dann.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -65,14 +69,44 @@ class Model:
         Raises:
             BadInput: the inputs have another shape or type, or values are missing.
         """
-        target = self.config.data.target
-        form = CHANNELS_FIRST if target.name == "series" else ArrayFormat.of_options(target.options())
-        x = self.inputs.check(to_examples(inputs, where, form), where)
-        logits = compute_logits(self.method, x, self.inputs, self.dtype)
+        logits = compute_logits(self.method, self._read(inputs, where), self.inputs, self.dtype)
         probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
         if not np.isfinite(probabilities).all():
             raise BadInput(f"{where}: the network's outputs are not finite: give values like those of training")
         return probabilities
+
+    def features(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
+        """The features on which the classifier works, shape ``(N, D)``; arguments and errors as of ``predict``."""
+        x = self._read(inputs, where)
+        examples = Split.of(x, torch.full((len(x),), UNLABELLED))
+        features: NDArray[np.float32] = compute_outputs(self.method, examples, self.inputs, self.dtype)[
+            "features"
+        ].numpy()
+        return features
+
+    def _read(self, inputs: Any, where: str) -> Tensor:
+        target = self.config.data.target
+        form = CHANNELS_FIRST if target.name == "series" else ArrayFormat.of_options(target.options())
+        return self.inputs.check(to_examples(inputs, where, form), where)
+
+
+def of_trainer(trainer: Trainer, pair: Pair, config: Config) -> Model:
+    """The model that a trainer has come to; it shares the trainer's weights, so that training is to be over.
+
+    Args:
+        pair: that it was trained on.
+        config: of which it was built.
+
+    Raises:
+        BadInput: the preprocessing of the pair was too large to be kept.
+    """
+    pair.preprocessor.require_kept()
+    inputs = InputPipeline(pair.preprocessor, trainer.inputs.raw, pair.input_shape, trainer.initial_backbone)
+    method = trainer.evaluated
+    if trainer.constant_backbone is not None:
+        method.network = method.network.with_backbone(trainer.constant_backbone, inputs.input_shape)
+        method.to(trainer.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Model(pair.classes, method.eval(), inputs, trainer.dtype, config)
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,11 @@ class Network(nn.Module):
         shape = (measure_width(self.require_backbone(), self.input_shape),)
         return Network(nn.Sequential(OrderedDict(parts)), self.classifier, shape, self.discriminator_widths)
 
+    def with_backbone(self, backbone: Backbone, input_shape: Sequence[int]) -> "Network":
+        """The inverse of ``without_backbone``, for the inputs of the backbone, of shape ``input_shape``."""
+        parts = [("backbone", backbone), *self.features.named_children()]
+        return Network(nn.Sequential(OrderedDict(parts)), self.classifier, input_shape, self.discriminator_widths)
+
     @property
     def feature_dim(self) -> int:
         """D, the width of the features."""

@@ -40,7 +40,8 @@ def _splits(records: Sequence[Record]) -> str:
     if any(_copies(record) for record in records):
         return "test splits"
     counted = all("duplicates" in record.data for record in records)
-    return f"test splits that training never sees{'' if counted else ' (copies of its examples not counted)'}"
+    uncounted = " (whether they hold copies of training examples was not counted)"
+    return f"test splits that training never sees{'' if counted else uncounted}"
 
 
 def scored_examples(records: Sequence[Record]) -> str:

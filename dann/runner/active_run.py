@@ -6,9 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dann.data.labels import count_classes
 from dann.data.pair import Pair
-from dann.diagnostics.measurements import diagnose
+from dann.diagnostics.measurements import measure
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
 from dann.runner.log import RunLog
@@ -19,7 +18,7 @@ from dann.training.best_weights import BestWeights
 from dann.training.building import build_trainer
 from dann.training.checkpoint import CHECKPOINT, Facts
 from dann.training.device import precision_name
-from dann.training.evaluate import Scores, evaluate_splits
+from dann.training.evaluate import Scores, evaluate_splits, find_broken
 from dann.training.finite import NUMERICAL, Failure
 from dann.training.stacking.grouping import Planned
 from dann.training.trainer import Trainer
@@ -65,15 +64,11 @@ class ActiveRun:
             self.fail(Failure(step, broken, self.trainer.rates()[0], {}))
             return
         try:
-            diagnosed = diagnose(self.trainer, self.planned.config, step)
+            measured = measure(self.trainer, self.planned.config, step, self.hidden_labels)
         except NUMERICAL as error:
             self.fail(Failure(step, str(error).splitlines()[0], self.trainer.rates()[0], {}))
             return
-        if isinstance(self.trainer.average, BestWeights):
-            diagnosed["best_step"] = self.trainer.average.step
-        if self.trainer.self_training is not None:
-            diagnosed |= self.trainer.self_training.measure(self.hidden_labels)
-        for alarm in self.run_log.log_evaluation(step, self.scores, diagnosed):
+        for alarm in self.run_log.log_evaluation(step, self.scores, measured):
             observer.warned(self.planned.run, step, f"{alarm.alarm}: {alarm.text}")
         self.save(step)
 
@@ -98,11 +93,7 @@ class ActiveRun:
 
     def find_broken(self) -> str | None:
         """The weights or the predictions that are not finite, if there are any."""
-        for name, value in self.trainer.method.state_dict().items():
-            if not value.isfinite().all():
-                return f"{name} not finite"
-        splits = (split for split, scored in self.scores.items() if not scored.probabilities.isfinite().all())
-        return next((f"predictions on {split} not finite" for split in splits), None)
+        return find_broken(self.trainer, self.scores)
 
     def fail(self, failure: Failure) -> None:
         """Note and log why the run has stopped."""
@@ -149,14 +140,13 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
     facts = None if saved is None else saved.facts
     if facts is not None and at.step == config.train.steps:
         together = facts.together  # others of its stack may be finished
-    examples = count_classes(pair.train, len(pair.classes))
     run_log = RunLog(
         folder,
         at.step,
         facts=facts,
         steps=config.train.steps,
         classes=pair.classes,
-        prior=[count / sum(examples) for count in examples],
+        prior=pair.prior,
         share=1 / len(together),
         unseen=pair.unseen,
     )

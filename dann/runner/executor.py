@@ -19,7 +19,7 @@ from dann.runner.run_folder import is_finished
 from dann.runner.run_group import RunGroup
 from dann.runner.tensorboard import quiet_writers
 from dann.training.building import load_pair
-from dann.training.device import choose_dtype, keep_memory, precision_name, release_memory
+from dann.training.device import choose_dtype, keep_memory, keep_random_state, precision_name, release_memory
 from dann.training.stacking.grouping import Unit
 from dann.training.stacking.stackable import should_stack
 from dann.training.trainer import Trainer
@@ -71,7 +71,7 @@ class Executor:
             for each in unit:
                 report_error(error, each, observer)
             return
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+        with keep_random_state(self.device):
             groups, first = [[each] for each in unit], None
             # One trainer of several runs is built beforehand, to judge whether a stack pays and to share its data.
             with suppress(Exception):  # an error is reported when this run is made

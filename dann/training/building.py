@@ -1,8 +1,10 @@
 """Builds what one run trains with, from its configuration: data, network, method, optimiser and batches."""
 
 import math
+from collections.abc import Sequence
 
 import torch
+from torch import nn
 
 from dann.config.compatibility import check_data, check_method, check_parts
 from dann.config.schema import Config
@@ -22,6 +24,7 @@ from dann.networks.all_networks import RGB_ONLY
 from dann.networks.backbone import Backbone
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
+from dann.networks.own_module import wrap_module
 from dann.networks.zero_shot_head import give_class_vectors
 from dann.training.averaging import WeightAverage
 from dann.training.best_weights import BestWeights
@@ -37,10 +40,7 @@ TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the oth
 
 def load_pair(data: DataSection) -> Pair:
     """The domains of a configuration, read from disk, split and prepared."""
-    msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
-    return preprocess_pair(
-        read_pair(data), missing=data.missing, terms=data.terms, msda=msda, smote=data.resample == "smote"
-    )
+    return _preprocess(read_pair(data), data)
 
 
 def read_pair(data: DataSection) -> Pair:
@@ -50,6 +50,22 @@ def read_pair(data: DataSection) -> Pair:
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in domains:
             domains[key] = component.build()
+    sources = [domains[source.model_dump_json()] for source in data.sources]
+    return _split(sources, domains[data.target.model_dump_json()], data)
+
+
+def prepare_pair(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
+    """Domains that are at hand, split and prepared as a configuration says; none is read from disk.
+
+    Args:
+        sources: in the order of ``data.sources``.
+        target: in the place of ``data.target``.
+    """
+    check_data(data)
+    return _preprocess(_split(sources, target, data), data)
+
+
+def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
     options = PairOptions(
         validation=data.validation,
         test=data.test,
@@ -62,16 +78,27 @@ def read_pair(data: DataSection) -> Pair:
         source_degradation=data.source_degradation,
         target_degradation=data.target_degradation,
     )
-    sources = [domains[source.model_dump_json()] for source in data.sources]
-    pair = build_pair(sources, domains[data.target.model_dump_json()], options)
-    return make_zero_shot(pair, data.class_vectors, data.unseen)
+    return make_zero_shot(build_pair(sources, target, options), data.class_vectors, data.unseen)
 
 
-def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, like: Trainer | None = None) -> Trainer:
+def _preprocess(pair: Pair, data: DataSection) -> Pair:
+    msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
+    return preprocess_pair(pair, missing=data.missing, terms=data.terms, msda=msda, smote=data.resample == "smote")
+
+
+def build_trainer(
+    config: Config,
+    pair: Pair,
+    seed: int,
+    device: torch.device,
+    like: Trainer | None = None,
+    module: nn.Module | None = None,
+) -> Trainer:
     """Everything that one run trains with, on ``device``; the initial weights come from torch's generator.
 
     Args:
         like: the trainer of another run with the same data section; its examples and transforms are shared.
+        module: of the user's own, in the place of ``config.network``.
 
     Raises:
         BadInput: parts of the configuration do not fit each other or the data.
@@ -81,10 +108,12 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
     _check_batch_size(config.data, inputs.raw.output_shape(pair.input_shape), device)
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
-    network: Network = config.network.build(inputs.raw.output_shape(pair.input_shape), len(pair.classes))
+    shape, classes = inputs.raw.output_shape(pair.input_shape), len(pair.classes)
+    network: Network = config.network.build(shape, classes) if module is None else wrap_module(module, shape, classes)
     backbone = prepare_backbone(network, config.finetune, config.network.name)
     initial_backbone = None if backbone is None else checksum(backbone)
-    if backbone is not None and _is_constant(backbone, config):
+    constant = backbone is not None and _is_constant(backbone, config)
+    if backbone is not None and constant:
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
     method = _build_method(network, config, pair, device)
@@ -100,6 +129,7 @@ def build_trainer(config: Config, pair: Pair, seed: int, device: torch.device, l
         splits=splits,
         inputs=inputs,
         initial_backbone=initial_backbone,
+        constant_backbone=backbone if constant else None,
         finetune=config.finetune,
         seed=seed,
         dtype=dtype,

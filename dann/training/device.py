@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import platform
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -11,8 +12,11 @@ import torch
 from dann.errors import BadInput
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, option: str = "--device ") -> torch.device:
     """The device of this name; ``auto`` is a CUDA GPU if there is one, else the CPU.
+
+    Args:
+        option: how the name is given, for messages.
 
     Raises:
         BadInput: torch cannot use it here.
@@ -23,9 +27,9 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise BadInput(f"--device {name}: torch cannot use it here; try --device cpu") from error
+        raise BadInput(f"{option}{name}: torch cannot use it here; try {option}cpu") from error
     if device.type not in {"cpu", "cuda", "mps"}:
-        raise BadInput(f"--device {name}: runs need cpu, cuda or mps")
+        raise BadInput(f"{option}{name}: runs need cpu, cuda or mps")
     return device
 
 
@@ -64,6 +68,11 @@ def reseed(device: torch.device, seed: int) -> None:
         torch.mps.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)
+
+
+def keep_random_state(device: torch.device) -> AbstractContextManager[None]:
+    """A context at whose end the caller's generators, of the CPU and of ``device``, are as they were."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def default_generator(device: torch.device) -> torch.Generator:

@@ -41,6 +41,15 @@ def evaluate_splits(trainer: Trainer) -> dict[str, Scores]:
     }
 
 
+def find_broken(trainer: Trainer, scores: Mapping[str, Scores]) -> str | None:
+    """The weights or the predictions that are not finite, if there are any."""
+    for name, value in trainer.method.state_dict().items():
+        if not value.isfinite().all():
+            return f"{name} not finite"
+    splits = (split for split, scored in scores.items() if not scored.probabilities.isfinite().all())
+    return next((f"predictions on {split} not finite" for split in splits), None)
+
+
 def evaluate(method: Method, split: Split, transform: ToInputs, dtype: torch.dtype = torch.float32) -> Scores:
     """The scores of ``method`` on a split whose examples all have labels, or of which none has."""
     logits_of_chunks, as_target = [], []

@@ -76,9 +76,9 @@ class SelfTraining:
         margins, predicted = confidence_margins(target["logits"])
         reliable = margins >= _margin(self.options.threshold)
         if self.options.select == "neighbours":
-            source = compute_outputs(method, stream.labelled, stream.transforms[0], dtype)["features"]
-            k = min(self.options.neighbours, len(source))
-            reliable &= neighbours_agree(target["features"], predicted, source, stream.labelled.y, k)
+            labelled = _labelled_features(method, stream, dtype)
+            k = min(self.options.neighbours, len(labelled))
+            reliable &= neighbours_agree(target["features"], predicted, labelled, stream.labelled.y, k)
         order = margins.argsort(descending=True, stable=True)
         chosen = order[reliable[order]][: self._missing(number)]
         self.labels[free[chosen]], self.rounds[free[chosen]] = predicted[chosen], number
@@ -122,6 +122,17 @@ class SelfTraining:
     def _missing(self, number: int) -> int:
         """How many examples a round moves at most."""
         return max(0, self._due(number) - int((self.labels != UNLABELLED).sum()))
+
+
+def _labelled_features(method: Method, stream: Stream, dtype: torch.dtype) -> Tensor:
+    """The features of the labelled examples, shape ``(N, D)``: each with the transform of its own domain."""
+    rows = torch.arange(len(stream.labelled))
+    parts = [
+        compute_outputs(method, stream.labelled.take(side), transform, dtype)["features"]
+        for side, transform in zip((rows[: stream.own], rows[stream.own :]), stream.transforms, strict=True)
+        if len(side)
+    ]
+    return torch.cat(parts)
 
 
 def confidence_margins(logits: Tensor) -> tuple[Tensor, Tensor]:

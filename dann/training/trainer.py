@@ -10,6 +10,7 @@ from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import STEP, Batch, Stream, derive
 from dann.data.transforms.input_transform import Transform
 from dann.methods.method import Method
+from dann.networks.backbone import Backbone
 from dann.networks.finetuning import FineTuning
 from dann.training.averaging import WeightAverage
 from dann.training.best_weights import BestWeights
@@ -28,6 +29,7 @@ class Trainer:
         stream: the training batches.
         splits: the evaluated splits, by name.
         initial_backbone: the checksum of the backbone before training, where it is fine-tuned or frozen.
+        constant_backbone: the frozen backbone whose outputs are the examples of ``splits``; None where they are raw.
         finetune: which blocks of the backbone train at which progress.
         dtype: of the forward pass; parameters are float32.
         average: the weights that are evaluated in place of the last ones: a running average, or the best so far.
@@ -40,6 +42,7 @@ class Trainer:
     splits: dict[str, Split]
     inputs: TrainingInputs
     initial_backbone: str | None
+    constant_backbone: Backbone | None
     finetune: FineTuning | None
     seed: int
     dtype: torch.dtype

@@ -116,6 +116,15 @@ def test_the_few_labels_of_a_target_all_test_and_never_train() -> None:
         build_pair([target], target, PairOptions())
 
 
+def test_a_transductive_target_without_labels_may_be_the_source() -> None:
+    source = vectors("source")
+    with pytest.raises(BadInput, match="training would see the labels of the test examples"):
+        build_pair([source], source, PairOptions(transductive=True))
+    target = replace(with_labels(vectors("target"), torch.full((60,), -1)), classes=())
+    pair = build_pair([source], target, PairOptions(transductive=True))
+    assert len(pair.unlabelled) == len(pair.target_test) == 60 and not pair.has_target_labels
+
+
 def test_of_many_labels_a_share_is_held_out_and_all_other_examples_train() -> None:
     pair = build_pair([vectors("source")], labelled_in_part(45), PairOptions())
     assert len(pair.target_test) == 9 and values(pair.target_test) < set(range(1000, 1045))

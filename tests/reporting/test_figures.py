@@ -16,6 +16,8 @@ from tiny import TINY, TURNS, write_tiny
 from dann.cli.main import main
 from dann.config.experiment import Experiment
 from dann.config.experiment_fields import FigureKind
+from dann.config.naming import slug
+from dann.reporting.figure_captions import CAPTIONS, captioned_figures
 from dann.reporting.figures import draw
 from dann.reporting.figures.bars import bars
 from dann.reporting.figures.curves import diagnosis, errors
@@ -193,3 +195,17 @@ def test_figures_show_the_first_of_very_many_rows_and_tasks(tmp_path: Path, monk
     assert describe_cut(experiment) is None
     monkeypatch.setattr("dann.reporting.figures.bars.MOST_DRAWN", 3)
     assert bars(experiment, records).axes[0].get_title() == "Tiny moons, the first 3 of 4 variants"
+
+
+def test_every_figure_has_a_caption_and_those_of_a_task_name_it(tmp_path: Path) -> None:
+    assert set(CAPTIONS) == set(get_args(FigureKind))
+    experiment, _ = tasked([0], 1, 2)
+    task = list(experiment.tasks)[1]
+    for name in ("curves", "bars", f"curves-{slug(task)}"):
+        (tmp_path / f"{name}.png").touch()
+    captions = {path.stem: caption for path, caption in captioned_figures(experiment, tmp_path)}
+    assert list(captions) == ["bars", "curves", f"curves-{slug(task)}"]
+    assert captions[f"curves-{slug(task)}"] == f"{task}: {CAPTIONS['curves']}"
+    assert captions["bars"] == CAPTIONS["bars"]
+    published = experiment.model_copy(update={"published": {"A": 0.5}})
+    assert dict(captioned_figures(published, tmp_path))[tmp_path / "bars.png"].endswith("is a published number")

@@ -119,9 +119,9 @@ def test_a_gradient_that_is_not_finite_is_named_and_the_last_good_checkpoint_sta
         active.trainer.method.network.features.append(Breaking(7))
         return active
 
-    make(file, tmp_path / "sound", only="DANN")
+    make(file, tmp_path / "sound", only=["DANN"])
     monkeypatch.setattr(executor, "begin", begin)
-    make(file, tmp_path / "runs", only="DANN")
+    make(file, tmp_path / "runs", only=["DANN"])
     record = read_record(tmp_path / "runs/dann/seed-0")
     assert record.failed == "step 7: gradient not finite, learning rate 0.01"
     assert [evaluation["step"] for evaluation in record.evaluations] == [4]

@@ -76,10 +76,10 @@ SHIFTED = {"data": {**DIGITS["data"], "transform": {"shift": 1}}, "network": DIG
 @pytest.mark.parametrize("base", [DIAGNOSED, SHIFTED | DIAGNOSED], ids=["moons", "digits"])
 def test_an_interrupted_run_ends_as_the_unbroken_one(base: dict[str, Any], tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[3], base=base)
-    (one,) = launched(file, tmp_path / "whole", Silent(), only="DANN")
-    interrupted(file, tmp_path / "broken", Silent(stop_at=10), only="DANN")
+    (one,) = launched(file, tmp_path / "whole", Silent(), only=["DANN"])
+    interrupted(file, tmp_path / "broken", Silent(stop_at=10), only=["DANN"])
     assert not list((tmp_path / "broken").rglob("record.json"))
-    (other,) = launched(file, tmp_path / "broken", again := Silent(), only="DANN")
+    (other,) = launched(file, tmp_path / "broken", again := Silent(), only=["DANN"])
     assert again.starts == [8]  # the checkpoint before step 10
     assert one.evaluations == other.evaluations and one.losses == other.losses and one.confusion == other.confusion
     whole, broken = tmp_path / "whole/dann/seed-3", tmp_path / "broken/dann/seed-3"
@@ -94,8 +94,8 @@ def test_an_interrupted_run_ends_as_the_unbroken_one(base: dict[str, Any], tmp_p
 
 def test_interrupted_before_the_first_checkpoint_starts_anew(tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
-    interrupted(file, tmp_path / "runs", Silent(stop_at=2), only="DANN")
-    launched(file, tmp_path / "runs", again := Silent(), only="DANN")
+    interrupted(file, tmp_path / "runs", Silent(stop_at=2), only=["DANN"])
+    launched(file, tmp_path / "runs", again := Silent(), only=["DANN"])
     assert again.starts == [0]
     assert loss_steps(tmp_path / "runs/dann/seed-0") == [2, 4, 6, 8, 10, 12]
 
@@ -104,11 +104,11 @@ def test_interrupted_after_the_last_step_still_finishes(tmp_path: Path, monkeypa
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], base=DIAGNOSED)
     finish = executor.finish
     monkeypatch.setattr(executor, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    interrupted(file, tmp_path / "runs", Silent(), only="DANN")
+    interrupted(file, tmp_path / "runs", Silent(), only=["DANN"])
     monkeypatch.setattr(executor, "finish", finish)
-    (one,) = launched(file, tmp_path / "runs", again := Silent(), only="DANN")
+    (one,) = launched(file, tmp_path / "runs", again := Silent(), only=["DANN"])
     assert again.starts == [12]
-    (other,) = launched(file, tmp_path / "whole", Silent(), only="DANN")
+    (other,) = launched(file, tmp_path / "whole", Silent(), only=["DANN"])
     assert one.confusion == other.confusion and one.evaluations == other.evaluations
 
 
@@ -156,7 +156,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
     """The folder of a run that was interrupted after its checkpoints of steps 4 and 8."""
-    interrupted(write_tiny(tmp_path / "tiny.yaml"), tmp_path / "runs", Silent(stop_at=10), only="DANN", seeds=[0])
+    interrupted(write_tiny(tmp_path / "tiny.yaml"), tmp_path / "runs", Silent(stop_at=10), only=["DANN"], seeds=[0])
     return tmp_path / "runs/dann/seed-0.unfinished"
 
 
@@ -192,10 +192,10 @@ def test_a_damaged_run_goes_on_from_what_is_whole(
     file: str, damage: Callable[[Path], None], start: int, note: str | None, broken: Path, tmp_path: Path
 ) -> None:
     damage(broken / file)
-    (record,) = launched(tmp_path / "tiny.yaml", tmp_path / "runs", again := Silent(), only="DANN", seeds=[0])
+    (record,) = launched(tmp_path / "tiny.yaml", tmp_path / "runs", again := Silent(), only=["DANN"], seeds=[0])
     assert again.starts == [start]
     assert note in again.warnings[0] if note else not again.warnings
-    (whole,) = launched(tmp_path / "tiny.yaml", tmp_path / "whole", Silent(), only="DANN", seeds=[0])
+    (whole,) = launched(tmp_path / "tiny.yaml", tmp_path / "whole", Silent(), only=["DANN"], seeds=[0])
     assert values(record) == values(whole)
     place = Path("dann/seed-0")
     assert same_weights(tmp_path / "runs" / place, tmp_path / "whole" / place)
@@ -205,15 +205,15 @@ def test_a_damaged_run_goes_on_from_what_is_whole(
 def test_a_checkpoint_of_another_seed_is_refused(broken: Path, tmp_path: Path) -> None:
     shutil.copytree(broken, broken.with_name("seed-1.unfinished"))
     with pytest.raises(BadInput, match=r"checkpoint.pt: is of another run \(seed 0\): remove "):
-        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only="DANN", seeds=[1])
+        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only=["DANN"], seeds=[1])
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(broken: Path, tmp_path: Path) -> None:
-    interrupted(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(stop_at=10), only="source only", seeds=[0])
+    interrupted(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(stop_at=10), only=["source only"], seeds=[0])
     other = tmp_path / "runs/source-only/seed-0.unfinished"
     (broken / "checkpoint.pt").replace(other / "checkpoint.pt")
     with pytest.raises(BadInput, match=r"checkpoint.pt: is of another run \(another configuration\): remove "):
-        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only="source only", seeds=[0])
+        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only=["source only"], seeds=[0])
 
 
 def test_a_run_does_not_go_on_in_another_precision(
@@ -221,7 +221,7 @@ def test_a_run_does_not_go_on_in_another_precision(
 ) -> None:
     monkeypatch.setattr(executor, "choose_dtype", lambda *_: torch.bfloat16)  # as on another machine with "auto"
     with pytest.raises(BadInput, match=r"begun in fp32, and would go on here in bf16: continue on the machine"):
-        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only="DANN", seeds=[0])
+        launched(tmp_path / "tiny.yaml", tmp_path / "runs", Silent(), only=["DANN"], seeds=[0])
 
 
 # What is written on the way
@@ -246,8 +246,8 @@ class Startled(Silent):
 def test_an_alarm_outlives_an_interruption_once(interrupting: Silent, tmp_path: Path) -> None:
     base = {"optimizer": {"name": "sgd", "lr": 30.0}, "network": {"activation": "relu"}}
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], base=base)
-    interrupted(file, tmp_path / "runs", interrupting, only="DANN")
-    (record,) = launched(file, tmp_path / "runs", again := Silent(), only="DANN")
+    interrupted(file, tmp_path / "runs", interrupting, only=["DANN"])
+    (record,) = launched(file, tmp_path / "runs", again := Silent(), only=["DANN"])
     assert again.starts == [8 if interrupting.stop_at else 0]
     assert [alarm["alarm"] for alarm in record.alarms] == ["divergence", "collapse"]
     lines = map(json.loads, (tmp_path / "runs/dann/seed-0/metrics.jsonl").read_text().splitlines())
@@ -318,7 +318,7 @@ def test_an_interrupted_stack_ends_as_the_unbroken_one(lambdas: Path, tmp_path: 
 
 
 def test_runs_begun_apart_go_on_from_where_each_is(lambdas: Path, tmp_path: Path) -> None:
-    interrupted(lambdas, tmp_path / "runs", Silent(stop_at=10), only="source only", seeds=[0])
+    interrupted(lambdas, tmp_path / "runs", Silent(stop_at=10), only=["source only"], seeds=[0])
     records = launched(lambdas, tmp_path / "runs", again := Silent(), ("train.replicas=3",))
     assert sorted(again.starts) == [0, 0, 0, 0, 0, 8]
     assert [record.evaluations[-1]["step"] for record in records] == [12] * 6

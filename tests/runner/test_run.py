@@ -74,7 +74,7 @@ def test_same_seed_same_weights_whatever_ran_before(tmp_path: Path) -> None:
     before = torch.random.get_rng_state()
     launched(file, tmp_path / "all", Silent())
     assert torch.equal(torch.random.get_rng_state(), before)  # a run leaves the caller's generator alone
-    launched(file, tmp_path / "one", Silent(), only="DANN", seeds=[1])
+    launched(file, tmp_path / "one", Silent(), only=["DANN"], seeds=[1])
     one, other = weights(tmp_path / "all/dann/seed-1"), weights(tmp_path / "one/dann/seed-1")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     seed_0 = weights(tmp_path / "all/dann/seed-0")
@@ -85,7 +85,7 @@ def test_evaluating_and_logging_more_often_changes_nothing(tmp_path: Path) -> No
     often = {"base": merge(DIGITS, {"train": {"evaluate_every": 1, "log_every": 1}})}
     seldom = {"base": merge(DIGITS, {"train": {"evaluate_every": 99, "log_every": 99}})}
     for name, changes in (("often", often), ("seldom", seldom)):
-        launched(write_tiny(tmp_path / f"{name}.yaml", **changes), tmp_path / name, Silent(), only="DANN", seeds=[0])
+        launched(write_tiny(tmp_path / f"{name}.yaml", **changes), tmp_path / name, Silent(), only=["DANN"], seeds=[0])
     one, other = (weights(tmp_path / name / "dann/seed-0") for name in ("often", "seldom"))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
@@ -118,7 +118,7 @@ def test_chunks_of_an_evaluation_do_not_matter(monkeypatch: pytest.MonkeyPatch) 
 
 def test_loss_curve_is_golden(tmp_path: Path) -> None:
     """A change of these numbers is a change of what every experiment computes: say so, and run them all again."""
-    launched(write_tiny(tmp_path / "tiny.yaml"), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
+    launched(write_tiny(tmp_path / "tiny.yaml"), tmp_path / "runs", Silent(), only=["DANN"], seeds=[0])
     losses = read_record(tmp_path / "runs/dann/seed-0").losses
     assert losses["step"] == [2, 4, 6, 8, 10, 12]
     assert losses["label"] == pytest.approx(GOLDEN["label"], rel=2e-3)
@@ -142,7 +142,7 @@ FOUND = {
 
 def test_the_record_is_complete(tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "tiny.yaml", base=DIGITS | DIAGNOSED)
-    launched(file, tmp_path / "runs", Silent(), only="DANN", seeds=[0])
+    launched(file, tmp_path / "runs", Silent(), only=["DANN"], seeds=[0])
     folder = tmp_path / "runs/dann/seed-0"
     record = read_record(folder)
     assert [evaluation["step"] for evaluation in record.evaluations] == [4, 8, 12]
@@ -171,7 +171,7 @@ def test_the_record_is_complete(tmp_path: Path) -> None:
 
 def test_tensorboard_shows_what_it_should(tmp_path: Path) -> None:
     base = merge(DIGITS, {"optimizer": {"schedule": "inverse"}})
-    launched(write_tiny(tmp_path / "tiny.yaml", base=base), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
+    launched(write_tiny(tmp_path / "tiny.yaml", base=base), tmp_path / "runs", Silent(), only=["DANN"], seeds=[0])
     folder = tmp_path / "runs/dann/seed-0"
     events = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0}).Reload()
     scalars = {tag: {event.step: event.value for event in events.Scalars(tag)} for tag in events.Tags()["scalars"]}
@@ -199,7 +199,7 @@ def _plugins(path: Path) -> set[str]:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_both_precisions_train(precision: str, tmp_path: Path) -> None:
     base = merge(DIGITS, {"train": {"precision": precision}})
-    launched(write_tiny(tmp_path / "tiny.yaml", base=base), tmp_path / "runs", Silent(), only="DANN", seeds=[0])
+    launched(write_tiny(tmp_path / "tiny.yaml", base=base), tmp_path / "runs", Silent(), only=["DANN"], seeds=[0])
     record = read_record(tmp_path / "runs/dann/seed-0")
     assert record.environment["precision"] == precision
     assert all(value is not None and np.isfinite(value) for value in record.losses["domain"])

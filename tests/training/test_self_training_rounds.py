@@ -77,6 +77,26 @@ def test_moved_examples_are_labelled_ones_of_the_target_and_leave_the_unlabelled
     assert shown <= kept and len(kept) < len(labels)
 
 
+@pytest.mark.parametrize("select", ["confidence", "neighbours"])
+def test_moved_examples_keep_the_transform_of_the_target(select: str) -> None:
+    data = {"transform": {"normalise": "domain"}}
+    trainer = trained(config_of(MOONS, self_training={**ROUNDS, "select": select}, data=data), 12)
+    stream, own = trainer.stream, len(trainer.stream.source)
+    wanted = torch.cat([stream.transforms[0](stream.source.x), stream.transforms[1](stream.labelled.x[own:])])
+    rows = {tuple(x): (y, side) for x, y, side in zip(wanted.tolist(), stream.labelled.y.tolist(),
+                                                      stream.labelled.domain.tolist(), strict=True)}  # fmt: skip
+    assert not torch.equal(wanted[own:], stream.transforms[0](stream.labelled.x[own:]))
+    seen = set()
+    for step in range(12, 16):
+        batch = stream[step]
+        for x, y, side in zip(
+            batch.source_x.tolist(), batch.source_y.tolist(), batch.source_domain.tolist(), strict=True
+        ):
+            assert rows[tuple(x)] == (y, side)
+            seen.add(side)
+    assert seen == {0, 1}
+
+
 def test_the_share_grows_by_rounds_and_labels_are_kept() -> None:
     first, second = (trained(config_with(select="confidence"), steps).self_training for steps in (6, 9))
     assert first is not None and second is not None
@@ -220,14 +240,8 @@ def test_what_does_not_suit_it() -> None:
         config = config_of(MOONS, method={"name": name}, self_training={}, data=options)
         with pytest.raises(BadInput, match=f"self_training: {name} reads no labelled example in its last stage"):
             build_trainer(config, load_pair(config.data), 0, CPU)
-    config = config_of(MOONS, self_training={}, data={"target_transform": {"normalise": "none"}})
-    with pytest.raises(BadInput, match=r"self_training: normalise is \w+ for the source and none for the target"):
-        build_trainer(config, load_pair(config_of(MOONS).data), 0, CPU)
     with pytest.raises(BadInput, match="first should not be above last"):
         config_with(first=0.8)
-    config = config_of(MOONS, self_training={}, data={"transform": {"normalise": "domain"}})
-    with pytest.raises(BadInput, match="self_training: normalise: domain"):
-        build_trainer(config, load_pair(config_of(MOONS).data), 0, CPU)
     config = config_of(MOONS, optimizer={"stages": {"round": {"lr": 0.1}}})
     with pytest.raises(BadInput, match="dann has no stage round"):
         build_trainer(config, load_pair(config.data), 0, CPU)

@@ -16,7 +16,7 @@ from dann.data.splits import concatenate_splits
 from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
 
-SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE = range(7)  # purposes of derived seeds
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE, MOVED = range(8)  # purposes of derived seeds
 
 
 class Batch(NamedTuple):
@@ -60,7 +60,8 @@ class Stream:
         view: the transform of the second view of the target's examples; None for no second view.
 
     Attributes:
-        labelled: the examples that labelled ones are drawn from: the source, and target examples that were moved.
+        labelled: the examples that labelled ones are drawn from: the source, and then target examples that were moved.
+        own: how many of them are the source's.
         unlabelled: the others of the target.
     """
 
@@ -84,15 +85,15 @@ class Stream:
         self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
         self.device = torch.device("cpu") if device is None else device
         self.weights, self.view, self.resample = weights, view, resample
-        self._draw_from(source, target)
+        self._draw_from(source, target, len(source))
 
-    def _draw_from(self, labelled: Split, unlabelled: Split) -> None:
-        self.labelled, self.unlabelled = labelled, unlabelled
+    def _draw_from(self, labelled: Split, unlabelled: Split, own: int) -> None:
+        self.labelled, self.unlabelled, self.own = labelled, unlabelled, own
         self.orders = Order(labelled.y, self.resample), Order(torch.zeros(len(unlabelled), dtype=torch.int64))
         self.reader = ReadAhead((labelled.store, unlabelled.store), self._store_rows)
 
     def move(self, labels: Tensor, domain: int, alone: bool = False) -> None:
-        """Draw the target's examples that have a label as labelled ones from now on.
+        """Draw the target's examples that have a label as labelled ones from now on; they keep the target's transform.
 
         The source and the target stay as they are, and with them what is measured on their examples.
 
@@ -105,14 +106,16 @@ class Stream:
         moved = labels != UNLABELLED
         shots = replace(self.target.take(moved), y=labels[moved], domain=torch.full_like(labels[moved], domain))
         self.reader.close()
-        self._draw_from(concatenate_splits([own, shots]), self.target.take(~moved))
+        self._draw_from(concatenate_splits([own, shots]), self.target.take(~moved), len(own))
 
     def __getitem__(self, step: int) -> Batch:
-        source_x, target_x = self.reader[step]
+        labelled_x, target_x = self.reader[step]
         rows = self._batch(SOURCE, step)
+        order = (rows >= self.own).to(torch.uint8).argsort(stable=True)  # moved examples come last
+        rows, own = rows[order], int((rows < self.own).sum())
         y = self.labelled.y[rows]
         return Batch(
-            self._inputs(source_x, self.transforms[0], SOURCE, step),
+            self._labelled_inputs(labelled_x[order], own, step),
             y.to(self.device),
             self._inputs(target_x, self.transforms[1], TARGET, step),
             self.labelled.domain[rows].to(self.device),
@@ -136,6 +139,11 @@ class Stream:
     def _store_rows(self, step: int) -> tuple[Tensor, Tensor]:
         """The examples of a batch as rows of the two stores."""
         return self.labelled.rows[self._batch(SOURCE, step)], self.unlabelled.rows[self._batch(TARGET, step)]
+
+    def _labelled_inputs(self, x: Tensor, own: int, step: int) -> Tensor:
+        """The inputs of labelled examples, of which the first ``own`` are the source's and the others were moved."""
+        sides = ((x[:own], self.transforms[0], SOURCE), (x[own:], self.transforms[1], MOVED))
+        return torch.cat([self._inputs(part, transform, side, step) for part, transform, side in sides if len(part)])
 
     def _inputs(self, x: Tensor, transform: Transform, purpose: int, step: int) -> Tensor:
         generator = torch.Generator()

@@ -59,6 +59,13 @@ class Preprocessor:
         if self.terms is not None:
             check_counts(x, where)
 
+    def require_kept(self) -> None:
+        """Raise if it was too large to be kept."""
+        if self.dropped:
+            raise BadInput(
+                f"data.missing and data.msda fitted more than the {LARGEST >> 20} MiB that a run keeps: use fewer"
+            )
+
     def raw_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of a raw example, from that of a preprocessed one."""
         return (len(self.mappings[0]),) if self.mappings else shape
@@ -76,10 +83,7 @@ class Preprocessor:
         Raises:
             BadInput: it was too large to be kept.
         """
-        if state["dropped"]:
-            raise BadInput(
-                f"data.missing and data.msda fitted more than the {LARGEST >> 20} MiB that a run keeps: use fewer"
-            )
+        cls(dropped=state["dropped"]).require_kept()
         imputer = state["imputer"]
         if imputer is not None:
             imputer = Imputer.fit(imputer["how"], imputer["rows"], torch.empty(0, imputer["rows"].shape[1]))

@@ -1,6 +1,7 @@
 """Measurements over the steps, as curves. Imports no torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +11,19 @@ from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter, StrMethod
 from dann.config.experiment import Experiment
 from dann.config.naming import shorten
 from dann.diagnostics.alarms import CHANCE
+from dann.evaluation.rules import Evaluation
 from dann.reporting.figures.bars import new_axes
 from dann.runner.records import Record
+
+
+class Measured(Protocol):
+    """A run's losses and evaluations, such as those of a record."""
+
+    @property
+    def losses(self) -> dict[str, list[float | None]]: ...
+
+    @property
+    def evaluations(self) -> list[Evaluation]: ...
 
 
 class PlainFormatter(LogFormatter):
@@ -22,14 +34,23 @@ class PlainFormatter(LogFormatter):
 
 
 def curves(experiment: Experiment, records: list[Record]) -> Figure:
+    """The curves of an experiment's rows: see ``draw_curves``."""
+    variants = filter(experiment.shows, experiment.variants)
+    return draw_curves({name: [record for record in records if record.variant == name] for name in variants})
+
+
+def draw_curves(rows: Mapping[str, Sequence[Measured]]) -> Figure:
     """Label loss, accuracies and, for adversaries, domain loss and discriminator accuracy, with lines at chance.
 
     Over the steps: mean and range over seeds; the target solid, the source dotted.
+
+    Args:
+        rows: the runs of each row, by its name.
     """
-    adversary = any("domain" in record.losses for record in records)
+    every = [run for runs in rows.values() for run in runs]
+    adversary = any("domain" in run.losses for run in every)
     figure, panels = new_axes(4 if adversary else 2, 16 if adversary else 9, 4.0)
-    for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
-        runs = [record for record in records if record.variant == variant]
+    for number, (variant, runs) in enumerate(rows.items()):
         colour = f"C{number}"
         _band(panels[0], [(run.losses["step"], run.losses.get("label")) for run in runs], shorten(variant), colour)
         _band(panels[1], [over_steps(run, "target_test") for run in runs], None, colour)
@@ -41,7 +62,7 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
     for axes, chance, name in zip(panels[2:], (CHANCE, 50), ("chance, ln 2", "chance"), strict=False):
         axes.axhline(chance, color="grey", linestyle="--", linewidth=1, label=name)
         axes.legend(fontsize=7)
-    if any(value for record in records for value in record.losses.get("label", [])):  # a diverged run has none
+    if any(value for run in every for value in run.losses.get("label", [])):  # a diverged run has none
         panels[0].set_yscale("log")
         for set_formatter in (panels[0].yaxis.set_major_formatter, panels[0].yaxis.set_minor_formatter):
             set_formatter(PlainFormatter())
@@ -115,13 +136,13 @@ def _errors(record: Record, key: str) -> tuple[list[float], list[float] | None]:
     return steps, None if accuracies is None else [100 - accuracy for accuracy in accuracies]
 
 
-def over_steps(record: Record, key: str, unit: float = 100) -> tuple[list[float], list[float] | None]:
+def over_steps(record: Measured, key: str, unit: float = 100) -> tuple[list[float], list[float] | None]:
     """Steps and values of one measurement, by default in per cent; None where no evaluation has it."""
     there = [evaluation for evaluation in record.evaluations if key in evaluation]
     return [each["step"] for each in there], [unit * each[key] for each in there] if there else None
 
 
-def _source_split(record: Record) -> str:
+def _source_split(record: Measured) -> str:
     return "source_test" if "source_test" in record.evaluations[0] else "source_validation"
 
 

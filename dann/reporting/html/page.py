@@ -9,11 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from dann.config.experiment import EXPERIMENT, Experiment
-from dann.config.naming import printable_lines, slug
+from dann.config.naming import printable_lines
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.files.atomic_files import write_whole
 from dann.files.file_search import find_files
+from dann.reporting.figure_captions import captioned_figures
 from dann.reporting.html.class_tables import class_grids
 from dann.reporting.html.grids import Grid
 from dann.reporting.html.linked_tables import (
@@ -35,19 +36,6 @@ from dann.runner.search_choice import planned_runs
 
 TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
 MOST_RUNS = 20_000  # of a page: with more, browsers take minutes
-CAPTIONS = {
-    "bars": "The first table as bars: mean, standard deviation and each run; a dashed line is a published number",
-    "curves": "Losses and accuracies over the steps: mean and range over seeds; the target solid, the source dotted",
-    "errors": "Test error over the steps: mean and range over seeds; the target solid, the source dotted",
-    "diagnosis": "Diagnostics of the adversary over the steps: mean and range over seeds",
-    "discriminator": "The discriminator over the steps, a line for each seed: loss, accuracies, λ, gradient ratio",
-    "distances": "Proxy A-distance of each task by the features of one row over that of another; means over seeds",
-    "confusion": "Confusion matrices after the last step, summed over seeds, as shares of the true class",
-    "reliability": "Accuracy over confidence after the last step: below the diagonal predictions are overconfident",
-    "tsne": "t-SNE of the features of source (blue) and target (red) after the last step, of one seed",
-    "axis": "Scores over the axis: mean over seeds and 95 % interval; dashed, the first score of a line",
-    "plane": "The plane of two-dimensional inputs: classes, features, domains and hidden neurons of one seed",
-}
 
 
 @dataclass(frozen=True)
@@ -179,17 +167,8 @@ def _drawings(experiment: Experiment, folder: Path) -> Iterator[Drawing]:
         )
 
         draw_all(experiment, folder)
-    tasks = {f"-{slug(task)}": task for task in experiment.tasks}
-    for path in sorted(folder.glob("*.png"), key=lambda path: _order(path.stem)):
-        kind = path.stem.split("-")[0]
-        caption, task = CAPTIONS.get(kind, kind), tasks.get(path.stem.removeprefix(kind))
+    for path, caption in captioned_figures(experiment, folder):
         with Image.open(path) as image:
             width, height = image.size
         address = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-        yield Drawing(f"{task}: {caption}" if task else caption, address, width, height)
-
-
-def _order(stem: str) -> tuple[int, str]:
-    kinds = list(CAPTIONS)
-    kind = stem.split("-")[0]
-    return kinds.index(kind) if kind in kinds else len(kinds), stem
+        yield Drawing(caption, address, width, height)
