@@ -29,15 +29,17 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'dann' has no attribute {name!r}")
 
 
-def load(run: "str | PathLike[str]", device: str = "auto") -> "Model":
+def load(run: "str | PathLike[str]", device: str = "auto", use: "Sequence[str | PathLike[str]]" = ()) -> "Model":
     """The trained model in the folder of a finished run: see ``dann.inference.model.load``."""
     from dann.inference.model import load as load_model
 
-    return load_model(run, device)
+    return load_model(run, device, use)
 
 
-def ensemble(runs: "Sequence[str | PathLike[str]]", device: str = "auto") -> "Ensemble":
-    """The models of several runs as one: see ``dann.inference.model.Ensemble``."""
+def ensemble(
+    runs: "Sequence[str | PathLike[str]]", device: str = "auto", use: "Sequence[str | PathLike[str]]" = ()
+) -> "Ensemble":
+    """The models of several runs as one: see ``dann.inference.model.Ensemble``; ``use`` as of ``load``."""
     from dann.inference.model import Ensemble
 
-    return Ensemble([load(run, device) for run in runs])
+    return Ensemble([load(run, device, use) for run in runs])

@@ -16,7 +16,6 @@ from dann.cli.main import main as run_command
 from dann.config.experiment import read_experiment
 from dann.config.origin import RUNS, relative
 from dann.config.schema import resolve
-from dann.data.datasets.all_datasets import DOMAINS
 from dann.errors import BadInput
 from dann.runner.experiment_records import read_checked_records
 
@@ -29,7 +28,7 @@ def find_missing_data(file: Path) -> str | None:
     sides = (component for config in configs for component in (*config.data.sources, config.data.target))
     for component in {each.model_dump_json(): each for each in sides}.values():
         try:
-            component.build(DOMAINS)
+            component.build()
         except BadInput as error:
             return str(error)
     return None

@@ -30,7 +30,7 @@ from dann.config.compatibility import check_data, check_parts
 from dann.config.components import read_component
 from dann.config.experiment import Experiment, read_experiment
 from dann.config.merging import merge
-from dann.config.schema import Config, resolve
+from dann.config.schema import Config, library_of, resolve
 from dann.config.sections import DataSection, DiagnoseSection, SelfTrainingSection, TrainSection
 from dann.config.yaml_files import parse_yaml
 from dann.data.datasets.all_datasets import DOMAINS
@@ -115,13 +115,36 @@ def test_a_yaml_example_is_valid(block: Block, tmp_path: Path) -> None:
         whole["base"]["data"] = content
     file = tmp_path / "example.yaml"
     file.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
-    for run in read_experiment(file).runs():
-        config = resolve(run.declared, run.name)
+    if "use" in content:
+        _write_parts(tmp_path)
+    experiment = read_experiment(file)
+    library = library_of(experiment, str(file))
+    for run in experiment.runs():
+        config = resolve(run.declared, run.name, library)
         check_data(config.data)
         check_parts(config)
         if block.kind == "data":  # states the defaults
             named = {"source": config.data.source, "target": config.data.target}
             assert config.data == DataSection.model_validate(named)
+
+
+def _write_parts(folder: Path) -> None:
+    """The file that the page of experiments lists parts in."""
+    (text,) = [block.text for block in BLOCKS if block.language == "python" and "VALIDATORS = " in block.text]
+    (folder / "my_parts.py").write_text(text, encoding="utf-8")
+
+
+def test_the_example_of_parts_of_your_own_trains(tmp_path: Path) -> None:
+    """One of each kind, from the file as the page has it to a table by its own rule."""
+    _write_parts(tmp_path)
+    (text,) = [block.text for block in BLOCKS if block.language == "yaml" and "use: [my_parts.py]" in block.text]
+    file = tmp_path / "rings.yaml"
+    file.write_text(text, encoding="utf-8")
+    experiment = read_experiment(file, ["train.steps=4", "train.evaluate_every=2"])
+    launch(experiment, list(experiment.runs()), tmp_path / "runs", CPU, Silent(), file)
+    records = list(read_records(experiment, tmp_path / "runs").values())
+    assert [len([key for key in record.checksums if key.startswith("own ")]) for record in records] == [4, 5]
+    assert all("score_own.margin" in evaluation for record in records for evaluation in record.evaluations)
 
 
 EXAMPLES = [block for block in BLOCKS if block.language == "python"]

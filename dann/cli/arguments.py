@@ -149,6 +149,7 @@ def _add_results(command: Command) -> None:
     verify.add_argument(
         "--out", type=Path, metavar="DIR", help="keep the new runs here, where the same command goes on with them"
     )
+    _add_use(verify)
 
 
 def _add_models(command: Command) -> None:
@@ -170,11 +171,13 @@ def _add_models(command: Command) -> None:
     )  # fmt: skip
     predict.add_argument("--out", type=Path, metavar="FILE", help="a CSV file (default: a table on the terminal)")
     _add_device(predict)
+    _add_use(predict)
 
     export = command("export", "Write the network of a finished run for use without dann.")
     export.add_argument("run", type=Path, metavar="RUN", help=folder)
     export.add_argument("--format", choices=EXPORTS, required=True)
     export.add_argument("--out", type=Path, metavar="FILE", help="default: model.onnx or model.pt2 in the run's folder")
+    _add_use(export)
 
 
 def _add_catalogue(command: Command) -> None:
@@ -182,11 +185,13 @@ def _add_catalogue(command: Command) -> None:
     kinds = ", ".join(KINDS)
     listed = command("list", "List methods, networks, data sets and all else that an experiment file may name.")
     listed.add_argument("kind", type=_kind, nargs="?", choices=KINDS, metavar="KIND", help=f"of one kind only: {kinds}")
+    _add_use(listed)
 
     describe = command("describe", "Describe one entry: what it does, its options and their defaults, its source.")
     describe.add_argument("kind", type=_kind, choices=KINDS, metavar="KIND", help=kinds)
     name = describe.add_argument("name", nargs="?", metavar="NAME", help="such as dann; without one, all are listed")
     _set_completer(name, "complete_names")
+    _add_use(describe)
 
     data = command("data", "List data sets, show their examples, or download and decode them.")
     data.add_argument("action", choices=("list", "show", "prepare"))
@@ -200,6 +205,13 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--selection", choices=RULES, default="last", help="the rule that selects the reported step (default: last)"
     )
+
+
+def _add_use(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--use", type=Path, action="append", default=[], metavar="FILE",
+        help="execute this file with parts of your own, such as the copy in a run's folder; may be repeated",
+    )  # fmt: skip
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

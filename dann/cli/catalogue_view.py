@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dann.cli.kinds import KINDS, Entry, Option, entries
+from dann.config.plug_ins import Library
 
 HEADINGS = {
     "method": "methods",
@@ -22,9 +23,9 @@ HEADINGS = {
 LABELS = 10  # width of the labels below a description
 
 
-def print_all(console: Console) -> None:
+def print_all(console: Console, library: Library) -> None:
     """Every entry of every kind on one line, cut to the width of the terminal."""
-    catalogue = {kind: entries(kind) for kind in KINDS}
+    catalogue = {kind: entries(kind, library) for kind in KINDS}
     console.print(" · ".join(f"{len(catalogue[kind])} {HEADINGS[kind]}" for kind in KINDS), style="bold")
     for kind, known in catalogue.items():
         console.print()
@@ -34,9 +35,9 @@ def print_all(console: Console) -> None:
             _print(console, name + textwrap.shorten(entry.doc.summary, room, placeholder=" …"))
 
 
-def print_kind(console: Console, kind: str) -> None:
+def print_kind(console: Console, kind: str, library: Library) -> None:
     """The entries of one kind with their summaries in full."""
-    known = entries(kind)
+    known = entries(kind, library)
     _print_heading(console, kind, len(known))
     for entry, name in _pad_names(known):
         _print(console, _wrap(entry.doc.summary, console.width, name))

@@ -6,6 +6,7 @@ source files.
 
 import argparse
 import ast
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ REGISTRIES = {  # the registry of each kind, and the file that defines it
     "optimiser": ("OPTIMIZERS", "optim/optimizers.py"),
     "schedule": ("LEARNING_RATE_SCHEDULES", "optim/schedules.py"),
 }
+GROUPS = {"method": "dann.methods", "network": "dann.networks", "dataset": "dann.datasets"}  # of installed parts
 TRANSFORM = ("TransformOptions", "data/transforms/transform_options.py")
 
 
@@ -72,7 +74,9 @@ def names_of(kind: str) -> list[str]:
         return list(METRICS)
     if kind == "transform":
         return _fields(*TRANSFORM)
-    return _read_names(*REGISTRIES[kind])
+    names = _read_names(*REGISTRIES[kind])
+    installed = [entry.name for entry in entry_points(group=GROUPS[kind])] if kind in GROUPS else []
+    return [*names, *(name for name in installed if name not in names)]
 
 
 def _read_names(name: str, file: str) -> list[str]:

@@ -49,7 +49,7 @@ def _meanings(section: str) -> dict[str, str]:
         begun = ARGUMENT.match(line)
         if begun:
             name = begun[1]
-        meanings[name] = begun[2] if begun else f"{meanings[name]} {line.strip()}"
+        meanings[name] = begun[2] if begun else f"{meanings.get(name, '')} {line.strip()}"
     return meanings
 
 

@@ -14,9 +14,10 @@ from dann.cli.assignments import read_assignments
 from dann.cli.docstrings import parse_docstring
 from dann.cli.gallery import Panel
 from dann.cli.shape_text import describe_axes, describe_shape
-from dann.config.components import read_component
 from dann.config.experiment import read_experiment
-from dann.config.schema import Config, resolve
+from dann.config.own_components import read_part
+from dann.config.plug_ins import DATA_SET, OwnPart
+from dann.config.schema import PACKAGED, Config, library_of, resolve
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes, imbalance_ratio
@@ -84,12 +85,14 @@ def load_domains(word: str, sets: list[str]) -> Iterator[Domain]:
         sets: options as ``size=64``.
     """
     name, _, chosen = word.partition("/")
-    domains = domain_choices(look_up(DOMAINS, name, "data set", "dann data"))
+    registry = PACKAGED.entries(DATA_SET)
+    found = look_up(registry, name, DATA_SET.what, "dann data")
+    domains = [] if isinstance(found, OwnPart) else domain_choices(found)
     options = {"name": name, **read_assignments(sets)}
     known = {str(domain): domain for domain in domains}
     for domain in [chosen] if chosen else (list(known) or [""]):
         own = {"domain": look_up(known, domain, "domain", f"dann data {name}")} if domain else {}
-        yield read_component({**options, **own}, word, DOMAINS, "data set", "dann data").build(DOMAINS)
+        yield read_part({**options, **own}, word, DATA_SET, PACKAGED, "dann data").build()
 
 
 def summarise_domain(domain: Domain) -> dict[str, str]:
@@ -151,8 +154,10 @@ def _contents(split: Split, domain: Domain) -> str:
 def load_pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
     """The different pairs of domains of an experiment file, each with the first task and variant that uses it."""
     seen: list[Any] = []
-    for run in read_experiment(file).runs(seeds=[0]):
-        config = resolve(run.declared, f"{file}, variant {run.variant}")
+    experiment = read_experiment(file)
+    library = library_of(experiment, str(file))
+    for run in experiment.runs(seeds=[0]):
+        config = resolve(run.declared, f"{file}, variant {run.variant}", library)
         if config.data.model_dump() not in seen:
             seen.append(config.data.model_dump())
             yield run.row_name, config, load_pair(config.data)

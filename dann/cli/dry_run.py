@@ -16,7 +16,7 @@ from dann.cli.option_types import format_value
 from dann.config.experiment import Experiment
 from dann.config.experiment_run import Run
 from dann.config.naming import printable, printable_lines
-from dann.config.schema import resolve
+from dann.config.schema import library_of, resolve
 from dann.errors import BadInput
 from dann.runner.changed_runs import Redo
 from dann.runner.experiment_records import read_records
@@ -92,7 +92,8 @@ def _resolve_rows(experiment: Experiment, planned: list[Planned], file: Path) ->
 
 def _resolve_row(experiment: Experiment, variant: str, task: str | None, file: Path) -> Resolved:
     """The configuration of a row, apart from what is searched."""
-    return resolve(experiment.merge_configuration(variant, task), f"{file}, variant {variant}").model_dump(mode="json")
+    declared, library = experiment.merge_configuration(variant, task), library_of(experiment, str(file))
+    return resolve(declared, f"{file}, variant {variant}", library).model_dump(mode="json")
 
 
 def _base(experiment: Experiment, rows: Mapping[Row, Resolved], task: str | None) -> Resolved:

@@ -12,12 +12,13 @@ from dann.cli.docstrings import Docstring, parse_docstring
 from dann.cli.option_types import describe_type, format_value
 from dann.config.components import Component, options_model
 from dann.config.optimizer_section import OptimizerSection, ScheduleSection
-from dann.data.datasets.all_datasets import DOMAINS
+from dann.config.own_components import OwnDataSet, OwnNetwork, OwnTransformation, OwnValidator
+from dann.config.plug_ins import DATA_SET, METHOD, NETWORK, TRANSFORM, VALIDATOR, Library, Origin, OwnPart, Registry
+from dann.config.schema import PACKAGED
 from dann.data.transforms.transform_options import TransformOptions
+from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
-from dann.evaluation.rules import RULES
-from dann.methods.all_methods import METHODS
-from dann.networks.all_networks import NETWORKS
+from dann.evaluation.rules import OWN, RULES
 from dann.optim.optimizers import OPTIMIZERS
 from dann.optim.schedules import LEARNING_RATE_SCHEDULES
 
@@ -48,6 +49,7 @@ class Entry:
         usage: how an experiment file or the command line names it.
         module: where it is defined.
         facts: what else is worth a line, by its label.
+        error: why it cannot be used, of a broken part of an installed package.
     """
 
     name: str
@@ -56,49 +58,68 @@ class Entry:
     usage: str
     module: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
 
 
-def entries(kind: str) -> dict[str, Entry]:
+def entries(kind: str, library: Library = PACKAGED) -> dict[str, Entry]:
     """All entries of a kind, by name, in the order of their registry."""
-    return {entry.name: entry for entry in KINDS[kind]()}
+    return {entry.name: entry for entry in KINDS[kind](library)}
 
 
-def _methods() -> Iterable[Entry]:
-    return _components(METHODS, Component, "method: {}")
+def _methods(library: Library) -> Iterable[Entry]:
+    return _components(library.entries(METHOD), Component, "method: {}")
 
 
-def _networks() -> Iterable[Entry]:
-    return _components(NETWORKS, Component, "network: {}")
+def _networks(library: Library) -> Iterable[Entry]:
+    return _components(library.entries(NETWORK), Component, "network: {}", OwnNetwork)
 
 
-def _data_sets() -> Iterable[Entry]:
-    return _components(DOMAINS, Component, "data: {{source: {}}}")
+def _data_sets(library: Library) -> Iterable[Entry]:
+    return _components(library.entries(DATA_SET), Component, "data: {{source: {}}}", OwnDataSet)
 
 
-def _optimisers() -> Iterable[Entry]:
+def _optimisers(library: Library) -> Iterable[Entry]:
     return _components(OPTIMIZERS, OptimizerSection, "optimizer: {}")
 
 
-def _schedules() -> Iterable[Entry]:
+def _schedules(library: Library) -> Iterable[Entry]:
     return _components(LEARNING_RATE_SCHEDULES, ScheduleSection, "optimizer: {{schedule: {}}}")
 
 
-def _components(registry: Mapping[str, Callable[..., Any]], base: type[Component], usage: str) -> Iterable[Entry]:
-    """The entries of a registry; ``base`` has the options that they share."""
-    shared = parse_docstring(base.__doc__).meanings
-    for name, component in registry.items():
-        doc = parse_docstring(component.__doc__)
-        options = _options(options_model(name, component, base), shared | doc.meanings)
-        if not doc.papers:  # the paper of a whole module stands in its own docstring
-            doc = Docstring(doc.summary, doc.text, doc.meanings, _module_papers(component.__module__))
-        needed = "".join(
-            f", {option.name}: …" for option in options if option.default == REQUIRED and "." not in option.name
-        )
-        yield Entry(name, doc, options, usage.format(f"{{name: {name}{needed}}}"), component.__module__)
+def _components(
+    registry: Registry, base: type[Component], usage: str, own_base: type[Component] = Component
+) -> Iterable[Entry]:
+    """The entries of a registry; ``base`` has the options that they share, ``own_base`` those of others' parts."""
+    for name, found in registry.items():
+        if not isinstance(found, OwnPart):
+            yield _component(name, found, base, usage)
+            continue
+        try:
+            yield _component(name, found.load(), own_base, usage, found.origin)
+        except BadInput as error:  # of one package, which leaves the others as they are
+            doc = Docstring(f"cannot be used: {error}", (), {}, ())
+            yield Entry(name, doc, (), "", found.origin.place, error=str(error))
+
+
+def _component(
+    name: str, component: Callable[..., Any], base: type[Component], usage: str, origin: Origin | None = None
+) -> Entry:
+    doc = parse_docstring(component.__doc__)
+    options = _options(
+        options_model(name, component, base, origin), parse_docstring(base.__doc__).meanings | doc.meanings
+    )
+    module = getattr(component, "__module__", "")
+    if not doc.papers:  # the paper of a whole module stands in its own docstring
+        doc = Docstring(doc.summary, doc.text, doc.meanings, _module_papers(module))
+    needed = "".join(
+        f", {option.name}: …" for option in options if option.default == REQUIRED and "." not in option.name
+    )
+    where, facts = (module, {}) if origin is None else (origin.place, {"Recorded": f"as {origin}"})
+    return Entry(name, doc, options, usage.format(f"{{name: {name}{needed}}}"), where, facts)
 
 
 def _module_papers(module: str) -> tuple[str, ...]:
-    return parse_docstring(sys.modules[module].__doc__).papers
+    return parse_docstring(sys.modules[module].__doc__).papers if module in sys.modules else ()
 
 
 def _options(model: type[BaseModel], meanings: Mapping[str, str]) -> tuple[Option, ...]:
@@ -119,7 +140,7 @@ def _option(name: str, info: FieldInfo, meaning: str) -> Option:
     return Option(name, describe_type(info.annotation, info.metadata), default, meaning)
 
 
-def _transforms() -> Iterable[Entry]:
+def _transforms(library: Library) -> Iterable[Entry]:
     """The options of ``data.transform``; one that is a mapping has options of its own."""
     meanings = parse_docstring(TransformOptions.__doc__).meanings
     for name, info in TransformOptions.model_fields.items():
@@ -129,6 +150,7 @@ def _transforms() -> Iterable[Entry]:
         options = _options(section, doc.meanings) if section else own
         usage = f"data: {{transform: {{{name}: {'{…}' if section else '…'}}}}}"
         yield Entry(name, doc, options, usage, TransformOptions.__module__)
+    yield from _components(library.entries(TRANSFORM), Component, "data: {{transform: {{own: {}}}}}", OwnTransformation)
 
 
 def _sentence(meaning: str) -> str:
@@ -142,7 +164,7 @@ def _section(info: FieldInfo) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def _rules() -> Iterable[Entry]:
+def _rules(library: Library) -> Iterable[Entry]:
     for name, rule in RULES.items():
         facts = {
             "Reads": ", ".join(rule.reads) or "nothing",
@@ -150,9 +172,11 @@ def _rules() -> Iterable[Entry]:
             "Labels": "needs target labels" if rule.needs_target_labels else "needs no target labels",
         }
         yield Entry(name, parse_docstring(rule.sentence), (), f"--selection {name}", "dann.evaluation.rules", facts)
+    for entry in _components(library.entries(VALIDATOR), Component, "diagnose: {{validators: [{}]}}", OwnValidator):
+        yield replace(entry, name=f"{OWN}{entry.name}")
 
 
-def _metrics() -> Iterable[Entry]:
+def _metrics(library: Library) -> Iterable[Entry]:
     for name, metric in METRICS.items():
         facts = {
             "Better": "higher" if metric.higher_is_better else "lower",
@@ -163,7 +187,7 @@ def _metrics() -> Iterable[Entry]:
         yield Entry(name, doc, (), f"metrics: [{name}]", "dann.evaluation.metric_definitions", facts)
 
 
-KINDS: dict[str, Callable[[], Iterable[Entry]]] = {
+KINDS: dict[str, Callable[[Library], Iterable[Entry]]] = {
     "method": _methods,
     "network": _networks,
     "dataset": _data_sets,

@@ -148,7 +148,8 @@ def _inspect_svmlight(place: Path, options: dict[str, Any]) -> Side:
 
 
 def _load(entry: dict[str, Any], place: Path) -> Domain:
-    return read_component(entry, "data", DOMAINS, "data set", str(place)).build(DOMAINS)
+    domain: Domain = read_component(entry, "data", DOMAINS, "data set", str(place)).build()
+    return domain
 
 
 def _from_domain(entry: dict[str, Any], domain: Domain) -> Side:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dann.config.components import Component
 from dann.config.experiment import Experiment
-from dann.config.schema import Config, resolve
+from dann.config.schema import Config, library_of, resolve
 from dann.config.sections import DataSection
 from dann.data.transforms.transform_options import TransformOptions
 from dann.evaluation.candidate_order import INPUTS
@@ -77,10 +77,11 @@ def group_candidates(experiment: Experiment, file: Path) -> list[CandidateGroup]
 
 
 def _configurations(experiment: Experiment, file: Path) -> Iterator[tuple[Row, Config]]:
+    library = library_of(experiment, str(file))
     for task in experiment.tasks or [None]:
         for variant in experiment.variants:
             declared = experiment.merge_configuration(variant, task)
-            yield (task, variant), resolve(declared, f"{file}, variant {variant}")
+            yield (task, variant), resolve(declared, f"{file}, variant {variant}", library)
 
 
 def _reduce(config: Config) -> Config:

@@ -5,7 +5,6 @@ from dann.config.schema import Config
 from dann.config.sections import DataSection
 from dann.config.text_checks import check_text_network, check_texts
 from dann.errors import BadInput
-from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.networks.backbone import NORMS
 
@@ -49,13 +48,15 @@ def _check_ranges(data: DataSection) -> None:
 
 def check_parts(config: Config) -> None:
     """Raise if method, network, data and fine-tuning are incompatible."""
-    method = METHODS[config.method.name]
+    method = config.method_class
     _check_nesterov(config.optimizer)
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
     _check_evaluated_weights(config, method)
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
+    if config.diagnose.validators and not config.diagnose.examples:
+        raise BadInput("diagnose.validators: score the features of diagnose.examples, which is 0: set it from 10 on")
     check_text_network(config)
 
 

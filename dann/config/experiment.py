@@ -1,5 +1,6 @@
 """An experiment file: one table, and the runs behind it. Imports no torch, so that tables appear at once."""
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
@@ -32,6 +33,7 @@ class Experiment(BaseModel):
 
     Args:
         base: the configuration that all runs share.
+        use: files of Python with parts of one's own, relative to the experiment file (``dann.config.plug_ins``).
         variants: the rows, each as what differs from the base.
         tasks: the columns, likewise as what differs from the base; without tasks there is one column.
         published: scores that a paper reports, from 0 to 1: per variant, averaged over tasks, or per variant and task,
@@ -55,6 +57,7 @@ class Experiment(BaseModel):
 
     title: str
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    use: list[str] = []
     base: Nested
     variants: dict[str, Nested] = Field(min_length=1)
     tasks: dict[str, Nested] = {}
@@ -208,6 +211,8 @@ def read_experiment(path: Path, sets: list[str] | None = None, seeds: list[int] 
         BadInput: the file is missing or invalid, or two runs would share a folder.
     """
     experiment = validate(Experiment, _read_content(path), str(path))
+    used = [os.path.normpath(path.absolute().parent / Path(each).expanduser()) for each in experiment.use]
+    experiment = experiment.model_copy(update={"use": used})
     for assignment in sets or []:
         overrides = merge(experiment.overrides, parse_assignment(assignment))
         experiment = experiment.model_copy(update={"overrides": overrides})
@@ -298,5 +303,7 @@ def _check_names(experiment: Experiment, where: str) -> None:
 def write_experiment(experiment: Experiment, path: Path, origin: Path | None = None) -> None:
     """Write ``experiment`` as YAML, from which ``read_experiment`` restores it, with the path of the file it is of."""
     content = experiment.model_dump(exclude_defaults=True) | version_mark()
+    if experiment.use:
+        content["use"] = [os.path.relpath(used, path.absolute().parent) for used in experiment.use]
     content |= {} if origin is None else {ORIGIN: str(origin.resolve())}
     write_whole(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())

@@ -2,20 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import SerializeAsAny
 
-from dann.config.components import Component, Registry, check_mapping, read_component
+from dann.config.components import Component, check_mapping
+from dann.config.experiment import Experiment
 from dann.config.migration import refuse_old_keys
 from dann.config.optimizer_section import OptimizerSection, read_optimizer
+from dann.config.own_components import read_part
+from dann.config.plug_ins import DATA_SET, METHOD, NETWORK, TRANSFORM, VALIDATOR, Library
 from dann.config.sections import DataSection, DiagnoseSection, SelfTrainingSection, TrainSection
-from dann.data.datasets.all_datasets import DOMAINS
-from dann.methods.all_methods import METHODS
-from dann.networks.all_networks import NETWORKS
+from dann.config.use_files import UseFile, read_use_files
+from dann.errors import BadInput
+from dann.methods.method import Method
 from dann.networks.finetuning import FineTuning
-from dann.networks.own_module import OWN_MODULE, own_module
+from dann.networks.own_module import OWN_MODULE
 from dann.options import Section, validate
 
 
@@ -33,20 +36,63 @@ class Config(Section):
 
     def __reduce__(self) -> Any:
         """Pickle as plain values: classes made from signatures have no name by which pickle could find them."""
-        return resolve_in_memory, (self.model_dump(), "a configuration that was valid before")
+        return resolve, (self.model_dump(), "a configuration that was valid before", self.library)
+
+    @property
+    def method_class(self) -> type[Method]:
+        """The class of the method, whose attributes say what it needs."""
+        found = type(self.method).constructor
+        assert isinstance(found, type)
+        return found
+
+    @property
+    def components(self) -> dict[str, Sequence[Component]]:
+        """The components that may be one's own, by kind."""
+        data = self.data
+        views = (data.transform, data.target_transform, data.target_view)
+        changes: list[object] = [None if view is None else view.own for view in views]
+        return {
+            "method": [self.method],
+            "network": [self.network],
+            "data set": [*data.sources, data.target],
+            "transform": [change for change in changes if isinstance(change, Component)],
+            "validator": self.diagnose.validators or [],
+        }
+
+    @property
+    def own_parts(self) -> dict[str, str]:
+        """The parts that are not of this package, by kind and name: a file and its checksum, or a package's version."""
+        every = [(kind, each) for kind, components in self.components.items() for each in components]
+        return {f"{kind} {each.name}": str(each.origin) for kind, each in every if each.origin is not None}
+
+    @property
+    def library(self) -> Library:
+        """What ``resolve`` needs to read this configuration again: the files of its own parts."""
+        origins = {component.origin for components in self.components.values() for component in components}
+        files = [origin for origin in origins if isinstance(origin, UseFile)]
+        return Library(tuple(sorted(files, key=lambda file: file.name)), self.network.name == OWN_MODULE)
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with any value except how many runs train together."""
-        text = json.dumps(self.model_dump(exclude={"train": {"replicas"}}), sort_keys=True)
+        content = self.model_dump(exclude={"train": {"replicas"}})
+        views = [content["data"][view] for view in ("transform", "target_transform", "target_view")]
+        for section in (*views, content["diagnose"]):
+            for key in ("own", "validators"):  # without these, as in versions that did not have them
+                if section is not None and section.get(key, key) is None:
+                    del section[key]
+        text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def resolve(declared: Mapping[str, Any], where: str, networks: Registry = NETWORKS) -> Config:
+PACKAGED = Library()  # without files of one's own
+
+
+def resolve(declared: Mapping[str, Any], where: str, library: Library = PACKAGED) -> Config:
     """The configuration that a mapping declares.
 
     Args:
         where: the file and the variant, for messages.
-        networks: those that may be named; a program may have one of its own.
+        library: what it may name.
 
     Raises:
         BadInput: an unknown key or name, a wrong type or a value out of range.
@@ -56,10 +102,11 @@ def resolve(declared: Mapping[str, Any], where: str, networks: Registry = NETWOR
         Config,
         {
             **declared,
-            "data": _read_data(declared.get("data", {}), where),
-            "network": read_component(declared.get("network", {}), "network", networks, "network", where),
+            "data": _read_data(declared.get("data", {}), where, library),
+            "network": read_part(declared.get("network", {}), "network", NETWORK, library, where),
             "optimizer": read_optimizer(declared.get("optimizer", {}), where),
-            "method": read_component(declared.get("method", {}), "method", METHODS, "method", where),
+            "method": read_part(declared.get("method", {}), "method", METHOD, library, where),
+            "diagnose": _read_diagnose(declared.get("diagnose", {}), where, library),
         },
         where,
     )
@@ -67,23 +114,52 @@ def resolve(declared: Mapping[str, Any], where: str, networks: Registry = NETWOR
 
 def resolve_in_memory(declared: Mapping[str, Any], where: str) -> Config:
     """The same for a program, which may have a module of its own in the place of a named network."""
-    return resolve(declared, where, {**NETWORKS, OWN_MODULE: own_module})
+    return resolve(declared, where, Library(in_memory=True))
 
 
-def _read_data(declared: Any, where: str) -> dict[str, Any]:
+def _read_data(declared: Any, where: str, library: Library) -> dict[str, Any]:
     """The section ``data`` with its domains as components and each transform complete."""
 
     def domain(entry: Any, side: str) -> Component:
-        return read_component(entry, f"data.{side}", DOMAINS, "data set", where)
+        return read_part(entry, f"data.{side}", DATA_SET, library, where)
 
     data = dict(check_mapping(declared, "data", where))
     source = data.get("source", {})
     several = isinstance(source, list) and bool(source)
     data["source"] = [domain(entry, "source") for entry in source] if several else domain(source, "source")
     data["target"] = domain(data.get("target", {}), "target")
-    shared = check_mapping(data.get("transform", {}), "data.transform", where)
-    own = check_mapping(data.get("target_transform", {}), "data.target_transform", where)
+    shared = data["transform"] = _read_transform(data.get("transform", {}), "data.transform", where, library)
+    own = _read_transform(data.get("target_transform", {}), "data.target_transform", where, library)
     data["target_transform"] = {**shared, **own}
     if (view := data.get("target_view")) is not None:
-        data["target_view"] = {**data["target_transform"], **check_mapping(view, "data.target_view transform", where)}
+        changed = _read_transform(view, "data.target_view transform", where, library)
+        data["target_view"] = {**data["target_transform"], **changed}
     return data
+
+
+def _read_transform(declared: Any, path: str, where: str, library: Library) -> dict[str, Any]:
+    options = dict(check_mapping(declared, path, where))
+    if options.get("own") is not None:
+        options["own"] = read_part(options["own"], f"{path}.own", TRANSFORM, library, where)
+    return options
+
+
+def _read_diagnose(declared: Any, where: str, library: Library) -> dict[str, Any]:
+    diagnose = dict(check_mapping(declared, "diagnose", where))
+    if isinstance(named := diagnose.get("validators"), list):
+        diagnose["validators"] = [read_part(each, "diagnose.validators", VALIDATOR, library, where) for each in named]
+        if len({each.name for each in diagnose["validators"]}) < len(named):
+            raise BadInput(f"{where}: diagnose.validators: names one twice: leave it out")
+    return diagnose
+
+
+def library_of(experiment: Experiment, where: str) -> Library:
+    """What the configurations of an experiment may name.
+
+    Args:
+        where: the experiment's file, for messages.
+
+    Raises:
+        BadInput: a file under ``use`` cannot be read.
+    """
+    return Library(read_use_files(experiment.use, where))

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dann.config.naming import name_setting
 from dann.errors import BadInput
-from dann.evaluation.rules import RULES
+from dann.evaluation.rules import OWN, RULES
 from dann.options import look_up, shown
 
 Setting = dict[str, Any]  # dotted keys of a configuration and their values
@@ -34,7 +34,7 @@ def _check_values(values: Any) -> Any:
 
 def _check_rule(name: str) -> str:
     known = [rule.name for rule in RULES.values() if rule.reads and not rule.needs_target_labels]
-    if name not in known:
+    if name not in known and not (name.startswith(OWN) and name in RULES):
         raise ValueError(f"should be one of {', '.join(known)}")
     return name
 

@@ -186,9 +186,11 @@ class DiagnoseSection(Section):
         distance_c: values of C of the linear support vector machines of which the one with the lowest error gives the
             proxy A-distance ``distance_lowest``, the procedure of Ganin et al. 2016, section 5.1.5, on all training
             examples; by default it is not measured. Needs no ``examples``.
+        validators: scores of one's own, each a name with options; ``own.NAME`` is the rule that selects by one.
     """
 
     examples: Annotated[int, AfterValidator(_none_or_enough)] = 500
     mixval: bool = False
     reverse_steps: int = Field(0, ge=0, le=1_000_000_000)
     distance_c: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = Field(None, min_length=1)
+    validators: list[SerializeAsAny[Component]] | None = Field(None, min_length=1)

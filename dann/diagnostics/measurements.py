@@ -12,6 +12,7 @@ from dann.data.domain import Split
 from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import lowest_distance, proxy_distances
+from dann.evaluation.rules import OWN, SCORE
 from dann.evaluation.validators import Sample, effective_rank, mixval, score_model
 from dann.training.best_weights import BestWeights
 from dann.training.outputs import compute_logits, compute_outputs
@@ -41,7 +42,8 @@ def diagnose(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     and the discriminator's accuracy do use the predictions on the test splits; see ``dann.runner.history``.) The first
     word of a name is its group:
 
-    - ``score_``: label-free scores of the model (``dann.evaluation.validators``), larger is better.
+    - ``score_``: label-free scores of the model (``dann.evaluation.validators``), larger is better; ``score_own.`` of
+      validators of the user's own.
     - ``distance_``: the proxy A-distance of the domains (``dann.evaluation.proxy_distance``); ``distance_lowest`` only
       if ``diagnose.distance_c`` is set, and on all training examples.
     - ``features_``: the mean norm and the effective rank of either domain's features.
@@ -74,7 +76,10 @@ def _of_features_and_next_step(trainer: Trainer, config: Config, step: int) -> d
         scored = score_model(seen["train"], seen["validation"], splits["validation"].y.numpy(), seen["target"])
         if options.mixval:
             scored["mixval"] = _mixval(trainer, splits["target"], seen["target"].logits)
-        measured |= {f"score_{name}": value for name, value in scored.items()}
+        for own in options.validators or ():
+            labels = splits["validation"].y.numpy()
+            scored[f"{OWN}{own.name}"] = own.build(seen["train"], seen["validation"], labels, seen["target"])
+        measured |= {f"{SCORE}{name}": value for name, value in scored.items()}
         distances = proxy_distances(seen["train"].features, seen["target"].features)
         measured |= {f"distance_{name}": value for name, value in distances.items()}
         measured |= _of_features("source", seen["train"].features)

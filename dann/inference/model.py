@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dann.config.schema import Config, resolve
+from dann.config.use_files import read_use_files
 from dann.data.datasets.own_series import CHANNELS_FIRST
 from dann.data.datasets.text_tokens import to_token_ids
 from dann.data.domain import UNLABELLED, Split
@@ -20,11 +21,11 @@ from dann.data.input_pipeline import InputPipeline, read_inputs
 from dann.data.pair import Pair
 from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
-from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
-from dann.networks.all_networks import NETWORKS
 from dann.networks.finetuning import prepare_backbone
+from dann.networks.network import Network
 from dann.networks.zero_shot_head import give_class_vectors
+from dann.runner.own_parts import library_of_record
 from dann.runner.records import RECORD, UNFINISHED, Record, read_record
 from dann.training import checkpoint
 from dann.training.device import choose_device
@@ -188,12 +189,14 @@ class Ensemble:
         return probabilities
 
 
-def load(run: str | PathLike[str], device: str = "auto") -> Model:
+def load(run: str | PathLike[str], device: str = "auto", use: Sequence[str | PathLike[str]] = ()) -> Model:
     """The model of a finished run; reads the run's folder only, and the pretrained weights of a frozen backbone.
 
     Args:
         run: the folder, such as ``runs/quickstart/rotated-moons/dann/seed-0``.
         device: ``cpu``, ``cuda``, …; ``auto`` is a GPU if there is one.
+        use: files with the parts of your own that the run was made with, such as the copies in its folder; they are
+            executed. No other code of a run is.
 
     Raises:
         BadInput: the folder is not that of a finished run, or the run is older than the files that predictions need.
@@ -202,7 +205,8 @@ def load(run: str | PathLike[str], device: str = "auto") -> Model:
     record = read_record(folder)
     if record.failed is not None:
         raise BadInput(f"{folder}: this run failed at {record.failed}: choose a run with a result")
-    config = resolve(record.config, str(folder / RECORD))
+    library = library_of_record(record, read_use_files([Path(file) for file in use], str(folder)), folder)
+    config = resolve(record.config, str(folder / RECORD), library)
     inputs = read_inputs(folder, config.data.target_transform)
     method = _restore(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)
     _check_result(record, method, folder)
@@ -215,10 +219,10 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
     """The method of a checkpoint; a backbone that stayed frozen is not in it and is built from its weights."""
     section, shapes = config.network, checkpoint.read_shapes(saved)
     saved_backbone = any(".backbone." in name for name in shapes)
-    if saved_backbone:
+    if saved_backbone and "weights" in section.options():
         section = section.model_copy(update={"weights": "none"})  # the checkpoint has them
     with torch.random.fork_rng(devices=[]):  # weights drawn here are overwritten
-        network = section.build(NETWORKS, inputs.input_shape, num_classes)
+        network: Network = section.build(inputs.input_shape, num_classes)
         backbone = prepare_backbone(network, config.finetune, section.name)
         if backbone is not None and not saved_backbone and checksum(backbone) != inputs.backbone:
             raise BadInput(f"{saved.parent}: network.weights differ from those of training: restore the file")
@@ -229,7 +233,7 @@ def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Pat
                 network.classifier, torch.zeros(vectors[0]), calibration=config.data.calibration
             )
         constant = network.backbone is not None and not saved_backbone
-        method = config.method.build(METHODS, network.without_backbone() if constant else network)
+        method: Method = config.method.build(network.without_backbone() if constant else network)
     checkpoint.load(saved, method)
     method.network = network
     return method

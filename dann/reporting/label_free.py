@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 
-from dann.evaluation.rules import RULES, Rule
+from dann.evaluation.rules import OWN, RULES, SCORE, Rule
 from dann.reporting.scores import Outcomes, SeedScores
 from dann.reporting.table import Column, Columns, score_cell, value_cell
 from dann.runner.records import Record, has_target_labels
-
-PREFIX = "score_"  # of the keys of label-free scores in an evaluation
 
 
 def label_free_rules(records: Sequence[Record]) -> list[Rule]:
     """The rules whose label-free score some record without target labels has."""
     keys = {key for record in records if not has_target_labels(record) for each in record.evaluations for key in each}
-    every = [rule for rule in RULES.values() if len(rule.reads) == 1 and rule.reads[0].startswith(PREFIX)]
+    every = [rule for rule in RULES.values() if len(rule.reads) == 1 and rule.reads[0].startswith(SCORE)]
+    every += [RULES[key.removeprefix(SCORE)] for key in sorted(keys) if key.startswith(f"{SCORE}{OWN}")]
     return [rule for rule in every if rule.reads[0] in keys]
 
 

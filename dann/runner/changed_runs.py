@@ -8,7 +8,8 @@ from typing import Literal
 
 from dann.config.experiment import Experiment
 from dann.config.experiment_run import Run
-from dann.config.schema import Config, resolve
+from dann.config.plug_ins import Library
+from dann.config.schema import Config, library_of, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.files.file_search import find_files
@@ -84,12 +85,12 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
         except (BadInput, OSError) as error:  # training reports the same error where a run is missing
             comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
             continue
-        now: dict[str, Checksums] = {}  # by network, as weights files take time
+        now: dict[str, Checksums] = {}  # by network and own parts, as weights files take time
         for each, existing in runs:
-            network = each.config.network.model_dump_json()
-            if network not in now:
-                now[network] = compute_checksums(each.config, pair)
-            if cause := _compare(existing, now[network], pair):
+            key = f"{each.config.network.model_dump_json()} {each.config.own_parts}"
+            if key not in now:
+                now[key] = compute_checksums(each.config, pair)
+            if cause := _compare(existing, now[key], pair):
                 comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
     return comparison
 
@@ -106,20 +107,21 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
         return
     sections = {each.config.data.model_dump_json() for each in planned}
     configs: dict[tuple[str | None, str, str], Config | None] = {}
+    library = library_of(experiment, str(folder))
     for run in experiment.runs():
         place = folder / run.folder
         if place in others:
             if run.row not in configs:
-                configs[run.row] = _resolve_if_valid(run, place)
+                configs[run.row] = _resolve_if_valid(run, place, library)
             config = configs[run.row]
             if config is not None and config.data.model_dump_json() in sections:
                 yield Planned(run, config, place), place
 
 
-def _resolve_if_valid(run: Run, place: Path) -> Config | None:
+def _resolve_if_valid(run: Run, place: Path, library: Library) -> Config | None:
     """The configuration of a run that is not planned; None if it is not valid, as with an option of another method."""
     try:
-        return resolve(run.declared, str(place))
+        return resolve(run.declared, str(place), library)
     except BadInput:
         return None
 

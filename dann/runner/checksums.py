@@ -10,6 +10,7 @@ from dann.data.storage.download import compute_checksum
 from dann.runner.records import Record
 
 Checksums = dict[str, str]
+OWN = "own "  # before the kind and name of a part of one's own; its checksum follows the name of its file or package
 NAMES = {  # in messages
     "source": "the source's data",
     "target": "the target's data",
@@ -24,7 +25,8 @@ NAMES = {  # in messages
 def compute_checksums(config: Config, pair: Pair) -> Checksums:
     """The checksums by name: of the data and, as ``network.KEY``, of files and folders that the network names."""
     sides = {side: str(pair.description[side]["checksum"]) for side in ("source", "target")}
-    return {**sides, **pair.checksums, "classes": _shorten("\n".join(pair.classes)), **_of_network(config)}
+    own = {f"{OWN}{part}": origin for part, origin in config.own_parts.items()}
+    return {**sides, **pair.checksums, "classes": _shorten("\n".join(pair.classes)), **_of_network(config), **own}
 
 
 def _of_network(config: Config) -> Checksums:
@@ -49,11 +51,19 @@ def recorded_checksums(record: Record) -> Checksums:
 
 
 def differing(recorded: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """What changed, in words; what only one of the two has is not compared, as earlier versions kept less."""
+    """What changed, in words; what only one of the two has is not compared, as earlier versions kept less.
+
+    A part of one's own that only one of them has is a change: before, it was another's of the same name.
+    """
     changed = [key for key in recorded if key in now and recorded[key] != now[key]]
+    changed += [key for key in {**recorded, **now} if key.startswith(OWN) and (key not in recorded or key not in now)]
     named = []
     for key in changed:
-        if key.endswith("_examples"):  # named with its side
+        if key.startswith(OWN):
+            named.append(
+                f"the {key.removeprefix(OWN)} ({recorded.get(key, 'of dann')} then, {now.get(key, 'of dann')} now)"
+            )
+        if key.endswith("_examples") or key.startswith(OWN):  # those are named with their side
             continue
         examples = f"{key}_examples"
         if examples in recorded and examples in now:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -9,12 +10,14 @@ from typing import NamedTuple
 import torch
 
 from dann.config.compatibility import check_data, check_parts
+from dann.config.components import Component
 from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
 from dann.config.experiment_run import Run
 from dann.config.origin import check_origin, redo_command
-from dann.config.schema import Config, resolve
+from dann.config.plug_ins import Library
+from dann.config.schema import Config, library_of, resolve
 from dann.errors import BadInput
-from dann.evaluation.rules import RULES
+from dann.evaluation.rules import OWN, RULES
 from dann.runner.callbacks import Observer
 from dann.runner.changed_runs import (
     Change,
@@ -140,8 +143,9 @@ def plan(
         BadInput: a configuration is not valid, or ``folder`` holds runs of another file or runs that have changed.
     """
     check_origin(folder, file)
-    own = _resolve_runs(runs, folder, file)
-    planned = [*own, *_resolve_runs(_find_earlier(experiment, runs, folder), folder, file)]
+    library = library_of(experiment, str(file))
+    own = _resolve_runs(runs, folder, file, library)
+    planned = [*own, *_resolve_runs(_find_earlier(experiment, runs, folder), folder, file, library)]
     _check_rules(experiment, planned, file)
     again = find_failed(planned) if redo == "failed" else []
     places = {change.place for change in again}
@@ -174,14 +178,14 @@ def _find_earlier(experiment: Experiment, runs: list[Run], folder: Path) -> list
             and (run.row, run.seed) not in own and is_finished(folder / run.folder)]  # fmt: skip
 
 
-def _resolve_runs(runs: list[Run], folder: Path, file: Path) -> list[Planned]:
+def _resolve_runs(runs: list[Run], folder: Path, file: Path, library: Library) -> list[Planned]:
     """The runs with their configurations, of which the seeds of a row share one."""
     planned: list[Planned] = []
     for run in runs:
         if planned and planned[-1].run.declared is run.declared:
             config = planned[-1].config
         else:
-            config = resolve(run.declared, f"{file}, variant {run.variant}")
+            config = resolve(run.declared, f"{file}, variant {run.variant}", library)
             _check_compatible(config, run, file)
         planned.append(Planned(run, config, folder / run.folder))
     return planned
@@ -207,6 +211,13 @@ def _check_rules(experiment: Experiment, planned: list[Planned], file: Path) -> 
         for option in RULES[rule].diagnose:
             if not all(getattr(config.diagnose, option) for config in configs):
                 raise BadInput(f"{file}: {key}: {rule} needs diagnose.{option}, which is off: set it")
+        own = rule.removeprefix(OWN)
+        if rule.startswith(OWN) and not all(own in _names(config.diagnose.validators) for config in configs):
+            raise BadInput(f"{file}: {key}: {rule} needs diagnose.validators with {own}, which is not in it: add it")
+
+
+def _names(components: Sequence[Component] | None) -> list[str]:
+    return [component.name for component in components or ()]
 
 
 def default_workers(device: torch.device) -> int:

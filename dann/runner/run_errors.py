@@ -2,6 +2,7 @@
 
 import traceback
 
+from dann.config.use_files import describe, line_of
 from dann.errors import BadInput
 from dann.files.atomic_files import DISK_FULL, write_whole
 from dann.runner.callbacks import Observer
@@ -28,5 +29,12 @@ def report_error(error: Exception, planned: Planned, observer: Observer) -> None
     else:
         path = unfinished_folder(planned.place) / ERROR
         write_whole(path, "".join(traceback.format_exception(error)).encode())
-        text = next(iter(str(error).splitlines()), "no details")
-        observer.missed(planned.run, f"{type(error).__name__}: {text}", path)
+        observer.missed(planned.run, _describe(error, planned), path)
+
+
+def _describe(error: Exception, planned: Planned) -> str:
+    """An unexpected error on one line, with the place in a file of the user's own where it passed one."""
+    for file in planned.config.library.files:
+        if line := line_of(error, file):
+            return f"{file.path}{line}: {describe(error)}: correct the file"
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), 'no details')}"

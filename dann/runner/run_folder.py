@@ -6,6 +6,7 @@ from typing import Any
 
 from dann.config.comparison import difference
 from dann.config.migration import WRITTEN_BY, add_options, is_old, upgrade, version_mark
+from dann.config.plug_ins import Library
 from dann.config.schema import Config, resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
@@ -17,6 +18,7 @@ from dann.runner.records import RECORD, UNFINISHED, read_record
 from dann.training.checkpoint import CHECKPOINT, PREVIOUS
 
 CONFIGURATION, DATA = "config.json", "data.json"
+USED = "use"  # the folder of copies of one's own parts, as they were executed
 OLD_DATA = {"trunk": "backbone"}  # names of version 0.1
 
 
@@ -52,15 +54,15 @@ def find_other_configuration(place: Path, config: Config) -> tuple[Path, str] | 
             except FileNotFoundError:
                 continue
             now = config.model_dump(mode="json")
-            if difference(recorded, now) and (changed := difference(_with_defaults(recorded), now)):
+            if difference(recorded, now) and (changed := difference(_with_defaults(recorded, config.library), now)):
                 return folder, changed
     return None
 
 
-def _with_defaults(recorded: dict[str, Any]) -> dict[str, Any]:
+def _with_defaults(recorded: dict[str, Any], library: Library) -> dict[str, Any]:
     """A configuration with the defaults of options that later versions added, which do what was done before."""
     try:
-        return resolve(recorded, CONFIGURATION).model_dump(mode="json")
+        return resolve(recorded, CONFIGURATION, library).model_dump(mode="json")
     except BadInput:  # an option has been removed since: it differs
         return recorded
 
@@ -75,6 +77,8 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
     Raises:
         BadInput: the checkpoint was trained with other data or another backbone.
     """
+    for file in config.library.files:
+        write_whole(folder / USED / file.name, file.content)
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
     for unfinished in folder.glob("*.tmp"):  # of a process that was killed while it wrote
         unfinished.unlink()

@@ -9,12 +9,15 @@ from typing import Literal
 import torch
 
 from dann.config.comparison import differing_keys
+from dann.config.plug_ins import Library
 from dann.config.schema import Config, resolve
+from dann.config.use_files import UseFile
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
 from dann.runner.changed_runs import describe_sizes, find_changed_configurations
 from dann.runner.checksums import compute_checksums, differing, recorded_checksums
+from dann.runner.own_parts import library_of_record
 from dann.runner.planning import execute
 from dann.runner.record_comparison import compare_accuracies, find_difference, is_same_machine
 from dann.runner.records import Record, read_record
@@ -50,6 +53,7 @@ def verify(
     observer: Observer,
     report: Callable[[Outcome], None],
     workers: int = 1,
+    use: Sequence[UseFile] = (),
 ) -> None:
     """Make the runs of records again in the folder ``out`` and report how they compare, run by run.
 
@@ -57,11 +61,12 @@ def verify(
         chosen: the records that are verified.
         every: all known records, of which those of a row give its spread over seeds.
         workers: processes for runs that were recorded with one thread.
+        use: files with parts of the user's own, which are executed.
 
     Raises:
-        BadInput: a configuration is not valid any more, or ``out`` has other runs.
+        BadInput: a configuration is not valid any more, ``out`` has other runs, or a part of one's own is not given.
     """
-    planned = {place: _plan(record, out) for place, record in chosen.items()}
+    planned = {place: _plan(record, out, library_of_record(record, use, place)) for place, record in chosen.items()}
     if changed := find_changed_configurations(list(planned.values())):
         raise BadInput(f"{changed[0].folder}: {changed[0].cause}: give another --out")
     refused = _compare_data(chosen, planned)
@@ -77,9 +82,9 @@ def verify(
         report(_compare(chosen[place], place, each.place, row))
 
 
-def _plan(record: Record, out: Path) -> Planned:
+def _plan(record: Record, out: Path, library: Library) -> Planned:
     """The run of a record, in its precision and, where it trained alone, alone."""
-    config = resolve(record.config, f"the record of {record.run.name}")
+    config = resolve(record.config, f"the record of {record.run.name}", library)
     train = config.train.model_copy(update={"precision": record.environment["precision"]})
     if record.environment.get("replicas", 1) == 1:
         train = train.model_copy(update={"replicas": 1})

@@ -9,7 +9,6 @@ from torch import nn
 from dann.config.compatibility import check_data, check_method, check_parts
 from dann.config.schema import Config
 from dann.config.sections import DataSection
-from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes
 from dann.data.loading.stream import WEIGHTS, Stream, derive
@@ -20,9 +19,8 @@ from dann.data.preprocessing.resampling import class_weights
 from dann.data.transforms.input_transform import Transform
 from dann.data.zero_shot import make_zero_shot
 from dann.errors import BadInput
-from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
-from dann.networks.all_networks import NETWORKS, RGB_ONLY
+from dann.networks.all_networks import RGB_ONLY
 from dann.networks.backbone import Backbone
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
@@ -51,7 +49,7 @@ def read_pair(data: DataSection) -> Pair:
     domains: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in domains:
-            domains[key] = component.build(DOMAINS)
+            domains[key] = component.build()
     sources = [domains[source.model_dump_json()] for source in data.sources]
     return _split(sources, domains[data.target.model_dump_json()], data)
 
@@ -118,7 +116,7 @@ def build_trainer(
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
     shape, classes = inputs.raw.output_shape(pair.input_shape), len(pair.classes)
-    network = config.network.build(NETWORKS, shape, classes) if module is None else wrap_module(module, shape, classes)
+    network: Network = config.network.build(shape, classes) if module is None else wrap_module(module, shape, classes)
     backbone = prepare_backbone(network, config.finetune, config.network.name)
     initial_backbone = None if backbone is None else checksum(backbone)
     constant = backbone is not None and _is_constant(backbone, config)
@@ -170,7 +168,7 @@ def _check_batch_size(data: DataSection, shape: tuple[int, ...], device: torch.d
 
 def _is_constant(backbone: Backbone, config: Config) -> bool:
     """Whether the backbone gives the same for an example at every step, so that its outputs are computed once."""
-    options, data, method = config.finetune, config.data, METHODS[config.method.name]
+    options, data, method = config.finetune, config.data, config.method_class
     if options is None or options.backbone > 0 or not backbone.pretrained:
         return False
     moving = options.norm != "frozen" and backbone.has_batch_norm()
@@ -182,7 +180,7 @@ def _build_method(network: Network, config: Config, pair: Pair, device: torch.de
     if pair.class_vectors is not None:
         calibration = config.data.calibration
         network.classifier = give_class_vectors(network.classifier, pair.class_vectors, pair.unseen, calibration)
-    method = config.method.build(METHODS, network)
+    method: Method = config.method.build(network)
     check_method(method, config)
     method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return method

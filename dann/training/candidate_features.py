@@ -19,8 +19,9 @@ from dann.data.pair import Pair
 from dann.data.splits import hold_out
 from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
-from dann.networks.all_networks import NETWORKS, RGB_ONLY
+from dann.networks.all_networks import RGB_ONLY
 from dann.networks.backbone import Backbone
+from dann.networks.network import Network
 from dann.training.building import load_pair
 from dann.training.device import choose_dtype
 from dann.training.frozen_features import extract_features
@@ -82,7 +83,8 @@ def compute_features(candidate: Candidate, examples: int, device: torch.device) 
 
 def _build_backbone(config: Config, pair: Pair, shape: tuple[int, ...]) -> Backbone | None:
     torch.manual_seed(derive(0, WEIGHTS))  # for weights: none
-    if (backbone := config.network.build(NETWORKS, shape, len(pair.classes)).backbone) is not None:
+    network: Network = config.network.build(shape, len(pair.classes))
+    if (backbone := network.backbone) is not None:
         return backbone.requires_grad_(False)
     if has_token_ids(config.data):
         raise BadInput(

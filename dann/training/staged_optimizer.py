@@ -9,7 +9,6 @@ from torch import nn
 from dann.config.optimizer_section import OptimizerSection, Part
 from dann.methods.method import Method, Stage
 from dann.networks.finetuning import FineTuning
-from dann.optim.optimizers import OPTIMIZERS
 
 Group = dict[str, Any]
 
@@ -62,7 +61,7 @@ class StagedOptimizer:
     def _begin(self, stage: int) -> None:
         section = self.section.stage(self.stages[stage].name)
         self.stage, self.schedule = stage, section.schedule.function()
-        self.current = section.build(OPTIMIZERS, parameter_groups(self.method, section, self.finetune))
+        self.current: torch.optim.Optimizer = section.build(parameter_groups(self.method, section, self.finetune))
         for group in self.current.param_groups:
             group["initial_lr"] = group["lr"] * group["factor"]
 

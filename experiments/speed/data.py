@@ -27,7 +27,6 @@ from torchvision import datasets, transforms
 from dann.config.schema import resolve
 from dann.data.loading.stream import Batch, Stream
 from dann.data.storage.folders import find_dataset_folder
-from dann.networks.all_networks import NETWORKS
 from dann.runner.finishing import describe_environment
 from dann.training.building import build_trainer, load_pair
 from dann.training.trainer import Trainer, update
@@ -209,7 +208,7 @@ def memory() -> dict[str, float]:
     """Peak MiB that an epoch of PACS adds to a process, and the size of its images as uint8; runs in a new process."""
     config, small = resolve(PLAIN, "bench"), resolve(SMALL, "bench")
     build_trainer(small, load_pair(small.data), 0, CPU).stream[0]  # what is imported on the way is not the data's
-    config.network.build(NETWORKS, (3, 128, 128), 7)
+    config.network.build((3, 128, 128), 7)
     before = highest()
     pair = load_pair(config.data)
     stream = build_trainer(config, pair, 0, CPU).stream

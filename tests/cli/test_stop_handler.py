@@ -12,7 +12,7 @@ from tiny import write_tiny
 
 from dann.cli.main import COMMANDS, main
 from dann.cli.progress import Progress
-from dann.config.components import Component
+from dann.config.components import Component, options_model
 from dann.errors import STOPPING, BadInput, Stopped
 from dann.runner.records import read_record
 
@@ -99,10 +99,10 @@ def test_an_interruption_is_no_bad_input() -> None:
             raise RuntimeError("a reader process ended") from None
 
     with pytest.raises(Stopped):
-        Component(name="it").build({"it": fail})
+        options_model("it", fail, Component)(name="it").build()
 
     def refuse() -> None:
         raise ValueError("no")
 
     with pytest.raises(BadInput, match="it: no"):
-        Component(name="it").build({"it": refuse})
+        options_model("it", refuse, Component)(name="it").build()

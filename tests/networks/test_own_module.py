@@ -8,8 +8,7 @@ from torch import nn
 
 from dann.config.schema import resolve_in_memory
 from dann.errors import BadInput
-from dann.networks.all_networks import NETWORKS
-from dann.networks.own_module import OWN_MODULE, own_module, wrap_module
+from dann.networks.own_module import OWN_MODULE, wrap_module
 
 
 def test_a_module_gets_a_classifier_on_its_flat_features() -> None:
@@ -25,7 +24,7 @@ def test_a_module_stands_in_a_configuration_of_a_program_alone() -> None:
     config = resolve_in_memory({**MOONS, "network": {"name": OWN_MODULE}}, "test")
     assert pickle.loads(pickle.dumps(config)) == config
     with pytest.raises(BadInput, match="stands for a module of a program"):
-        config.network.build({**NETWORKS, OWN_MODULE: own_module}, (2,), 2)
+        config.network.build((2,), 2)
 
 
 def test_a_backbone_that_was_taken_off_is_put_back() -> None:

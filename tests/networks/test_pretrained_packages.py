@@ -80,7 +80,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def texts(path: Path, encoder: str, **options: Any) -> Any:
     return read_component({"name": "texts", "path": str(path), "tokenizer": encoder, **options}, "data.source", DOMAINS,
-                     "data set", "test").build(DOMAINS)  # fmt: skip
+                     "data set", "test").build()  # fmt: skip
 
 
 def test_texts_are_tokens_and_an_encoder_reads_them(encoder: str, tmp_path: Path) -> None:

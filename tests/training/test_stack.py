@@ -351,7 +351,7 @@ def test_numbers_of_a_stack_are_floats_and_attributes_of_their_names() -> None:
         config = config_of(yaml.safe_load(yaml.safe_dump(MOONS)), method={"name": name} | OPTIONS.get(name, {}))
         network = {"batch_norm": True} if name not in OF_BACKBONES else {"model": "resnet18", "weights": "none"}
         kind = "mnist" if name not in OF_BACKBONES else "torchvision"
-        method = config.method.build(METHODS, NETWORKS[kind]((3, 32, 32), 2, **network))
+        method = config.method.build(NETWORKS[kind]((3, 32, 32), 2, **network))
         options = config.method.options()
         for key in numbers:
             assert getattr(method, key) == options[key], (name, key)

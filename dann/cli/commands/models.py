@@ -17,7 +17,7 @@ def predict(options: argparse.Namespace) -> int:
     from dann.inference.predict import predict
 
     _check_file(options.out)
-    models = [load(run, options.device) for run in (options.run, *options.others)]
+    models = [load(run, options.device, options.use) for run in (options.run, *options.others)]
     predicted = predict(Ensemble(models), options.inputs, options.on_bad)
     if options.out is None:
         show_predictions(predicted.names, predicted.classes, predicted.probabilities.tolist())
@@ -34,7 +34,7 @@ def export(options: argparse.Namespace) -> int:
     from dann.inference.model import load
 
     _check_file(options.out)
-    print(printable(str(export(load(options.run, "cpu"), options.format, options.run, options.out))))
+    print(printable(str(export(load(options.run, "cpu", options.use), options.format, options.run, options.out))))
     return 0
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from dann.errors import BadInput
 
 if TYPE_CHECKING:
+    from dann.config.use_files import UseFile
     from dann.runner.records import Record
     from dann.runner.verification import Outcome, Verdict
 
+EXPERIMENT_FILES = (".yaml", ".yml")
 WORDS: "dict[Verdict, str]" = {
     "equal": "equal to the last bit",
     "close": "within the tolerance",
@@ -38,6 +40,7 @@ def _verify_all(options: argparse.Namespace, out: Path) -> "list[Outcome]":
 
     device = choose_device(options.device)
     found = [(folder, every, _select(own, options)) for folder, own, every in _find_records(options.path)]
+    use = _find_use_files(options)
     runs = sum(len(chosen) for _, _, chosen in found)
     if not runs:
         narrowed = options.only is not None or options.seeds is not None
@@ -56,8 +59,22 @@ def _verify_all(options: argparse.Namespace, out: Path) -> "list[Outcome]":
         for number, (folder, every, chosen) in enumerate(found):
             place = out / (folder.name if len(found) == 1 else f"{number}-{folder.name}")
             workers = options.jobs or default_workers(device)
-            verify(chosen, every, place, device, progress, report, workers)
+            verify(chosen, every, place, device, progress, report, workers, use)
     return outcomes
+
+
+def _find_use_files(options: argparse.Namespace) -> "tuple[UseFile, ...]":
+    """The files that may be executed: those after ``--use``, and those of an experiment file that is named itself.
+
+    A folder names none: whoever verifies another's runs says first that their code may run.
+    """
+    from dann.config.experiment import read_experiment
+    from dann.config.use_files import read_use_files
+
+    given = {path.name: path for path in options.use}
+    if options.path.is_file() and options.path.suffix in EXPERIMENT_FILES:
+        given = {Path(path).name: Path(path) for path in read_experiment(options.path).use} | given
+    return read_use_files([*given.values()], str(options.path))
 
 
 def _find_records(path: Path) -> "list[tuple[Path, dict[Path, Record], list[Record]]]":

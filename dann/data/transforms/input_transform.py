@@ -85,7 +85,8 @@ class Transform(nn.Module):
             x = add_noise(x, options.noise, generator)
         if options.erase:
             x = erase(x, options.erase, generator)
-        return mask(x, options.mask, generator) if options.mask else x
+        x = mask(x, options.mask, generator) if options.mask else x
+        return x if options.own is None else options.own.change(x, generator)
 
     def _move_pixels(self, x: Tensor, generator: torch.Generator) -> Tensor:
         options = self.options

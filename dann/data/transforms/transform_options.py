@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+import torch
+from pydantic import AfterValidator, Field, SerializeAsAny
+from torch import Tensor
 
 from dann.errors import BadInput
 from dann.options import Section
@@ -20,6 +22,7 @@ RANDOM = (
     "noise",
     "erase",
     "mask",
+    "own",
 )  # options with a random draw in training
 COLOURS_ONLY = ("jitter", "randaugment")  # changes of grey and RGB images, which other bands do not have
 IMAGES_ONLY = ("crop", "scale", "affine", "flip", "shift", "jitter", "randaugment", "erase")
@@ -99,6 +102,20 @@ class RandAugment(Section):
     magnitude: int = Field(9, ge=0, le=30)
 
 
+class OwnTransform(Section):
+    """A change of training batches that is not of this package (``dann.config.own_components``).
+
+    Args:
+        name: of the change.
+    """
+
+    name: str
+
+    def change(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Change the network's inputs, shape ``(N, ...)``, with random draws from ``generator``, on the CPU."""
+        raise NotImplementedError
+
+
 class TransformOptions(Section):
     """Changes to the raw examples of a domain; all but the crop's side and ``normalise`` in training only.
 
@@ -125,6 +142,7 @@ class TransformOptions(Section):
             own units by ``mean`` and ``none``.
         erase: probability that a rectangle of an image is set to 0 (Zhong et al. 2020).
         mask: share of the features of a vector, cells of an image or stretches of a series that are set to 0.
+        own: a change of one's own, by its name and with its options, of the network's inputs after all others.
     """
 
     crop: int | None = Field(None, ge=1, le=4096)
@@ -141,6 +159,7 @@ class TransformOptions(Section):
     noise: float = Field(0.0, ge=0, le=1000)
     erase: Share = 0.0
     mask: Share = 0.0
+    own: SerializeAsAny[OwnTransform] | None = None
 
     @property
     def random(self) -> bool:

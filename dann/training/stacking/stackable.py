@@ -72,9 +72,10 @@ LIGHT, LIGHT_ON_GPU = 1e8, 1e10  # floating-point operations of a step, above wh
 def is_stackable(config: Config) -> bool:
     """Whether runs of this method stack; with an adaptive λ DANN calls ``torch.autograd.grad``.
 
-    With self-training each run has batches of its own from the first round on.
+    With self-training each run has batches of its own from the first round on, and of a network that is not of this
+    package nothing is known.
     """
-    if config.self_training is not None:
+    if config.self_training is not None or config.network.origin is not None:
         return False
     return config.method.name in NUMBERS and config.method.options().get("schedule") != "adaptive"
 
