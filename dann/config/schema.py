@@ -76,8 +76,8 @@ class Config(Section):
         """16 hexadecimal digits that change with any value except how many runs train together."""
         content = self.model_dump(exclude={"train": {"replicas"}})
         views = [content["data"][view] for view in ("transform", "target_transform", "target_view")]
-        for section in (*views, content["diagnose"]):
-            for key in ("own", "validators"):  # without these, as in versions that did not have them
+        for section in (*views, content["diagnose"], content["data"]):
+            for key in ("own", "validators", "vocabulary"):  # without these, as in versions that did not have them
                 if section is not None and section.get(key, key) is None:
                     del section[key]
         text = json.dumps(content, sort_keys=True)

@@ -46,6 +46,7 @@ class DirtT(Method):
 
     adversarial = True
     reads_inputs = True
+    needs_examples = True
 
     def __init__(
         self,

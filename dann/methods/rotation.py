@@ -31,6 +31,7 @@ class Rotation(Method):
     """
 
     reads_inputs = True
+    needs_examples = True
     smallest_batch = TURNS
 
     def __init__(self, network: Network, *, weight: Factor = 0.7) -> None:

@@ -17,7 +17,7 @@ from dann.errors import BadInput
 
 def texts(path: Path, **options: Any) -> Domain:
     entry = {"name": "texts", "path": str(path), **options}
-    return read_component(entry, "data.source", DOMAINS, "data set", "test").build(DOMAINS)
+    return read_component(entry, "data.source", DOMAINS, "data set", "test").build()
 
 
 def contents(split: Split | None) -> list[str]:

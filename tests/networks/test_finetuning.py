@@ -161,6 +161,7 @@ def test_cached_features_are_reused_for_the_same_weights_and_data_only(
         ({"backbone": 0, "norm": "train"}, {}),
         ({"backbone": 0.1, "norm": "frozen"}, {}),
         ({"backbone": 0, "norm": "frozen"}, {"method": {"name": "vada"}}),
+        ({"backbone": 0, "norm": "frozen"}, {"method": {"name": "dirt_t"}}),
         ({"backbone": 0, "norm": "frozen"}, {"method": {"name": "rotation"}}),
         (
             {"backbone": 0, "norm": "frozen"},

@@ -141,7 +141,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
         data[side] = {"name": "arrays", "path": str(tmp_path / f"{side}.npz")}
     file = write_tiny(tmp_path / "tiny.yaml", base={"data": None})
     file.write_text(file.read_text().replace("data: null", f"data: {json.dumps(data)}"))
-    selection: dict[str, Any] = {"only": "DANN", "seeds": [0]}
+    selection: dict[str, Any] = {"only": ["DANN"], "seeds": [0]}
     interrupted(file, tmp_path / "runs", Silent(stop_at=6), **selection)
     np.savez(tmp_path / "target.npz", x=x + 1, y=y, x_test=x, y_test=y)
     with pytest.raises(BadInput, match=r"seed-0.unfinished: DANN, seed 0 was begun .* the target's examples changed"):
@@ -334,7 +334,7 @@ def test_a_stack_killed_between_two_checkpoints_goes_on_as_a_stack(
             raise KeyboardInterrupt
         save_run(active, step)
 
-    save_run, only = ActiveRun.save, {"only": "DANN", "sets": ("train.replicas=2",)}
+    save_run, only = ActiveRun.save, {"only": ["DANN"], "sets": ("train.replicas=2",)}
     (one, other) = launched(lambdas, tmp_path / "whole", Silent(), **only)
     monkeypatch.setattr(ActiveRun, "save", saving)
     interrupted(lambdas, tmp_path / "broken", Silent(), **only)
@@ -353,7 +353,7 @@ def test_a_stack_killed_between_two_of_its_records_is_recorded_as_one(
         def finished(self, run: Run, record: Record, new: bool) -> None:
             raise KeyboardInterrupt
 
-    only = {"only": "DANN", "sets": ("train.replicas=2",)}
+    only = {"only": ["DANN"], "sets": ("train.replicas=2",)}
     whole = launched(lambdas, tmp_path / "whole", Silent(), **only)
     interrupted(lambdas, tmp_path / "broken", Ending(), **only)
     broken = launched(lambdas, tmp_path / "broken", again := Silent(), **only)
