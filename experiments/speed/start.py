@@ -86,7 +86,7 @@ def moons() -> dict[str, Any]:
     """The configuration of the quickstart's first task."""
     if not QUICKSTART.is_file():
         raise BadInput(f"{QUICKSTART} is not here: run it in a clone of the repository")
-    return next(read_experiment(QUICKSTART).runs("DANN", [0])).declared
+    return next(read_experiment(QUICKSTART).runs(["DANN"], [0])).declared
 
 
 def first_step(base: dict[str, Any], folder: Path, plan: Plan) -> float:

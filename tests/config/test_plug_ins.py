@@ -160,7 +160,7 @@ def test_a_part_that_fails_names_its_file(text: str, tmp_path: Path) -> None:
 NETWORKS = {  # the body of a function, and what is said of what it returns
     "return 3": "my_parts.py: mine: returned 3: return a module of PyTorch",
     "return nn.Linear(2, 7)": "mine: network: should map two examples to logits of shape (2, 2), not (2, 7): correct",
-    "return nn.Linear(3, 2)": "my_parts.py: mine: network: fails on inputs of shape (2,) (mat1 and mat2",
+    "return nn.Linear(3, 2)": "my_parts.py: mine: network: fails on inputs of shape (2,) (",
     "return nn.Sequential(nn.Linear(2, 2))": "my_parts.py: mine: network.features: no layer 'body' (known: 0)",
     "return Network(nn.Identity(), nn.Linear(2, 2), (2,), (4,))": "mine: network.features: it is a Network, which has",
 }
