@@ -120,7 +120,11 @@ class Unused(Plain):
         (Branching(), "backbone", "the operations cannot be recorded"),
         (Twice(), "backbone", r"backbone does not give one tensor \(N, ...\), once a pass"),
         (Unused(), "other", r"other does not give one tensor \(N, ...\), once a pass"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(7, 5)), "0", r"fails on inputs of shape \(3, 16, 16\) \(.*mat1 and mat2"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(7, 5)),
+            "0",
+            r"fails on inputs of shape \(3, 16, 16\) \(.*mat1 and mat2",
+        ),
     ],
 )
 def test_a_module_that_cannot_be_divided_is_refused(module: nn.Module, layer: str | None, message: str) -> None:
