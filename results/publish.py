@@ -3,7 +3,6 @@
 ``python results/publish.py experiments/x.yaml`` takes the runs under runs/, or under another folder with ``--runs``.
 """
 
-import argparse
 import io
 import shutil
 import sys
@@ -14,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from committed import experiment_copy, read_result
 from marker_tables import fill_markers, pages_with_markers
+from one_experiment import act_on_experiment
 from paper_page import PAGE, paper_files, render_paper
 
 from dann.config.experiment import EXPERIMENT, Experiment, read_experiment
-from dann.config.origin import EXPERIMENTS, RUNS, relative
+from dann.config.origin import EXPERIMENTS, relative
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.figures.draw import draw_all
@@ -125,16 +125,8 @@ def _coarse(file: Path) -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish one experiment; returns the exit status: 0, or 2 for bad input."""
-    parser = argparse.ArgumentParser(description="Copy an experiment's finished runs to results/ and write its page.")
-    parser.add_argument("file", type=Path, metavar="FILE", help="an experiment file under experiments/")
-    parser.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help="folder of runs (default: runs)")
-    options = parser.parse_args(arguments)
-    try:
-        print(publish(options.file, options.runs / relative(options.file)))
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    description = "Copy an experiment's finished runs to results/ and write its page."
+    return act_on_experiment(lambda file, runs: str(publish(file, runs)), description, arguments)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,15 @@
 only what is missing, and ``publish.py`` publishes old and new runs together.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from committed import experiment_copy, read_result
+from one_experiment import act_on_experiment
 
 from dann.config.experiment import EXPERIMENT
-from dann.config.origin import RUNS, relative
+from dann.config.origin import relative
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.reporting.locations import RESULTS
@@ -47,17 +47,11 @@ def unpack(file: Path, runs: Path) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Unpack one experiment; returns the exit status: 0, or 2 for bad input."""
-    parser = argparse.ArgumentParser(description="Put the committed records of an experiment back under runs/.")
-    parser.add_argument("file", type=Path, metavar="FILE", help="an experiment file under experiments/")
-    parser.add_argument("--runs", type=Path, default=RUNS, metavar="DIR", help="folder of runs (default: runs)")
-    options = parser.parse_args(arguments)
-    folder = options.runs / relative(options.file)
-    try:
-        print(f"{folder}: {unpack(options.file, folder)} records written")
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return act_on_experiment(
+        lambda file, runs: f"{runs}: {unpack(file, runs)} records written",
+        "Put the committed records of an experiment back under runs/.",
+        arguments,
+    )
 
 
 if __name__ == "__main__":
