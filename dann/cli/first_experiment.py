@@ -37,11 +37,9 @@ def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path, option
         raise BadInput(f"--out {out}: exists already: name another file, or remove it")
     if out.suffix not in (".yaml", ".yml"):
         raise BadInput(f"--out {out}: is no name of an experiment file: let it end in .yaml")
-    if source[0] == target[0]:
-        raise BadInput(f"--target {target[0]}: is the source too: name two paths")
-    sides = _match_sides(inspect_side(*source, options), inspect_side(*target, options))
-    classes = _shared_classes(*sides)
-    text = compose(*sides, _data_options(*sides, classes), out)
+    sides = inspect_sides(source, target, options)
+    classes = find_shared_classes(*sides)
+    text = compose(*sides, choose_data_options(*sides, classes), out)
     experiment = validate(Experiment, parse_yaml(text, str(out)), str(out))
     for run in experiment.runs():
         resolve(run.declared, str(out))
@@ -53,6 +51,20 @@ def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path, option
         f"{out}: {', '.join(experiment.variants)} on {sides[0].form} of {len(classes)} classes, "
         f"network {network.get('model', network['name'])}{unlabelled}\nNext: dann run {shlex.quote(str(out))}"
     )
+
+
+def inspect_sides(source: OwnFiles, target: OwnFiles, options: Mapping[str, Any]) -> tuple[Side, Side]:
+    """The data at two paths, with the options that they must have in common.
+
+    Args:
+        options: of both data sets, which neither their shapes nor their files decide.
+
+    Raises:
+        BadInput: a path is missing or damaged, or the two have no common form; says what to change.
+    """
+    if source[0] == target[0]:
+        raise BadInput(f"--target {target[0]}: is the source too: name two paths")
+    return _match_sides(inspect_side(*source, options), inspect_side(*target, options))
 
 
 def _match_sides(source: Side, target: Side) -> tuple[Side, Side]:
@@ -79,7 +91,7 @@ def _of_one_width(source: Side, target: Side) -> tuple[Side, Side]:
     )
 
 
-def _shared_classes(source: Side, target: Side) -> list[str]:
+def find_shared_classes(source: Side, target: Side) -> list[str]:
     """The classes of both sides, in the order of the source; all of its classes where the target has no labels.
 
     Raises:
@@ -116,7 +128,7 @@ def _remedy(side: Side) -> str:
     return f"add {option if side.entry['name'] == 'arrays' else 'them'}"
 
 
-def _data_options(source: Side, target: Side, shared: list[str]) -> dict[str, Any]:
+def choose_data_options(source: Side, target: Side, shared: list[str]) -> dict[str, Any]:
     """The options of ``data`` that the labels call for."""
     options: dict[str, Any] = {}
     if len(shared) < len(target.counts):
