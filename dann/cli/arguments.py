@@ -112,7 +112,7 @@ def _add_init(command: Command) -> None:
 def _add_recommend(command: Command) -> None:
     recommend = command("recommend", "Report what two domains are like and, after a pilot, which methods to run next.")
     recommend.epilog = (
-        "No target label is read but for --oracle. Every recommendation names the results that it rests on."
+        "Without --oracle no target label is read. Each recommendation names the results that it rests on."
     )
     recommend.add_argument("file", type=Path, nargs="?", metavar="FILE", help="an experiment file, or:")
     recommend.add_argument("--source", metavar="PATH", help="labelled, as for dann init")
@@ -121,7 +121,7 @@ def _add_recommend(command: Command) -> None:
         recommend.add_argument(f"--{side}-labels", metavar="FILE", help=f"labels of the {side}, if it is a .npy file")
     recommend.add_argument("--task", metavar="NAME", help="one of the file's tasks (default: the first)")
     recommend.add_argument(
-        "--set", action="append", default=[], metavar="a=b", help="as for dann init, or for FILE a.b=c"
+        "--set", action="append", default=[], metavar="a=b", help="as for dann init, or a.b=c for FILE"
     )
     budget = recommend.add_mutually_exclusive_group()
     budget.add_argument(

@@ -91,9 +91,10 @@ def estimate_shares(predictions: Predictions, seed: int = 0) -> dict[str, ShareE
 
     MLLS assumes calibrated predictions: their temperature is fitted to the source examples (Guo et al. 2017). The
     intervals are bootstrap intervals: source and target examples are drawn anew ``RESAMPLES`` times, with the
-    classifier as it is; those of differences have the shares of the drawn source examples too. They have the half-width c s_k, where s_k is the standard deviation of class k over the draws,
-    and c the 95 % quantile over draws of max_k |q_k − q̂_k| / s_k (Efron and Tibshirani 1993, section 12.5, with the
-    maximum over classes), so that all K hold together with a probability of about 95 %.
+    classifier as it is. Those of differences have the shares of the drawn source examples too. They have the half-width
+    c s_k, where s_k is the standard deviation of class k over the draws, and c the 95 % quantile over draws of
+    max_k |q_k − q̂_k| / s_k (after the bootstrap-t of Efron and Tibshirani 1993, section 12.5), so that all K hold
+    together with a probability of about 95 %.
     """
     random = np.random.default_rng(seed)
     whole = _estimate(predictions)

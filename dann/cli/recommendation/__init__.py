@@ -1,1 +1,1 @@
-"""``dann recommend``: what is in two domains, how far they are apart, a pilot of a few methods, and what to run next."""
+"""``dann recommend``: what two domains hold, how far apart they are, a pilot, and what to run next."""

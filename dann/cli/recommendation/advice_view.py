@@ -1,7 +1,6 @@
 """The report of ``dann recommend`` on the terminal."""
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -22,11 +21,20 @@ def _show_part(part: Part, console: Console) -> None:
     console.print(Text(part.title, style="bold"))
     for statement in part.statements:
         page = f" ({statement.page})" if statement.page else ""
-        console.print(Padding(Text(printable(f"{statement.text}{page}")), (0, 0, 0, 2)))
+        console.print(_item(f"{statement.text}{page}", "•", ""))
     if part.listing is not None and part.listing.lines:
         console.print(_table(part.listing))
     for limit in part.limits:
-        console.print(Padding(Text(printable(limit), style="italic dim"), (0, 0, 0, 2)))
+        console.print(_item(limit, "", "italic dim"))
+
+
+def _item(text: str, mark: str, style: str) -> Table:
+    """A paragraph with a hanging mark."""
+    item = Table.grid(padding=(0, 1))
+    item.add_column(width=1)
+    item.add_column()
+    item.add_row(mark, Text(printable(text), style=style))
+    return item
 
 
 def _table(listing: Listing) -> Table:

@@ -72,15 +72,15 @@ OF_KIND: dict[Kind, Finding] = {
          Quote("source only", _DIGITS, 73.1)),
     ),
     "photos": Finding(
-        "On features of photos (Office-Caltech10, 12 pairs, own values) MCC had 96.8 % target accuracy on average, SHOT "
-        "96.6, CDAN+E 96.2, source only 93.7 and DANN 92.4.",
+        "On features of photos (Office-Caltech10, 12 pairs, own values) MCC had 96.8 % target accuracy on average, "
+        "SHOT 96.6, CDAN+E 96.2, source only 93.7 and DANN 92.4.",
         "results/tuning/office_caltech10.md",
         (Quote("MCC", _PHOTOS, 96.8), Quote("SHOT", _PHOTOS, 96.6), Quote("CDAN+E", _PHOTOS, 96.2),
          Quote("source only", _PHOTOS, 93.7), Quote("DANN", _PHOTOS, 92.4)),
     ),
     "bags": Finding(
-        "On bags of words (Amazon reviews, 12 pairs, own values) information maximisation had 77.2 % target accuracy on "
-        "average, DDC and BNM 76.6, source only 76.4 and MCC 72.9: the gains are small, the losses are not.",
+        "On bags of words (Amazon reviews, 12 pairs, own values) information maximisation had 77.2 % target accuracy "
+        "on average, DDC and BNM 76.6, source only 76.4 and MCC 72.9: the gains are small, the losses are not.",
         "results/tuning/amazon.md",
         (Quote("information maximisation", _REVIEWS, 77.2), Quote("DDC", _REVIEWS, 76.6),
          Quote("BNM", _REVIEWS, 76.6), Quote("source only", _REVIEWS, 76.4), Quote("MCC", _REVIEWS, 72.9)),
@@ -97,8 +97,8 @@ OF_KIND: dict[Kind, Finding] = {
     ),
 }  # fmt: skip
 OF_PARTIAL = Finding(
-    "Where the target lacks classes (Office-Caltech10) CDAN had 95.1 % target accuracy on average and SAFN 95.0, source "
-    "only 94.0, MCC 93.1, BNM 85.2 and DANN 84.9.",
+    "Where the target lacks classes (Office-Caltech10) CDAN had 95.1 % target accuracy on average and SAFN 95.0, "
+    "source only 94.0, MCC 93.1, BNM 85.2 and DANN 84.9.",
     "results/methods/partial.md",
     (Quote("CDAN", "average", 95.1), Quote("SAFN", "average", 95.0), Quote("source only", "average", 94.0),
      Quote("MCC", "average", 93.1), Quote("BNM", "average", 85.2), Quote("DANN", "average", 84.9)),

@@ -50,6 +50,7 @@ def compose_next(
         (0, "", "# Written by dann recommend, whose report has the reasons; dann run on this file makes the runs"),
         (0, f"title: {format_value(title)}", ""),
         (0, f"seeds: {format_value(SEEDS)}", "runs of each row"),
+        (0, "metrics: [accuracy, macro_f1]", "on the target's labelled test examples; dann list metric"),
         *used,
         (0, "base:", "what all rows share"),
         *_list_base(base | ROWS[BASELINE]),

@@ -97,17 +97,16 @@ def _compare_labels(classes: Sequence[str], named: Sequence[str]) -> list[str]:
     """Sentences on the label sets; the label of no single example is used."""
     if not named:
         return [
-            "Label sets: the target has no labels, so nothing shows whether it lacks classes of the source or has others. "
-            "Every method here predicts classes of the source alone."
+            "Label sets: the target has no labels, so nothing shows whether it lacks classes of the source or "
+            "has others. Every method here predicts classes of the source alone."
         ]
-    lacking, other = (
-        [name for name in one if name not in set(two)] for one, two in ((classes, named), (named, classes))
-    )
+    lacking = [name for name in classes if name not in set(named)]
+    other = [name for name in named if name not in set(classes)]
     sentences = []
     if other:
         sentences.append(
-            f"Label sets: the target's labels name {_name(other)}, which the source has not: no method here can predict "
-            "them. The file leaves these examples out (target_classes), the pilot cannot know them."
+            f"Label sets: the target's labels name {_name(other)}, which the source has not: no method here can "
+            "predict them. The file leaves these examples out (target_classes), the pilot cannot know them."
         )
     if lacking:
         sentences.append(f"Label sets: the target's labels do not name {_name(lacking)} of the source.")

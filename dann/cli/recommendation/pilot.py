@@ -1,4 +1,4 @@
-"""A pilot: a few methods trained under one stated budget, and the fixed vote's choice among them without target labels."""
+"""A pilot: a few methods trained under one stated budget, and the fixed vote's choice among them, label-free."""
 
 import time
 from collections import Counter
@@ -154,7 +154,10 @@ def _make_run(row: PilotRow, config: Config, pair: Pair, seed: int, shared: Trai
 
 
 def _choose(rows: dict[str, PilotRow], steps: int, seeds: list[int]) -> Pilot:
-    """The vote's choice by the means over seeds, and with how many seeds alone it is the same; ties go to source only."""
+    """The vote's choice by the means over seeds, and with how many seeds alone it is the same.
+
+    Ties go to source only.
+    """
     made = [name for name, row in rows.items() if not row.failure]
     order = [name for name in made if name != BASELINE] + [name for name in made if name == BASELINE]
     if not order:

@@ -133,13 +133,11 @@ def read_file(file: Path, task: str | None, sets: list[str]) -> Subject:
     base = spell_out_domains(merge(base, experiment.overrides))
     for key in ("method", "self_training", "diagnose"):
         base.pop(key, None)
-    frozen = base.get("finetune") is not None or is_pretrained(
-        _resolve(base, str(file), library_of(experiment, str(file))).network
-    )
-    if frozen:
+    library = library_of(experiment, str(file))
+    if is_pretrained(_resolve(base, str(file), library).network):
         base = _freeze(base)
     title = experiment.title if name is None else f"{experiment.title}: {name}"
-    return _read(title, base, experiment.use, library_of(experiment, str(file)), str(file))
+    return _read(title, base, experiment.use, library, str(file))
 
 
 def _freeze(base: Nested) -> Nested:
@@ -199,7 +197,7 @@ def _show_test_labels(target: Domain, subject: Subject, data: DataSection) -> Do
     )
 
     def show(split: Split) -> Split:
-        labels = {}
+        labels: dict[int, int] = {}
         for part in (own.train, *(() if own.test is None else (own.test,))):
             if part.store is split.store:
                 labels |= dict(zip(part.rows.tolist(), part.y.tolist(), strict=True))

@@ -1,0 +1,69 @@
+"""The part of the report on the pilot."""
+
+from collections.abc import Sequence
+
+from dann.cli.recommendation.findings import IN_WORDS, Finding, Kind
+from dann.cli.recommendation.pilot import RULE, TOO_FEW, Pilot
+from dann.evaluation.rules import RULES
+from dann.reporting.advice import Listing, Part, Statement
+
+SCORES = {
+    "source accuracy, %": ("source_validation", 100.0),
+    "IM": ("score_im", 1.0),
+    "SND": ("score_snd", 1.0),
+    "BNM": ("score_bnm", 1.0),
+    "DEV": ("score_dev", 1.0),
+    "A-distance of features": ("distance_svm", 1.0),
+}
+ORACLE = {"target accuracy, oracle, %": ("target_test", 100.0)}
+
+
+def describe_pilot(pilot: Pilot, kind: Kind, findings: Sequence[Finding], steps: int, oracle: bool) -> Part:
+    """What was tried and why, what the vote chose, and what that does not show.
+
+    Args:
+        findings: the reasons for the rows.
+        steps: of the recommended file.
+        oracle: whether to show accuracies by target labels.
+    """
+    minutes = sum(row.seconds for row in pilot.rows.values()) / 60
+    seeds = f"{len(pilot.seeds)} seeds" if len(pilot.seeds) > 1 else "one seed"
+    statements = [
+        Statement(f"The data count as {IN_WORDS[kind]}; the results on such data decide which rows are tried."),
+        *(Statement(finding.text, finding.page) for finding in findings),
+        Statement(f"{pilot.steps} steps for each row, {seeds}, {minutes:.1f} minutes of training in total; the file to "
+                  f"run next has {steps} steps."),
+    ]  # fmt: skip
+    statements += [Statement(f"{name} was not made: {row.failure}") for name, row in pilot.rows.items() if row.failure]
+    if pilot.choice is not None:
+        text = f"The vote, fixed before any of these runs: {RULES[RULE].criterion}. It chose {pilot.choice}."
+        statements.append(Statement(text))
+    return Part("A pilot", statements, _list_rows(pilot, oracle), _list_limits(pilot, steps, oracle))
+
+
+def _list_limits(pilot: Pilot, steps: int, oracle: bool) -> tuple[str, ...]:
+    limits = [
+        "The scores say how certain and how varied predictions on the target are, not whether they are right; higher "
+        "is better. No target label is read for them or in training. The accuracy is on the source's validation split.",
+        "Methods have their default options, without a search, and may come in another order after more steps.",
+    ]
+    if pilot.steps < min(TOO_FEW, steps):
+        limits.append(f"{pilot.steps} steps are too few to show much: allow more with --minutes.")
+    if len(pilot.seeds) == 1:
+        limits.append("One seed does not show how much of a difference is chance.")
+    if oracle:
+        limits.append("The oracle's column is by the labels that the target came with. The choice did not use it.")
+    return tuple(limits)
+
+
+def _list_rows(pilot: Pilot, oracle: bool) -> Listing:
+    """The rows with the means over seeds of what the vote reads, and of the distance of their features."""
+    columns = SCORES | (ORACLE if oracle else {})
+    lines = []
+    for name, row in pilot.rows.items():
+        values = [[each[key] * factor for each in row.evaluations if key in each] for key, factor in columns.values()]
+        cells = [f"{sum(some) / len(some):.{1 if factor > 1 else 2}f}" if some else "—"
+                 for some, (_, factor) in zip(values, columns.values(), strict=True)]  # fmt: skip
+        alarms = ", ".join(f"{alarm} ({count} of {len(pilot.seeds)})" for alarm, count in row.alarms.items())
+        lines.append([f"{name} (chosen)" if name == pilot.choice else name, *cells, alarms])
+    return Listing(["row", *columns, "alarms"], lines)
