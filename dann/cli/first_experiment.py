@@ -15,12 +15,14 @@ from dann.config.schema import resolve
 from dann.config.yaml_files import parse_yaml
 from dann.data.domain import Split
 from dann.data.labels import are_numbered_apart
+from dann.data.shared_shape import describe_columns
 from dann.data.splits import hold_out
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.options import validate
 
 TEST_SHARES, VALIDATION_SHARES = (0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3)
+MOST_COLUMNS = 50  # that an entry names where both sides have the same
 OwnFiles = tuple[str, str | None]  # a path, and a file of labels
 
 
@@ -71,6 +73,8 @@ def _match_sides(source: Side, target: Side) -> tuple[Side, Side]:
     """The two sides with the options that they must have in common."""
     if source.form != target.form:
         raise BadInput(f"--target: {target.form}, but the source has {source.form}: give data of one form")
+    if source.columns and target.columns:
+        return _of_same_columns(source, target)
     if source.entry["name"] == "svmlight":
         return _of_one_width(source, target)
     stored = source.shape != target.shape and not (source.from_files or target.from_files)
@@ -79,6 +83,19 @@ def _match_sides(source: Side, target: Side) -> tuple[Side, Side]:
         shapes = f"{target.shape}, and of the source {source.shape}"
         raise BadInput(f"--target: one example has the shape {shapes}: give data of one shape")
     return source, target
+
+
+def _of_same_columns(source: Side, target: Side) -> tuple[Side, Side]:
+    """Sides of tables whose entries name the columns, where there are not too many, in the order of the source."""
+    if set(source.columns) != set(target.columns):
+        names = [f"{side} {each.entry['path']}" for side, each in (("--source", source), ("--target", target))]
+        raise BadInput(
+            f"{describe_columns(names[0], source.columns, names[1], target.columns)} (--set 'columns=[a, b]')"
+        )
+    if len(source.columns) > MOST_COLUMNS and source.columns == target.columns:
+        return source, target
+    named = {"columns": list(source.columns)}
+    return replace(source, entry=source.entry | named), replace(target, entry=target.entry | named)
 
 
 def _of_one_width(source: Side, target: Side) -> tuple[Side, Side]:

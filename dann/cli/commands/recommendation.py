@@ -34,14 +34,15 @@ def recommend(options: argparse.Namespace) -> int:
         subject = _read(options)
         advice = advise(subject, budget, options.examples, device, options.oracle, out, status.update)
     show_advice(advice)
+    print()
     if options.write is not None:
         write_next(advice.file, options.write)
-        print(printable(f"\nNext: dann run {shlex.quote(str(options.write))}"))
+        print(printable(f"Next: dann run {shlex.quote(str(options.write))}"))
     if options.html is not None:
         write_advice(advice, options.html)
         print(printable(f"Page: {options.html}"))
     repeated = _repeat(options, advice.repeat)
-    print(printable(f"{'Again' if options.write else 'The file'}: {repeated}"))
+    print(printable(f"{'The same again' if options.write else 'The file to run next'}: {repeated}"))
     return 0
 
 

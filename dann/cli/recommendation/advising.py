@@ -140,7 +140,8 @@ def recommend_row(kind: Kind, pilot: Pilot, separations: list[Separation | None]
 
 
 def _describe_next(row: str, why: list[Statement], candidates: Candidates, subject: Subject) -> Part:
-    half = 100 * 1.96 * math.sqrt(ACCURACY * (1 - ACCURACY) / LABELLED)
+    count = min(LABELLED, len(subject.target.train))
+    half = 100 * 1.96 * math.sqrt(ACCURACY * (1 - ACCURACY) / count)
     statements = [Statement(f"Recommended: {row}."), *why]
     if candidates.changes:
         statements.append(Statement(
@@ -148,8 +149,8 @@ def _describe_next(row: str, why: list[Statement], candidates: Candidates, subje
             "plain accuracy on a target that a few classes dominate may fall."))  # fmt: skip
     statements.append(Statement(
         "How to know whether it helped: nothing here measures accuracy on the target. Label some of its examples, "
-        f"drawn at random, to test all rows on: with {LABELLED}, an accuracy near {100 * ACCURACY:.0f} % is known to within "
-        f"{half:.0f} points."))  # fmt: skip
+        f"drawn at random, to test all rows on: with {count}, an accuracy near {100 * ACCURACY:.0f} % is known to "
+        f"within {half:.0f} points."))  # fmt: skip
     if subject.labelled_target.classes:
         statements.append(Statement("The target has labels: dann run on the file tests all rows by them."))
     return Part("What to run next", statements)

@@ -13,6 +13,7 @@ from dann.reporting.advice import Listing, Part, Statement
 
 FEWEST = 20  # examples of each domain, half of which test: with fewer an interval is wider than the scale
 NEARLY_ALL = 0.95  # accuracy of a domain classifier
+FEW_OF_CLASS = 5  # held-out examples of a class, from which it is compared
 NAMED, SHOWN = 4, 15  # classes in a sentence, and in a table
 Interval = tuple[float, float]
 
@@ -69,7 +70,7 @@ def describe_gap(separations: Sequence[Separation | None], classes: Sequence[str
         "The proxy A-distance is 2 (2 a − 1) for an accuracy of a: 0 at chance, 2 where every example shows its "
         "domain. Intervals (95 %) are over test examples, with the classifier as it is.",
         "A distance compares sources for one target (results/ranking.md). It does not say what adaptation gains, nor "
-        "whether a class lies on the same class.",
+        "whether a class lies on the same class. A class that is more frequent in the target is taken for it more often.",
     )
     return Part("How far the domains are apart", statements, _list_overlap(found[-1], classes), limits)
 
@@ -108,7 +109,9 @@ def _order(found: Separation) -> list[int]:
 
 
 def _name_extremes(found: Separation, classes: Sequence[str]) -> str:
-    order = _order(found)
+    order = [k for k in _order(found) if found.of_class[k][0] >= FEW_OF_CLASS]
+    if not order:
+        return f"Classes: none has {FEW_OF_CLASS} held-out source examples, too few to compare them."
     intervals = {k: _interval(*found.of_class[k]) for k in order}
     most = order[-1]
     least = [k for k in order if intervals[k][1] < intervals[most][0]][:NAMED]

@@ -87,7 +87,8 @@ def _conclude(
     if left.is_at_chance:
         return (
             f"Label shift is likely: {named}. With the source drawn in these shares, a classifier identifies the "
-            f"domain of {remaining} of examples, which is chance: the shares explain all of the difference that it can find."
+            f"domain of {remaining} of examples, which is chance: the shares explain all of the difference that it "
+            "can find."
         )
     return (
         f"Shares differ by both estimates ({named}), but so do the inputs: with the source drawn in these shares, a "
