@@ -63,7 +63,7 @@ class ShareEstimate:
 
 
 def predict_across(source: Features, labels: Labels, target: Features) -> Predictions:
-    """Logistic regression of standardised features, for source examples from the other folds, for target from all.
+    """Logistic regression of standardised features: of a source example by the other folds, of a target one by all.
 
     Args:
         source: shape ``(N, D)``.
@@ -72,18 +72,20 @@ def predict_across(source: Features, labels: Labels, target: Features) -> Predic
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=STEPS))
+    both = np.concatenate([source, target]).astype(np.float64)
+    spread = both.std(axis=0)
+    # By both domains: a feature that hardly varies in the source alone would have huge values in the target.
+    x = (both - both.mean(axis=0)) / np.where(spread > 1e-10 * np.abs(both).max(axis=0), spread, np.inf)
+    model = LogisticRegression(C=0.01, max_iter=STEPS)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)  # an optimum that is not quite reached does no harm
         # Logarithms of probabilities are logits; decision_function has one column alone for two classes.
-        held_out = cross_val_predict(model, source, labels, cv=folds, method="predict_log_proba")
-        logits = model.fit(source, labels).predict_log_proba(target)
-    smallest = np.log(np.finfo(np.float64).tiny)
-    return Predictions(np.maximum(held_out, smallest), labels, np.maximum(logits, smallest))
+        held_out = cross_val_predict(model, x[: len(source)], labels, cv=folds, method="predict_proba")
+        given = model.fit(x[: len(source)], labels).predict_proba(x[len(source) :])
+    smallest = np.finfo(np.float64).tiny
+    return Predictions(np.log(np.maximum(held_out, smallest)), labels, np.log(np.maximum(given, smallest)))
 
 
 def estimate_shares(predictions: Predictions, seed: int = 0) -> dict[str, ShareEstimate]:

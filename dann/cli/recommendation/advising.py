@@ -76,7 +76,7 @@ def advise(
     candidates = choose_candidates(kind, overview, shift.is_likely, subject)
     pilot = make_pilot(subject, pair, shared, candidates.names, candidates.changes, budget, report)
     shared.stream.reader.close()
-    row, why = recommend_row(kind, pilot, separations)
+    row, why = recommend_row(kind, pilot, separations, candidates)
     names = [row, *(name for name in candidates.names if name != row)] if row != BASELINE else candidates.names
     reasons = {BASELINE: "the baseline: no adaptation", row: "recommended: see the report"}
     text = compose_next(subject.title, merge(subject.declared, candidates.changes), subject.use, names, reasons, out)
@@ -111,7 +111,9 @@ def choose_candidates(kind: Kind, overview: Overview, is_label_shift_likely: boo
     return Candidates(names, changes, findings)
 
 
-def recommend_row(kind: Kind, pilot: Pilot, separations: list[Separation | None]) -> tuple[str, list[Statement]]:
+def recommend_row(
+    kind: Kind, pilot: Pilot, separations: list[Separation | None], candidates: Candidates
+) -> tuple[str, list[Statement]]:
     """The recommended row, and why it is that one."""
     measured = [each for each in separations if each is not None]
     if measured and all(each.is_at_chance for each in measured):
@@ -120,6 +122,8 @@ def recommend_row(kind: Kind, pilot: Pilot, separations: list[Separation | None]
             "vote chose (by definition; no page of results)."
         )
         return BASELINE, [Statement(text)]
+    if pilot.is_short and not (kind in RELIABILITY and RELIABILITY[kind].favours_source_only):
+        return _recommend_without_pilot(kind, pilot, candidates)
     choice = pilot.choice or BASELINE
     alone = (
         f" ({pilot.agreeing} of {len(pilot.seeds)} seeds alone give the same choice)" if len(pilot.seeds) > 1 else ""
@@ -130,13 +134,23 @@ def recommend_row(kind: Kind, pilot: Pilot, separations: list[Separation | None]
         return choice, [Statement(text)]
     known = RELIABILITY[kind]
     regret = (
-        f"Among finished runs on {known.on} its choice was {known.vote:.1f} points below the best row on average, "
-        f"source only {known.never:.1f}."
+        f"Among finished runs of more methods on {known.on} its choice was {known.vote:.1f} points below the best on "
+        f"average, source only {known.never:.1f}."
     )
     if known.favours_source_only:
         text = f"{chosen} {regret} So source only is recommended; the others need target labels to test them."
         return BASELINE, [Statement(text, known.page)]
     return choice, [Statement(f"{chosen} {regret}", known.page)]
+
+
+def _recommend_without_pilot(kind: Kind, pilot: Pilot, candidates: Candidates) -> tuple[str, list[Statement]]:
+    """The row that was best in the results on such data, and source only where there are none."""
+    short = "The pilot was too short for its choice to count (--minutes, --steps)."
+    finding = candidates.findings[0]
+    made = [name for name in candidates.names if not pilot.rows[name].failure]
+    if not finding.quotes or not made:
+        return BASELINE, [Statement(f"{short} No results are on such data, so source only is recommended.")]
+    return made[0], [Statement(f"{short} {made[0]} was the best of these rows in the results.", finding.page)]
 
 
 def _describe_next(row: str, why: list[Statement], candidates: Candidates, subject: Subject) -> Part:

@@ -14,6 +14,7 @@ from dann.reporting.advice import Listing, Part, Statement
 FEWEST = 20  # examples of each domain, half of which test: with fewer an interval is wider than the scale
 NEARLY_ALL = 0.95  # accuracy of a domain classifier
 FEW_OF_CLASS = 5  # held-out examples of a class, from which it is compared
+HARDLY = 0.05  # share of source examples that are taken for target ones
 NAMED, SHOWN = 4, 15  # classes in a sentence, and in a table
 Interval = tuple[float, float]
 
@@ -70,7 +71,8 @@ def describe_gap(separations: Sequence[Separation | None], classes: Sequence[str
         "The proxy A-distance is 2 (2 a − 1) for an accuracy of a: 0 at chance, 2 where every example shows its "
         "domain. Intervals (95 %) are over test examples, with the classifier as it is.",
         "A distance compares sources for one target (results/ranking.md). It does not say what adaptation gains, nor "
-        "whether a class lies on the same class. A class that is more frequent in the target is taken for it more often.",
+        "whether a class lies on the same class. Examples of a class that is more frequent in the target are taken for "
+        "target ones more often.",
     )
     return Part("How far the domains are apart", statements, _list_overlap(found[-1], classes), limits)
 
@@ -115,6 +117,8 @@ def _name_extremes(found: Separation, classes: Sequence[str]) -> str:
     intervals = {k: _interval(*found.of_class[k]) for k in order}
     most = order[-1]
     least = [k for k in order if intervals[k][1] < intervals[most][0]][:NAMED]
+    if sum(part for _, part in found.of_class.values()) <= HARDLY * sum(count for count, _ in found.of_class.values()):
+        return "Classes: none overlaps with the target, as hardly any source example is taken for a target one."
     if not least:
         return "Classes: none overlaps less with the target than another by more than chance, on so many examples."
     names = ", ".join(f"{classes[k]} ({_percent(found, k)})" for k in least)

@@ -73,26 +73,25 @@ def _conclude(
     classes: Sequence[str],
 ) -> str:
     if not shifted:
+        return "No label shift can be shown: for no class do both estimates exclude its share in the source."
+    some = f"{len(shifted)} of {len(classes)} classes"
+    if left is None:
+        return f"Both estimates exclude the source's share of {some}; too few examples are left to check why."
+    remaining = f"{100 * left.accuracy:.0f} % [{100 * left.interval[0]:.0f}–{100 * left.interval[1]:.0f}]"
+    if not left.is_at_chance:
         return (
-            "No label shift can be shown: for no class do both estimates exclude the share that it has in the source."
+            f"Both estimates exclude the source's share of {some}, but the inputs differ too: with the source drawn in "
+            f"the estimated shares, a classifier still identifies the domain of {remaining} of examples. So the estimates "
+            "cannot be trusted here, and label shift is neither shown nor excluded."
         )
     named = "; ".join(
-        f"class {classes[k]}: {100 * source[k]:.0f} % in the source, "
-        + ", ".join(f"{name} {_share(each, k)}" for name, each in estimates.items())
+        f"class {classes[k]} {100 * source[k]:.0f} % in the source and, in the target, "
+        + ", ".join(f"{_share(each, k)} by {name}" for name, each in estimates.items())
         for k in list(shifted)[:NAMED]
     )
-    if left is None:
-        return f"Shares differ by both estimates ({named}), but too few examples are left to check their assumption."
-    remaining = f"{100 * left.accuracy:.0f} % [{100 * left.interval[0]:.0f}–{100 * left.interval[1]:.0f}]"
-    if left.is_at_chance:
-        return (
-            f"Label shift is likely: {named}. With the source drawn in these shares, a classifier identifies the "
-            f"domain of {remaining} of examples, which is chance: the shares explain all of the difference that it "
-            "can find."
-        )
     return (
-        f"Shares differ by both estimates ({named}), but so do the inputs: with the source drawn in these shares, a "
-        f"classifier still identifies the domain of {remaining} of examples. Label shift is neither shown nor excluded."
+        f"Label shift is likely: {named}. With the source drawn in the estimated shares, a classifier identifies "
+        f"the domain of {remaining} of examples, which is chance: the shares explain all of the difference that it finds."
     )
 
 

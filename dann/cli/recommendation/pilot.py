@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -12,19 +12,19 @@ from dann.cli.recommendation.subject import Subject
 from dann.config.merging import Nested, merge
 from dann.config.schema import Config
 from dann.data.pair import Pair
+from dann.diagnostics.measurements import measure
 from dann.errors import BadInput
 from dann.estimators.quiet_training import QuietTraining
 from dann.evaluation.rules import Evaluation
 from dann.evaluation.selection import find_best, mean_evaluation
 from dann.training.building import build_trainer
 from dann.training.device import keep_random_state
+from dann.training.evaluate import evaluate_splits
 from dann.training.trainer import Trainer
 
 RULE = "vote"
 UNTIMED, TIMED = 2, 6  # steps of a trial, of which the first ones are slower
-SHARE = 0.7  # of the budget that is for steps; evaluations take the rest
-LEAST = 200  # steps for which three seeds are preferred to one with more of them
-TOO_FEW = 100  # steps below which a pilot shows little
+QUARTER = 0.25  # of the steps of the whole training: with fewer, the vote's choice does not count
 Report = Callable[[str], None]
 
 
@@ -62,6 +62,7 @@ class Pilot:
         steps: of each run.
         choice: the row that the vote chooses by the means over seeds; None if no row was made.
         agreeing: the number of seeds with which it alone is chosen too.
+        is_short: less than a quarter of the steps that the configuration has.
     """
 
     rows: dict[str, PilotRow]
@@ -69,6 +70,7 @@ class Pilot:
     seeds: list[int]
     choice: str | None
     agreeing: int
+    is_short: bool = False
 
 
 def build_shared(subject: Subject, pair: Pair, device: torch.device) -> Trainer:
@@ -103,12 +105,13 @@ def make_pilot(
                 raise
             rows[name].failure = str(error)
     whole = subject.config.train.steps
-    steps, seeds = (budget.steps, budget.seeds) if budget.steps else _plan(budget, seconds, whole)
+    evaluation = _time_evaluation(_configure(subject, declared[BASELINE], UNTIMED + TIMED), pair, shared)
+    steps, seeds = (budget.steps, budget.seeds) if budget.steps else _plan(budget, seconds, evaluation, whole)
     for name, row in declared.items():
         for seed in seeds:
             report(f"pilot: {name}, seed {seed}, {steps} steps")
             _make_run(rows[name], _configure(subject, row, steps), pair, seed, shared)
-    return _choose(rows, steps, seeds)
+    return replace(_choose(rows, steps, seeds), is_short=steps < QUARTER * whole)
 
 
 def _configure(subject: Subject, row: Nested, steps: int) -> Config:
@@ -129,11 +132,29 @@ def _time_step(config: Config, pair: Pair, shared: Trainer) -> float:
     return (time.perf_counter() - start) / TIMED
 
 
-def _plan(budget: Budget, seconds: Sequence[float], most: int) -> tuple[int, list[int]]:
-    """The steps of each run and the seeds for a budget: all seeds if that leaves enough steps, else the first alone."""
-    affordable = SHARE * 60 * budget.minutes / sum(seconds)
-    seeds = budget.seeds if affordable / len(budget.seeds) >= min(LEAST, most) else budget.seeds[:1]
-    return max(1, min(most, int(affordable / len(seeds)))), seeds
+def _time_evaluation(config: Config, pair: Pair, shared: Trainer) -> float:
+    """The seconds of an evaluation, which each run has one of."""
+    start = time.perf_counter()
+    evaluate_splits(shared)
+    measure(shared, config, 1, pair.hidden_labels)
+    return time.perf_counter() - start
+
+
+def _plan(budget: Budget, seconds: Sequence[float], evaluation: float, most: int) -> tuple[int, list[int]]:
+    """The steps of each run and the seeds: all seeds if each run then has a quarter of the steps, else the first alone.
+
+    Args:
+        seconds: of a step of each row.
+        evaluation: the seconds of an evaluation.
+        most: steps of the whole training.
+    """
+
+    def afford(seeds: list[int]) -> int:
+        left = 60 * budget.minutes - evaluation * len(seeds) * len(seconds)
+        return min(most, int(left / (len(seeds) * sum(seconds))))
+
+    seeds = budget.seeds if afford(budget.seeds) >= QUARTER * most else budget.seeds[:1]
+    return max(1, afford(seeds)), seeds
 
 
 def _make_run(row: PilotRow, config: Config, pair: Pair, seed: int, shared: Trainer) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dann.cli.recommendation.findings import IN_WORDS, Finding, Kind
-from dann.cli.recommendation.pilot import RULE, TOO_FEW, Pilot
+from dann.cli.recommendation.pilot import RULE, Pilot
 from dann.evaluation.rules import RULES
 from dann.reporting.advice import Listing, Part, Statement
 
@@ -38,17 +38,18 @@ def describe_pilot(pilot: Pilot, kind: Kind, findings: Sequence[Finding], steps:
     if pilot.choice is not None:
         text = f"The vote, fixed before any of these runs: {RULES[RULE].criterion}. It chose {pilot.choice}."
         statements.append(Statement(text))
-    return Part("A pilot", statements, _list_rows(pilot, oracle), _list_limits(pilot, steps, oracle))
+    return Part("A pilot", statements, _list_rows(pilot, oracle), _list_limits(pilot, oracle))
 
 
-def _list_limits(pilot: Pilot, steps: int, oracle: bool) -> tuple[str, ...]:
+def _list_limits(pilot: Pilot, oracle: bool) -> tuple[str, ...]:
     limits = [
         "The scores say how certain and how varied predictions on the target are, not whether they are right; higher "
         "is better. No target label is read for them or in training. The accuracy is on the source's validation split.",
         "Methods have their default options, without a search, and may come in another order after more steps.",
     ]
-    if pilot.steps < min(TOO_FEW, steps):
-        limits.append(f"{pilot.steps} steps are too few to show much: allow more with --minutes.")
+    if pilot.is_short:
+        limits.append("So few steps show little: the vote's choice does not count below a quarter of the file's steps. "
+                      "Allow more with --minutes.")  # fmt: skip
     if len(pilot.seeds) == 1:
         limits.append("One seed does not show how much of a difference is chance.")
     if oracle:
