@@ -81,8 +81,8 @@ def _conclude(
     if not left.is_at_chance:
         return (
             f"Both estimates exclude the source's share of {some}, but the inputs differ too: with the source drawn in "
-            f"the estimated shares, a classifier still identifies the domain of {remaining} of examples. So the estimates "
-            "cannot be trusted here, and label shift is neither shown nor excluded."
+            f"the estimated shares, a classifier still identifies the domain of {remaining} of examples. So the "
+            "estimates cannot be trusted here, and label shift is neither shown nor excluded."
         )
     named = "; ".join(
         f"class {classes[k]} {100 * source[k]:.0f} % in the source and, in the target, "
@@ -91,7 +91,7 @@ def _conclude(
     )
     return (
         f"Label shift is likely: {named}. With the source drawn in the estimated shares, a classifier identifies "
-        f"the domain of {remaining} of examples, which is chance: the shares explain all of the difference that it finds."
+        f"the domain of {remaining} of examples, which is chance: the shares explain all the difference that it finds."
     )
 
 
