@@ -77,7 +77,8 @@ def advise(
     pilot = make_pilot(subject, pair, shared, candidates.names, candidates.changes, budget, report)
     shared.stream.reader.close()
     row, why = recommend_row(kind, pilot, separations, candidates)
-    names = [row, *(name for name in candidates.names if name != row)] if row != BASELINE else candidates.names
+    made = [name for name in candidates.names if not pilot.rows[name].failure]
+    names = sorted(made, key=lambda name: name != row)  # the recommended one first
     reasons = {BASELINE: "the baseline: no adaptation", row: "recommended: see the report"}
     text = compose_next(subject.title, merge(subject.declared, candidates.changes), subject.use, names, reasons, out)
     check_next(text, subject.library)

@@ -19,6 +19,7 @@ from dann.evaluation.class_shares import (
 )
 from dann.reporting.advice import Listing, Part, Statement
 
+CLEAR = 0.65  # accuracy of a domain classifier that the interval has to exclude before a difference is ruled out
 MOST_CLASSES = 50  # of which shares are estimated: with more, the draws take minutes
 
 
@@ -28,7 +29,8 @@ class LabelShift:
 
     Args:
         is_likely: the intervals of both estimators exclude the source's share of a class, and the domains cannot be
-            distinguished once the source is drawn with the estimated shares, as under pure label shift.
+            distinguished once the source is drawn with the estimated shares, as under pure label shift, by so many
+            examples that a clear difference would have shown.
     """
 
     is_likely: bool
@@ -47,7 +49,7 @@ def estimate_shift(found: Representation, classes: Sequence[str]) -> LabelShift:
     estimates = estimate_shares(predictions)
     shifted = find_shifted(estimates)
     left = _separate_after_drawing(found, estimates) if shifted else None
-    likely = bool(shifted) and left is not None and left.is_at_chance
+    likely = bool(shifted) and left is not None and left.is_at_chance and left.interval[1] <= CLEAR
     statements = [Statement(_conclude(shifted, left, estimates, counts / counts.sum(), classes))]
     limits = (
         f"Estimated with logistic regression by the {found.name}, which is {100 * predictions.accuracy:.0f} % accurate "
@@ -83,6 +85,12 @@ def _conclude(
             f"Both estimates exclude the source's share of {some}, but the inputs differ too: with the source drawn in "
             f"the estimated shares, a classifier still identifies the domain of {remaining} of examples. So the "
             "estimates cannot be trusted here, and label shift is neither shown nor excluded."
+        )
+    if left.interval[1] > CLEAR:
+        return (
+            f"Both estimates exclude the source's share of {some}. With the source drawn in the estimated shares, a "
+            f"classifier identifies the domain of {remaining} of examples: too few to exclude that the inputs differ "
+            "too, so label shift is neither shown nor excluded."
         )
     named = "; ".join(
         f"class {classes[k]} {100 * source[k]:.0f} % in the source and, in the target, "

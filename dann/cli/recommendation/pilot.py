@@ -107,10 +107,10 @@ def make_pilot(
     whole = subject.config.train.steps
     evaluation = _time_evaluation(_configure(subject, declared[BASELINE], UNTIMED + TIMED), pair, shared)
     steps, seeds = (budget.steps, budget.seeds) if budget.steps else _plan(budget, seconds, evaluation, whole)
-    for name, row in declared.items():
-        for seed in seeds:
+    for name, seed in ((name, seed) for name in declared for seed in seeds):
+        if not rows[name].failure:
             report(f"pilot: {name}, seed {seed}, {steps} steps")
-            _make_run(rows[name], _configure(subject, row, steps), pair, seed, shared)
+            _make_run(rows[name], _configure(subject, declared[name], steps), pair, seed, shared)
     return replace(_choose(rows, steps, seeds), is_short=steps < QUARTER * whole)
 
 
@@ -159,8 +159,6 @@ def _plan(budget: Budget, seconds: Sequence[float], evaluation: float, most: int
 
 def _make_run(row: PilotRow, config: Config, pair: Pair, seed: int, shared: Trainer) -> None:
     """Train one run; a failure in training is noted in its row, whose other seeds are then left out."""
-    if row.failure:
-        return
     start = time.perf_counter()
     try:
         with keep_random_state(shared.device):

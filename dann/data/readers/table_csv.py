@@ -13,6 +13,7 @@ from dann.errors import BadInput
 
 SPLIT = "split"
 LOOKED_AT = 20  # lines by which a file is recognised
+LARGEST = float(np.finfo(np.float32).max)
 NAMED = 4  # columns that a message names
 Example = tuple[str, list[float], str]  # part, values, label
 
@@ -153,6 +154,6 @@ def _read_feature(file: Path, number: int, name: str, text: str) -> float:
         raise BadInput(f"{file}, line {number}: {name} is {text[:40]!r}, not a number: code it as numbers, or set "
                        "columns to the columns of numbers")  # fmt: skip
     value = read_value(file, number, name, text)
-    if np.isinf(np.float32(value)):
+    if abs(value) > LARGEST:
         raise BadInput(f"{file}, line {number}: {name} is {text[:40]}, too large for a number here: correct it")
     return value
