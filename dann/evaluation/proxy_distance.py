@@ -144,8 +144,23 @@ def _machine_error(x: NDArray[np.float64], y: NDArray[np.int64], fitted: NDArray
     return float(np.mean(machine.predict(x[~fitted]) != y[~fitted]))
 
 
+def network_answers(source: Features, target: Features) -> DomainAnswers:
+    """Which held-out examples the small network of ``proxy_distances`` takes for the other domain.
+
+    Args:
+        source: features, shape ``(N, D)``.
+        target: the same, shape ``(M, D)``.
+    """
+    x, y, fitted = _prepare(source, target)
+    return DomainAnswers(np.flatnonzero(~fitted), _network_mistakes(x, y, fitted))
+
+
 def _network_error(x: NDArray[np.float64], y: NDArray[np.int64], fitted: NDArray[np.bool_]) -> float:
-    """The error of a network of one hidden layer, trained on all ``fitted`` examples at each step."""
+    return float(_network_mistakes(x, y, fitted).mean())
+
+
+def _network_mistakes(x: NDArray[np.float64], y: NDArray[np.int64], fitted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The errors of a network of one hidden layer, trained on all ``fitted`` examples at each step."""
     inputs = torch.from_numpy(x.astype(np.float32))
     labels, chosen = torch.from_numpy(y).float(), torch.from_numpy(fitted)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -158,5 +173,5 @@ def _network_error(x: NDArray[np.float64], y: NDArray[np.int64], fitted: NDArray
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     with torch.no_grad():
-        wrong = (network(inputs[~chosen]).squeeze(1) > 0) != labels[~chosen].bool()
-    return float(wrong.double().mean())
+        wrong: NDArray[np.bool_] = ((network(inputs[~chosen]).squeeze(1) > 0) != labels[~chosen].bool()).numpy()
+    return wrong

@@ -12,7 +12,7 @@ from tiny import write_tiny
 
 from dann.cli.main import main
 from dann.cli.recommendation.advising import Candidates, choose_candidates, recommend_row
-from dann.cli.recommendation.domain_gap import Separation
+from dann.cli.recommendation.domain_gap import Separation, separate
 from dann.cli.recommendation.findings import (
     OF_KIND,
     OF_LABEL_SHIFT,
@@ -82,7 +82,7 @@ def test_no_label_of_a_target_example_is_read(capsys: pytest.CaptureFixture[str]
         x, y = stored["x"], stored["y"]
     np.savez("b.npz", x=x, y=np.random.default_rng(0).permutation(y))
     assert recommend(capsys) == before
-    assert "target accuracy, oracle" in shown and "target accuracy, oracle" not in before
+    assert "The oracle's column is by the labels" in shown and "oracle" not in before
     assert re.findall(r"It chose ([\w ]+)\.", shown) == re.findall(r"It chose ([\w ]+)\.", before)
     np.savez("b.npz", x=x)
     without = recommend(capsys)
@@ -105,8 +105,16 @@ def test_label_shift_is_likely_where_it_alone_explains_the_difference(
     assert "Label shift is likely" not in out and "inputs differ too" in out and "neither shown nor excluded" in out
 
 
+def test_a_difference_that_is_not_linear_is_seen() -> None:
+    """Two clouds around one centre: a linear classifier is at chance, a small network is not."""
+    random = np.random.default_rng(0)
+    inner, outer = random.normal(0, 0.2, (300, 2)), random.normal(0, 1.5, (300, 2))
+    found = separate("inputs", inner.astype(np.float32), np.zeros(300, np.int64), outer.astype(np.float32))
+    assert found is not None and found.classifier == "small network" and not found.is_at_chance
+
+
 def test_nothing_to_align(capsys: pytest.CaptureFixture[str]) -> None:
-    write_vectors("same", 0.0, 3)
+    write_vectors("same", 0.0, 6)
     out = recommend(capsys, target="same")
     assert "no difference between the domains can be shown" in out and "Recommended: source only." in out
     assert "No label shift can be shown" in out
@@ -115,12 +123,12 @@ def test_nothing_to_align(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_file_its_task_and_a_row_that_cannot_be_made(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ROWS, "MCC", {"method": {"name": "multitask"}})
+    monkeypatch.setitem(ROWS, "MCC", {"method": {"name": "fixmatch"}})
     tasks = {f"{degrees} degrees": {"data": {"target": {"degrees": float(degrees)}}} for degrees in (10, 30)}
     write_tiny(Path("turns.yaml"), tasks=tasks, base={"data": {"source": {"points": 60}, "target": {"points": 60}}})
     assert main(["recommend", "turns.yaml", "--task", "30 degrees", "--write", "next.yaml", *FAST]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert out.startswith("Tiny moons: 30 degrees") and "MCC was not made: method: multitask needs labelled" in out
+    assert out.startswith("Tiny moons: 30 degrees") and "MCC was not made: method: fixmatch needs a second view" in out
     content = yaml.safe_load(Path("next.yaml").read_text(encoding="utf-8"))
     assert content["base"]["data"]["target"]["degrees"] == 30.0 and list(content["variants"]) == ["source only", "CDAN"]
 
@@ -189,8 +197,8 @@ def test_columns_in_another_order_are_matched_by_name() -> None:
 
 
 def test_missing_values_duplicates_and_label_sets_are_counted() -> None:
-    write_csv("a.csv", *TABLE)
-    write_csv("b.csv", "p,q,label", "1,1,x", "7,,x", "8,50,z", "9,51,z", "10,52,x", "11,53,x")
+    write_csv("a.csv", *TABLE, "60,1,w", "61,2,w")
+    write_csv("b.csv", "p,q,label", "1,1,x", "7,,x", "8,50,z", "9,51,z", "10,52,w", "11,53,w")
     overview = look_over(read_paths(("a.csv", None), ("b.csv", None), {}))
     text = " ".join(statement.text for statement in overview.part.statements)
     assert overview.has_missing and overview.is_partial and overview.shared == 1
@@ -247,7 +255,7 @@ def pilot(choice: str, is_short: bool = False) -> Pilot:
 
 
 def separation(low: float) -> Separation:
-    return Separation("inputs", low + 0.05, (low, low + 0.1), {})
+    return Separation("inputs", "linear classifier", low + 0.05, (low, low + 0.1), {})
 
 
 def test_the_recommended_row_and_why() -> None:

@@ -13,7 +13,7 @@ SCORES = {
     "SND": ("score_snd", 1.0),
     "BNM": ("score_bnm", 1.0),
     "DEV": ("score_dev", 1.0),
-    "A-distance of features": ("distance_svm", 1.0),
+    "distance of features": ("distance_svm", 1.0),
 }
 ORACLE = {"target accuracy, oracle, %": ("target_test", 100.0)}
 
@@ -45,6 +45,7 @@ def _list_limits(pilot: Pilot, oracle: bool) -> tuple[str, ...]:
     limits = [
         "The scores say how certain and how varied predictions on the target are, not whether they are right; higher "
         "is better. No target label is read for them or in training. The accuracy is on the source's validation split.",
+        "The distance is the proxy A-distance of the learned features, by a linear classifier. "
         "Methods have their default options, without a search, and may come in another order after more steps.",
     ]
     if pilot.is_short:
