@@ -1,1 +1,1 @@
-"""``dann recommend``: what two domains hold, how far apart they are, a pilot, and what to run next."""
+"""The report of ``dann recommend``: what two domains hold, how far apart they are, a pilot, what to run next."""
