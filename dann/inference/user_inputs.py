@@ -58,7 +58,7 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
         yield from _texts(path, model)
     elif model.config.data.target.name == "series":
         yield _name_rows(path, cut_series(path, model.config.data.target.options(), model.inputs.raw_shape[1]))
-    elif model.config.data.target.name == "table":
+    elif model.config.data.target.name == "table" and suffix in LISTS:
         options = model.config.data.target.options()
         yield _name_rows(path, read_features(path, options["label"], options["columns"]))
     elif suffix in SUFFIXES:

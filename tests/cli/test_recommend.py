@@ -308,3 +308,30 @@ def test_photos_are_features_of_a_frozen_network_and_texts_are_bags(monkeypatch:
     declared = read_paths(("a.csv", None), ("b.csv", None), {}).declared
     assert declared["data"]["vocabulary"] == {"size": 5000, "ngrams": 2} and declared["network"]["name"] == "mlp"
     assert "tokenizer" not in declared["data"]["source"]
+
+
+@pytest.mark.slow
+def test_tables_from_the_report_to_predictions(capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    for name, shift in (("a", 0.0), ("b", 1.0)):
+        rows = [f"{value + shift + 2 * (i % 2):.3f},{i % 7},{('ill', 'well')[i % 2]}"
+                for i, value in enumerate(random.normal(size=80))]  # fmt: skip
+        write_csv(f"{name}.csv", "pressure,age,outcome", *rows)
+    paths = ["--source", "a.csv", "--target", "b.csv", "--set", "label=outcome"]
+    assert main(["recommend", *paths, "--write", "next.yaml", *FAST]) == 0
+    arguments = ["--set", "train.steps=2", "--set", "diagnose.examples=0", "--seeds", "0", "--device", "cpu"]
+    assert main(["run", "next.yaml", "--only", "source only", *arguments]) == 0
+    write_csv("other.csv", "age,weight", "3,1.5")
+    run = "runs/next/source-only/seed-0"
+    write_csv("new.csv", "age,name,pressure", "3,ann,1.5", "5,ben,2")
+    assert main(["predict", run, "new.csv", "--out", "predicted.csv"]) == 0
+    assert len(Path("predicted.csv").read_text(encoding="utf-8").splitlines()) == 3
+    capsys.readouterr()
+    assert "other.csv: has no column pressure for a feature" in complaint(capsys, "predict", run, "other.csv")
+
+
+@pytest.mark.slow
+def test_an_oracle_of_a_transductive_file(capsys: pytest.CaptureFixture[str]) -> None:
+    write_tiny(Path("x.yaml"), base={"data": {"transductive": True}})
+    assert main(["recommend", "x.yaml", "--oracle", *FAST]) == 0
+    assert "The oracle's column" in " ".join(capsys.readouterr().out.split())

@@ -63,6 +63,7 @@ class Pilot:
         choice: the row that the vote chooses by the means over seeds; None if no row was made.
         agreeing: the number of seeds with which it alone is chosen too.
         is_short: less than a quarter of the steps that the configuration has.
+        is_frozen: a pretrained backbone was frozen.
     """
 
     rows: dict[str, PilotRow]
@@ -71,6 +72,7 @@ class Pilot:
     choice: str | None
     agreeing: int
     is_short: bool = False
+    is_frozen: bool = False
 
 
 def build_shared(subject: Subject, pair: Pair, device: torch.device) -> Trainer:
@@ -111,7 +113,8 @@ def make_pilot(
         if not rows[name].failure:
             report(f"pilot: {name}, seed {seed}, {steps} steps")
             _make_run(rows[name], _configure(subject, declared[name], steps), pair, seed, shared)
-    return replace(_choose(rows, steps, seeds), is_short=steps < QUARTER * whole)
+    is_frozen = shared.constant_backbone is not None
+    return replace(_choose(rows, steps, seeds), is_short=steps < QUARTER * whole, is_frozen=is_frozen)
 
 
 def _configure(subject: Subject, row: Nested, steps: int) -> Config:

@@ -51,6 +51,9 @@ def _list_limits(pilot: Pilot, oracle: bool) -> tuple[str, ...]:
     if pilot.is_short:
         limits.append("So few steps show little: the vote's choice does not count below a quarter of the file's steps. "
                       "Allow more with --minutes.")  # fmt: skip
+    if pilot.is_frozen:
+        limits.append("The pretrained network is frozen and there is no augmentation, here and in the file to run next: "
+                      "training it too may change the order.")  # fmt: skip
     if len(pilot.seeds) == 1:
         limits.append("One seed does not show how much of a difference is chance.")
     if oracle:
@@ -68,4 +71,4 @@ def _list_rows(pilot: Pilot, oracle: bool) -> Listing:
                  for some, (_, factor) in zip(values, columns.values(), strict=True)]  # fmt: skip
         alarms = ", ".join(f"{alarm} ({count} of {len(pilot.seeds)})" for alarm, count in row.alarms.items())
         lines.append([f"{name} (chosen)" if name == pilot.choice else name, *cells, alarms])
-    return Listing(["row", *columns, "alarms"], lines)
+    return Listing(["row", *columns, "alarms of runs"], lines)
