@@ -119,7 +119,10 @@ def _add_recommend(command: Command) -> None:
     recommend.add_argument("--target", metavar="PATH", help="adapted to; needs no labels")
     for side in ("source", "target"):
         recommend.add_argument(f"--{side}-labels", metavar="FILE", help=f"labels of the {side}, if it is a .npy file")
-    recommend.add_argument("--task", metavar="NAME", help="one of the file's tasks (default: the first)")
+    _set_completer(
+        recommend.add_argument("--task", metavar="NAME", help="one of the file's tasks (default: the first)"),
+        "complete_tasks",
+    )
     recommend.add_argument(
         "--set", action="append", default=[], metavar="a=b", help="as for dann init, or a.b=c for FILE"
     )

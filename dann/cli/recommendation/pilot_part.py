@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dann.cli.recommendation.findings import IN_WORDS, Finding, Kind
-from dann.cli.recommendation.pilot import RULE, Pilot
+from dann.cli.recommendation.pilot import RULE, Pilot, PilotRow
 from dann.evaluation.rules import RULES
 from dann.reporting.advice import Listing, Part, Statement
 
@@ -52,7 +52,7 @@ def _list_limits(pilot: Pilot, oracle: bool) -> tuple[str, ...]:
         limits.append("So few steps show little: the vote's choice does not count below a quarter of the file's steps. "
                       "Allow more with --minutes.")  # fmt: skip
     if pilot.is_frozen:
-        limits.append("The pretrained network is frozen and there is no augmentation, here and in the file to run next: "
+        limits.append("The pretrained network is frozen, without augmentation, here and in the file to run next: "
                       "training it too may change the order.")  # fmt: skip
     if len(pilot.seeds) == 1:
         limits.append("One seed does not show how much of a difference is chance.")
@@ -66,9 +66,14 @@ def _list_rows(pilot: Pilot, oracle: bool) -> Listing:
     columns = SCORES | (ORACLE if oracle else {})
     lines = []
     for name, row in pilot.rows.items():
-        values = [[each[key] * factor for each in row.evaluations if key in each] for key, factor in columns.values()]
-        cells = [f"{sum(some) / len(some):.{1 if factor > 1 else 2}f}" if some else "—"
-                 for some, (_, factor) in zip(values, columns.values(), strict=True)]  # fmt: skip
+        cells = [_mean(row, key, factor) for key, factor in columns.values()]
         alarms = ", ".join(f"{alarm} ({count} of {len(pilot.seeds)})" for alarm, count in row.alarms.items())
         lines.append([f"{name} (chosen)" if name == pilot.choice else name, *cells, alarms])
     return Listing(["row", *columns, "alarms of runs"], lines)
+
+
+def _mean(row: PilotRow, key: str, factor: float) -> str:
+    """The mean over seeds of a measurement; a dash where a run lacks it."""
+    values = [each[key] * factor for each in row.evaluations if key in each]
+    digits = 1 if factor > 1 else 2
+    return f"{round(sum(values) / len(values), digits) + 0.0:.{digits}f}" if values else "—"  # no −0.00
