@@ -44,12 +44,14 @@ class Advice:
 
     Args:
         title: the source and the target.
+        summary: the report in a line.
         parts: in the order of reading.
         file: the content of the experiment file to run next.
         repeat: the command that makes the same report again.
     """
 
     title: str
+    summary: str
     parts: list[Part]
     file: str
     repeat: str

@@ -60,6 +60,9 @@ def test_the_report_its_page_and_a_file_that_runs(capsys: pytest.CaptureFixture[
     for title in ("What there is", "How far the domains are apart", "Whether class shares differ", "A pilot",
                   "What to run next"):  # fmt: skip
         assert title in out
+    assert (
+        out.startswith("a to b In short: run ") and "By the inputs, the domains differ, but overlap. Label shift" in out
+    )
     assert "Source a: 300 examples, 300 labelled; vectors 6." in out
     assert "the domains differ, but overlap" in out and "results/README.md" in out
     assert out.endswith("dann recommend --source a.npz --target b.npz --steps 3 --seeds 0")

@@ -12,6 +12,7 @@ def show_advice(advice: Advice, console: Console | None = None) -> None:
     """Print all parts."""
     console = console or Console(highlight=False)
     console.print(Text(printable(advice.title), style="bold underline"))
+    console.print(Text(printable(advice.summary)))
     for part in advice.parts:
         _show_part(part, console)
 

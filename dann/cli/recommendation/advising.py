@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from dann.cli.recommendation.domain_gap import Separation, describe_gap, separate
+from dann.cli.recommendation.domain_gap import Separation, describe_gap, judge, separate
 from dann.cli.recommendation.findings import (
     BASELINE,
     METHODS,
@@ -89,7 +89,17 @@ def advise(
         describe_pilot(pilot, kind, candidates.findings, subject.config.train.steps, oracle),
         _describe_next(row, why, candidates, subject),
     ]
-    return Advice(subject.title, parts, text, f"--steps {pilot.steps} --seeds {','.join(map(str, pilot.seeds))}")
+    summary = _summarise(row, separations, shift.is_likely)
+    return Advice(
+        subject.title, summary, parts, text, f"--steps {pilot.steps} --seeds {','.join(map(str, pilot.seeds))}"
+    )
+
+
+def _summarise(row: str, separations: list[Separation | None], is_label_shift_likely: bool) -> str:
+    measured = [each for each in separations if each is not None]
+    gap = f"By the {measured[-1].name}, {judge(measured[-1])}. " if measured else ""
+    shift = "is likely" if is_label_shift_likely else "is not shown"
+    return f"In short: run {row} next. {gap}Label shift {shift}. The parts below have the reasons and their limits."
 
 
 def choose_candidates(kind: Kind, overview: Overview, is_label_shift_likely: bool, subject: Subject) -> Candidates:

@@ -91,18 +91,21 @@ def describe_gap(separations: Sequence[Separation | None], classes: Sequence[str
     return Part("How far the domains are apart", statements, _list_overlap(found[-1], classes), limits)
 
 
+def judge(found: Separation) -> str:
+    """What an accuracy and its interval mean, in words."""
+    if found.is_at_chance:
+        return "no difference between the domains can be shown"
+    if found.interval[0] >= NEARLY_ALL:
+        return "nearly every example shows which domain it is from"
+    return "the domains differ, but overlap"
+
+
 def _describe(found: Separation) -> str:
     distance, low, high = (2 * (2 * a - 1) for a in (found.accuracy, *found.interval))
-    if found.is_at_chance:
-        meaning = "no difference between the domains can be shown, so there is nothing to align"
-    elif found.interval[0] >= NEARLY_ALL:
-        meaning = "nearly every example shows which domain it is from"
-    else:
-        meaning = "the domains differ, but overlap"
     return (
         f"By the {found.name}: a {found.classifier} identifies the domain of {100 * found.accuracy:.0f} % of held-out "
         f"examples [{100 * found.interval[0]:.0f}–{100 * found.interval[1]:.0f}], proxy A-distance {distance:.2f} "
-        f"[{low:.2f} to {high:.2f}]: {meaning}."
+        f"[{low:.2f} to {high:.2f}]: {judge(found)}."
     )
 
 
