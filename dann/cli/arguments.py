@@ -12,6 +12,7 @@ from dann.files.user_paths import expand_user
 
 FORMATS = ("md", "latex", "json")
 LEAST = 10  # examples that dann rank scores
+MOST_MINUTES = 10_000  # of a pilot: a week
 REDO = ("changed", "failed")
 EXPORTS = ("onnx", "torch_export")
 KINDS = ("method", "network", "dataset", "optimiser", "schedule", "transform", "rule", "metric")
@@ -20,6 +21,7 @@ An experiment file and its table:
   dann run experiments/quickstart.yaml
 Your own data:
   dann init --source photos/real --target photos/sketch --out mine.yaml
+  dann recommend --source photos/real --target photos/sketch --write next.yaml
   dann rank mine.yaml
   dann run mine.yaml
 What there is:
@@ -58,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
     _add_experiments(command)
     _add_init(command)
+    _add_recommend(command)
     _add_rank(command)
     _add_results(command)
     _add_models(command)
@@ -104,6 +107,43 @@ def _add_init(command: Command) -> None:
     init.add_argument(
         "--out", type=Path, default=Path("experiment.yaml"), metavar="FILE", help="default: experiment.yaml"
     )
+
+
+def _add_recommend(command: Command) -> None:
+    recommend = command("recommend", "Report what two domains are like and, after a pilot, which methods to run next.")
+    recommend.epilog = (
+        "Without --oracle no target label is read. Each recommendation names the results that it rests on."
+    )
+    recommend.add_argument("file", type=Path, nargs="?", metavar="FILE", help="an experiment file, or:")
+    recommend.add_argument("--source", metavar="PATH", help="labelled, as for dann init")
+    recommend.add_argument("--target", metavar="PATH", help="adapted to; needs no labels")
+    for side in ("source", "target"):
+        recommend.add_argument(f"--{side}-labels", metavar="FILE", help=f"labels of the {side}, if it is a .npy file")
+    _set_completer(
+        recommend.add_argument("--task", metavar="NAME", help="one of the file's tasks (default: the first)"),
+        "complete_tasks",
+    )
+    recommend.add_argument(
+        "--set", action="append", default=[], metavar="a=b", help="as for dann init, or a.b=c for FILE"
+    )
+    budget = recommend.add_mutually_exclusive_group()
+    budget.add_argument(
+        "--minutes", type=_minutes, default=3.0, metavar="M", help="budget of the pilot's training (default: 3)"
+    )
+    budget.add_argument("--steps", type=_count, metavar="N", help="steps of each run of the pilot, in place of minutes")
+    recommend.add_argument(
+        "--seeds", type=_seeds, default=[0, 1, 2], metavar="0,1", help="of the pilot (default: 0,1,2)"
+    )
+    recommend.add_argument(
+        "--examples", type=_examples, default=1000, metavar="N",
+        help="measure distances and class shares on at most so many examples of each domain (default: 1000)",
+    )  # fmt: skip
+    recommend.add_argument(
+        "--oracle", action="store_true", help="show the pilot's accuracies by the target's labels, which choose nothing"
+    )
+    recommend.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page too")
+    recommend.add_argument("--write", type=Path, metavar="FILE", help="write the recommended experiment file")
+    _add_device(recommend)
 
 
 def _add_rank(command: Command) -> None:
@@ -255,6 +295,16 @@ def _examples(text: str) -> int:
     if (count := _count(text)) < LEAST:
         raise argparse.ArgumentTypeError(f"write at least {LEAST}: fewer examples give chance results")
     return count
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes <= MOST_MINUTES:
+        raise argparse.ArgumentTypeError(f"write a number of minutes above 0, at most {MOST_MINUTES}")
+    return minutes
 
 
 def _count(text: str) -> int:

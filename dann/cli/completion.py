@@ -48,20 +48,25 @@ def complete_data_sets(prefix: str, **_: Any) -> list[str]:
 
 def complete_variants(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """The variants of the experiment file that the command line names; none while it cannot be read."""
-    return _variants_of(parsed_args, "file")
+    return _read_keys(parsed_args, "file", "variants")
+
+
+def complete_tasks(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Its tasks."""
+    return _read_keys(parsed_args, "file", "tasks")
 
 
 def complete_rows(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """The same of an experiment file or a folder with the copy of one."""
-    return _variants_of(parsed_args, "path")
+    return _read_keys(parsed_args, "path", "variants")
 
 
-def _variants_of(parsed_args: argparse.Namespace, argument: str) -> list[str]:
+def _read_keys(parsed_args: argparse.Namespace, argument: str, section: str) -> list[str]:
     try:
         path = getattr(parsed_args, argument)
         file = path / EXPERIMENT if path.is_dir() else path
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return list(map(str, content["variants"]))
+        return list(map(str, content[section]))
     except (AttributeError, KeyError, OSError, TypeError, UnicodeDecodeError, yaml.YAMLError):
         return []
 

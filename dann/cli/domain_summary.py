@@ -33,7 +33,7 @@ SHOWN = 100  # characters of a text
 NO_SPLIT = "none defined: a share is held out, or the protocol is transductive"
 FOLDERS = {"cifar9": "cifar10", "stl9": "stl10", "office_caltech10_features": "office_caltech10"}
 MADE = {"digits", "digits_m", "moons", "moons_rotated", "rendered_digits"}
-OWN = {"folder", "csv", "arrays", "svmlight", "series", "texts"}
+OWN = {"folder", "csv", "arrays", "svmlight", "table", "series", "texts"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The text of a first experiment file: values that suit the data, each with a comment."""
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,11 @@ def compose(source: Side, target: Side, data: dict[str, Any], out: Path) -> str:
         out: where it will lie.
     """
     command = shlex.join(["dann", "run", str(out)])
-    title = f"{_name(source)} to {_name(target)}"
     lines: list[Line] = [
         (0, "", f"# {command}             makes the runs, a table and figures"),
         (0, "", f"# {command} --dry-run   shows every value, defaults included"),
         (0, "", "# dann list; dann describe method dann   show what else may stand here"),
-        (0, f"title: {format_value(title)}", ""),
+        (0, f"title: {format_value(name_pair(source, target))}", ""),
         (0, "seeds: [0, 1, 2]", "runs of each variant; five or more give usable intervals"),
         (0, "metrics: [accuracy, macro_f1]", "on the target's labelled test examples; dann list metric"),
         (0, "base:", "what all variants share"),
@@ -38,12 +38,22 @@ def compose(source: Side, target: Side, data: dict[str, Any], out: Path) -> str:
         (2, "method: {name: dann}", "dann describe method dann lists its options"),
         *_variants(bool(target.counts)),
     ]
-    return "\n".join(part for line in lines for part in _render(*line)) + "\n"
+    return render(lines)
+
+
+def name_pair(source: Side, target: Side) -> str:
+    """The names of both sides, as a title."""
+    return f"{_name(source)} to {_name(target)}"
 
 
 def _name(side: Side) -> str:
     path = Path(side.entry["path"])
     return path.name if path.is_dir() else path.stem
+
+
+def render(lines: Iterable[Line]) -> str:
+    """The text of a file of these lines."""
+    return "\n".join(part for line in lines for part in _render(*line)) + "\n"
 
 
 def _render(indent: int, text: str, comment: str) -> list[str]:

@@ -15,12 +15,14 @@ from dann.config.schema import resolve
 from dann.config.yaml_files import parse_yaml
 from dann.data.domain import Split
 from dann.data.labels import are_numbered_apart
+from dann.data.shared_shape import describe_columns
 from dann.data.splits import hold_out
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
 from dann.options import validate
 
 TEST_SHARES, VALIDATION_SHARES = (0.2, 0.3, 0.4, 0.5), (0.1, 0.2, 0.3)
+MOST_COLUMNS = 50  # that an entry names where both sides have the same
 OwnFiles = tuple[str, str | None]  # a path, and a file of labels
 
 
@@ -37,11 +39,9 @@ def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path, option
         raise BadInput(f"--out {out}: exists already: name another file, or remove it")
     if out.suffix not in (".yaml", ".yml"):
         raise BadInput(f"--out {out}: is no name of an experiment file: let it end in .yaml")
-    if source[0] == target[0]:
-        raise BadInput(f"--target {target[0]}: is the source too: name two paths")
-    sides = _match_sides(inspect_side(*source, options), inspect_side(*target, options))
-    classes = _shared_classes(*sides)
-    text = compose(*sides, _data_options(*sides, classes), out)
+    sides = inspect_sides(source, target, options)
+    classes = find_shared_classes(*sides)
+    text = compose(*sides, choose_data_options(*sides, classes), out)
     experiment = validate(Experiment, parse_yaml(text, str(out)), str(out))
     for run in experiment.runs():
         resolve(run.declared, str(out))
@@ -55,10 +55,26 @@ def write_first_experiment(source: OwnFiles, target: OwnFiles, out: Path, option
     )
 
 
+def inspect_sides(source: OwnFiles, target: OwnFiles, options: Mapping[str, Any]) -> tuple[Side, Side]:
+    """The data at two paths, with the options that they must have in common.
+
+    Args:
+        options: of both data sets, which neither their shapes nor their files decide.
+
+    Raises:
+        BadInput: a path is missing or damaged, or the two have no common form; says what to change.
+    """
+    if source[0] == target[0]:
+        raise BadInput(f"--target {target[0]}: is the source too: name two paths")
+    return _match_sides(inspect_side(*source, options), inspect_side(*target, options))
+
+
 def _match_sides(source: Side, target: Side) -> tuple[Side, Side]:
     """The two sides with the options that they must have in common."""
     if source.form != target.form:
         raise BadInput(f"--target: {target.form}, but the source has {source.form}: give data of one form")
+    if source.columns and target.columns:
+        return _of_same_columns(source, target)
     if source.entry["name"] == "svmlight":
         return _of_one_width(source, target)
     stored = source.shape != target.shape and not (source.from_files or target.from_files)
@@ -67,6 +83,19 @@ def _match_sides(source: Side, target: Side) -> tuple[Side, Side]:
         shapes = f"{target.shape}, and of the source {source.shape}"
         raise BadInput(f"--target: one example has the shape {shapes}: give data of one shape")
     return source, target
+
+
+def _of_same_columns(source: Side, target: Side) -> tuple[Side, Side]:
+    """Sides of tables whose entries name the columns, where there are not too many, in the order of the source."""
+    if set(source.columns) != set(target.columns):
+        names = [f"{side} {each.entry['path']}" for side, each in (("--source", source), ("--target", target))]
+        raise BadInput(
+            f"{describe_columns(names[0], source.columns, names[1], target.columns)} (--set 'columns=[a, b]')"
+        )
+    if len(source.columns) > MOST_COLUMNS and source.columns == target.columns:
+        return source, target
+    named = {"columns": list(source.columns)}
+    return replace(source, entry=source.entry | named), replace(target, entry=target.entry | named)
 
 
 def _of_one_width(source: Side, target: Side) -> tuple[Side, Side]:
@@ -79,7 +108,7 @@ def _of_one_width(source: Side, target: Side) -> tuple[Side, Side]:
     )
 
 
-def _shared_classes(source: Side, target: Side) -> list[str]:
+def find_shared_classes(source: Side, target: Side) -> list[str]:
     """The classes of both sides, in the order of the source; all of its classes where the target has no labels.
 
     Raises:
@@ -116,7 +145,7 @@ def _remedy(side: Side) -> str:
     return f"add {option if side.entry['name'] == 'arrays' else 'them'}"
 
 
-def _data_options(source: Side, target: Side, shared: list[str]) -> dict[str, Any]:
+def choose_data_options(source: Side, target: Side, shared: list[str]) -> dict[str, Any]:
     """The options of ``data`` that the labels call for."""
     options: dict[str, Any] = {}
     if len(shared) < len(target.counts):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from dann.cli.arguments import parser
-from dann.cli.commands import catalogue, data_sets, experiments, models, ranking, results, verify
+from dann.cli.commands import catalogue, data_sets, experiments, models, ranking, recommendation, results, verify
 from dann.cli.standard_streams import lasting_streams
 from dann.cli.stop_handler import handle_stop_signals
 from dann.config.naming import printable
@@ -28,6 +28,7 @@ REMEDIES = {  # of errors of the operating system
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": experiments.run,
     "init": experiments.init,
+    "recommend": recommendation.recommend,
     "rank": ranking.rank,
     "table": results.table,
     "report": results.report,

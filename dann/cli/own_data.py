@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from dann.data.readers.image_files import SUFFIXES, list_files
 from dann.data.readers.label_spellings import find_unlabelled
 from dann.data.readers.labelled_csv import PATHS, TEXTS, is_plain
 from dann.data.readers.svmlight import read_svmlight
+from dann.data.readers.table_csv import looks_like_table
 from dann.data.readers.text_files import NAME, read_text
 from dann.errors import BadInput
 from dann.files.user_paths import expand_user, resolve_user_path
@@ -39,6 +40,7 @@ class Side:
         labels: the class of each training example, empty where it has none.
         test_labels: likewise of its own test split; None without one.
         missing: whether values are missing.
+        columns: the names of the features of a table.
     """
 
     entry: dict[str, Any]
@@ -47,6 +49,7 @@ class Side:
     labels: list[str]
     test_labels: list[str] | None = None
     missing: bool = False
+    columns: tuple[str, ...] = ()
 
     @property
     def from_files(self) -> bool:
@@ -115,14 +118,16 @@ def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
     encoding = options.get("encoding")
     header = next(iter(read_text(place, encoding, NAME).splitlines()), "").lower()
     columns = {name.strip(" \"'") for delimiter in ",;\t" for name in header.split(delimiter)}
+    if not columns & {*PATHS, *TEXTS} and looks_like_table(place, options.get("label")):
+        return _inspect_table(place, options)
     columns = set(options["columns"]) if options.get("columns") else columns
     lines = is_plain(place, header, (*PATHS, *TEXTS))
     if not columns & {*PATHS, *TEXTS} and not lines:
         named = "path" if any(Path(name).suffix in SUFFIXES for name in columns) else "text"
         raise BadInput(
             f"{place}: no column path or text in its first line, {header[:60]!r}: name it so, beside a column label if "
-            f"there are labels; if it is an example, give --set 'columns=[{named}, label]'; save a table of numbers "
-            "as .npz with x and y"
+            f"there are labels; if it is an example, give --set 'columns=[{named}, label]'; a table of numbers needs a "
+            "first line with the names of its columns"
         )
     of_images = bool(columns & set(PATHS)) or (lines and Path(header.strip()).suffix in SUFFIXES)
     examples, given = PATHS if of_images else TEXTS, options.get("columns")
@@ -134,6 +139,13 @@ def _inspect_csv(place: Path, options: dict[str, Any]) -> Side:
     shape = _image_shape([place.parent / expand_user(row.name) for row in parts[0]]) if of_images else ()
     entry = {"name": "csv" if of_images else "texts", **options}
     return Side(entry, "images" if of_images else "texts", shape, labels[0], labels[1] if len(labels) > 1 else None)
+
+
+def _inspect_table(place: Path, options: dict[str, Any]) -> Side:
+    """A table of numbers, whose features the experiment file names."""
+    entry = {"name": "table", **options}
+    domain = _load(entry, place)
+    return replace(_from_domain(entry, domain), columns=domain.columns)
 
 
 def _inspect_arrays(place: Path, options: dict[str, Any]) -> Side:

@@ -111,6 +111,7 @@ class Domain:
         label_notes: None where the format of the data set leaves no doubt.
         notes: sentences on files that were left out, or that look like a mistake.
         contents: what the training examples show, as they were read; None where no other domain shows it.
+        columns: the names of the D features of vectors; empty where they have none.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Domain:
     label_notes: LabelNotes | None = None
     notes: tuple[str, ...] = ()
     contents: Contents | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

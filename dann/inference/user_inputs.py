@@ -17,6 +17,7 @@ from dann.data.readers.example_arrays import WHITE, ArrayFormat, to_array
 from dann.data.readers.image_files import SUFFIXES, Pixels, decode_image, list_files
 from dann.data.readers.labelled_csv import PATHS, TEXTS, Row, read_rows
 from dann.data.readers.svmlight import read_svmlight
+from dann.data.readers.table_csv import read_features
 from dann.data.readers.text_files import NAME, read_text
 from dann.errors import BadInput
 from dann.files.input_limits import check_regular
@@ -57,6 +58,9 @@ def read_examples(path: Path, model: Model | Ensemble) -> Iterator[Chunk]:
         yield from _texts(path, model)
     elif model.config.data.target.name == "series":
         yield _name_rows(path, cut_series(path, model.config.data.target.options(), model.inputs.raw_shape[1]))
+    elif model.config.data.target.name == "table" and suffix in LISTS:
+        options = model.config.data.target.options()
+        yield _name_rows(path, read_features(path, options["label"], options["columns"]))
     elif suffix in SUFFIXES:
         yield from _images([path], model)
     elif suffix in LISTS:

@@ -67,7 +67,7 @@ def compute_features(candidate: Candidate, examples: int, device: torch.device) 
     inputs = prepare_inputs(config.data, pair, device, config.network.name in RGB_ONLY)
     start = time.perf_counter()
     backbone = _build_backbone(config, pair, inputs.raw.output_shape(pair.input_shape))
-    splits = [_sample(inputs.splits[name], examples) for name in ("train", "unlabelled")]
+    splits = [take_sample(inputs.splits[name], examples) for name in ("train", "unlabelled")]
     source, target = (
         _compute(split, backbone, transform, config, device)
         for split, transform in zip(splits, inputs.transforms, strict=True)
@@ -99,7 +99,8 @@ def _build_backbone(config: Config, pair: Pair, shape: tuple[int, ...]) -> Backb
     return None
 
 
-def _sample(split: Split, examples: int) -> Split:
+def take_sample(split: Split, examples: int) -> Split:
+    """At most about that many examples of a split, fixed and stratified by class."""
     return split if len(split) <= examples else hold_out(split, 1 - examples / len(split))[0]
 
 

@@ -42,10 +42,13 @@ def completed(line: str, folder: Path) -> list[str]:
         ("dann data show ti", {"tiny.yaml"}),
         ("dann run tiny.yaml --only ", {"source\\ only", "DANN"}),
         ("dann run none.yaml --only ", {""}),
+        ("dann reco", {"recommend"}),
+        ("dann recommend turns.yaml --task ", {"10.0°", "30.0°"}),
     ],
 )
 def test_candidates(line: str, candidates: set[str], tmp_path: Path) -> None:
     write_tiny(tmp_path / "tiny.yaml")
+    write_tiny(tmp_path / "turns.yaml", tasks={f"{degrees}°": {} for degrees in (10.0, 30.0)})
     assert set(completed(line, tmp_path)) == candidates
 
 

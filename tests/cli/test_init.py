@@ -179,7 +179,7 @@ def test_data_that_cannot_be_trained_on(target: str, says: str, capsys: Any) -> 
     photos("real")
     photos("birds", ("jay",))
     photos("lonely", each=1)
-    Path("table.csv").write_text("height,width\n1,2\n")
+    Path("table.csv").write_text("height,width\ntall,wide\n")
     Path("notes.doc").write_text("")
     np.savez("vectors.npz", x=np.zeros((4, 2), np.float32), y=np.arange(4) % 2)
     np.savez("tiny.npz", x=np.zeros((6, 8, 8), np.uint8), y=np.array([*CLASSES, *CLASSES]))

@@ -7,7 +7,7 @@ import re
 def test_every_data_set_is_documented() -> None:
     from dann.data.datasets.all_datasets import DOMAINS
 
-    own = {"folder", "csv", "arrays", "svmlight", "series", "texts"}
+    own = {"folder", "csv", "arrays", "svmlight", "table", "series", "texts"}
     for name, function in DOMAINS.items():
         text = " ".join((function.__doc__ or "").split())
         said = {"values": r"[Vv]alues|float32", "shape": r"×|`\(N"}

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.stats import multivariate_normal, special_ortho_group
 from sklearn.covariance import ledoit_wolf
 
-from dann.evaluation.proxy_distance import linear_distance, proxy_distances
+from dann.evaluation.proxy_distance import linear_answers, linear_distance, network_answers, proxy_distances
 from dann.evaluation.transferability import Features, Labels, h_scores, leep, logme
 
 SHAPES = [(60, 5, 3), (40, 12, 2), (30, 50, 3)]  # N, D, K; the last has more features than examples
@@ -158,4 +158,10 @@ def test_more_features_than_examples_have_no_plain_h_score() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_linear_distance_is_the_machine_of_both(shape: tuple[int, int, int]) -> None:
     (source, _), (target, _) = drawn(*shape, seed=2), drawn(50, shape[1], 2, seed=1)
-    assert linear_distance(source, target) == proxy_distances(source, target)["svm"]
+    distances = proxy_distances(source, target)
+    assert linear_distance(source, target) == distances["svm"]
+    linear, network = linear_answers(source, target), network_answers(source, target)
+    assert (linear.distance, network.distance) == (distances["svm"], distances["mlp"])
+    places = linear.places
+    assert (places == network.places).all() and (np.diff(places) > 0).all() and len(places) == len(linear.wrong)
+    assert abs(2 * (places < len(source)).sum() - len(source)) <= 1  # half of either domain

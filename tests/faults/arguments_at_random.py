@@ -20,7 +20,15 @@ VALUES = [
     "x=!!python/name:os.system", "x=!!set {a}", "x=2020-01-01", "x: y=1", "x=\t", "x=\x00",
     ".".join("a" * 2000) + "=1",
 ]  # fmt: skip
-SLOW = {"export", "plot", "predict", "report", "run", "verify"}  # those that take seconds where they succeed
+SLOW = {
+    "export",
+    "plot",
+    "predict",
+    "recommend",
+    "report",
+    "run",
+    "verify",
+}  # those that take seconds where they succeed
 
 
 def command_line(random: random.Random) -> list[str]:

@@ -129,6 +129,8 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
     torch.save(state, root / "weights.pt")
     lines = (f"{label} 1:{a:.3f} 2:{b:.3f}\n" for label, (a, b) in zip(y, x, strict=True))
     (root / "data.svm").write_text("".join(lines))
+    rows = (f"{a:.3f},{b:.3f},{label}\n" for label, (a, b) in zip(y, x, strict=True))
+    (root / "numbers.csv").write_text("p,q,label\n" + "".join(rows))
     write_classes(root / "pictures", ["cat", "dog"], 6, "png")
     images = sorted((root / "pictures").rglob("*.png"))
     rows = (f"{path.relative_to(root)},{path.parent.name}\n" for path in images)
@@ -138,7 +140,12 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
     shutil.make_archive(str(root / "archive"), "gztar", root / "pictures")
     predictable = ["data.npz", "data.npy", "data.pt", "data.pth", "data.svm", "data.mat", "data73.mat"]
     commands = {name: [["predict", RUN, name, "--out", "out.csv"]] for name in predictable}
-    commands |= {"labels.npy": [], "list.csv": [["read", "list.csv"]], str(images[0].relative_to(root)): []}
+    commands |= {
+        "labels.npy": [],
+        "numbers.csv": [],
+        "list.csv": [["read", "list.csv"]],
+        str(images[0].relative_to(root)): [],
+    }
     commands |= {"archive.zip": [["unpack", "archive.zip"]], "archive.tar.gz": [["unpack", "archive.tar.gz"]]}
     entries = {
         "data.npz": {"name": "arrays", "path": "data.npz"},
@@ -148,6 +155,7 @@ def _write_data(root: Path) -> list[tuple[str, bytes, list[list[str]]]]:
         "data73.mat": {"name": "arrays", "path": "data73.mat"},
         "labels.npy": {"name": "arrays", "path": "data.npy", "labels": "labels.npy"},
         "data.svm": {"name": "svmlight", "path": "data.svm", "features": 2},
+        "numbers.csv": {"name": "table", "path": "numbers.csv"},
         "list.csv": {"name": "csv", "path": "list.csv", "size": 28},
         str(images[0].relative_to(root)): {"name": "folder", "path": "pictures", "size": 28},
     }

@@ -12,6 +12,7 @@ from dann.data.datasets.moons import moons, moons_rotated
 from dann.data.datasets.own_arrays import arrays, svmlight
 from dann.data.datasets.own_images import csv, folder
 from dann.data.datasets.own_series import series
+from dann.data.datasets.own_table import table
 from dann.data.datasets.own_texts import texts
 from dann.data.datasets.photos import office31, office_caltech10, office_home, pacs
 from dann.data.datasets.published_features import office_caltech10_features
@@ -55,6 +56,7 @@ CONSTRUCTORS: tuple[Callable[..., Domain], ...] = (
     csv,
     arrays,
     svmlight,
+    table,
     series,
     texts,
 )

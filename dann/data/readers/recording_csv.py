@@ -33,7 +33,7 @@ def read_recording_csv(file: Path) -> RecordingFile:
     Raises:
         BadInput: the file has no header of names, no channel or no step, or a line is malformed.
     """
-    lines = _lines(file)
+    lines = read_lines(file)
     names = [name.strip() for name in next(lines, (0, []))[1]]
     kinds = [_kind(name) for name in names]
     _check_header(file, names, kinds)
@@ -64,7 +64,7 @@ def _group_steps(
         if part not in PARTS:
             raise BadInput(f"{file}, line {number}: split is {part[:40]!r}: write train or test")
         group = part, found.get("series", "")
-        row = [_read_value(file, number, names[place], fields[place].strip()) for place in channels]
+        row = [read_value(file, number, names[place], fields[place].strip()) for place in channels]
         values.setdefault(group, array("d")).extend(row)
         labels.setdefault(group, []).append(intern(found.get("label", "")))
     return values, labels
@@ -76,11 +76,11 @@ def _check_header(file: Path, names: list[str], kinds: list[str]) -> None:
     if len(set(names)) < len(names) or any(kinds.count(kind) > 1 for kind in ("label", "series", "split")):
         raise BadInput(f"{file}: two columns of its first line mean the same: rename one")
     channels = [name for name, kind in zip(names, kinds, strict=True) if kind == "channel"]
-    if not channels or all(_is_number(name) for name in channels):
+    if not channels or all(is_number(name) for name in channels):
         raise BadInput(f"{file}: its first line has to name the channels, as in time,x,y,z,label: write it")
 
 
-def _lines(file: Path) -> Iterator[Step]:
+def read_lines(file: Path) -> Iterator[Step]:
     """The lines that are not empty, with their numbers; the delimiter is the one that the first line has most of."""
     text = read_text(file)
     first = next(iter(text.splitlines()), "")
@@ -101,7 +101,8 @@ def _kind(name: str) -> str:
     return "channel"
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a field is a number, or empty."""
     try:
         float(text)
     except ValueError:
@@ -109,7 +110,16 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _read_value(file: Path, number: int, name: str, text: str) -> float:
+def read_value(file: Path, number: int, name: str, text: str) -> float:
+    """The number in a field, NaN where it is missing.
+
+    Args:
+        number: of the line, for the message.
+        name: of the column.
+
+    Raises:
+        BadInput: it is no number.
+    """
     try:
         return math.nan if text.lower() in MISSING else float(text)
     except ValueError:
