@@ -1,0 +1,103 @@
+"""One run in several processes: its losses, gradients and statistics are those of one process, for every method."""
+
+from collections import OrderedDict
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from method_cases import OF_BACKBONES, OPTIONS, batch_of, full_pass_of
+from process_groups import in_processes
+from torch import nn
+
+from dann.data.loading.stream import Batch
+from dann.methods.all_methods import METHODS
+from dann.methods.method import Method
+from dann.networks.all_networks import NETWORKS
+from dann.networks.backbone import Backbone
+from dann.networks.bottleneck import Bottleneck
+from dann.networks.heads import attach_head
+from dann.networks.network import Network
+from dann.training.data_parallel import DataParallel
+from dann.training.trainer import update
+
+Case = tuple[str, dict[str, Any]]
+CASES: list[Case] = [
+    *((name, {"layers": ["maps"]} if name == "delta" else OPTIONS.get(name, {})) for name in METHODS),
+    ("dann", {"schedule": "adaptive", "together": False}),
+    ("dann", {"layer": "features.0"}),
+    ("cdan", {"entropy": True, "normalised": True, "detach": False}),
+    ("afn", {"mode": "hard", "entropy": 0.1}),
+    ("jan", {"estimator": "neighbours"}),
+    ("dan", {"estimator": "unbiased", "layers": ["features.0", "logits"]}),
+    ("vada", {"flipped": True, "together": False}),
+    ("weighted_dann", {"estimate": "bbse", "normalised": True}),
+    ("mdan", {"aggregate": "hard", "score": "apart"}),
+    ("adda", {"layer": "features"}),
+]
+SHAPE, CLASSES = (3, 16, 16), 5
+
+
+def network_of(name: str) -> Network:
+    if name not in OF_BACKBONES:
+        return NETWORKS["mnist"](SHAPE, CLASSES, batch_norm=True, bottleneck=Bottleneck(width=6, dropout=0.0))
+    maps = nn.Sequential(nn.Conv2d(3, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU())
+    model = nn.Sequential(OrderedDict(maps=maps, pool=nn.AdaptiveAvgPool2d(2), flat=nn.Flatten()))
+    return attach_head(Backbone(model, nn.Linear(32, 6), pretrained=True), "linear", SHAPE, CLASSES)
+
+
+def example_batch() -> Batch:
+    """Numbers of examples that no number of processes divides, weighted, of two sources."""
+    batch = batch_of(SHAPE, CLASSES, count=7, dtype=torch.float64)
+    return batch._replace(
+        target_x=batch.target_x[:6],
+        target_view=batch.target_x[:6].flip(3),
+        source_domain=torch.arange(7) % 2,
+        source_weight=torch.linspace(0.5, 2, 7, dtype=torch.float64),
+    )
+
+
+def train(method: Method, parallel: DataParallel | None, batch: Batch) -> list[torch.Tensor]:
+    """The loss terms and gradients of all updates of two steps, between which stages change, and the final state."""
+    optimizer, seen = torch.optim.SGD(method.parameters(), lr=0.01), list[torch.Tensor]()
+    for progress in (0.2, 0.7):
+        torch.manual_seed(0)
+        for phase in method.phases(progress):
+            terms = update(method, batch, progress, phase, optimizer, forward=parallel)
+            seen += [*terms.values(), *(each.grad.clone() for each in method.parameters() if each.grad is not None)]
+        if parallel is None or parallel.leads:
+            with torch.no_grad():
+                method.eval().refresh(full_pass_of(batch, batch.target_x), 0.5, method)
+                method.train()
+        if parallel is not None:
+            parallel.share_method()
+    return [*seen, *method.state_dict().values()]
+
+
+def differences() -> dict[str, float]:
+    """The largest difference of each case from one process, relative to the largest value, by case and processes."""
+    torch.set_default_dtype(torch.float64)
+    batch, found, pair = example_batch(), dict[str, float](), dist.new_group([0, 1])
+    for name, options in CASES:
+        torch.manual_seed(0)
+        method = METHODS[name](network_of(name), **options).double()
+        alone = train(deepcopy(method), None, batch) if dist.get_rank() == 0 else None
+        for group in (None, pair):
+            if group is None or dist.get_rank() < 2:
+                copy = deepcopy(method)
+                together = train(copy, DataParallel(copy, torch.device("cpu"), group), batch)
+                if alone is not None:
+                    assert len(alone) == len(together), name
+                    errors = [float((one - other).abs().max() / one.abs().max().clamp_min(1))
+                              for one, other in zip(alone, together, strict=True)]  # fmt: skip
+                    found[f"{name} {options} {dist.get_world_size(group)}"] = max(errors)
+    return found
+
+
+@pytest.mark.slow
+def test_losses_gradients_and_statistics_are_those_of_one_process(tmp_path: Path) -> None:
+    found = in_processes(4, differences, folder=tmp_path)[0]
+    assert len(found) == 2 * len(CASES)
+    assert {case: error for case, error in found.items() if not error < 1e-10} == {}
