@@ -18,7 +18,8 @@ SECONDS = 120  # after which processes that wait for each other end
 
 def in_processes(size: int, function: Callable[..., Any], *arguments: Any, folder: Path) -> list[Any]:
     """Call ``function(*arguments)`` in ``size`` processes of one gloo group; returns what each returned."""
-    start_fork_server(["dann.training.building", "dann.methods.all_methods"])
+    # What an optimiser imports when it is first made, too: each process would take seconds for it.
+    start_fork_server(["dann.training.building", "dann.methods.all_methods", "torch._dynamo"])
     context = multiprocessing.get_context("forkserver")
     pipes, processes = [], []
     for rank in range(size):

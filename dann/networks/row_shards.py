@@ -15,8 +15,8 @@ class RowShards:
     Each process has the whole batch, and computes the whole loss from features that are gathered from all processes: so
     the loss is that of one process, whether it is a mean over examples or, as a nuclear norm, not. Outside of a divided
     module each process has the gradient of the whole loss. Inside, it has ``count`` times the part that comes from its
-    own rows, which makes the mean over the processes the gradient of the whole loss in both cases; the mean is what
-    ``DistributedDataParallel`` takes. Rows are dealt in turn, so that a share of a batch of two domains has both.
+    own rows. In both cases the mean over the processes is the gradient of the whole loss, also of a parameter that is
+    used inside and outside. Rows are dealt in turn, so that a share of a batch of two domains has both.
 
     Args:
         group: of the processes; None for all.
@@ -26,7 +26,7 @@ class RowShards:
         active: whether divided modules compute their own rows alone; otherwise they are as they were.
     """
 
-    def __init__(self, group: dist.ProcessGroup | None, generator: torch.Generator) -> None:
+    def __init__(self, group: "dist.ProcessGroup | None", generator: torch.Generator) -> None:
         self.group, self.generator = group, generator
         self.rank, self.count = dist.get_rank(group), dist.get_world_size(group)
         self.active, self.rows, self.passes = False, 0, 0
@@ -89,9 +89,9 @@ class RowShards:
         share = -(-rows // self.count)
         if len(own) < share:  # a collective needs equal sizes
             own = torch.cat([own, own.new_zeros(share - len(own), *own.shape[1:])])
-        dealt = own.new_empty(self.count * share, *own.shape[1:])
-        dist.all_gather_into_tensor(dealt, own.contiguous(), group=self.group)
-        return dealt.unflatten(0, (self.count, share)).transpose(0, 1).flatten(0, 1)[:rows]
+        dealt = own.new_empty(self.count, share, *own.shape[1:])
+        dist.all_gather(list(dealt), own.contiguous(), group=self.group)
+        return dealt.transpose(0, 1).flatten(0, 1)[:rows]
 
 
 class _Take(torch.autograd.Function):

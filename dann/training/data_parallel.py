@@ -1,14 +1,12 @@
 """One run on several devices: a process for each, which share the rows of every batch."""
 
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from dann.data.loading.stream import Batch, Stream
+from dann.data.loading.stream import Stream
 from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.copies import Frozen
@@ -19,11 +17,15 @@ from dann.training.device import default_generator
 
 
 class DataParallel:
-    """The forward pass of a method whose features several processes compute, each those of its own rows.
+    """A method whose features several processes compute, each those of its own rows, and the exchanges between them.
 
-    The processes have equal methods, batches and seeds, and call this in the same order. Losses and gradients are those
-    of one process, to rounding, if BatchNorm is global and nothing in the features is random; see ``RowShards``. What
-    is not in the features of a network, such as classifiers and discriminators, each process computes for all rows.
+    The processes have equal methods, batches and seeds, and do the same in the same order. Losses and gradients are
+    those of one process, to rounding, if BatchNorm is global and nothing in the features is random; see ``RowShards``.
+    What is not in the features of a network, such as classifiers and discriminators, each process computes for all rows.
+
+    Gradients are averaged here and not by ``DistributedDataParallel``, whose mean is the same: which parameters have a
+    gradient differs between the phases of a step and as blocks are unfrozen. It would search the graph for them in each
+    update, exchange all parameters where a phase steps a few, and write a warning that cannot be turned off.
 
     Args:
         method: changed in place: its features are divided, and their BatchNorm is global unless ``local_norm`` is set.
@@ -44,8 +46,6 @@ class DataParallel:
             if not local_norm:
                 make_norms_global(module, self.shards)
             self.shards.divide(module)
-        self.model: nn.Module = method
-        self.trained: list[bool] = []
 
     @property
     def leads(self) -> bool:
@@ -61,25 +61,15 @@ class DataParallel:
                     f"{self.shards.count} or more"
                 )
 
-    def __call__(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        """The loss terms of the whole batch; a backward pass then leaves the mean gradient of all processes."""
-        self._wrap()
-        with self.shards.divided(), warnings.catch_warnings():
-            # That all parameters have a gradient in some update is right: others have none in other phases.
-            warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
-            terms: dict[str, Tensor] = self.model(batch, progress, phase)
-        return terms
+    def average_gradients(self) -> None:
+        """Replace the gradients of the method's parameters by their means over the processes."""
+        gradients = [each.grad for each in self.method.parameters() if each.grad is not None]
 
-    def _wrap(self) -> None:
-        """Wrap the method anew where other parameters are trained: the wrapper averages those that are at its start."""
-        trained = [parameter.requires_grad for parameter in self.method.parameters()]
-        if trained != self.trained:
-            self.trained = trained
-            self.model = self.method
-            if any(trained):
-                self.model = DistributedDataParallel(
-                    self.method, process_group=self.group, broadcast_buffers=False, find_unused_parameters=True
-                )
+        def average(flat: Tensor) -> None:
+            dist.all_reduce(flat, group=self.group)
+            flat /= self.shards.count
+
+        _exchange(gradients, average)
 
     def mean(self, terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The means over the processes of loss terms, ``(R,)`` each: of one bit pattern in all, as decisions need."""
@@ -87,16 +77,23 @@ class DataParallel:
         dist.all_reduce(values, group=self.group)
         return dict(zip(terms, values / self.shards.count, strict=True))
 
-    def share(self, tensors: Iterator[Tensor]) -> None:
+    def share(self, tensors: Sequence[Tensor]) -> None:
         """Give all processes the values of rank 0, in place."""
-        for tensor in tensors:
-            value = tensor.detach().contiguous()  # a copy where the channels come last, which cannot be sent
-            dist.broadcast(value, group=self.group, group_src=0)
-            tensor.detach().copy_(value)
+        _exchange(tensors, lambda flat: dist.broadcast(flat, group=self.group, group_src=0))
 
     def share_method(self) -> None:
         """Give all processes the parameters and buffers of rank 0."""
-        self.share(iter([*self.method.parameters(), *self.method.buffers()]))
+        self.share([each.detach() for each in (*self.method.parameters(), *self.method.buffers())])
+
+
+def _exchange(tensors: Sequence[Tensor], change: Callable[[Tensor], object]) -> None:
+    """Change the values of tensors in place, those of one number format as one flat tensor: each exchange takes time."""
+    for kind in dict.fromkeys(each.dtype for each in tensors):
+        own = [each for each in tensors if each.dtype == kind]
+        flat = torch.cat([each.reshape(-1) for each in own])
+        change(flat)
+        for each, values in zip(own, torch.split(flat, [each.numel() for each in own]), strict=True):
+            each.copy_(values.view(each.shape))
 
 
 def _feature_modules(method: Method) -> Iterator[nn.Module]:

@@ -1,6 +1,6 @@
 """The trainer of one run: its method, optimiser and batches, and the step that moves them on."""
 
-from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -21,8 +21,6 @@ from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
 from dann.training.self_training_rounds import SelfTraining
 from dann.training.staged_optimizer import StagedOptimizer, set_rates
-
-Forward = Callable[[Batch, float, str], dict[str, Tensor]]  # as that of a method
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class Trainer:
             parallel.share_method()
         if parallel is not None and rounds is not None and rounds.is_due(before, progress):
             state = {name: each.to(self.device) for name, each in rounds.state().items()}
-            parallel.share(iter(state.values()))
+            parallel.share(list(state.values()))
             if not parallel.leads:
                 rounds.restore(state, self.stream)
 
@@ -141,15 +139,16 @@ def update(
     phase: str,
     optimizer: torch.optim.Optimizer,
     dtype: torch.dtype = torch.float32,
-    forward: Forward | None = None,
+    parallel: DataParallel | None = None,
 ) -> dict[str, Tensor]:
     """One forward pass, backward pass and step of the phase's parameters; returns the detached loss terms.
 
     Args:
-        forward: in the place of the method's own.
+        parallel: the processes that share the rows of the batch; None for this one alone.
     """
-    with autocast(batch.source_x.device, dtype):
-        terms: dict[str, Tensor] = (forward or method)(batch, progress, phase)
+    divided = nullcontext() if parallel is None else parallel.shards.divided()
+    with autocast(batch.source_x.device, dtype), divided:
+        terms: dict[str, Tensor] = method(batch, progress, phase)
     optimizer.zero_grad(set_to_none=True)
     loss = torch.stack(list(terms.values())).sum()
     if loss.requires_grad:  # not where all that a phase steps is frozen
@@ -159,5 +158,7 @@ def update(
         for parameter in method.parameters():
             if id(parameter) not in kept:
                 parameter.grad = None  # optimisers leave a parameter without a gradient as it is
+    if parallel is not None:
+        parallel.average_gradients()
     optimizer.step()
     return {name: term.detach() for name, term in terms.items()}
