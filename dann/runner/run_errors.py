@@ -12,9 +12,16 @@ from dann.training.stacking.grouping import Planned
 ERROR = "error.txt"  # in the folder of a run that is not finished
 
 
+class TeamFailure(BadInput):
+    """An error in one of several processes that train a run together; all of them end."""
+
+
 def stops_all(error: Exception) -> bool:
-    """Whether an error would occur in the other runs as well: a full disk, or output that nobody reads any more."""
-    return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in DISK_FULL)
+    """Whether an error would occur in the other runs as well: a full disk, or output that nobody reads any more.
+
+    Or whether processes that train a run together can no longer go on.
+    """
+    return isinstance(error, BrokenPipeError | TeamFailure) or (isinstance(error, OSError) and error.errno in DISK_FULL)
 
 
 def report_error(error: Exception, planned: Planned, observer: Observer) -> None:
