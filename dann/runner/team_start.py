@@ -46,15 +46,16 @@ def lead_team(devices: int | None, device: str, local_norm: bool) -> Iterator[Te
         raise BadInput(f"--devices {devices}: torchrun started {launched} processes: leave out --devices")
     if launched > 1:
         store, rank, size = next(rendezvous("env://"))
-        team = Team(store, rank, size, device_of(device, int(os.environ["LOCAL_RANK"])), local_norm)
-        yield team
-        _dismiss(team)
+        with _closing(Team(store, rank, size, device_of(device, int(os.environ["LOCAL_RANK"])), local_norm)) as team:
+            yield team
     elif devices is not None and devices > 1:
-        yield from _lead_own([str(device_of(device, rank)) for rank in range(devices)], local_norm)
+        with _lead_own([str(device_of(device, rank)) for rank in range(devices)], local_norm) as team:
+            yield team
     else:
         yield None
 
 
+@contextmanager
 def _lead_own(devices: list[str], local_norm: bool) -> Iterator[Team]:
     """The team of this process and of others that it starts on this machine."""
     threads = max(1, default_workers(torch.device("cpu")) // len(devices))
@@ -63,16 +64,24 @@ def _lead_own(devices: list[str], local_norm: bool) -> Iterator[Team]:
     store = dist.TCPStore(HOST, 0, size, True, wait_for_workers=False)
     followers = Followers(store.port, devices, threads, local_norm)
     try:
-        team = Team(store, 0, size, torch.device(devices[0]), local_norm)
-        yield team
-        _dismiss(team)
+        with _closing(Team(store, 0, size, torch.device(devices[0]), local_norm)) as team:
+            yield team
         failed = False
     finally:
         followers.close(failed)
 
 
-def _dismiss(team: Team) -> None:
-    team.share(None)
+@contextmanager
+def _closing(team: Team) -> Iterator[Team]:
+    """The team, whose followers are sent home at the end; after an error they are not waited for."""
+    try:
+        yield team
+        team.share(None)
+    except BaseException:
+        if team.device.type != "cpu":  # an exchange between GPUs that has begun does not end
+            raise
+        dist.destroy_process_group()
+        raise
     dist.destroy_process_group()
 
 

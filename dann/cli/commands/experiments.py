@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     from dann.config.experiment import read_experiment
     from dann.config.origin import relative
 
-    if int(os.environ.get("RANK", "0")) > 0 and "WORLD_SIZE" in os.environ:  # one of several that torchrun started
+    if os.environ.get("RANK", "0") != "0" and "WORLD_SIZE" in os.environ:  # one of several that torchrun started
         return _follow(options)
     experiment = read_experiment(options.file, options.set, options.seeds)
     runs = list(experiment.first_runs(options.only, options.seeds))
@@ -47,11 +47,11 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
     from dann.cli.failures import report_failures
     from dann.cli.terminal import show_table
     from dann.reporting.figures.draw import describe_cut, draw_all
-    from dann.runner.team_start import lead_team
+    from dann.runner.team_start import launched_size, lead_team
 
+    if (options.jobs or 1) > 1 and (options.devices or launched_size()) > 1:
+        raise BadInput(f"--jobs {options.jobs}: several devices train one run at a time: leave out --jobs")
     with lead_team(options.devices, options.device, options.batch_norm == "local") as team:
-        if team is not None and (options.jobs or 1) > 1:
-            raise BadInput(f"--jobs {options.jobs}: several devices train one run at a time: leave out --jobs")
         progress, made = _train(experiment, runs, folder, options, team)
     show_table(experiment, folder)
     figures = draw_all(experiment, folder)
