@@ -13,8 +13,8 @@ from dann.networks.stochastic_norm import PLAIN
 class GlobalBatchNorm(_BatchNorm):
     """BatchNorm whose batch statistics in training are those of the rows of all processes.
 
-    As ``torch.nn.SyncBatchNorm``, which is for GPUs alone. The variance comes from deviations from the mean of all rows,
-    in a second exchange: a sum of squares would cancel.
+    As ``torch.nn.SyncBatchNorm``, which is for GPUs alone. The variance comes from deviations from the mean of all
+    rows, in a second exchange: a sum of squares would cancel.
 
     Args:
         norm: the layer in whose place it comes; its parameters and statistics are shared, not copied.

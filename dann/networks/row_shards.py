@@ -101,7 +101,7 @@ class _Take(torch.autograd.Function):
         return shards.own(x).clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.shards.collect(gradient, ctx.rows) / ctx.shards.count, None
 
 
@@ -112,7 +112,7 @@ class _Gather(torch.autograd.Function):
         return shards.collect(own, shards.rows)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.shards.own(gradient) * ctx.shards.count, None
 
 
@@ -123,7 +123,7 @@ class _Sum(torch.autograd.Function):
         return _reduce(x, shards)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return _reduce(gradient, ctx.shards), None
 
 

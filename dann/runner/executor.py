@@ -155,6 +155,7 @@ class Executor:
             return
         self.team.share(at.planned)
         with self.team.checked():
+            self.team.check_sizes(at.planned.config.data)  # first: a refusal leaves no folder
             runs.append(begin(at, pair, self.device, like, together))
             runs[-1].trainer = self.team.divide(runs[-1].trainer)
         self.team.begin(runs[-1].trainer, at.planned.config.train.steps, at.step)

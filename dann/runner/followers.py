@@ -13,11 +13,12 @@ from typing import NoReturn
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import Store, TCPStore
 
 from dann.config.sections import DataSection
 from dann.data.loading.read_ahead import start_fork_server
 from dann.data.pair import Pair
-from dann.errors import STOPPING, BadInput
+from dann.errors import STOPPING
 from dann.runner.active_run import build
 from dann.runner.run_errors import TeamFailure
 from dann.runner.team import Team
@@ -87,10 +88,10 @@ def _serve(lifeline: Connection, port: int, place: Place, folder: str, environme
     enter(folder, environment)
     rank, size, device, threads, local_norm = place
     torch.set_num_threads(threads)
-    sys.exit(follow(dist.TCPStore(HOST, port, size, False), rank, size, torch.device(device), local_norm))
+    sys.exit(follow(TCPStore(HOST, port, size, False), rank, size, torch.device(device), local_norm))
 
 
-def follow(store: dist.Store, rank: int, size: int, device: torch.device, local_norm: bool) -> int:
+def follow(store: Store, rank: int, size: int, device: torch.device, local_norm: bool) -> int:
     """Train in the runs of rank 0 until it has no more; returns the exit status. Rank 0 reports errors and stops."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import Store
 from torch.utils._pytree import tree_map_only
 
+from dann.config.sections import DataSection
 from dann.errors import BadInput
 from dann.runner.run_errors import TeamFailure, stops_all
 from dann.training.data_parallel import DataParallel
@@ -45,9 +47,7 @@ class Team:
         local_norm: normalise each process's rows by their own statistics, as ``DataParallel`` says.
     """
 
-    def __init__(
-        self, store: dist.Store, rank: int, size: int, device: torch.device, local_norm: bool = False
-    ) -> None:
+    def __init__(self, store: Store, rank: int, size: int, device: torch.device, local_norm: bool = False) -> None:
         self.store, self.rank, self.size, self.device, self.local_norm = store, rank, size, device, local_norm
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with self.together():
@@ -113,14 +113,23 @@ class Team:
             return f"one of the {self.size} processes that train together has ended unexpectedly, perhaps out of memory"
         return f"process {self.rank} of 0 to {self.size - 1}: {type(error).__name__}: {text}"
 
+    def check_sizes(self, data: DataSection) -> None:
+        """Refuse batches that have fewer examples of a domain than there are processes."""
+        sizes = {"batch_size": data.batch_size, "target_batch_size": data.target_batch_size or data.batch_size}
+        for key, size in sizes.items():
+            if size < self.size:
+                raise BadInput(
+                    f"data.{key}: {size} examples cannot be divided among {self.size} devices: set it to {self.size} "
+                    "or more"
+                )
+
     def divide(self, trainer: Trainer) -> Trainer:
         """The trainer of a run whose features the processes compute together; only rank 0 keeps averaged weights.
 
         Raises:
-            BadInput: the batches are too small, or a layer cannot be divided.
+            BadInput: a layer cannot be divided.
         """
         parallel = DataParallel(trainer.method, self.device, local_norm=self.local_norm)
-        parallel.check_sizes(trainer.stream)
         return replace(trainer, parallel=parallel, average=trainer.average if parallel.leads else None)
 
     def begin(self, trainer: Trainer, steps: int, step: int = 0) -> int:

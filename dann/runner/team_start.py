@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import TCPStore
 from torch.distributed.rendezvous import rendezvous
 
 from dann.errors import BadInput
@@ -61,7 +62,7 @@ def _lead_own(devices: list[str], local_norm: bool) -> Iterator[Team]:
     threads = max(1, default_workers(torch.device("cpu")) // len(devices))
     torch.set_num_threads(threads)
     size, failed = len(devices), True
-    store = dist.TCPStore(HOST, 0, size, True, wait_for_workers=False)
+    store = TCPStore(HOST, 0, size, True, wait_for_workers=False)
     followers = Followers(store.port, devices, threads, local_norm)
     try:
         with _closing(Team(store, 0, size, torch.device(devices[0]), local_norm)) as team:

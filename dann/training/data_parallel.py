@@ -6,8 +6,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from dann.data.loading.stream import Stream
-from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.copies import Frozen
 from dann.networks.global_batch_norm import make_norms_global
@@ -21,7 +19,7 @@ class DataParallel:
 
     The processes have equal methods, batches and seeds, and do the same in the same order. Losses and gradients are
     those of one process, to rounding, if BatchNorm is global and nothing in the features is random; see ``RowShards``.
-    What is not in the features of a network, such as classifiers and discriminators, each process computes for all rows.
+    What is not in the features of a network, as classifiers and discriminators, each process computes for all rows.
 
     Gradients are averaged here and not by ``DistributedDataParallel``, whose mean is the same: which parameters have a
     gradient differs between the phases of a step and as blocks are unfrozen. It would search the graph for them in each
@@ -52,15 +50,6 @@ class DataParallel:
         """Whether this is the process of rank 0, which evaluates and passes over whole splits."""
         return self.shards.rank == 0
 
-    def check_sizes(self, stream: Stream) -> None:
-        """Refuse batches that have fewer rows of a domain than there are processes."""
-        for key, size in zip(("batch_size", "target_batch_size"), stream.sizes, strict=True):
-            if size < self.shards.count:
-                raise BadInput(
-                    f"data.{key}: {size} examples cannot be divided among {self.shards.count} devices: set it to "
-                    f"{self.shards.count} or more"
-                )
-
     def average_gradients(self) -> None:
         """Replace the gradients of the method's parameters by their means over the processes."""
         gradients = [each.grad for each in self.method.parameters() if each.grad is not None]
@@ -87,7 +76,7 @@ class DataParallel:
 
 
 def _exchange(tensors: Sequence[Tensor], change: Callable[[Tensor], object]) -> None:
-    """Change the values of tensors in place, those of one number format as one flat tensor: each exchange takes time."""
+    """Change the values of tensors in place, those of a number format as one flat tensor: each exchange takes time."""
     for kind in dict.fromkeys(each.dtype for each in tensors):
         own = [each for each in tensors if each.dtype == kind]
         flat = torch.cat([each.reshape(-1) for each in own])
