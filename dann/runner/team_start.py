@@ -29,7 +29,7 @@ def launched_size() -> int:
 def follow_launched(device: str, local_norm: bool) -> int:
     """Follow rank 0 in a process that torchrun started; returns the exit status."""
     store, rank, size = next(rendezvous("env://"))
-    return follow(store, rank, size, device_of(device, int(os.environ["LOCAL_RANK"])), local_norm)
+    return follow(store, rank, size, device_of(device, int(os.environ.get("LOCAL_RANK", "0"))), local_norm)
 
 
 @contextmanager
@@ -47,7 +47,9 @@ def lead_team(devices: int | None, device: str, local_norm: bool) -> Iterator[Te
         raise BadInput(f"--devices {devices}: torchrun started {launched} processes: leave out --devices")
     if launched > 1:
         store, rank, size = next(rendezvous("env://"))
-        with _closing(Team(store, rank, size, device_of(device, int(os.environ["LOCAL_RANK"])), local_norm)) as team:
+        with _closing(
+            Team(store, rank, size, device_of(device, int(os.environ.get("LOCAL_RANK", "0"))), local_norm)
+        ) as team:
             yield team
     elif devices is not None and devices > 1:
         with _lead_own([str(device_of(device, rank)) for rank in range(devices)], local_norm) as team:

@@ -5,6 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -78,8 +79,8 @@ def train(
     return [*seen, *method.state_dict().values()]
 
 
-def compare() -> tuple[dict[str, float], list[torch.Tensor], list[torch.Tensor]]:
-    """Differences by case; losses and gradients with dropout in bf16; the features of this process's rows in them."""
+def compare() -> tuple[dict[str, float], list[float], list[bool]]:
+    """Differences by case; losses and gradients with dropout in bf16; the mask of this process's first features."""
     torch.manual_seed(0)
     method = Vada(network())
     method.network.classifier = nn.Sequential(nn.Dropout(0.5), method.network.classifier)
@@ -88,7 +89,7 @@ def compare() -> tuple[dict[str, float], list[torch.Tensor], list[torch.Tensor]]
     dropout.register_forward_hook(lambda module, inputs, output: drawn.append(output.detach() == 0))
     batch = batch_of(SHAPE, CLASSES, count=8)
     seen = train(method, DataParallel(method, torch.device("cpu")), batch, torch.bfloat16)
-    return differences(), seen, drawn
+    return differences(), torch.cat([each.flatten() for each in seen]).tolist(), drawn[0].flatten().tolist()
 
 
 def differences() -> dict[str, float]:
@@ -118,8 +119,6 @@ def test_losses_gradients_and_statistics_are_those_of_one_process(tmp_path: Path
     found = results[0][0]
     assert len(found) == 2 * len(CASES)
     assert {case: error for case, error in found.items() if not error < 1e-10} == {}
-    _, seen, drawn = results[0]
-    for _, other, masks in results[1:]:  # losses have the same bits in all processes, and masks of features differ
-        assert all(torch.equal(one, two) for one, two in zip(seen, other, strict=True))
-        assert not torch.equal(drawn[0], masks[0])
-    assert all(each.isfinite().all() for each in seen)
+    assert np.isfinite(results[0][1]).all()
+    for _, seen, mask in results[1:]:  # losses have the same bits in all processes, and masks of features differ
+        assert seen == results[0][1] and mask != results[0][2]
