@@ -130,6 +130,7 @@ class Team:
             BadInput: a layer cannot be divided.
         """
         parallel = DataParallel(trainer.method, self.device, local_norm=self.local_norm)
+        trainer.stream.divide(parallel.shards)
         return replace(trainer, parallel=parallel, average=trainer.average if parallel.leads else None)
 
     def begin(self, trainer: Trainer, steps: int, step: int = 0) -> int:

@@ -24,7 +24,11 @@ CPU = torch.device("cpu")
 # Not AdamW, whose steps do not become smaller with the gradient: that of a bias before BatchNorm is a rounding error.
 BASE = {"network": {"hidden": 8, "batch_norm": True}, "optimizer": {"name": "sgd", "lr": 0.1}}
 ROWS: dict[str, Any] = {  # updates of parts, stages, refreshes, averages and rounds of self-training
-    "MCD": {"method": {"name": "mcd", "num_k": 2}, "train": {"keep_best": 4}},
+    "MCD": {
+        "method": {"name": "mcd", "num_k": 2},
+        "train": {"keep_best": 4},
+        "diagnose": {"examples": 20, "reverse_steps": 2},
+    },
     "SHOT": {"method": {"name": "shot", "refreshes": 2}},
     "DIRT-T": {"method": {"name": "dirt_t", "refreshes": 2}, "train": {"ema": 0.9}},
     "rounds": {"self_training": {"start": 0.4, "rounds": 2, "select": "confidence"}},

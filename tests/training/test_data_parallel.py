@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,20 @@ import torch
 import torch.distributed as dist
 from method_cases import OPTIONS, batch_of, full_pass_of
 from process_groups import in_processes
+from streams import equal, plain
 from torch import nn
 
-from dann.data.loading.stream import Batch
+from dann.data.domain import Split
+from dann.data.loading.read_ahead import ReadAhead
+from dann.data.loading.stream import Batch, Stream
+from dann.data.store import TensorStore
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.methods.vada import Vada
 from dann.networks.backbone import Backbone
 from dann.networks.heads import attach_head
 from dann.networks.network import Network
+from dann.networks.row_shards import RowShards
 from dann.training.data_parallel import DataParallel
 from dann.training.trainer import update
 
@@ -89,7 +95,32 @@ def compare() -> tuple[dict[str, float], list[float], list[bool]]:
     dropout.register_forward_hook(lambda module, inputs, output: drawn.append(output.detach() == 0))
     batch = batch_of(SHAPE, CLASSES, count=8)
     seen = train(method, DataParallel(method, torch.device("cpu")), batch, torch.bfloat16)
+    shared_reading()
     return differences(), torch.cat([each.flatten() for each in seen]).tolist(), drawn[0].flatten().tolist()
+
+
+class Counting(TensorStore):
+    """A store as of files, which counts the rows that are read."""
+
+    streamed, read_rows = True, 0
+
+    def read(self, rows: torch.Tensor) -> torch.Tensor:
+        self.read_rows += len(rows)
+        return super().read(rows)
+
+
+def shared_reading() -> None:
+    """Hold batches of which each process reads its share to whole ones."""
+    split = Split.of(torch.randint(0, 256, (40, 3, 8, 8), dtype=torch.uint8), torch.arange(40) % 5)
+    split = replace(split, store=(store := Counting(split.x)))
+    whole = Stream(split, split, plain(split), batch_size=10, target_batch_size=7, seed=1).read_here()
+    shared = whole.read_here()
+    shared.divide(RowShards(None, torch.default_generator))
+    shared.reader = ReadAhead((store, store), shared._store_rows, ahead=False)
+    for step in (0, 5):
+        expected, before = whole[step], store.read_rows
+        assert equal(shared[step], expected)
+        assert store.read_rows - before <= 3 + 2  # of ten and seven, by four processes
 
 
 def differences() -> dict[str, float]:

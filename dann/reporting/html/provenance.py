@@ -22,8 +22,7 @@ from dann.runner.records import RECORD, Record, parse_record, source_accuracy
 
 Column = tuple[Head, Callable[[Record], Entry]]
 ENVIRONMENT = {"commit": "commit", "dann": "dann", "python": "Python", "torch": "torch", "device": "device",
-               "threads": "threads", "precision": "precision", "replicas": "trained together",
-               "devices": "devices", "batch_norm": "BatchNorm"}  # fmt: skip
+               "threads": "threads", "precision": "precision", "replicas": "trained together"}  # fmt: skip
 
 
 @dataclass(frozen=True)
