@@ -24,6 +24,7 @@ class RowShards:
 
     Attributes:
         active: whether divided modules compute their own rows alone; otherwise they are as they were.
+        passes: forward passes of divided modules in this step, from whose number the random numbers within follow.
     """
 
     def __init__(self, group: "dist.ProcessGroup | None", generator: torch.Generator) -> None:
@@ -38,7 +39,7 @@ class RowShards:
     @contextmanager
     def divided(self) -> Iterator[None]:
         """A context in which divided modules compute their own rows alone."""
-        self.active, self.passes = True, 0
+        self.active = True
         try:
             yield
         finally:

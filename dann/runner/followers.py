@@ -9,11 +9,10 @@ import threading
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import Store, TCPStore
 
 from dann.config.sections import DataSection
 from dann.data.loading.read_ahead import start_fork_server
@@ -28,6 +27,9 @@ from dann.training.building import load_pair
 from dann.training.device import keep_memory
 from dann.training.loop import train
 from dann.training.stacking.grouping import Planned
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store  # which some builds of torch lack
 
 HOST = "127.0.0.1"
 INTERFACE = "GLOO_SOCKET_IFNAME"  # the variable that names the network interface of exchanges between CPUs
@@ -88,10 +90,10 @@ def _serve(lifeline: Connection, port: int, place: Place, folder: str, environme
     enter(folder, environment)
     rank, size, device, threads, local_norm = place
     torch.set_num_threads(threads)
-    sys.exit(follow(TCPStore(HOST, port, size, False), rank, size, torch.device(device), local_norm))
+    sys.exit(follow(dist.TCPStore(HOST, port, size, False), rank, size, torch.device(device), local_norm))  # type: ignore[attr-defined]
 
 
-def follow(store: Store, rank: int, size: int, device: torch.device, local_norm: bool) -> int:
+def follow(store: "Store", rank: int, size: int, device: torch.device, local_norm: bool) -> int:
     """Train in the runs of rank 0 until it has no more; returns the exit status. Rank 0 reports errors and stops."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)

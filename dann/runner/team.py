@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import Store
 from torch.utils._pytree import tree_map_only
 
 from dann.config.sections import DataSection
@@ -17,6 +16,9 @@ from dann.errors import BadInput
 from dann.runner.run_errors import TeamFailure, stops_all
 from dann.training.data_parallel import DataParallel
 from dann.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store  # which some builds of torch lack
 
 PATIENCE = timedelta(days=7)  # that processes wait for rank 0 while it evaluates; one that ends is noticed at once
 FAILURE = "failure"  # the key of the store under which the first process that fails says why
@@ -47,7 +49,7 @@ class Team:
         local_norm: normalise each process's rows by their own statistics, as ``DataParallel`` says.
     """
 
-    def __init__(self, store: Store, rank: int, size: int, device: torch.device, local_norm: bool = False) -> None:
+    def __init__(self, store: "Store", rank: int, size: int, device: torch.device, local_norm: bool = False) -> None:
         self.store, self.rank, self.size, self.device, self.local_norm = store, rank, size, device, local_norm
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with self.together():

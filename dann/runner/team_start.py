@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch._C._distributed_c10d import TCPStore
-from torch.distributed.rendezvous import rendezvous
 
 from dann.errors import BadInput
 from dann.runner.followers import HOST, Followers, follow
@@ -28,8 +27,16 @@ def launched_size() -> int:
 
 def follow_launched(device: str, local_norm: bool) -> int:
     """Follow rank 0 in a process that torchrun started; returns the exit status."""
-    store, rank, size = next(rendezvous("env://"))
+    store, rank, size = _rendezvous()
     return follow(store, rank, size, device_of(device, int(os.environ.get("LOCAL_RANK", "0"))), local_norm)
+
+
+def _rendezvous() -> tuple[Any, int, int]:
+    """The store of the processes that torchrun started, the rank of this one, and their number."""
+    from torch.distributed.rendezvous import rendezvous  # which some builds of torch lack
+
+    found: tuple[Any, int, int] = next(rendezvous("env://"))
+    return found
 
 
 @contextmanager
@@ -40,13 +47,15 @@ def lead_team(devices: int | None, device: str, local_norm: bool) -> Iterator[Te
         devices: their number; None for as many as torchrun started.
 
     Raises:
-        BadInput: the number is not torchrun's, or there are fewer GPUs.
+        BadInput: the number is not torchrun's, there are fewer GPUs, or torch was built for one process.
     """
     launched = launched_size()
+    if max(launched, devices or 1) > 1 and not dist.is_available():
+        raise BadInput("--devices: this build of torch trains in one process alone: install another build")
     if launched > 1 and devices not in (None, launched):
         raise BadInput(f"--devices {devices}: torchrun started {launched} processes: leave out --devices")
     if launched > 1:
-        store, rank, size = next(rendezvous("env://"))
+        store, rank, size = _rendezvous()
         with _closing(
             Team(store, rank, size, device_of(device, int(os.environ.get("LOCAL_RANK", "0"))), local_norm)
         ) as team:
@@ -64,7 +73,7 @@ def _lead_own(devices: list[str], local_norm: bool) -> Iterator[Team]:
     threads = max(1, default_workers(torch.device("cpu")) // len(devices))
     torch.set_num_threads(threads)
     size, failed = len(devices), True
-    store = TCPStore(HOST, 0, size, True, wait_for_workers=False)
+    store = dist.TCPStore(HOST, 0, size, True, wait_for_workers=False)  # type: ignore[attr-defined]
     followers = Followers(store.port, devices, threads, local_norm)
     try:
         with _closing(Team(store, 0, size, torch.device(devices[0]), local_norm)) as team:

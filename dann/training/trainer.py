@@ -76,6 +76,8 @@ class Trainer:
             backbone.freeze(self.finetune.frozen_blocks(progress, len(backbone.blocks)))
         batch = self.stream[step]
         reseed(self.device, derive(self.seed, STEP, step))
+        if self.parallel is not None:
+            self.parallel.shards.passes = 0
         terms: dict[str, Tensor] = {}
         for phase in self.method.phases(progress):
             terms.update(update(self.method, batch, progress, phase, self.optimizer, self.dtype, self.parallel))

@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from multiprocessing import active_children
 from pathlib import Path
@@ -201,3 +203,16 @@ def test_what_several_devices_cannot_do_is_refused(
     assert main(["run", str(write_tiny(tmp_path / "tiny.yaml")), *arguments]) == 2
     assert re.search(message, capsys.readouterr().err)
     assert not list(tmp_path.rglob("config.json"))
+
+
+@pytest.mark.slow
+def test_torchrun_starts_the_processes(tmp_path: Path) -> None:
+    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], base=BASE)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "dann"]
+    command = [*launch, "run", str(file), "--device", "cpu", "--only", "DANN"]
+    variables = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(Path(__file__).parents[2])}
+    made = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.count("DANN, seed 0") == 1
+    (record,) = [read_record(path.parent) for path in tmp_path.rglob("record.json")]
+    assert record.environment["devices"] == 2
