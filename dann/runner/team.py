@@ -52,6 +52,8 @@ class Team:
     def __init__(self, store: "Store", rank: int, size: int, device: torch.device, local_norm: bool = False) -> None:
         self.store, self.rank, self.size, self.device, self.local_norm = store, rank, size, device, local_norm
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         with self.together():
             dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
 

@@ -27,8 +27,12 @@ def launched_size() -> int:
 
 def follow_launched(device: str, local_norm: bool) -> int:
     """Follow rank 0 in a process that torchrun started; returns the exit status."""
-    store, rank, size = _rendezvous()
-    return follow(store, rank, size, device_of(device, int(os.environ.get("LOCAL_RANK", "0"))), local_norm)
+    own = _launched_device(device)
+    return follow(*_rendezvous(), own, local_norm)
+
+
+def _launched_device(name: str) -> torch.device:
+    return device_of(name, int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def _rendezvous() -> tuple[Any, int, int]:
@@ -55,14 +59,14 @@ def lead_team(devices: int | None, device: str, local_norm: bool) -> Iterator[Te
     if launched > 1 and devices not in (None, launched):
         raise BadInput(f"--devices {devices}: torchrun started {launched} processes: leave out --devices")
     if launched > 1:
-        store, rank, size = _rendezvous()
-        with _closing(
-            Team(store, rank, size, device_of(device, int(os.environ.get("LOCAL_RANK", "0"))), local_norm)
-        ) as team:
+        own = _launched_device(device)  # first: a refusal need not wait for the others
+        with _closing(Team(*_rendezvous(), own, local_norm)) as team:
             yield team
     elif devices is not None and devices > 1:
         with _lead_own([str(device_of(device, rank)) for rank in range(devices)], local_norm) as team:
             yield team
+    elif local_norm:
+        raise BadInput("--batch-norm local: is for several devices: add --devices, or leave it out")
     else:
         yield None
 
@@ -114,5 +118,4 @@ def device_of(name: str, place: int) -> torch.device:
     if place >= torch.cuda.device_count():
         count = torch.cuda.device_count()
         raise BadInput(f"--devices: this machine has {count} GPUs: ask for at most as many, or add --device cpu")
-    torch.cuda.set_device(place)
     return torch.device("cuda", place)

@@ -186,6 +186,7 @@ def test_a_signal_to_stop_leaves_a_checkpoint_of_all(tmp_path: Path) -> None:
             "data.batch_size: 1 examples cannot be divided among 2",
         ),
         (["--devices", "2", "--jobs", "2"], {}, "--jobs 2: .* leave out --jobs"),
+        (["--batch-norm", "local"], {}, "--batch-norm local: .* add --devices"),
         (["--devices", "3"], {"RANK": "0", "WORLD_SIZE": "2"}, "--devices 3: torchrun started 2 processes"),
     ],
 )
