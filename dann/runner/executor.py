@@ -14,7 +14,7 @@ from dann.runner.finishing import finish, read_commit
 from dann.runner.locks import Held, Locks
 from dann.runner.records import read_record
 from dann.runner.resuming import Start, find_starts
-from dann.runner.run_errors import ERROR, report_error, stops_all
+from dann.runner.run_errors import ERROR, TeamFailure, name_trace, report_error, stops_all
 from dann.runner.run_folder import is_finished
 from dann.runner.run_group import RunGroup
 from dann.runner.team import Team
@@ -141,6 +141,8 @@ class Executor:
                 active.folder.rename(place)
                 sync_folder(place.parent)
                 observer.finished(active.planned.run, record, True)
+        except TeamFailure as failure:
+            raise name_trace(failure, group[0].planned) from failure
         finally:
             for active in runs:
                 active.trainer.stream.reader.close()

@@ -47,7 +47,8 @@ class Followers:
     """
 
     def __init__(self, port: int, devices: Sequence[str], threads: int, local_norm: bool) -> None:
-        os.environ.setdefault(INTERFACE, next(name for _, name in socket.if_nameindex() if name.startswith("lo")))
+        loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
+        os.environ.setdefault(INTERFACE, loopback)
         start_fork_server(PRELOADED)
         context = multiprocessing.get_context("forkserver")
         self.closing, self.processes = False, []

@@ -1,5 +1,6 @@
 """The processes that train each run together, one on each device: rank 0 leads, the others follow."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -102,12 +103,13 @@ class Team:
         except Exception as error:
             if isinstance(error, TeamFailure) or stops_all(error):
                 raise
-            own = self._describe(error)
+            own = "\n".join([self._describe(error), *traceback.format_exception(error)])
             try:
                 first = self.store.compare_set(FAILURE, "", own).decode()
             except Exception:  # the process that keeps the store has ended
                 first = own
-            raise TeamFailure(first) from error
+            text, _, trace = first.partition("\n")
+            raise TeamFailure(text, trace) from error
 
     def _describe(self, error: Exception) -> str:
         if isinstance(error, BadInput):

@@ -143,7 +143,10 @@ def test_an_error_in_one_process_ends_all_with_one_line(
     file = write_failing(tmp_path, row)
     monkeypatch.chdir(tmp_path)
     assert main(["run", str(file), "--devices", "2", "--device", "cpu", "--only", "0"]) == 2
-    assert capfd.readouterr().err.splitlines() == [f"dann: {message}"]
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"dann: 0, seed 0: {message}: the trace is in runs/tiny/0/seed-0")
+    (trace,) = tmp_path.rglob("error.txt")
+    assert row["how"] not in {"raises"} or 'raise ArithmeticError("broken here")' in trace.read_text()
     assert not list(tmp_path.rglob("record.json"))
 
 
