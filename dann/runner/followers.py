@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 INTERFACE = "GLOO_SOCKET_IFNAME"  # the variable that names the network interface of exchanges between CPUs
 GRACE = 10.0  # seconds in which a process must end by itself
+PAUSE = 2.0  # seconds in which rank 0 reports an error before this process ends, after which torchrun ends rank 0
 LOST = 2  # the exit status after another process has ended unexpectedly
 
 
@@ -100,12 +101,18 @@ def follow(store: "Store", rank: int, size: int, device: torch.device, local_nor
         signal.signal(number, signal.SIG_IGN)
     keep_memory()
     try:
-        team = Team(store, rank, size, device, local_norm)
-        _follow_runs(team)
-        dist.destroy_process_group()
-    except (TeamFailure, KeyboardInterrupt):
+        _follow_runs(Team(store, rank, size, device, local_norm))
+    except KeyboardInterrupt:
         return 1
-    return 0
+    except TeamFailure:
+        failed = True
+    else:
+        failed = False
+    if dist.is_initialized() and (device.type == "cpu" or not failed):  # an exchange between GPUs may not end
+        dist.destroy_process_group()  # by which rank 0 notices an error
+    if failed:
+        time.sleep(PAUSE)
+    return int(failed)
 
 
 def _follow_runs(team: Team) -> None:

@@ -19,13 +19,16 @@ from dann.data.domain import Split
 from dann.data.loading.read_ahead import ReadAhead
 from dann.data.loading.stream import Batch, Stream
 from dann.data.store import TensorStore
+from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method
 from dann.methods.vada import Vada
 from dann.networks.backbone import Backbone
+from dann.networks.global_batch_norm import make_norms_global
 from dann.networks.heads import attach_head
 from dann.networks.network import Network
 from dann.networks.row_shards import RowShards
+from dann.networks.stochastic_norm import StochasticNorm
 from dann.training.data_parallel import DataParallel
 from dann.training.trainer import update
 
@@ -153,3 +156,9 @@ def test_losses_gradients_and_statistics_are_those_of_one_process(tmp_path: Path
     assert np.isfinite(results[0][1]).all()
     for _, seen, mask in results[1:]:  # losses have the same bits in all processes, and masks of features differ
         assert seen == results[0][1] and mask != results[0][2]
+
+
+def test_a_layer_that_does_more_than_normalise_is_refused() -> None:
+    layers = nn.Sequential(nn.Linear(3, 3), StochasticNorm(nn.BatchNorm1d(3)))
+    with pytest.raises(BadInput, match=r"network: 1 is a StochasticNorm, .* --batch-norm local"):
+        make_norms_global(layers, None)
