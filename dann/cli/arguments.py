@@ -14,6 +14,7 @@ FORMATS = ("md", "latex", "json")
 LEAST = 10  # examples that dann rank scores
 MOST_MINUTES = 10_000  # of a pilot: a week
 REDO = ("changed", "failed")
+BATCH_NORMS = ("global", "local")
 EXPORTS = ("onnx", "torch_export")
 KINDS = ("method", "network", "dataset", "optimiser", "schedule", "transform", "rule", "metric")
 EPILOGUE = """\
@@ -83,6 +84,16 @@ def _add_experiments(command: Command) -> None:
     run.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every run")
     _add_device(run)
     _add_jobs(run)
+    run.add_argument(
+        "--devices", type=_count, metavar="N",
+        help="train each run on N GPUs, or N processes on a CPU, which share every batch (default: 1; with "
+        "torchrun --nproc-per-node N -m dann run, its processes)",
+    )  # fmt: skip
+    run.add_argument(
+        "--batch-norm", choices=BATCH_NORMS, default="global",
+        help="with several devices: BatchNorm over the whole batch, as on one device (default), or over each device's "
+        "share",
+    )  # fmt: skip
     run.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
     run.add_argument(
         "--redo", choices=REDO, metavar="changed|failed",

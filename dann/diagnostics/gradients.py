@@ -26,7 +26,8 @@ def measure_next_step(trainer: Trainer, step: int, progress: float) -> dict[str,
         target examples only.
     """
     method, optimizers = deepcopy((trainer.method, trainer.optimizers))
-    copy = replace(trainer, method=method, optimizers=optimizers, stream=trainer.stream.read_here(), average=None)
+    stream = trainer.stream.read_here()
+    copy = replace(trainer, method=method, optimizers=optimizers, stream=stream, average=None, parallel=None)
     copy.train()
     reseed(copy.device, derive(copy.seed, STEP, step))  # as the step itself does, for the same dropout
     measured = _gradients(copy, copy.stream[step], progress)

@@ -43,6 +43,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
         splits={"source_validation": validation},
         average=best,
         self_training=None,  # its labels are those of the run
+        parallel=None,  # other processes do not measure
     )
     try:
         _train(back, steps)

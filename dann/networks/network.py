@@ -14,6 +14,7 @@ from dann.functional.adversarial import reverse_gradient
 from dann.networks.backbone import Backbone, measure_width
 from dann.networks.copies import copy_with_new_weights
 from dann.networks.initial_weights import Initial, draw_weights
+from dann.networks.row_shards import RowShards
 
 Outputs = dict[str, Tensor]  # outputs of layers by name: "features" (N, D), "logits" (N, K), and requested inner layers
 
@@ -192,7 +193,7 @@ def capture_outputs(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs
 
     def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         return lambda module, inputs, output: (
-            found.update({name: output.clone()}) if isinstance(output, Tensor) else None  # some modules return tuples
+            found.update({name: _whole(module, output)}) if isinstance(output, Tensor) else None  # some return tuples
         )
 
     hooks = [module.get_submodule(name).register_forward_hook(keep(name)) for name in names]
@@ -201,6 +202,12 @@ def capture_outputs(module: nn.Module, names: Sequence[str]) -> Iterator[Outputs
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _whole(module: nn.Module, output: Tensor) -> Tensor:
+    """A copy of a module's output, of all rows where the module computes only its process's."""
+    shards: RowShards | None = getattr(module, "row_shards", None)
+    return output.clone() if shards is None or not shards.active else shards.gather(output)
 
 
 def fully_connected(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:

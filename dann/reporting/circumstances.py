@@ -58,7 +58,9 @@ def _is_transductive(record: Record) -> bool:
 
 
 def _circumstances(environment: dict[str, Any]) -> str:
+    several = f"{environment['devices']} processes on " if "devices" in environment else ""
+    local = ", BatchNorm over each process's rows" if environment.get("batch_norm") == "local" else ""
     return (
-        f"{environment['device']}, {environment['threads']} thread(s), {environment['precision']}, "
+        f"{several}{environment['device']}{local}, {environment['threads']} thread(s), {environment['precision']}, "
         f"torch {environment['torch']}, commit {environment['commit'] or 'unknown'}"
     )

@@ -1,6 +1,6 @@
 """Execution of runs: their data, their training as a stack or one by one, and their folders when complete."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import torch
 
@@ -14,9 +14,10 @@ from dann.runner.finishing import finish, read_commit
 from dann.runner.locks import Held, Locks
 from dann.runner.records import read_record
 from dann.runner.resuming import Start, find_starts
-from dann.runner.run_errors import ERROR, report_error, stops_all
+from dann.runner.run_errors import ERROR, TeamFailure, name_trace, report_error, stops_all
 from dann.runner.run_folder import is_finished
 from dann.runner.run_group import RunGroup
+from dann.runner.team import Team
 from dann.runner.tensorboard import quiet_writers
 from dann.training.building import load_pair
 from dann.training.device import choose_dtype, keep_memory, keep_random_state, precision_name, release_memory
@@ -29,10 +30,13 @@ class Executor:
     """Makes the runs of one unit after another.
 
     Keeps the data of the last unit, which the runs of a variant share, and the commit at the time of its own creation.
+
+    Args:
+        team: the processes that train each run together, led by this one; they do not stack runs.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.device, self.commit, self.locks = device, read_commit(), Locks()
+    def __init__(self, device: torch.device, team: Team | None = None) -> None:
+        self.device, self.commit, self.locks, self.team = device, read_commit(), Locks(), team
         self.data: DataSection | None = None
         self.pair: Pair | BadInput | None = None  # or why there is none
 
@@ -75,7 +79,7 @@ class Executor:
             groups, first = [[each] for each in unit], None
             # One trainer of several runs is built beforehand, to judge whether a stack pays and to share its data.
             with suppress(Exception):  # an error is reported when this run is made
-                first = build(unit[0], pair, self.device) if len(unit) > 1 else None
+                first = build(unit[0], pair, self.device) if len(unit) > 1 and self.team is None else None
                 groups = [unit] if first and should_stack([each.config for each in unit], first) else groups
             for group in groups:
                 self._isolate(group, pair, first, observer)
@@ -124,18 +128,36 @@ class Executor:
         runs: list[ActiveRun] = []
         try:
             for at in group:
-                runs.append(begin(at, pair, self.device, like, together))
+                self._begin(runs, at, pair, like, together)
                 if at.notes:
                     text = f"{'; '.join(at.notes)}: the run goes on from this step"
                     observer.warned(at.planned.run, at.step, text)
-            RunGroup(runs, observer).train()
+            with nullcontext() if self.team is None else self.team.together():
+                RunGroup(runs, observer, self.team).train()
+            facts = {"commit": self.commit} | ({} if self.team is None else self.team.describe())
             for active in runs:
-                record, place = finish(active, pair, {"commit": self.commit}), active.planned.place
+                record, place = finish(active, pair, facts), active.planned.place
                 (active.folder / ERROR).unlink(missing_ok=True)
                 active.folder.rename(place)
                 sync_folder(place.parent)
                 observer.finished(active.planned.run, record, True)
+        except TeamFailure as failure:
+            raise name_trace(failure, group[0].planned) from failure
         finally:
             for active in runs:
                 active.trainer.stream.reader.close()
                 active.run_log.board.close()
+
+    def _begin(
+        self, runs: list[ActiveRun], at: Start, pair: Pair, like: Trainer | None, together: tuple[str, ...]
+    ) -> None:
+        """Begin a run, or go on with it, in all processes of the team, and append it to ``runs``."""
+        if self.team is None:
+            runs.append(begin(at, pair, self.device, like, together))
+            return
+        self.team.share(at.planned)
+        with self.team.checked():
+            self.team.check_sizes(at.planned.config.data)  # first: a refusal leaves no folder
+            runs.append(begin(at, pair, self.device, like, together))
+            runs[-1].trainer = self.team.divide(runs[-1].trainer)
+        self.team.begin(runs[-1].trainer, at.planned.config.train.steps, at.step)

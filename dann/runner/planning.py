@@ -33,6 +33,7 @@ from dann.runner.executor import Executor
 from dann.runner.experiment_records import read_checked_records
 from dann.runner.records import read_record
 from dann.runner.run_folder import is_finished
+from dann.runner.team import Team
 from dann.runner.work_queue import POLL, WorkQueue
 from dann.runner.workers import spread
 from dann.training.stacking.grouping import Planned, Unit, group_runs
@@ -62,6 +63,7 @@ def launch(
     workers: int = 1,
     redo: Redo | None = None,
     seeds: list[int] | None = None,
+    team: Team | None = None,
 ) -> None:
     """Execute ``runs``, a selection of the experiment's, in its ``folder``; finished ones are not repeated.
 
@@ -72,6 +74,7 @@ def launch(
             numbers stopped being finite; the folder of such a run stays, under another name, until its successor is
             complete.
         seeds: those that the command line named, for messages.
+        team: the processes that train each run together, led by this one; then there are no other workers.
 
     Raises:
         BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds
@@ -84,13 +87,15 @@ def launch(
     write_experiment(experiment, folder / EXPERIMENT, file)
     for change in changes:
         set_aside(change)
-    execute(planned, device, observer, workers)
+    execute(planned, device, observer, workers, team)
     drop_superseded(each.place for each in planned)
 
 
-def execute(planned: list[Planned], device: torch.device, observer: Observer, workers: int = 1) -> None:
+def execute(
+    planned: list[Planned], device: torch.device, observer: Observer, workers: int = 1, team: Team | None = None
+) -> None:
     """Make the runs that are missing, in worker processes if there are several ``workers``."""
-    executor = Executor(device)
+    executor = Executor(device, team)
     for run, _, place in planned:
         if is_finished(place):
             executor.locks.remove_left_over(place)

@@ -12,9 +12,24 @@ from dann.training.stacking.grouping import Planned
 ERROR = "error.txt"  # in the folder of a run that is not finished
 
 
+class TeamFailure(BadInput):
+    """An error in one of several processes that train a run together; all of them end.
+
+    Args:
+        trace: of the error, from the process in which it was raised.
+    """
+
+    def __init__(self, text: str, trace: str) -> None:
+        super().__init__(text)
+        self.trace = trace
+
+
 def stops_all(error: Exception) -> bool:
-    """Whether an error would occur in the other runs as well: a full disk, or output that nobody reads any more."""
-    return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in DISK_FULL)
+    """Whether an error would occur in the other runs as well: a full disk, or output that nobody reads any more.
+
+    Or whether processes that train a run together can no longer go on.
+    """
+    return isinstance(error, BrokenPipeError | TeamFailure) or (isinstance(error, OSError) and error.errno in DISK_FULL)
 
 
 def report_error(error: Exception, planned: Planned, observer: Observer) -> None:
@@ -30,6 +45,13 @@ def report_error(error: Exception, planned: Planned, observer: Observer) -> None
         path = unfinished_folder(planned.place) / ERROR
         write_whole(path, "".join(traceback.format_exception(error)).encode())
         observer.missed(planned.run, _describe(error, planned), path)
+
+
+def name_trace(failure: TeamFailure, planned: Planned) -> TeamFailure:
+    """The failure of a run, with the file in its unfinished folder into which the trace is written."""
+    path = unfinished_folder(planned.place) / ERROR
+    write_whole(path, failure.trace.encode())
+    return TeamFailure(f"{planned.run.name}: {failure}: the trace is in {path}", failure.trace)
 
 
 def _describe(error: Exception, planned: Planned) -> str:

@@ -4,6 +4,7 @@ from dann.errors import Stopped
 from dann.runner.active_run import ActiveRun
 from dann.runner.callbacks import Observer
 from dann.runner.stop_signals import StopSignals
+from dann.runner.team import Team
 from dann.training.finite import Failure
 from dann.training.loop import train
 from dann.training.stacking.grouping import differing_numbers, optimizer_key
@@ -16,10 +17,11 @@ class RunGroup:
     Args:
         runs: at the same step; several of them train as one stack.
         observer: receives the progress of each.
+        team: the processes that train the one run together, led by this one.
     """
 
-    def __init__(self, runs: list[ActiveRun], observer: Observer) -> None:
-        self.runs, self.observer = runs, observer
+    def __init__(self, runs: list[ActiveRun], observer: Observer, team: Team | None = None) -> None:
+        self.runs, self.observer, self.team = runs, observer, team
         self.saved = runs[0].start  # the step of the last checkpoint
         self.signals = StopSignals()
         self.stack: Stack | None = None
@@ -46,7 +48,7 @@ class RunGroup:
                 evaluate_every=section.evaluate_every,
                 evaluate=self._evaluate,
                 fail=self._fail,
-                is_halt_due=lambda: self.signals.received is not None,
+                is_halt_due=self._is_halt_due,
                 halt=self._halt,
             )
 
@@ -59,7 +61,11 @@ class RunGroup:
         for active in self._update_left():
             active.evaluate_and_save(step, self.observer)
         self.saved = step
-        return self._is_any_left()
+        return self._is_any_left() if self.team is None else bool(self.team.share(self._is_any_left()))
+
+    def _is_halt_due(self) -> bool:
+        due = self.signals.received is not None
+        return due if self.team is None else self.team.is_any(due)
 
     def _halt(self, step: int) -> None:
         for active in self._update_left():

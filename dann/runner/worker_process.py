@@ -27,12 +27,12 @@ Work = Callable[[Unit, Observer], str | None]  # returns the other process that 
 def serve(pipe: Connection, lifeline: Connection, work: Work[Any], folder: str, environment: dict[str, str]) -> None:
     """Run units, one after another, until the pipe is closed; the body of a worker process."""
     os.setpgid(0, 0)  # so that its child processes can be ended with it
-    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=end_with_parent, args=(lifeline,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal, but the parent decides
     try:
         try:
             signal.signal(signal.SIGTERM, _interrupt)
-            _prepare(folder, environment)
+            enter(folder, environment)
             _run_units(work, _Parent(pipe))
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the rest takes no time
@@ -40,14 +40,15 @@ def serve(pipe: Connection, lifeline: Connection, work: Work[Any], folder: str, 
         sys.exit(INTERRUPTED)
 
 
-def _prepare(folder: str, environment: dict[str, str]) -> None:
+def enter(folder: str, environment: dict[str, str]) -> None:
+    """Take the folder and environment of the parent, and compute with one thread."""
     torch.set_num_threads(1)  # two threads that wait for each other beside other work are ten times slower
     os.chdir(folder)  # the server still has the folder and environment of its start
     os.environ.clear()
     os.environ.update(environment)
 
 
-def _end_with_parent(lifeline: Connection) -> None:
+def end_with_parent(lifeline: Connection) -> None:
     """End this process and its children at once when the parent has ended, which may have been killed alone."""
     with suppress(EOFError, OSError):
         lifeline.recv()

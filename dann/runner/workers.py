@@ -88,7 +88,7 @@ class _Pool:
         pipe.close()
         process.join(GRACE)
         status = process.exitcode
-        _end([process])
+        end_processes([process])
         if status == INTERRUPTED:
             raise KeyboardInterrupt
         reason = f"killed by signal {-status}" if status is not None and status < 0 else f"exit status {status}"
@@ -105,12 +105,12 @@ class _Pool:
             for process in every:
                 process.join(max(0.0, deadline - time.monotonic()))
         finally:
-            _end(every)
+            end_processes(every)
             self.lifeline.close()
             self.own_end.close()
 
 
-def _end(processes: Sequence[BaseProcess]) -> None:
+def end_processes(processes: Sequence[BaseProcess]) -> None:
     """Kill the processes that have not ended, and the child processes of those that were killed."""
     for process in processes:
         process.kill()

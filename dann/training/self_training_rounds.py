@@ -58,11 +58,19 @@ class SelfTraining:
         number, leaves = self._round_due(before, progress), self.options.source_until
         if number is not None and not self.ended:
             self._give_labels(number, method, stream, dtype)
-        elif leaves is None or not before < leaves <= progress:
+        elif not self._source_leaves(before, progress):
             return
         if leaves is not None and progress >= leaves:
             self.alone = len(self.labels[self.labels != UNLABELLED].unique()) == method.network.num_classes
         stream.move(self.labels, self.domain, self.alone)
+
+    def is_due(self, before: float, progress: float) -> bool:
+        """Whether ``advance`` may change anything after a step."""
+        return self._round_due(before, progress) is not None or self._source_leaves(before, progress)
+
+    def _source_leaves(self, before: float, progress: float) -> bool:
+        leaves = self.options.source_until
+        return leaves is not None and before < leaves <= progress
 
     def _round_due(self, before: float, progress: float) -> int | None:
         """The number of the round that begins with a step, from 0 on; None if none does."""

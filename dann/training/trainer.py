@@ -1,5 +1,6 @@
 """The trainer of one run: its method, optimiser and batches, and the step that moves them on."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from dann.networks.backbone import Backbone
 from dann.networks.finetuning import FineTuning
 from dann.training.averaging import WeightAverage
 from dann.training.best_weights import BestWeights
+from dann.training.data_parallel import DataParallel
 from dann.training.device import autocast, reseed
 from dann.training.finite import check_gradients
 from dann.training.inputs import TrainingInputs
@@ -34,6 +36,7 @@ class Trainer:
         dtype: of the forward pass; parameters are float32.
         average: the weights that are evaluated in place of the last ones: a running average, or the best so far.
         self_training: rounds in which target examples join the labelled side.
+        parallel: the processes that train this run together; None for this one alone.
     """
 
     method: Method
@@ -49,6 +52,7 @@ class Trainer:
     device: torch.device
     average: WeightAverage | BestWeights | None = None
     self_training: SelfTraining | None = None
+    parallel: DataParallel | None = None
 
     @property
     def evaluated(self) -> Method:
@@ -72,11 +76,14 @@ class Trainer:
             backbone.freeze(self.finetune.frozen_blocks(progress, len(backbone.blocks)))
         batch = self.stream[step]
         reseed(self.device, derive(self.seed, STEP, step))
+        if self.parallel is not None:
+            self.parallel.shards.passes = 0
         terms: dict[str, Tensor] = {}
         for phase in self.method.phases(progress):
-            terms.update(update(self.method, batch, progress, phase, self.optimizer, self.dtype))
+            terms.update(update(self.method, batch, progress, phase, self.optimizer, self.dtype, self.parallel))
         self.update_average(step)
-        return {name: term.reshape(1) for name, term in terms.items()}
+        terms = {name: term.reshape(1) for name, term in terms.items()}
+        return terms if self.parallel is None else self.parallel.mean(terms)
 
     def update_average(self, step: int) -> None:
         """Take the weights after step number ``step`` into the average or the choice of the best, if there is one."""
@@ -86,11 +93,20 @@ class Trainer:
     def refresh(self, before: float, progress: float, evaluating: bool) -> None:
         """Let the method pass over whole splits, in evaluation mode and without gradients, where that is due.
 
-        So do rounds of self-training, after the method.
+        So do rounds of self-training, after the method. Of several processes rank 0 does so, and shares the result.
         """
-        self._refresh_method(before, progress, evaluating)
-        if self.self_training is not None:
-            self.self_training.advance(before, progress, self.evaluated, self.stream, self.dtype)
+        parallel, rounds = self.parallel, self.self_training
+        if parallel is None or parallel.leads:
+            self._refresh_method(before, progress, evaluating)
+            if rounds is not None:
+                rounds.advance(before, progress, self.evaluated, self.stream, self.dtype)
+        if parallel is not None and self.method.due(before, progress, evaluating):
+            parallel.share_method()
+        if parallel is not None and rounds is not None and rounds.is_due(before, progress):
+            state = {name: each.to(self.device) for name, each in rounds.state().items()}
+            parallel.share(list(state.values()))
+            if not parallel.leads:
+                rounds.restore(state, self.stream)
 
     def _refresh_method(self, before: float, progress: float, evaluating: bool) -> None:
         if not self.method.due(before, progress, evaluating):
@@ -125,9 +141,15 @@ def update(
     phase: str,
     optimizer: torch.optim.Optimizer,
     dtype: torch.dtype = torch.float32,
+    parallel: DataParallel | None = None,
 ) -> dict[str, Tensor]:
-    """One forward pass, backward pass and step of the phase's parameters; returns the detached loss terms."""
-    with autocast(batch.source_x.device, dtype):
+    """One forward pass, backward pass and step of the phase's parameters; returns the detached loss terms.
+
+    Args:
+        parallel: the processes that share the rows of the batch; None for this one alone.
+    """
+    divided = nullcontext() if parallel is None else parallel.shards.divided()
+    with autocast(batch.source_x.device, dtype), divided:
         terms: dict[str, Tensor] = method(batch, progress, phase)
     optimizer.zero_grad(set_to_none=True)
     loss = torch.stack(list(terms.values())).sum()
@@ -138,5 +160,7 @@ def update(
         for parameter in method.parameters():
             if id(parameter) not in kept:
                 parameter.grad = None  # optimisers leave a parameter without a gradient as it is
+    if parallel is not None:
+        parallel.average_gradients()
     optimizer.step()
     return {name: term.detach() for name, term in terms.items()}

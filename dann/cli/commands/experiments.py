@@ -1,21 +1,27 @@
 """``dann run`` and ``dann init``: the runs of an experiment, and a first experiment file."""
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dann.config.naming import printable
+from dann.errors import BadInput
 
 if TYPE_CHECKING:
+    from dann.cli.progress import Progress
     from dann.config.experiment import Experiment
     from dann.config.experiment_run import Run
+    from dann.runner.team import Team
 
 
 def run(options: argparse.Namespace) -> int:
     from dann.config.experiment import read_experiment
     from dann.config.origin import relative
 
+    if os.environ.get("RANK", "0") != "0" and "WORLD_SIZE" in os.environ:  # one of several that torchrun started
+        return _follow(options)
     experiment = read_experiment(options.file, options.set, options.seeds)
     runs = list(experiment.first_runs(options.only, options.seeds))
     folder = options.out / relative(options.file)
@@ -28,31 +34,25 @@ def run(options: argparse.Namespace) -> int:
     return _execute(experiment, runs, folder, options)
 
 
+def _follow(options: argparse.Namespace) -> int:
+    """Train together with the process of rank 0, which reads the experiment, reports and writes."""
+    from dann.runner.team_start import follow_launched
+
+    return 0 if options.dry_run else follow_launched(options.device, options.batch_norm == "local")
+
+
 def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace) -> int:
     """Execute the runs that are missing and those that follow from them, print the tables and draw the figures."""
     from dann.cli.commands.results import write_notes
-    from dann.cli.failures import refuse_if_none, report_failures
-    from dann.cli.progress import Progress
+    from dann.cli.failures import report_failures
     from dann.cli.terminal import show_table
     from dann.reporting.figures.draw import describe_cut, draw_all
-    from dann.reporting.negative_transfer import flag_negative_transfer
-    from dann.runner.experiment_records import read_checked_records
-    from dann.runner.planning import default_workers, launch
-    from dann.runner.search_choice import later_runs
-    from dann.training.device import choose_device
+    from dann.runner.team_start import launched_size, lead_team
 
-    device = choose_device(options.device)
-    workers = options.jobs or default_workers(device)
-    seeds = None if options.seeds is None else experiment.seeds
-    with Progress(len(runs)) as progress:
-        launch(experiment, runs, folder, device, progress, options.file, workers, options.redo, seeds)
-        refuse_if_none(progress, len(runs))
-        if later := later_runs(experiment, read_checked_records(experiment, folder), runs):
-            progress.expect(len(later))
-            launch(experiment, later, folder, device, progress, options.file, workers, options.redo, seeds)
-            runs = [*runs, *later]
-        for record, alarm in flag_negative_transfer(experiment, folder):
-            progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
+    if (options.jobs or 1) > 1 and (options.devices or launched_size()) > 1:
+        raise BadInput(f"--jobs {options.jobs}: several devices train one run at a time: leave out --jobs")
+    with lead_team(options.devices, options.device, options.batch_norm == "local") as team:
+        progress, made = _train(experiment, runs, folder, options, team)
     show_table(experiment, folder)
     figures = draw_all(experiment, folder)
     write_notes(experiment, folder, describe_cut(experiment) if figures else None)
@@ -61,7 +61,33 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
         print(printable(f"Figures:      {folder}/: {', '.join(path.name for path in figures)}"))
     print(printable(f"TensorBoard:  tensorboard --logdir {quoted}"))
     print(printable(f"Report:       dann report {quoted} --out {quoted}"))
-    return report_failures(progress, len(runs))
+    return report_failures(progress, made)
+
+
+def _train(
+    experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace, team: "Team | None"
+) -> "tuple[Progress, int]":
+    """Execute the runs that are missing and those that follow from them; returns how they went, and their number."""
+    from dann.cli.failures import refuse_if_none
+    from dann.cli.progress import Progress
+    from dann.reporting.negative_transfer import flag_negative_transfer
+    from dann.runner.experiment_records import read_checked_records
+    from dann.runner.planning import default_workers, launch
+    from dann.runner.search_choice import later_runs
+    from dann.training.device import choose_device
+
+    device = choose_device(options.device) if team is None else team.device
+    workers = (options.jobs or default_workers(device)) if team is None else 1
+    seeds = None if options.seeds is None else experiment.seeds
+    with Progress(len(runs)) as progress:
+        launch(experiment, runs, folder, device, progress, options.file, workers, options.redo, seeds, team)
+        refuse_if_none(progress, len(runs))
+        if later := later_runs(experiment, read_checked_records(experiment, folder), runs):
+            progress.expect(len(later))
+            launch(experiment, later, folder, device, progress, options.file, workers, options.redo, seeds, team)
+        for record, alarm in flag_negative_transfer(experiment, folder):
+            progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
+    return progress, len(runs) + len(later)
 
 
 def init(options: argparse.Namespace) -> int:

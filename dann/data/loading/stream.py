@@ -15,6 +15,7 @@ from dann.data.loading.sampler import Order, Resample
 from dann.data.splits import concatenate_splits
 from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
+from dann.networks.row_shards import RowShards
 
 SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE, MOVED = range(8)  # purposes of derived seeds
 
@@ -85,12 +86,20 @@ class Stream:
         self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
         self.device = torch.device("cpu") if device is None else device
         self.weights, self.view, self.resample = weights, view, resample
+        self.shards: RowShards | None = None
         self._draw_from(source, target, len(source))
 
     def _draw_from(self, labelled: Split, unlabelled: Split, own: int) -> None:
         self.labelled, self.unlabelled, self.own = labelled, unlabelled, own
         self.orders = Order(labelled.y, self.resample), Order(torch.zeros(len(unlabelled), dtype=torch.int64))
         self.reader = ReadAhead((labelled.store, unlabelled.store), self._store_rows)
+
+    def divide(self, shards: RowShards) -> None:
+        """Read from files only this process's share of each batch, and gather the raw examples of all processes.
+
+        From now on all processes must take the same batches in the same order.
+        """
+        self.shards = shards
 
     def move(self, labels: Tensor, domain: int, alone: bool = False) -> None:
         """Draw the target's examples that have a label as labelled ones from now on; they keep the target's transform.
@@ -109,7 +118,7 @@ class Stream:
         self._draw_from(concatenate_splits([own, shots]), self.target.take(~moved), len(own))
 
     def __getitem__(self, step: int) -> Batch:
-        labelled_x, target_x = self.reader[step]
+        labelled_x, target_x = self._read(step)
         rows = self._batch(SOURCE, step)
         order = (rows >= self.own).to(torch.uint8).argsort(stable=True)  # moved examples come last
         rows, own = rows[order], int((rows < self.own).sum())
@@ -126,6 +135,7 @@ class Stream:
     def read_here(self) -> "Stream":
         """The same stream without reading ahead, to read single batches while this one goes on."""
         other = copy(self)
+        other.shards = None
         other.reader = ReadAhead((self.labelled.store, self.unlabelled.store), other._store_rows, ahead=False)
         return other
 
@@ -137,8 +147,23 @@ class Stream:
         return self.rows(side, step * self.sizes[side], self.sizes[side])
 
     def _store_rows(self, step: int) -> tuple[Tensor, Tensor]:
-        """The examples of a batch as rows of the two stores."""
-        return self.labelled.rows[self._batch(SOURCE, step)], self.unlabelled.rows[self._batch(TARGET, step)]
+        """The examples of a batch as rows of the two stores: those that this process reads."""
+        labelled, unlabelled = (
+            split.rows[self._batch(side, step)]
+            if self.shards is None or not split.store.streamed
+            else self.shards.own(split.rows[self._batch(side, step)])
+            for side, split in ((SOURCE, self.labelled), (TARGET, self.unlabelled))
+        )
+        return labelled, unlabelled
+
+    def _read(self, step: int) -> tuple[Tensor, Tensor]:
+        """The raw examples of a batch."""
+        labelled, unlabelled = self.reader[step]
+        if self.shards is not None and self.labelled.store.streamed:
+            labelled = self.shards.collect(labelled, self.sizes[SOURCE])
+        if self.shards is not None and self.unlabelled.store.streamed:
+            unlabelled = self.shards.collect(unlabelled, self.sizes[TARGET])
+        return labelled, unlabelled
 
     def _labelled_inputs(self, x: Tensor, own: int, step: int) -> Tensor:
         """The inputs of labelled examples, of which the first ``own`` are the source's and the others were moved."""
