@@ -48,6 +48,7 @@ class Experiment(BaseModel):
         search: the settings of hyper-parameters that every row tries, and the rule that chooses among them.
         selections: selection rules under which the rows are reported beside each other, in a table of their own.
         compare_rules: report on the page in results/ how well each selection rule chooses among the runs.
+        guard: add the table of the row that the guard reports for each task (``dann.evaluation.guard``).
         shown: the variants and tasks whose runs get figures of their own; table and bars show all.
         finding: the conclusion from the runs, for the page in results/.
         overrides: values laid over every run last, as by ``--set``.
@@ -72,6 +73,7 @@ class Experiment(BaseModel):
     search: Search | None = None
     selections: list[SelectionName] = []
     compare_rules: bool = False
+    guard: bool = False
     shown: Shown = Shown()
     finding: str = ""
     overrides: Nested = {}

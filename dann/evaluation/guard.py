@@ -6,6 +6,7 @@ Reads no target label; imports no torch.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 from typing import Literal, get_args
 
@@ -34,6 +35,59 @@ class RowEvidence:
     alarms: Mapping[int, frozenset[str]]
     validated_on: int
 
+    @cached_property
+    def mean(self) -> Evaluation:
+        """The mean over seeds of each value that all of them have."""
+        return mean_evaluation(list(self.evaluations.values()))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row compared with source only on equal seeds.
+
+    Args:
+        seeds: their number.
+        largest_margin: for each validator of ``FAVOUR`` the mean of the differences as a multiple of the half-width of
+            its 95 % t-interval; −∞ where it is not recorded.
+        lost: for each validator of ``KEEP`` that both rows have, the loss of accuracy, as a share of 1.
+        error: for the same, one standard error of source only's accuracy.
+        has_new_alarm: a run has an alarm that source only's run with the same seed does not have.
+    """
+
+    seeds: int
+    largest_margin: Mapping[str, float]
+    lost: Mapping[str, float]
+    error: Mapping[str, float]
+    has_new_alarm: bool
+
+
+def compare_row(row: RowEvidence, source_only: RowEvidence) -> Comparison:
+    """Compare a row with source only."""
+    seeds = len(set(row.evaluations) & set(source_only.evaluations))
+    favour = {rule.name: _largest_margin(row, source_only, rule.reads[0]) for rule in FAVOUR}
+    lost, error = {}, {}
+    for rule in KEEP:
+        ours, theirs = _values(row, rule.reads[0]), _values(source_only, rule.reads[0])
+        if (difference := compare_pairs(ours, theirs)) is not None:
+            kept = fmean(theirs.values())
+            lost[rule.name] = -difference.mean
+            error[rule.name] = math.sqrt(kept * (1 - kept) / source_only.validated_on)
+    alarmed = any(names - source_only.alarms.get(seed, frozenset()) for seed, names in row.alarms.items())
+    return Comparison(seeds, favour, lost, error, alarmed)
+
+
+def _values(row: RowEvidence, key: str) -> dict[int, float]:
+    return {seed: evaluation[key] for seed, evaluation in row.evaluations.items() if key in evaluation}
+
+
+def _largest_margin(row: RowEvidence, source_only: RowEvidence, key: str) -> float:
+    difference = compare_pairs(_values(row, key), _values(source_only, key))
+    if difference is None or difference.half_width is None:
+        return -math.inf
+    if not difference.half_width:
+        return math.copysign(math.inf, difference.mean) if difference.mean else 0.0
+    return difference.mean / difference.half_width
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -41,10 +95,10 @@ class Guard:
 
     An adapted row passes if all conditions hold, of differences from source only on equal seeds:
 
-    - ``im``, ``bnm``: the validators of the predictions on the target agree that it is better; the 95 % t-interval of
-      either difference lies above 0. They are those whose value is least for a constant prediction. Entropy, soft
-      neighbourhood density and MixVal are greatest for it, and deep embedded validation divides by the probabilities of
-      a domain classifier, so that its weights and its error have no bound.
+    - ``im``, ``bnm``: both scores of the predictions on the target that are least for a constant prediction favour it:
+      the 95 % t-interval of either difference lies above 0. Entropy, soft neighbourhood density and MixVal are greatest
+      for a constant prediction, and deep embedded validation divides by the probabilities of a domain classifier, so
+      that its weights and its error have no bound.
     - ``source_val``, ``reverse``: the source is kept. The mean accuracy of source validation, and of reverse validation
       where it is recorded, falls by no more than the tolerance or, if that is larger, by one standard error of source
       only's accuracy, √(p (1 − p) / n) on n validation examples (the one-standard-error rule of Breiman et al. 1984,
@@ -64,13 +118,13 @@ class Guard:
     tolerance: float = 0.01
     conditions: tuple[Condition, ...] = CONDITIONS
 
-    def objections(self, row: RowEvidence, source_only: RowEvidence) -> list[str]:
+    def objections(self, compared: Comparison) -> list[str]:
         """The conditions that a row fails, by name; empty if it passes."""
-        if len(set(row.evaluations) & set(source_only.evaluations)) < 2:
+        if compared.seeds < 2:
             return [TOO_FEW]
-        failed = [rule.name for rule in FAVOUR if not self._favours(row, source_only, rule.reads[0])]
-        failed += [rule.name for rule in KEEP if self._falls(row, source_only, rule.reads[0])]
-        failed += ["alarms"] if _has_new_alarm(row, source_only) else []
+        failed = [name for name, largest in compared.largest_margin.items() if not largest > self.margin]
+        failed += [name for name, lost in compared.lost.items() if lost > max(self.tolerance, compared.error[name])]
+        failed += ["alarms"] if compared.has_new_alarm else []
         return [name for name in failed if name in self.conditions]
 
     def choose(self, rows: Mapping[str, RowEvidence], source_only: str) -> list[str]:
@@ -81,34 +135,11 @@ class Guard:
             source_only: its name.
         """
         passing = {name: row for name, row in rows.items()
-                   if name != source_only and not self.objections(row, rows[source_only])}  # fmt: skip
+                   if name != source_only and not self.objections(compare_row(row, rows[source_only]))}  # fmt: skip
         return vote_among(passing) if passing else [source_only]
-
-    def _favours(self, row: RowEvidence, source_only: RowEvidence, key: str) -> bool:
-        difference = compare_pairs(_values(row, key), _values(source_only, key))
-        if difference is None or difference.half_width is None:
-            return False
-        return difference.mean - self.margin * difference.half_width > 0
-
-    def _falls(self, row: RowEvidence, source_only: RowEvidence, key: str) -> bool:
-        """Whether an accuracy on the source has fallen; where either row lacks it, it has not."""
-        difference = compare_pairs(_values(row, key), _values(source_only, key))
-        if difference is None:
-            return False
-        kept = fmean(_values(source_only, key).values())
-        error = math.sqrt(kept * (1 - kept) / source_only.validated_on) if source_only.validated_on else 0.0
-        return difference.mean < -max(self.tolerance, error)
 
 
 def vote_among(rows: Mapping[str, RowEvidence]) -> list[str]:
     """The rows that the vote scores highest by the mean over their seeds; several where they tie."""
-    names, means = list(rows), [mean_evaluation(list(row.evaluations.values())) for row in rows.values()]
+    names, means = list(rows), [row.mean for row in rows.values()]
     return [names[place] for place in find_best("vote", means)]
-
-
-def _values(row: RowEvidence, key: str) -> dict[int, float]:
-    return {seed: evaluation[key] for seed, evaluation in row.evaluations.items() if key in evaluation}
-
-
-def _has_new_alarm(row: RowEvidence, source_only: RowEvidence) -> bool:
-    return any(names - source_only.alarms.get(seed, frozenset()) for seed, names in row.alarms.items())
