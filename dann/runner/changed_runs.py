@@ -24,6 +24,7 @@ from dann.runner.run_folder import (
     unfinished_folder,
 )
 from dann.training.building import read_pair
+from dann.training.source_model import find_source_run
 from dann.training.stacking.grouping import Planned
 
 Redo = Literal["changed", "failed"]
@@ -85,11 +86,13 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
         except (BadInput, OSError) as error:  # training reports the same error where a run is missing
             comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
             continue
-        now: dict[str, Checksums] = {}  # by network and own parts, as weights files take time
+        now: dict[str, Checksums] = {}  # by network, own parts and source model, as weights files take time
         for each, existing in runs:
-            key = f"{each.config.network.model_dump_json()} {each.config.own_parts}"
+            seed = each.run.seed
+            source_model = find_source_run(each.config, seed)
+            key = f"{each.config.network.model_dump_json()} {each.config.own_parts} {source_model}"
             if key not in now:
-                now[key] = compute_checksums(each.config, pair)
+                now[key] = compute_checksums(each.config, pair, seed)
             if cause := _compare(existing, now[key], pair):
                 comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
     return comparison

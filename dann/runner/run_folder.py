@@ -67,7 +67,7 @@ def _with_defaults(recorded: dict[str, Any], library: Library) -> dict[str, Any]
         return recorded
 
 
-def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | None, *, resumed: bool) -> None:
+def prepare_folder(folder: Path, config: Config, pair: Pair, seed: int, backbone: str | None, *, resumed: bool) -> None:
     """Write the configuration and the checksums of the data into an unfinished run's folder.
 
     Args:
@@ -82,7 +82,7 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
     for unfinished in folder.glob("*.tmp"):  # of a process that was killed while it wrote
         unfinished.unlink()
-    checksums = compute_checksums(config, pair) | ({} if backbone is None else {"backbone": backbone})
+    checksums = compute_checksums(config, pair, seed) | ({} if backbone is None else {"backbone": backbone})
     if resumed and (changed := differing(read_checksums(folder), checksums)):
         raise BadInput(
             f"{folder}: was begun with other data or weights: {', '.join(changed)} changed: restore them, or add "

@@ -109,7 +109,7 @@ def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Pat
 
 
 def _differing_data(record: Record, config: Config, pair: Pair) -> str | None:
-    changed = differing(recorded_checksums(record), compute_checksums(config, pair))
+    changed = differing(recorded_checksums(record), compute_checksums(config, pair, record.seed))
     if not changed:
         return None
     return (

@@ -32,6 +32,7 @@ from dann.training.device import choose_dtype, measure_memory
 from dann.training.frozen_features import checksum
 from dann.training.inputs import TrainingInputs, prepare_inputs
 from dann.training.self_training_rounds import SelfTraining
+from dann.training.source_model import find_source_run, load_source_model
 from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 
@@ -124,6 +125,8 @@ def build_trainer(
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
     method = _build_method(network, config, pair, device)
+    if (source_run := find_source_run(config, seed)) is not None:
+        load_source_model(method.network, source_run)
     splits = {name: split for name, split in inputs.splits.items() if name not in TRAINED}
     rounds = None
     if config.self_training is not None:
