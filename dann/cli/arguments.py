@@ -14,6 +14,7 @@ FORMATS = ("md", "latex", "json")
 LEAST = 10  # examples that dann rank scores
 REDO = ("changed", "failed")
 EXPORTS = ("onnx", "torch_export")
+ADAPTATIONS = ("adabn", "tent")
 KINDS = ("method", "network", "dataset", "optimiser", "schedule", "transform", "rule", "metric")
 EPILOGUE = """\
 An experiment file and its table:
@@ -164,6 +165,10 @@ def _add_models(command: Command) -> None:
     predict.add_argument(
         "--with", type=Path, action="append", default=[], metavar="RUN", dest="others",
         help="another run; the probabilities of all runs are averaged",
+    )  # fmt: skip
+    predict.add_argument(
+        "--adapt", choices=ADAPTATIONS,
+        help="adapt BatchNorm to all inputs together, without the source: its statistics, or TENT (default: neither)",
     )  # fmt: skip
     predict.add_argument(
         "--on-bad", choices=("skip", "error"), default="skip",

@@ -40,8 +40,9 @@ class Shot(Method):
         weight: β, weight of the cross-entropy with pseudo-labels.
         smoothing: label smoothing on the source.
         refreshes: number of times the centroids are computed; the paper computes them in each of 15 epochs.
-        from_: the folder of a finished run whose network is the source model; ``{seed}`` in it is the seed of the run
-            that begins with it, ``{task}`` its task as folders spell it.
+        from_: the folder of a finished run whose network is the source model, such as
+            ``{runs}/source-only/seed-{seed}``: ``{runs}`` in it is the folder of the experiment's own runs, ``{task}``
+            that of the task, and ``{seed}`` the seed of the run that begins.
     """
 
     reads_inputs = True

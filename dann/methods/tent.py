@@ -28,8 +28,9 @@ class Tent(Method):
 
     Args:
         pretrain: share of training on the source, without effect with ``from``.
-        from_: the folder of a finished run whose network is the source model; ``{seed}`` in it is the seed of the run
-            that begins with it, ``{task}`` its task as folders spell it.
+        from_: the folder of a finished run whose network is the source model, such as
+            ``{runs}/source-only/seed-{seed}``: ``{runs}`` in it is the folder of the experiment's own runs, ``{task}``
+            that of the task, and ``{seed}`` the seed of the run that begins.
 
     Raises:
         ValueError: the network has no BatchNorm.

@@ -24,7 +24,6 @@ from dann.runner.run_folder import (
     unfinished_folder,
 )
 from dann.training.building import read_pair
-from dann.training.source_model import find_source_run
 from dann.training.stacking.grouping import Planned
 
 Redo = Literal["changed", "failed"]
@@ -88,11 +87,10 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
             continue
         now: dict[str, Checksums] = {}  # by network, own parts and source model, as weights files take time
         for each, existing in runs:
-            seed = each.run.seed
-            source_model = find_source_run(each.config, seed)
-            key = f"{each.config.network.model_dump_json()} {each.config.own_parts} {source_model}"
+            source_run = each.source_run
+            key = f"{each.config.network.model_dump_json()} {each.config.own_parts} {source_run}"
             if key not in now:
-                now[key] = compute_checksums(each.config, pair, seed)
+                now[key] = compute_checksums(each.config, pair, source_run)
             if cause := _compare(existing, now[key], pair):
                 comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
     return comparison

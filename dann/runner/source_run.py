@@ -1,25 +1,27 @@
 """Checks that the run with which a source-free method begins suits the run that begins with it."""
 
+from pathlib import Path
 from typing import Any
 
 from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.runner.records import RECORD, Record, read_record
-from dann.training.source_model import find_source_run
 
 CONSTANT = ("half", "imagenet", "none", "instance")  # values of normalise that depend on no other example
 FITTED = ("missing", "vocabulary", "terms", "msda")  # preprocessing that is fitted on the examples of both domains
 
 
-def check_source_run(config: Config, pair: Pair, seed: int) -> None:
-    """Raise unless the run that ``method.from`` names was trained on the same classes and inputs, if it names one.
+def check_source_run(folder: Path, config: Config, pair: Pair) -> None:
+    """Raise unless the run that ``method.from`` names was trained on the same classes and inputs.
+
+    Args:
+        folder: of that run.
+        config: of the run that begins with it.
 
     Raises:
         BadInput: there is no such run, it failed, or its classes, network or inputs are others.
     """
-    if (folder := find_source_run(config, seed)) is None:
-        return
     place = f"method.from: {folder}"
     if not (folder / RECORD).is_file():
         raise BadInput(f"{place} is no finished run: make it first, or name the folder of one")

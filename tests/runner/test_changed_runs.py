@@ -268,7 +268,7 @@ def test_a_replaced_weights_file_is_noticed(tmp_path: Path) -> None:
 
     def checksums(**network: str) -> dict[str, str]:
         return compute_checksums(
-            config_of(MOONS, network={"name": "torchvision", "model": "resnet18", **network}), pair, 0
+            config_of(MOONS, network={"name": "torchvision", "model": "resnet18", **network}), pair
         )
 
     weights, model = tmp_path / "weights.pt", tmp_path / "model"

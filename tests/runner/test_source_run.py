@@ -9,7 +9,7 @@ import torch
 from tiny import TINY, Silent, write_tiny
 
 from dann.config.experiment import Experiment, read_experiment
-from dann.config.schema import resolve
+from dann.config.schema import Config, resolve
 from dann.data.loading.stream import Batch
 from dann.errors import BadInput
 from dann.runner.active_run import build
@@ -20,6 +20,7 @@ from dann.training.building import build_trainer, load_pair
 from dann.training.checkpoint import CHECKPOINT, read_method
 from dann.training.source_model import checksum_source_model, find_source_run
 from dann.training.stacking.grouping import Planned
+from dann.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 NETWORK = {"network": {"name": "mlp", "hidden": 8, "batch_norm": True}}
@@ -46,10 +47,14 @@ def adapting(folder: Path, models: Path, method: str = "shot", **changes: Any) -
                                                 "published": {}, **changes})  # fmt: skip
 
 
+def trainer_of(config: Config, seed: int) -> Trainer:
+    return build_trainer(config, load_pair(config.data), seed, CPU, source_run=find_source_run(config, seed))
+
+
 @pytest.mark.parametrize("method", ["shot", "tent"])
 def test_a_run_begins_with_the_weights_of_the_seeds_source_model(tmp_path: Path, models: Path, method: str) -> None:
     config = resolve(read_experiment(adapting(tmp_path, models, method)).merge_configuration("adapted", None), "test")
-    trainers = [build_trainer(config, load_pair(config.data), seed, CPU) for seed in (0, 1)]
+    trainers = [trainer_of(config, seed) for seed in (0, 1)]
     for seed, trainer in enumerate(trainers):
         assert find_source_run(config, seed) == models / f"seed-{seed}"
         saved = read_method(models / f"seed-{seed}" / CHECKPOINT)
@@ -62,7 +67,7 @@ def test_a_run_begins_with_the_weights_of_the_seeds_source_model(tmp_path: Path,
 @pytest.mark.parametrize("method", ["shot", "tent"])
 def test_no_source_example_is_read(tmp_path: Path, models: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = resolve(read_experiment(adapting(tmp_path, models, method)).merge_configuration("adapted", None), "test")
-    trainer = build_trainer(config, load_pair(config.data), 0, CPU)
+    trainer = trainer_of(config, 0)
     take: Callable[[Any, int], Batch] = type(trainer.stream).__getitem__
     poison = lambda self, step: take(self, step)._replace(source_x=torch.full((1, 2), torch.nan))  # noqa: E731
     monkeypatch.setattr(type(trainer.stream), "__getitem__", poison)
@@ -116,7 +121,29 @@ def test_another_network_in_a_trainer_of_python_is_refused(tmp_path: Path, model
     file = adapting(tmp_path, models, **changes)
     config = resolve(read_experiment(file).merge_configuration("adapted", None), "test")
     with pytest.raises(BadInput, match=r"method\.from: .* has another network \(features\.0\.weight differs\)"):
-        build_trainer(config, load_pair(config.data), 0, CPU)
+        trainer_of(config, 0)
+
+
+def test_rows_of_one_experiment_begin_with_its_own_source_only_runs_in_any_order(
+    tmp_path: Path,
+) -> None:
+    adapted = {"method": {"name": "shot", "from": "{runs}/{task}/source-only/seed-{seed}"}}
+    variants: dict[str, Any] = {"adapted": adapted, **SOURCE}
+    content = {**TINY, "base": {**TINY["base"], **NETWORK}, "variants": variants, "tasks": {"a → b": {}}}
+    experiment = Experiment(**{**content, "published": {}})
+    file = write_tiny(tmp_path / "one.yaml")
+    launch(experiment, list(experiment.runs()), tmp_path / "runs", CPU, Silent(), file)
+    for seed in (0, 1):
+        record = read_record(tmp_path / f"runs/a-to-b/adapted/seed-{seed}")
+        source = tmp_path / f"runs/a-to-b/source-only/seed-{seed}"
+        assert record.checksums["method.from"] == checksum_source_model(source)
+        assert record.config["method"]["from"] == "{runs}/a-to-b/source-only/seed-{seed}"
+
+
+def test_without_an_experiment_there_are_no_runs_to_name(tmp_path: Path) -> None:
+    config = resolve({**TINY["base"], "method": {"name": "shot", "from": "{runs}/seed-{seed}"}}, "test")
+    with pytest.raises(BadInput, match=r"method\.from: \{runs\}/seed-\{seed\}: there is no experiment"):
+        trainer_of(config, 0)
 
 
 def test_the_task_is_filled_in_and_other_methods_have_no_such_option() -> None:
