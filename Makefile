@@ -4,6 +4,7 @@
 # make unpack FILE=experiments/quickstart.yaml      put its committed records under runs/, to add rows to its table
 # make bench     measure speed into results/speed: PARTS="steps start" for some parts, DEVICE=cuda for a GPU
 # make rank FILE=experiments/tuning/amazon.yaml    rank its candidates without training; writes results/ranking
+# make guard     judge the negative-transfer guard on the committed records; writes results/guard
 # make paper     run the experiments of the paper whose data are at hand, print its numbers beside ours; FILES="…" for some
 # make pages     write the pages of results/ and all tables between markers from the committed records
 # make check     fail if one of these differs from the records
@@ -13,7 +14,7 @@ PYTHON ?= python3
 DEVICE ?= cpu
 BIN := .venv/bin
 
-.PHONY: demo test publish unpack rank paper pages check bench faults docs
+.PHONY: demo test publish unpack rank guard paper pages check bench faults docs
 
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
@@ -34,6 +35,9 @@ unpack: .venv/installed
 
 rank: .venv/installed
 	$(BIN)/python results/ranking.py $(or $(FILE),$(error name the experiment: make rank FILE=experiments/tuning/amazon.yaml))
+
+guard: .venv/installed
+	$(BIN)/python results/guard.py
 
 paper: .venv/installed
 	$(BIN)/python results/paper.py $(FILES)

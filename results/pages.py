@@ -12,6 +12,9 @@ from itertools import chain
 from pathlib import Path
 
 from committed import Reader, experiment_copy, published_files, read_result
+from guard_page import FIGURE as GUARD_FIGURE
+from guard_page import PAGE as GUARD_PAGE
+from guard_page import render_guard
 from marker_tables import fill_markers, pages_with_markers
 from measured_parts import read_parts
 from paper_page import PAGE as PAPER_PAGE
@@ -43,6 +46,8 @@ def render_all(read: Reader) -> dict[Path, bytes]:
         contents[PAGE] = render_parts(read_parts(RECORD, COMMAND)).encode()
     if RANKING_RECORD.is_file():
         contents[RANKING_PAGE] = render_ranking(read_parts(RANKING_RECORD, RANKING), read).encode()
+    if GUARD_FIGURE.is_file():
+        contents[GUARD_PAGE] = render_guard(read).encode()
     if paper_files():
         contents[PAPER_PAGE] = render_paper(read).encode()
     for page, text in pages_with_markers():

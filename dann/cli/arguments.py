@@ -16,6 +16,7 @@ MOST_MINUTES = 10_000  # of a pilot: a week
 REDO = ("changed", "failed")
 BATCH_NORMS = ("global", "local")
 EXPORTS = ("onnx", "torch_export")
+ADAPTATIONS = ("adabn", "tent")
 KINDS = ("method", "network", "dataset", "optimiser", "schedule", "transform", "rule", "metric")
 EPILOGUE = """\
 An experiment file and its table:
@@ -215,6 +216,10 @@ def _add_models(command: Command) -> None:
     predict.add_argument(
         "--with", type=Path, action="append", default=[], metavar="RUN", dest="others",
         help="another run; the probabilities of all runs are averaged",
+    )  # fmt: skip
+    predict.add_argument(
+        "--adapt", choices=ADAPTATIONS,
+        help="adapt BatchNorm to all inputs together, without the source: its statistics, or TENT (default: neither)",
     )  # fmt: skip
     predict.add_argument(
         "--on-bad", choices=("skip", "error"), default="skip",

@@ -4,6 +4,8 @@ import inspect
 import re
 from dataclasses import dataclass
 
+from dann.config.components import option_of
+
 SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields):$")
 ARGUMENT = re.compile(r"(\w+): (.*)")
 NAME = r"(?:(?:de|des|van|von|der) )?[A-Z][a-z’'-][\w’'-]*"
@@ -48,7 +50,7 @@ def _meanings(section: str) -> dict[str, str]:
     for line in inspect.cleandoc("\n".join(section.splitlines()[1:])).splitlines():
         begun = ARGUMENT.match(line)
         if begun:
-            name = begun[1]
+            name = option_of(begun[1])
         meanings[name] = begun[2] if begun else f"{meanings.get(name, '')} {line.strip()}"
     return meanings
 

@@ -4,6 +4,7 @@ The keyword-only arguments of a component (a data set, network, optimiser or met
 """
 
 import inspect
+import keyword
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar
@@ -37,7 +38,8 @@ class Component(Section):
         """
         try:
             # An option that is a section is passed as such, not as the dictionary of its fields.
-            return type(self).constructor(*arguments, **{option: getattr(self, option) for option in self.options()})
+            options = {_argument(option): getattr(self, option) for option in self.options()}
+            return type(self).constructor(*arguments, **options)
         except (ValueError, RuntimeError) as error:
             raise_if_stopped(error)
             raise BadInput(f"{self.place}: {' '.join(str(error).split())} (options: {self.options()})") from error
@@ -94,6 +96,16 @@ def check_mapping(value: Any, path: str, where: str) -> Mapping[str, Any]:
     return value
 
 
+def option_of(argument: str) -> str:
+    """The name in experiment files of a keyword argument: ``from`` of ``from_``, as Python reserves some words."""
+    return bare if keyword.iskeyword(bare := argument.removesuffix("_")) else argument
+
+
+def _argument(option: str) -> str:
+    """The inverse of ``option_of``."""
+    return f"{option}_" if keyword.iskeyword(option) else option
+
+
 @cache  # so that sections of the same content are equal, and the runs that share data load them once
 def options_model(
     name: str, component: Callable[..., Any], base: type[Component], origin: Origin | None = None
@@ -104,7 +116,7 @@ def options_model(
         BadInput: a component of another ``origin`` than this package has options that cannot be read from YAML.
     """
     fields: dict[str, Any] = {
-        parameter.name: (
+        option_of(parameter.name): (
             parameter.annotation,
             ... if parameter.default is parameter.empty else parameter.default,
         )

@@ -12,8 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dann.config.experiment_fields import Axis, Baseline, MetricName, SelectionName, Share, Shown
 from dann.config.experiment_run import Run
-from dann.config.merging import Nested, flatten, merge, nest, parse_assignment, spell_out_domains
+from dann.config.merging import (
+    Nested,
+    flatten,
+    merge,
+    name_source_run,
+    nest,
+    parse_assignment,
+    spell_out_domains,
+)
 from dann.config.migration import WRITTEN_BY, upgrade_experiment, version_mark
+from dann.config.naming import slug
 from dann.config.search import Search, Setting
 from dann.config.yaml_files import read_yaml
 from dann.errors import BadInput
@@ -48,6 +57,7 @@ class Experiment(BaseModel):
         search: the settings of hyper-parameters that every row tries, and the rule that chooses among them.
         selections: selection rules under which the rows are reported beside each other, in a table of their own.
         compare_rules: report on the page in results/ how well each selection rule chooses among the runs.
+        guard: add the table of the row that the guard reports for each task (``dann.evaluation.guard``).
         shown: the variants and tasks whose runs get figures of their own; table and bars show all.
         finding: the conclusion from the runs, for the page in results/.
         overrides: values laid over every run last, as by ``--set``.
@@ -72,6 +82,7 @@ class Experiment(BaseModel):
     search: Search | None = None
     selections: list[SelectionName] = []
     compare_rules: bool = False
+    guard: bool = False
     shown: Shown = Shown()
     finding: str = ""
     overrides: Nested = {}
@@ -80,7 +91,7 @@ class Experiment(BaseModel):
         """The merged, unresolved configuration of one variant, task and setting of the searched hyper-parameters."""
         result = merge(self.base, self.tasks[task]) if task is not None else self.base
         result = merge(merge(result, self.variants[variant]), nest(setting or {}))
-        return spell_out_domains(merge(result, self.overrides))
+        return name_source_run(spell_out_domains(merge(result, self.overrides)), slug(task or ""))
 
     def configure_search(self, declared: Nested) -> Nested:
         """A merged configuration as the runs with the seeds of the search have it."""

@@ -81,6 +81,14 @@ def spell_out_domains(declared: Nested) -> Nested:
     return {**declared, "data": data}
 
 
+def name_source_run(declared: Nested, task: str) -> Nested:
+    """``declared`` with the task's folder in the place of ``{task}`` in ``method.from``."""
+    method = declared.get("method")
+    if not isinstance(method, dict) or not isinstance(named := method.get("from"), str) or "{task}" not in named:
+        return declared
+    return {**declared, "method": {**method, "from": named.replace("{task}", task)}}
+
+
 def _spell_out(entry: Any, family: Nested | None) -> Any:
     """One domain as a mapping; an entry of a wrong type is left for validation to report."""
     if isinstance(entry, dict) or not isinstance(family or entry, str | dict):

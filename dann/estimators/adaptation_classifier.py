@@ -23,6 +23,7 @@ from dann.estimators.value_errors import as_value_error
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer, prepare_pair
 from dann.training.device import choose_device, keep_random_state
+from dann.training.source_model import find_source_run
 
 Section = Mapping[str, Any]
 # Options of the section data that are arguments, or without meaning where all examples that are given are trained on.
@@ -139,7 +140,9 @@ class AdaptationClassifier(
         pair, device = prepare_pair(sides.sources, sides.target, config.data), choose_device(self.device, "device=")
         module = self.network if isinstance(self.network, nn.Module) else None
         with keep_random_state(device):
-            trainer = build_trainer(config, pair, self._draw_seed(), device, module=module)
+            seed = self._draw_seed()
+            source_run = find_source_run(config, seed)
+            trainer = build_trainer(config, pair, seed, device, module=module, source_run=source_run)
             training = QuietTraining(trainer, config, pair)
             try:
                 training.train()

@@ -15,6 +15,7 @@ from dann.estimators.training_history import TrainingHistory
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
+from dann.training.source_model import find_source_run
 
 Section = Mapping[str, Any]
 # Options of the section data that act on batches; all others make the pair, which is made already.
@@ -77,6 +78,8 @@ def fit(
     config, place = declare_config(given, section, sources, "dann.fit"), choose_device(device, "device=")
     module = network if isinstance(network, nn.Module) else None
     with keep_random_state(place):
-        training = QuietTraining(build_trainer(config, pair, seed, place, module=module), config, pair)
+        source_run = find_source_run(config, seed)
+        trainer = build_trainer(config, pair, seed, place, module=module, source_run=source_run)
+        training = QuietTraining(trainer, config, pair)
         training.train()
     return Fit(of_trainer(training.trainer, pair, config), training.history)

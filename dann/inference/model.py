@@ -21,6 +21,7 @@ from dann.data.input_pipeline import InputPipeline, read_inputs
 from dann.data.pair import Pair
 from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
+from dann.inference.test_time import Adaptation, predict_adapted
 from dann.methods.method import Method
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
@@ -69,7 +70,7 @@ class Model:
         ranged = ArrayFormat.of_options(self.config.data.target.options()).range is not None
         return torch.uint8 if self.inputs.images and not ranged else torch.float32
 
-    def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
+    def predict(self, inputs: Any, where: str = "inputs", adapt: Adaptation | None = None) -> NDArray[np.float32]:
         """The probabilities of the classes, shape ``(N, K)``.
 
         Args:
@@ -78,11 +79,21 @@ class Model:
                 windows ``(N, C, T)``; of texts N strings, or the numbers that the run's vocabulary or tokenizer
                 makes of them.
             where: the place of the inputs, for messages.
+            adapt: ``adabn`` or ``tent`` adapt a copy of the network to these inputs, all at once, without the source
+                (``dann.inference.test_time``).
 
         Raises:
-            BadInput: the inputs have another shape or type, or values are missing.
+            BadInput: the inputs have another shape or type, or values are missing; with ``adapt``, the network has no
+                BatchNorm, or there is one input.
         """
-        logits = compute_logits(self.method, self._read(inputs, where), self.inputs, self.dtype)
+        return self.predict_read(self.read(inputs, where), where, adapt)
+
+    def predict_read(self, x: Tensor, where: str, adapt: Adaptation | None = None) -> NDArray[np.float32]:
+        """The same of inputs as ``read`` returns them."""
+        if adapt is None:
+            logits = compute_logits(self.method, x, self.inputs, self.dtype)
+        else:
+            logits = predict_adapted(self.method, x, self.inputs, self.dtype, adapt, where)
         probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
         if not np.isfinite(probabilities).all():
             raise BadInput(f"{where}: the network's outputs are not finite: give values like those of training")
@@ -90,15 +101,15 @@ class Model:
 
     def features(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
         """The features on which the classifier works, shape ``(N, D)``; arguments and errors as of ``predict``."""
-        x = self._read(inputs, where)
+        x = self.read(inputs, where)
         examples = Split.of(x, torch.full((len(x),), UNLABELLED))
         features: NDArray[np.float32] = compute_outputs(self.method, examples, self.inputs, self.dtype)[
             "features"
         ].numpy()
         return features
 
-    def _read(self, inputs: Any, where: str) -> Tensor:
-        """Inputs as the network's pipeline takes them."""
+    def read(self, inputs: Any, where: str = "inputs") -> Tensor:
+        """Inputs as the network's pipeline takes them; arguments and errors as of ``predict``."""
         inputs = self._number_texts(inputs, where)
         target = self.config.data.target
         form = CHANNELS_FIRST if target.name == "series" else ArrayFormat.of_options(target.options())
@@ -183,9 +194,18 @@ class Ensemble:
     def reads_texts(self) -> bool:
         return self.models[0].reads_texts
 
-    def predict(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
+    def predict(self, inputs: Any, where: str = "inputs", adapt: Adaptation | None = None) -> NDArray[np.float32]:
         """The mean of the models' probabilities, shape ``(N, K)``; arguments as of ``Model.predict``."""
-        probabilities: NDArray[np.float32] = np.mean([model.predict(inputs, where) for model in self.models], axis=0)
+        return self.predict_read(self.read(inputs, where), where, adapt)
+
+    def read(self, inputs: Any, where: str = "inputs") -> list[Tensor]:
+        """Inputs as the pipeline of each model takes them."""
+        return [model.read(inputs, where) for model in self.models]
+
+    def predict_read(self, x: Sequence[Tensor], where: str, adapt: Adaptation | None = None) -> NDArray[np.float32]:
+        """The mean of the models' probabilities of inputs as ``read`` returns them."""
+        every = [model.predict_read(read, where, adapt) for model, read in zip(self.models, x, strict=True)]
+        probabilities: NDArray[np.float32] = np.mean(every, axis=0)
         return probabilities
 
 

@@ -1,19 +1,24 @@
 """Predictions for a user's files."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from dann.config.naming import spreadsheet_text
 from dann.data.readers.image_files import OnBad
 from dann.errors import BadInput
 from dann.inference.model import Ensemble, Model
+from dann.inference.test_time import Adaptation
 from dann.inference.user_inputs import read_examples
+
+T = TypeVar("T")  # what is made of a chunk of examples
 
 
 @dataclass(frozen=True)
@@ -48,40 +53,50 @@ class Predictions:
         return text.getvalue().encode("utf-8", "surrogateescape")  # file names that are not UTF-8 are kept as they are
 
 
-def predict(model: Model | Ensemble, paths: Sequence[Path], on_bad: OnBad = "skip") -> Predictions:
+def predict(
+    model: Model | Ensemble, paths: Sequence[Path], on_bad: OnBad = "skip", adapt: Adaptation | None = None
+) -> Predictions:
     """The predictions of all examples in files and folders, in order.
 
     Args:
         paths: as ``read_examples`` takes them.
         on_bad: whether a file that cannot be read, or whose examples have another shape than those of training, is
             left out or raises.
+        adapt: adapts the model to all examples together, which are then held in memory: see ``Model.predict``.
 
     Raises:
         BadInput: a file is bad and ``on_bad`` is ``error``, or none is good.
     """
+    ensemble = Ensemble([model]) if isinstance(model, Model) else model
+    if adapt is None:
+        names, parts, bad = _use_all(ensemble, paths, on_bad, ensemble.predict)
+        probabilities = np.concatenate(parts)
+    else:
+        names, read, bad = _use_all(ensemble, paths, on_bad, ensemble.read)
+        together = [torch.cat(chunks) for chunks in zip(*read, strict=True)]
+        probabilities = ensemble.predict_read(together, "inputs", adapt)
+    return Predictions(names, model.classes, probabilities, tuple(map(str, bad)))
+
+
+def _use_all(
+    ensemble: Ensemble, paths: Sequence[Path], on_bad: OnBad, use: Callable[[Any, str], T]
+) -> tuple[list[str], list[T], list[BadInput]]:
+    """The names of all readable examples, what ``use`` makes of each chunk of them, and the errors of the others."""
     names: list[str] = []
-    probabilities: list[NDArray[np.float32]] = []
+    used: list[T] = []
     bad: list[BadInput] = []
     for path in paths:
         try:
-            for part, predicted, unread in _predict_path(model, path):
+            for part, x, unread in read_examples(path, ensemble):
                 if unread and on_bad == "error":
                     raise unread[0]
                 bad += unread
+                used += [] if x is None else [use(x, str(path))]
                 names += part
-                probabilities += predicted
         except BadInput as error:
             if on_bad == "error":
                 raise
             bad.append(error)
     if bad and not names:
         raise BadInput(f"{bad[0]}" if len(bad) == 1 else f"none of {len(bad)} inputs can be read, the first: {bad[0]}")
-    return Predictions(names, model.classes, np.concatenate(probabilities), tuple(map(str, bad)))
-
-
-def _predict_path(
-    model: Model | Ensemble, path: Path
-) -> Iterator[tuple[list[str], list[NDArray[np.float32]], list[BadInput]]]:
-    """Names and probabilities of one path's examples, in chunks, and the errors of unreadable ones."""
-    for names, x, bad in read_examples(path, model):
-        yield names, [] if x is None else [model.predict(x, str(path))], bad
+    return names, used, bad

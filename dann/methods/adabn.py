@@ -1,14 +1,13 @@
 """Adaptive batch normalisation (Li et al. 2017)."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.functional.predictions import label_loss
 from dann.methods.method import Method
+from dann.networks.batch_statistics import require_norms, set_statistics
 from dann.networks.network import Network
-
-Norm = nn.modules.batchnorm._BatchNorm
 
 
 class AdaBN(Method):
@@ -29,11 +28,7 @@ class AdaBN(Method):
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
-        if not self._norms():
-            raise ValueError(
-                "adabn adapts BatchNorm, but this network has none: set network.bottleneck or, where the network has "
-                "it, network.batch_norm: true"
-            )
+        require_norms(network, "adabn")
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         return {"label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight)}
@@ -42,20 +37,4 @@ class AdaBN(Method):
         return evaluating
 
     def refresh(self, full_pass: FullPass, progress: float, evaluated: Method) -> None:
-        norms, seen = self._norms(), 0
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.train()
-        try:
-            for x in full_pass.target():
-                seen += len(x)
-                for norm in norms:
-                    norm.momentum = len(x) / seen  # makes the running statistics the mean over all examples so far
-                if len(x) > 1:
-                    self.network(x)  # the classifier too, which has BatchNorm in some networks
-        finally:
-            for norm, momentum in zip(norms, momenta, strict=True):
-                norm.momentum = momentum
-
-    def _norms(self) -> list[Norm]:
-        return [module for module in self.network.modules() if isinstance(module, Norm)]
+        set_statistics(self.network, full_pass.target())

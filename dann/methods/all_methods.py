@@ -31,6 +31,7 @@ from dann.methods.rotation import Rotation
 from dann.methods.self_training import FixMatch, PseudoLabel
 from dann.methods.shot import Shot
 from dann.methods.source_only import SourceOnly
+from dann.methods.tent import Tent
 from dann.methods.vada import Vada
 from dann.methods.weighted import WeightedDann
 
@@ -60,6 +61,7 @@ METHODS: dict[str, type[Method]] = {
     "pseudo_label": PseudoLabel,
     "fixmatch": FixMatch,
     "shot": Shot,
+    "tent": Tent,
     "adabn": AdaBN,
     "weighted_dann": WeightedDann,
     "mdan": Mdan,

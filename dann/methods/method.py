@@ -23,6 +23,15 @@ class Stage(NamedTuple):
     start: float
 
 
+def source_then_target(pretrain: float) -> tuple[Stage, ...]:
+    """The stages of a method that trains on the source first and then on the target alone.
+
+    Args:
+        pretrain: the share of training on the source; 0 for a method that begins with a trained source model.
+    """
+    return (Stage("pretrain", 0.0), Stage("adapt", pretrain)) if pretrain else (Stage("adapt", 0.0),)
+
+
 class Method(nn.Module):
     """A network and the losses that train it; owns no optimiser, no step counter and no schedule.
 

@@ -12,7 +12,7 @@ from dann.data.loading.stream import Batch
 from dann.functional.centroids import centroids, nearest_centroid
 from dann.functional.precision import at_least_float32
 from dann.functional.predictions import entropy, label_loss, marginal_entropy
-from dann.methods.method import Method, Stage
+from dann.methods.method import Method, source_then_target
 from dann.networks.copies import Frozen
 from dann.networks.network import Network
 from dann.options import Factor
@@ -31,11 +31,18 @@ class Shot(Method):
     weight-normalised classifier are options of the network, ``bottleneck: {width: 256, activation: none, classifier:
     weight_norm}``; the lower learning rate of the backbone belongs to the optimiser.
 
+    With ``from`` the source model is that of a finished run, there is no stage ``pretrain``, and no source example is
+    read in training.
+
     Args:
-        pretrain: share of training on the source; the paper first trains the source model to convergence.
+        pretrain: share of training on the source, without effect with ``from``; the paper first trains the source
+            model to convergence.
         weight: β, weight of the cross-entropy with pseudo-labels.
         smoothing: label smoothing on the source.
         refreshes: number of times the centroids are computed; the paper computes them in each of 15 epochs.
+        from_: the folder of a finished run whose network is the source model, such as
+            ``{runs}/source-only/seed-{seed}``: ``{runs}`` in it is the folder of the experiment's own runs, ``{task}``
+            that of the task, and ``{seed}`` the seed of the run that begins.
     """
 
     reads_inputs = True
@@ -49,10 +56,12 @@ class Shot(Method):
         weight: Factor = 0.3,
         smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         refreshes: Annotated[int, Field(ge=1)] = 15,
+        from_: str | None = None,
     ) -> None:
         super().__init__(network)
+        pretrain = pretrain if from_ is None else 0.0
         self.pretrain, self.weight, self.smoothing = pretrain, weight, smoothing
-        self.stages = (Stage("pretrain", 0.0), Stage("adapt", pretrain))
+        self.stages = source_then_target(pretrain)
         self.milestones = tuple(pretrain + (1 - pretrain) * number / refreshes for number in range(refreshes))
         self.labeller = Frozen(network.features)
         self.register_buffer("centroids", torch.zeros(network.num_classes, network.feature_dim + 1))

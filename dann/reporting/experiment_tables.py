@@ -7,6 +7,7 @@ from dann.reporting.axis_table import axis_tables
 from dann.reporting.difference_table import difference_tables
 from dann.reporting.discriminator_table import discriminator_tables
 from dann.reporting.distance_table import distance_tables
+from dann.reporting.guard_table import guard_tables
 from dann.reporting.pairwise_table import pairwise_tables
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.score_table import score_tables
@@ -25,7 +26,7 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     With ``pairwise`` also each row against each other; where ``diagnose.distance_c`` is set the distances of domains,
     and where ``shown.figures`` names ``discriminator`` what was measured of it.
     With ``compare_rules`` also how the rules choose, which is known by target labels alone: without any there is no
-    such table.
+    such table. With ``guard`` also the row that the guard reports, which needs no target label.
     """
     ours = apply_rule(experiment, records, rule)
     judged = experiment.compare_rules and any(map(has_target_labels, with_result(records)))
@@ -35,4 +36,4 @@ def make_tables(experiment: Experiment, records: Sequence[Record], rule: str = "
     pairwise = pairwise_tables(ours) if experiment.pairwise == "poisson_binomial" else []
     scores = [*score_tables(ours), *axis_tables(ours), *difference_tables(ours), *pairwise, *distance_tables(ours)]
     scores += discriminator_tables(ours)
-    return [*scores, *searched, *selected, *compared]
+    return [*scores, *searched, *selected, *compared, *guard_tables(ours)]

@@ -23,9 +23,10 @@ Kind = Literal[
     "discriminator",  # what it measures after the last step
     "rank", "runs", "hours",  # of a search with seeds of its own
     "correlation", "regret", "worst", "most",  # of how the rules choose
+    "guard",  # of the row that the guard reports
     "transferability", "seconds",  # of candidates that are ranked without training
 ]  # fmt: skip
-TEXT: frozenset[Kind] = frozenset({"setting", "alarms", "baseline", "most"})
+TEXT: frozenset[Kind] = frozenset({"setting", "alarms", "baseline", "most", "guard"})
 
 
 @dataclass(frozen=True)

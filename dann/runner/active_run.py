@@ -13,6 +13,7 @@ from dann.runner.callbacks import Observer
 from dann.runner.log import RunLog
 from dann.runner.resuming import Start
 from dann.runner.run_folder import prepare_folder, unfinished_folder
+from dann.runner.source_run import check_source_run
 from dann.training import checkpoint
 from dann.training.best_weights import BestWeights
 from dann.training.building import build_trainer
@@ -109,7 +110,9 @@ def build(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
         BadInput: the configuration does not fit the data; names the run.
     """
     try:
-        return build_trainer(planned.config, pair, planned.run.seed, device, like)
+        if (source_run := planned.source_run) is not None:
+            check_source_run(source_run, planned.config, pair)
+        return build_trainer(planned.config, pair, planned.run.seed, device, like, source_run=source_run)
     except BadInput as error:
         raise BadInput(f"{planned.run.name}: {error}") from error
 
@@ -127,7 +130,7 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
     planned, saved = at.planned, at.saved
     trainer = build(planned, pair, device, like)  # first: a refusal leaves no folder
     folder, config = unfinished_folder(planned.place), planned.config
-    prepare_folder(folder, config, pair, trainer.initial_backbone, resumed=saved is not None)
+    prepare_folder(folder, planned, pair, trainer.initial_backbone, resumed=saved is not None)
     if saved is not None:
         trainer.optimizers.go_to((saved.step - 1) / config.train.steps)  # the stage of the last step
         average = None if trainer.average is None else trainer.average.method

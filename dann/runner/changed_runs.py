@@ -85,11 +85,12 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
         except (BadInput, OSError) as error:  # training reports the same error where a run is missing
             comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
             continue
-        now: dict[str, Checksums] = {}  # by network and own parts, as weights files take time
+        now: dict[str, Checksums] = {}  # by network, own parts and source model, as weights files take time
         for each, existing in runs:
-            key = f"{each.config.network.model_dump_json()} {each.config.own_parts}"
+            source_run = each.source_run
+            key = f"{each.config.network.model_dump_json()} {each.config.own_parts} {source_run}"
             if key not in now:
-                now[key] = compute_checksums(each.config, pair)
+                now[key] = compute_checksums(each.config, pair, source_run)
             if cause := _compare(existing, now[key], pair):
                 comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
     return comparison

@@ -8,6 +8,7 @@ from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.data.storage.download import compute_checksum
 from dann.runner.records import Record
+from dann.training.source_model import checksum_source_model
 
 Checksums = dict[str, str]
 OWN = "own "  # before the kind and name of a part of one's own; its checksum follows the name of its file or package
@@ -19,14 +20,21 @@ NAMES = {  # in messages
     "network.weights": "the file of network.weights",
     "network.model": "the files of network.model",
     "backbone": "the weights of the pretrained backbone",
+    "method.from": "the weights of the run that method.from names",
 }
 
 
-def compute_checksums(config: Config, pair: Pair) -> Checksums:
-    """The checksums by name: of the data and, as ``network.KEY``, of files and folders that the network names."""
+def compute_checksums(config: Config, pair: Pair, source_run: Path | None = None) -> Checksums:
+    """The checksums by name: of the data, of files and folders that the network names, and of the source model.
+
+    Args:
+        source_run: the folder of the run that the method begins with, if it begins with one.
+    """
     sides = {side: str(pair.description[side]["checksum"]) for side in ("source", "target")}
     own = {f"{OWN}{part}": origin for part, origin in config.own_parts.items()}
-    return {**sides, **pair.checksums, "classes": _shorten("\n".join(pair.classes)), **_of_network(config), **own}
+    found = {**sides, **pair.checksums, "classes": _shorten("\n".join(pair.classes)), **_of_network(config), **own}
+    weights = None if source_run is None else checksum_source_model(source_run)
+    return found if weights is None else found | {"method.from": weights}
 
 
 def _of_network(config: Config) -> Checksums:

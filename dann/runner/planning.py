@@ -94,7 +94,10 @@ def launch(
 def execute(
     planned: list[Planned], device: torch.device, observer: Observer, workers: int = 1, team: Team | None = None
 ) -> None:
-    """Make the runs that are missing, in worker processes if there are several ``workers``."""
+    """Make the runs that are missing, in worker processes if there are several ``workers``.
+
+    Those that begin with the network of a finished run come last, as that may be one of the others.
+    """
     executor = Executor(device, team)
     for run, _, place in planned:
         if is_finished(place):
@@ -104,10 +107,12 @@ def execute(
     units = group_runs(planned, workers)
     pending = [[each for each in unit if not is_finished(each.place)] for unit in units]
     pending = [unit for unit in pending if unit]
-    if workers > 1 and len(units) > 1:
-        spread(pending, executor.execute, min(workers, len(pending)), observer, partial(_divide, observer))
-    else:
-        _execute_here(pending, executor, observer)
+    for left in ([unit for unit in pending if unit[0].source_run is None],
+                 [unit for unit in pending if unit[0].source_run is not None]):  # fmt: skip
+        if left and workers > 1 and len(units) > 1:
+            spread(left, executor.execute, min(workers, len(left)), observer, partial(_divide, observer))
+        else:
+            _execute_here(left, executor, observer)
 
 
 def _execute_here(units: list[Unit], executor: Executor, observer: Observer) -> None:

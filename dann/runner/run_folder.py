@@ -16,6 +16,7 @@ from dann.runner.checksums import Checksums, compute_checksums, differing
 from dann.runner.record_schema import load_line
 from dann.runner.records import RECORD, UNFINISHED, read_record
 from dann.training.checkpoint import CHECKPOINT, PREVIOUS
+from dann.training.stacking.grouping import Planned
 
 CONFIGURATION, DATA = "config.json", "data.json"
 USED = "use"  # the folder of copies of one's own parts, as they were executed
@@ -67,7 +68,7 @@ def _with_defaults(recorded: dict[str, Any], library: Library) -> dict[str, Any]
         return recorded
 
 
-def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | None, *, resumed: bool) -> None:
+def prepare_folder(folder: Path, planned: Planned, pair: Pair, backbone: str | None, *, resumed: bool) -> None:
     """Write the configuration and the checksums of the data into an unfinished run's folder.
 
     Args:
@@ -77,12 +78,15 @@ def prepare_folder(folder: Path, config: Config, pair: Pair, backbone: str | Non
     Raises:
         BadInput: the checkpoint was trained with other data or another backbone.
     """
+    config = planned.config
     for file in config.library.files:
         write_whole(folder / USED / file.name, file.content)
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
     for unfinished in folder.glob("*.tmp"):  # of a process that was killed while it wrote
         unfinished.unlink()
-    checksums = compute_checksums(config, pair) | ({} if backbone is None else {"backbone": backbone})
+    checksums = compute_checksums(config, pair, planned.source_run) | (
+        {} if backbone is None else {"backbone": backbone}
+    )
     if resumed and (changed := differing(read_checksums(folder), checksums)):
         raise BadInput(
             f"{folder}: was begun with other data or weights: {', '.join(changed)} changed: restore them, or add "

@@ -10,7 +10,7 @@ import torch
 
 from dann.config.comparison import differing_keys
 from dann.config.plug_ins import Library
-from dann.config.schema import Config, resolve
+from dann.config.schema import resolve
 from dann.config.use_files import UseFile
 from dann.data.pair import Pair
 from dann.errors import BadInput
@@ -103,13 +103,13 @@ def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Pat
         except (BadInput, OSError) as error:
             refused |= dict.fromkeys(places, f"not compared: the data cannot be read: {error}")
             continue
-        causes = {place: _differing_data(chosen[place], planned[place].config, pair) for place in places}
+        causes = {place: _differing_data(chosen[place], planned[place], pair) for place in places}
         refused |= {place: cause for place, cause in causes.items() if cause is not None}
     return refused
 
 
-def _differing_data(record: Record, config: Config, pair: Pair) -> str | None:
-    changed = differing(recorded_checksums(record), compute_checksums(config, pair))
+def _differing_data(record: Record, planned: Planned, pair: Pair) -> str | None:
+    changed = differing(recorded_checksums(record), compute_checksums(planned.config, pair, planned.source_run))
     if not changed:
         return None
     return (

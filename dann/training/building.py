@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -32,6 +33,7 @@ from dann.training.device import choose_dtype, measure_memory
 from dann.training.frozen_features import checksum
 from dann.training.inputs import TrainingInputs, prepare_inputs
 from dann.training.self_training_rounds import SelfTraining
+from dann.training.source_model import load_source_model
 from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 
@@ -100,12 +102,14 @@ def build_trainer(
     device: torch.device,
     like: Trainer | None = None,
     module: nn.Module | None = None,
+    source_run: Path | None = None,
 ) -> Trainer:
     """Everything that one run trains with, on ``device``; the initial weights come from torch's generator.
 
     Args:
         like: the trainer of another run with the same data section; its examples and transforms are shared.
         module: of the user's own, in the place of ``config.network``.
+        source_run: the folder of the run that ``method.from`` names, see ``find_source_run``.
 
     Raises:
         BadInput: parts of the configuration do not fit each other or the data.
@@ -124,6 +128,8 @@ def build_trainer(
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
     method = _build_method(network, config, pair, device)
+    if source_run is not None:
+        load_source_model(method.network, source_run)
     splits = {name: split for name, split in inputs.splits.items() if name not in TRAINED}
     rounds = None
     if config.self_training is not None:

@@ -152,6 +152,7 @@ def _rest(random: Random, rows: list[str], tasks: list[str], small: bool) -> dic
         | ({"tasks": tasks[:1]} if tasks else {}),
         "finding": random.choice(["", "x" * 300, "λ\n\n$x$ <b>"]),
         "overrides": {"train": {"log_every": random.choice([1, 10])}},
+        "guard": random.random() < 0.5,
     }
     chance = 0.15 if small else 0.3
     return {key: copy.deepcopy(given) for key, given in rest.items() if random.random() < chance}

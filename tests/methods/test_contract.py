@@ -51,12 +51,13 @@ CASES = [(name, OPTIONS.get(name, {}), network) for name in METHODS for network 
 ]
 # The networks of papers with the methods of those papers and the most usual; on `mnist` and `mlp` a bottleneck (`+`).
 CASES += [(name, {}, network) for name in ("dann", "cdan", "mcd", "shot", "vada") for network in PUBLISHED_INPUTS]
-CASES += [(name, {}, network) for name in ("adabn", "afn", "mcd", "mdd", "shot") for network in ("mnist+", "mlp+")]
+BOTTLENECKS = ("adabn", "tent", "afn", "mcd", "mdd", "shot")
+CASES += [(name, {}, network) for name in BOTTLENECKS for network in ("mnist+", "mlp+")]
 IN_ORDER = {"rotation": "turns an image by its place", "vada": "draws its directions", "dirt_t": "as vada"}
 UNSUITED = {
     ("rotation", "mlp"),
     ("rotation", "cnn1d"),
-    *(("adabn", name) for name in ("mnist", "svhn", "gtsrb", "mlp")),
+    *((method, name) for method in ("adabn", "tent") for name in ("mnist", "svhn", "gtsrb", "mlp")),
     *((method, name) for method in OF_BACKBONES for name in INPUTS if name != "torchvision"),
 }
 
@@ -208,6 +209,7 @@ def test_relu_after_pooling_is_relu_before_it() -> None:
             "target_batch_size: BatchNorm normalises",
         ),
         ({"method": {"name": "adabn"}}, "batch_norm: true"),
+        ({"method": {"name": "tent"}}, "batch_norm: true"),
     ],
 )
 def test_data_that_a_method_cannot_use_are_refused(changes: dict[str, Any], message: str) -> None:

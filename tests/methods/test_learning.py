@@ -92,6 +92,7 @@ SET: dict[str, dict[str, Any]] = {  # what differs from the defaults
     "adda": {"rate": 0.0075},  # its second part has no label loss that keeps the features in place
     "fixmatch": {"data": {"target_view": {"mask": 0.3}}},
     "adabn": {"network": {"batch_norm": True}, "rate": 0.01},
+    "tent": {"network": {"batch_norm": True}, "rate": 0.01},
 }
 
 

@@ -130,8 +130,8 @@ def test_figures_and_features_are_of_what_is_shown(project: Path, monkeypatch: p
     kinds = ["bars", "curves", "confusion", "reliability", "tsne", "plane"]
     write_tiny(project / file, **TURNS, shown={"variants": ["DANN", "DANN, weak"], "tasks": ["30°"], "figures": kinds})
     assert main(["run", file]) == 0
-    saved, save = {}, draw._save
-    monkeypatch.setattr(draw, "_save", lambda figure, path: [saved.update({path.name: figure}), save(figure, path)][1])
+    saved, save = {}, draw.save
+    monkeypatch.setattr(draw, "save", lambda figure, path: [saved.update({path.name: figure}), save(figure, path)][1])
     assert publish.main([file]) == 0
     drawn = ["bars", "confusion-30", "curves-30", "plane-30", "reliability-30", "tsne-30"]
     assert sorted(saved) == [f"{name}.png" for name in drawn]

@@ -38,6 +38,7 @@ def named(name: str, **changes: Any) -> tuple[Experiment, list[Record]]:
         "published": {name: {name: 0.8}, "source only": {"other": 0.9}},
         "search": {"budget": 1, "keys": {LR: [0.1]}},
         "compare_rules": True,
+        "guard": True,
         **changes,
     })  # fmt: skip
     records = []
@@ -167,7 +168,8 @@ def test_names_of_commands_and_of_other_scripts_on_the_page_and_in_figures(tmp_p
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_colliding_name_among_differences_and_rules(name: str) -> None:
-    _, differences, rules = make_tables(*named(name, baseline={name: "source only"}))
+    _, differences, rules, guard = make_tables(*named(name, baseline={name: "source only"}))
+    assert guard.column(f"guard:{name}")["source only"].text == "reported"
     assert list(differences.rows) == [name] and differences.column("difference")[name].text == "−30.0"
     assert rules.column("both:most")["oracle"].text == "source only (6 of 6)"
     assert rules.column("both:regret")["always source only"].text == "0.0" and "at random" in rules.rows

@@ -18,7 +18,7 @@ def predict(options: argparse.Namespace) -> int:
 
     _check_file(options.out)
     models = [load(run, options.device, options.use) for run in (options.run, *options.others)]
-    predicted = predict(Ensemble(models), options.inputs, options.on_bad)
+    predicted = predict(Ensemble(models), options.inputs, options.on_bad, options.adapt)
     if options.out is None:
         show_predictions(predicted.names, predicted.classes, predicted.probabilities.tolist())
     else:

@@ -69,7 +69,7 @@ def _draw_all(experiment: Experiment, folder: Path, kinds: Sequence[FigureKind])
         for kind in kinds if runs else ():
             if kind in DRAW and _is_drawable(kind, experiment, runs):
                 figures[f"{kind}{end}"] = DRAW[kind](experiment, runs)
-    return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+    return [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
 def describe_cut(experiment: Experiment) -> str | None:
@@ -104,7 +104,8 @@ def _is_drawable(kind: FigureKind, experiment: Experiment, runs: Runs) -> bool:
     return kind != "plane" or bool(choose_rows(experiment, runs))
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as a PNG file of 128 colours."""
     drawn, content = io.BytesIO(), io.BytesIO()
     with warnings.catch_warnings():
         # Names in scripts that the font lacks, or too long for their place, are drawn as well as can be.

@@ -11,6 +11,7 @@ from dann.reporting.alarm_column import alarm_words
 from dann.reporting.difference_table import difference_tables
 from dann.reporting.discriminator_table import discriminator_tables
 from dann.reporting.distance_table import distance_tables
+from dann.reporting.guard_table import guard_tables
 from dann.reporting.html.grids import Badge, Entry, Grid, Head, Line, draw, sort_key, text_entry
 from dann.reporting.html.provenance import Runs
 from dann.reporting.negative_transfer import NEGATIVE, negative_transfer, transfer_metric
@@ -199,6 +200,14 @@ def rule_grid(runs: Runs, table: Table) -> Grid:
              for rule, cells in table.rows.items()]  # fmt: skip
     heads = [_head(column) for column in table.columns]
     return Grid(f"{runs.name}-rules", "How the rules choose", table.corner, heads, lines, table.notes)
+
+
+def guard_grids(runs: Runs) -> Iterator[Grid]:
+    """What the guard reports for each task."""
+    for table in guard_tables(runs.ours):
+        lines = [Line(row, [text_entry(cell.text) for cell in cells]) for row, cells in table.rows.items()]
+        heads = [_head(column) for column in table.columns]
+        yield Grid(f"{runs.name}-guard", "What the guard reports", table.corner, heads, lines, table.notes)
 
 
 def alarm_grid(runs: Runs) -> Grid:

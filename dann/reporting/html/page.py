@@ -20,6 +20,7 @@ from dann.reporting.html.grids import Grid
 from dann.reporting.html.linked_tables import (
     alarm_grid,
     difference_grids,
+    guard_grids,
     measurement_grids,
     rule_grid,
     score_grids,
@@ -146,6 +147,7 @@ def _section(
             *search_grids(runs),
             *selection_grids(runs),
             *ranked,
+            *guard_grids(runs),
         ],
         alarms=alarm_grid(runs),
         planned=len(planned_runs(experiment, records)),

@@ -57,6 +57,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "pseudo_label": ("weight", "threshold"),
     "fixmatch": ("weight", "threshold"),
     "shot": ("weight",),
+    "tent": (),
     "adabn": (),
     "weighted_dann": ("weight",),
     "mdan": ("gamma", "weight"),
