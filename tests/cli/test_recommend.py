@@ -217,11 +217,11 @@ def read_vectors() -> Subject:
 @pytest.mark.parametrize(
     ("facts", "is_likely", "names", "findings"),
     [
-        ((False, False, False), False, ("MCC", "CDAN", "DANN"), [OF_KIND["images"]]),
+        ((False, False, False), False, ("CDAN+E", "MCC", "DANN"), [OF_KIND["images"]]),
         ((True, False, False), False, ("CDAN", "SAFN"), [OF_PARTIAL]),
-        ((None, True, False), False, ("MCC", "CDAN", "DANN"), [OF_KIND["images"], OF_RARE_CLASS]),
-        ((False, False, True), False, ("MCC", "CDAN"), [OF_KIND["images"], OF_MISSING]),
-        ((False, False, False), True, ("MCC", "CDAN"), [OF_KIND["images"], OF_LABEL_SHIFT]),
+        ((None, True, False), False, ("CDAN+E", "MCC", "DANN"), [OF_KIND["images"], OF_RARE_CLASS]),
+        ((False, False, True), False, ("CDAN+E", "MCC"), [OF_KIND["images"], OF_MISSING]),
+        ((False, False, False), True, ("CDAN+E", "MCC"), [OF_KIND["images"], OF_LABEL_SHIFT]),
     ],
 )
 def test_what_is_found_decides_what_is_tried(

@@ -47,7 +47,7 @@ ROWS: dict[str, Row] = {  # as the experiments behind the findings have them
 }
 BASELINE = "source only"
 METHODS: dict[Kind, tuple[str, ...]] = {
-    "images": ("MCC", "CDAN", "DANN"),
+    "images": ("CDAN+E", "MCC", "DANN"),
     "photos": ("MCC", "SHOT", "CDAN+E"),
     "bags": ("information maximisation", "DDC", "BNM"),
     "series": ("MCC", "CDAN"),
@@ -65,10 +65,10 @@ IN_WORDS: dict[Kind, str] = {
 _DIGITS, _PHOTOS, _REVIEWS = "target accuracy, default, %", "average, default", "average, default"
 OF_KIND: dict[Kind, Finding] = {
     "images": Finding(
-        "On digits of 20 × 20 pixels (MNIST → USPS, 2000 steps, own values) MCC had 87.6 % target accuracy, CDAN 85.4, "
-        "DANN 84.1 and source only 73.1.",
+        "On digits of 20 × 20 pixels (MNIST → USPS, 2000 steps, own values) CDAN+E had 88.0 % target accuracy, "
+        "MCC 87.6, DANN 84.1 and source only 73.1.",
         "results/tuning/digits.md",
-        (Quote("MCC", _DIGITS, 87.6), Quote("CDAN", _DIGITS, 85.4), Quote("DANN", _DIGITS, 84.1),
+        (Quote("CDAN+E", _DIGITS, 88.0), Quote("MCC", _DIGITS, 87.6), Quote("DANN", _DIGITS, 84.1),
          Quote("source only", _DIGITS, 73.1)),
     ),
     "photos": Finding(
