@@ -2,7 +2,7 @@
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -87,13 +87,17 @@ def _known_keys(model: type[BaseModel], place: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
+def name_some(names: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first ``most`` names for a message, and how many more there are."""
+    return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest known name, if any is near, and all known names."""
     names = {str(name).lower(): str(name) for name in known}
     near = difflib.get_close_matches(wrong.lower(), names, n=1) if len(wrong) <= SPELT else []
     meant = f"; did you mean {names[near[0]]}?" if near else ""
-    listed, more = list(names.values())[:LISTED], f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{meant} (known: {', '.join(listed)}{more})" if names else meant
+    return f"{meant} (known: {name_some(list(names.values()), LISTED)})" if names else meant
 
 
 def look_up(registry: Mapping[str, Any], name: Any, what: str, where: str) -> Any:

@@ -40,7 +40,8 @@ DATA = ("store", "text_store", "domain", "visible_bands", "shared_shape", "label
 TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evaluation.metric_definitions",
               "evaluation.guard", "evaluation.reach", "evaluation.rules", "evaluation.selection",
               "evaluation.statistics",
-              "config.comparison", "config.experiment", "config.experiment_fields", "config.experiment_run",
+              "config.comparison", "config.experiment", "config.experiment_checks",
+              "config.experiment_fields", "config.experiment_run",
               "config.merging", "config.migration", "config.naming", "config.origin", "config.search",
               "config.yaml_files", "diagnostics.alarms", "optim.schedules", "runner.experiment_records",
               "runner.record_schema", "runner.records", "runner.search_choice", "reporting")  # fmt: skip

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dann import __version__
+from dann.cli.argument_values import read_count, read_examples, read_kind, read_minutes, read_seeds
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.files.user_paths import expand_user
 
 FORMATS = ("md", "latex", "json")
-LEAST = 10  # examples that dann rank scores
-MOST_MINUTES = 10_000  # of a pilot: a week
 REDO = ("changed", "failed")
 BATCH_NORMS = ("global", "local")
 EXPORTS = ("onnx", "torch_export")
@@ -81,12 +80,12 @@ def _add_experiments(command: Command) -> None:
         ),
         "complete_variants",
     )
-    run.add_argument("--seeds", type=_seeds, metavar="0,1", help="seeds to use instead of the file's")
+    run.add_argument("--seeds", type=read_seeds, metavar="0,1", help="seeds to use instead of the file's")
     run.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every run")
     _add_device(run)
     _add_jobs(run)
     run.add_argument(
-        "--devices", type=_count, metavar="N",
+        "--devices", type=read_count, metavar="N",
         help="train each run on N GPUs, or N processes on a CPU, which share every batch (default: 1; with "
         "torchrun --nproc-per-node N -m dann run, its processes)",
     )  # fmt: skip
@@ -140,14 +139,16 @@ def _add_recommend(command: Command) -> None:
     )
     budget = recommend.add_mutually_exclusive_group()
     budget.add_argument(
-        "--minutes", type=_minutes, default=3.0, metavar="M", help="budget of the pilot's training (default: 3)"
+        "--minutes", type=read_minutes, default=3.0, metavar="M", help="budget of the pilot's training (default: 3)"
     )
-    budget.add_argument("--steps", type=_count, metavar="N", help="steps of each run of the pilot, in place of minutes")
-    recommend.add_argument(
-        "--seeds", type=_seeds, default=[0, 1, 2], metavar="0,1", help="of the pilot (default: 0,1,2)"
+    budget.add_argument(
+        "--steps", type=read_count, metavar="N", help="steps of each run of the pilot, in place of minutes"
     )
     recommend.add_argument(
-        "--examples", type=_examples, default=1000, metavar="N",
+        "--seeds", type=read_seeds, default=[0, 1, 2], metavar="0,1", help="of the pilot (default: 0,1,2)"
+    )
+    recommend.add_argument(
+        "--examples", type=read_examples, default=1000, metavar="N",
         help="measure distances and class shares on at most so many examples of each domain (default: 1000)",
     )  # fmt: skip
     recommend.add_argument(
@@ -164,7 +165,7 @@ def _add_rank(command: Command) -> None:
     rank.add_argument("file", type=Path, metavar="FILE", help="its tasks and variants name the sources and networks")
     rank.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every row")
     rank.add_argument(
-        "--examples", type=_examples, default=1000, metavar="N",
+        "--examples", type=read_examples, default=1000, metavar="N",
         help="score at most so many examples of each domain (default: 1000)",
     )  # fmt: skip
     rank.add_argument("--format", choices=FORMATS, default="md")
@@ -195,7 +196,7 @@ def _add_results(command: Command) -> None:
         verify.add_argument("--only", action="append", metavar="VARIANT", help="this row's runs only; may be repeated"),
         "complete_rows",
     )
-    verify.add_argument("--seeds", type=_seeds, metavar="0,1", help="the runs of these seeds only")
+    verify.add_argument("--seeds", type=read_seeds, metavar="0,1", help="the runs of these seeds only")
     _add_device(verify)
     _add_jobs(verify)
     verify.add_argument(
@@ -240,11 +241,13 @@ def _add_catalogue(command: Command) -> None:
     """The commands that show what an experiment file may name."""
     kinds = ", ".join(KINDS)
     listed = command("list", "List methods, networks, data sets and all else that an experiment file may name.")
-    listed.add_argument("kind", type=_kind, nargs="?", choices=KINDS, metavar="KIND", help=f"of one kind only: {kinds}")
+    listed.add_argument(
+        "kind", type=read_kind, nargs="?", choices=KINDS, metavar="KIND", help=f"of one kind only: {kinds}"
+    )
     _add_use(listed)
 
     describe = command("describe", "Describe one entry: what it does, its options and their defaults, its source.")
-    describe.add_argument("kind", type=_kind, choices=KINDS, metavar="KIND", help=kinds)
+    describe.add_argument("kind", type=read_kind, choices=KINDS, metavar="KIND", help=kinds)
     name = describe.add_argument("name", nargs="?", metavar="NAME", help="such as dann; without one, all are listed")
     _set_completer(name, "complete_names")
     _add_use(describe)
@@ -276,7 +279,10 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--jobs", type=_count, metavar="N", help="processes, one thread each (default: one per core, or one on a GPU)"
+        "--jobs",
+        type=read_count,
+        metavar="N",
+        help="processes, one thread each (default: one per core, or one on a GPU)",
     )
 
 
@@ -290,40 +296,3 @@ def _set_completer(action: argparse.Action, completer: str) -> None:
         return names
 
     action.completer = complete  # type: ignore[attr-defined]
-
-
-def _kind(text: str) -> str:
-    """A kind as a user may write it: ``optimizer`` and plurals are understood."""
-    return text.lower().replace("optimizer", "optimiser").removesuffix("s")
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        seeds = [int(part) for part in text.split(",")]
-    except ValueError:
-        seeds = [-1]
-    if min(seeds) < 0 or max(seeds) >= 2**63 or len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError("write different whole numbers, as in 0,1")
-    return seeds
-
-
-def _examples(text: str) -> int:
-    if (count := _count(text)) < LEAST:
-        raise argparse.ArgumentTypeError(f"write at least {LEAST}: fewer examples give chance results")
-    return count
-
-
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes <= MOST_MINUTES:
-        raise argparse.ArgumentTypeError(f"write a number of minutes above 0, at most {MOST_MINUTES}")
-    return minutes
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
-        raise argparse.ArgumentTypeError("write a whole number from 1 on")
-    return int(text)

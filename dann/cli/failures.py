@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dann.cli.progress import Progress
 from dann.config.naming import printable
 from dann.errors import BadInput
+from dann.options import name_some
 
 NAMED = 4  # runs that are named where many have no result for one reason
 SOME_FAILED = 1  # exit status
@@ -45,4 +46,4 @@ def _remedies(progress: Progress) -> str:
 
 
 def _list(names: list[str]) -> str:
-    return "; ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    return name_some(names, NAMED, "; ")

@@ -1,7 +1,6 @@
 """An experiment file: one table, and the runs behind it. Imports no torch, so that tables appear at once."""
 
 import os
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from dann.config.experiment_checks import check_experiment
 from dann.config.experiment_fields import Axis, Baseline, MetricName, SelectionName, Share, Shown
 from dann.config.experiment_run import Run
 from dann.config.merging import (
     Nested,
-    flatten,
     merge,
     name_source_run,
     nest,
@@ -26,7 +25,6 @@ from dann.config.naming import slug
 from dann.config.search import Search, Setting
 from dann.config.yaml_files import read_yaml
 from dann.errors import BadInput
-from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import Intervals, Pairwise, Test
 from dann.files.atomic_files import write_whole
 from dann.options import look_up, validate
@@ -229,12 +227,7 @@ def read_experiment(path: Path, sets: list[str] | None = None, seeds: list[int] 
         experiment = experiment.model_copy(update={"overrides": overrides})
     if more := [seed for seed in seeds or [] if seed not in experiment.seeds]:
         experiment = experiment.model_copy(update={"seeds": [*experiment.seeds, *more]})
-    experiment.check_size(experiment.seeds, str(path))
-    _check_names(experiment, str(path))
-    _check_search(experiment, str(path))
-    rows = list(experiment.runs(seeds=experiment.seeds[:1]))
-    _check_metrics(experiment, rows, str(path))
-    _check_folders(experiment, rows, str(path))
+    check_experiment(experiment, str(path))
     return experiment
 
 
@@ -248,67 +241,6 @@ def _read_content(path: Path) -> Nested:
     if isinstance(content.get("variants"), dict):  # a variant that changes nothing may be written without {}
         content["variants"] = {name: {} if entry is None else entry for name, entry in content["variants"].items()}
     return content
-
-
-def _check_search(experiment: Experiment, where: str) -> None:
-    """Raise if rows try unlike numbers of settings, or if a searched value is also set on the command line."""
-    if experiment.search is None:
-        return
-    experiment.search.check(experiment.variants, where)
-    if both := [seed for seed in experiment.search_seeds if seed in experiment.seeds]:
-        raise BadInput(
-            f"{where}: search.seeds: {both[0]} is one of the experiment's seeds too, which should be fresh: "
-            "take another"
-        )
-    searched = {key for variant in experiment.variants for key in experiment.settings(variant)[0]}
-    if taken := [key for key in flatten(experiment.overrides) if any(_overlap(key, each) for each in searched)]:
-        raise BadInput(f"--set {min(taken)}: is searched in {where}: leave one of them out")
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether two dotted keys set the same value, as one of them may name a mapping that the other is in."""
-    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
-
-
-def _check_metrics(experiment: Experiment, rows: list[Run], where: str) -> None:
-    """Raise if a metric of unseen classes is wanted of a run that has none; before anything is trained."""
-    wanted = [metric for metric in experiment.metrics if METRICS[metric].for_unseen_classes]
-    for run in rows if wanted else []:
-        data = run.declared.get("data", {})
-        if isinstance(data, dict) and not data.get("unseen"):  # of another type, it is refused as such later
-            raise BadInput(f"{where}: metrics: {wanted[0]} is of unseen classes, but {run.name} has no data.unseen: "
-                           "name some, or leave it out")  # fmt: skip
-
-
-def _check_folders(experiment: Experiment, rows: list[Run], where: str) -> None:
-    """Raise if two runs would share a folder."""
-    folder, same = Counter(run.folder for run in rows).most_common(1)[0]
-    seed, times = Counter([*experiment.search_seeds, *experiment.seeds]).most_common(1)[0]
-    if same > 1 or times > 1:
-        shared = folder if same > 1 else folder.with_name(f"seed-{seed}")
-        raise BadInput(f"{where}: two runs would share the folder {shared}: rename a task or variant, or drop a seed")
-
-
-def _check_names(experiment: Experiment, where: str) -> None:
-    """Raise if ``published``, ``baseline``, ``axis`` or ``shown`` names an unknown variant or task."""
-    for variant, given in experiment.published.items():
-        look_up(experiment.variants, variant, "variant under published:", where)
-        for column in given if isinstance(given, dict) else []:
-            kind = "task or rule of selections" if experiment.selections else "task"
-            look_up(experiment.tasks | dict.fromkeys(experiment.selections), column, f"{kind} under published:", where)
-    baseline = experiment.baseline
-    for variant in [*baseline, *baseline.values()] if isinstance(baseline, dict) else [baseline]:
-        look_up(experiment.variants, variant, "variant under baseline:", where)
-    for variant, own in baseline.items() if isinstance(baseline, dict) else []:
-        if own == variant:
-            raise BadInput(f"{where}: baseline: {variant} is named as its own: name another, or leave it out")
-    for line in [] if experiment.axis is None else experiment.axis.lines.values():
-        for variant in line:
-            look_up(experiment.variants, variant, "variant under axis.lines:", where)
-    for variant in experiment.shown.variants:
-        look_up(experiment.variants, variant, "variant under shown:", where)
-    for task in experiment.shown.tasks:
-        look_up(experiment.tasks, task, "task under shown:", where)
 
 
 def write_experiment(experiment: Experiment, path: Path, origin: Path | None = None) -> None:

@@ -3,6 +3,7 @@
 from dann.data.domain import Split
 from dann.data.labels import count_classes
 from dann.data.splits import hold_out
+from dann.options import name_some
 
 SHARES = (0.2, 0.25, 0.3, 0.34, 0.4, 0.5, 0.6, 0.7, 0.8)
 SHOWN = 3
@@ -24,7 +25,6 @@ def suggest_share(option: str, split: Split, classes: tuple[str, ...], seed: int
         if all(held[k] for k, count in enumerate(counts) if count) if every_class else any(held):
             return f"set {option}: {share:g}"
     rare = [classes[k] for k, count in enumerate(counts) if count == 1]
-    names = ", ".join(rare[:SHOWN]) + (f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else "")
     have = "has one example, which is" if len(rare) == 1 else "have one example each, which are"
     whole = ", or set data.transductive: true, which tests on all of the target" if option == "data.test" else ""
-    return f"{names} {have} kept for training: add examples{whole}"
+    return f"{name_some(rare, SHOWN)} {have} kept for training: add examples{whole}"

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from dann.data.domain import UNLABELLED, Domain, Split
 from dann.errors import BadInput
+from dann.options import name_some
 
 ALIKE = "; or, if they are the same classes counted from 0 on one side and from 1 on the other, number them alike"
+NAMED = 5  # classes in a message
 OFFERED = 2  # with more names, they are classes rather than spellings of no label
 
 
@@ -48,15 +50,15 @@ def align_labels(
         if extra:
             remedy = "data.target_classes can leave them out" if domain is target else "leave that source out"
             if not set(classes) & set(domain.classes):
-                remedy = f"write them alike ({sources[0].name} has {_name_some(list(classes))})"
+                remedy = f"write them alike ({sources[0].name} has {name_some(list(classes), NAMED)})"
             raise BadInput(
-                f"data: {domain.name} has classes that {sources[0].name} has not ({_name_some(extra)}): {remedy}"
+                f"data: {domain.name} has classes that {sources[0].name} has not ({name_some(extra, NAMED)}): {remedy}"
                 + (ALIKE if are_numbered_apart(classes, domain.classes) else _offer_unlabelled(domain, extra))
             )
         if missing and not (domain is target and (partial or not domain.classes)):
             remedy = "set data.partial: true to allow it" if domain is target else "leave that source out"
             raise BadInput(
-                f"data: {domain.name} lacks classes of {sources[0].name} ({_name_some(missing)}): {remedy}"
+                f"data: {domain.name} lacks classes of {sources[0].name} ({name_some(missing, NAMED)}): {remedy}"
                 + (_offer_unlabelled(domain, domain.classes) if len(domain.classes) == 1 else "")
                 + _offer_unlabelled(sources[0], [name for name in missing if name == "-1"])
             )
@@ -142,11 +144,7 @@ def check_classes_present(
     tallied = enumerate(count_classes(split, len(classes)))
     empty = [classes[k] for k, count in tallied if count == 0 and k not in exempt]
     if empty:
-        raise BadInput(f"data: {what} has no labelled example of {_name_some(empty)}: {remedy}")
-
-
-def _name_some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        raise BadInput(f"data: {what} has no labelled example of {name_some(empty, NAMED)}: {remedy}")
 
 
 def _check_known(target_classes: list[str], target: Domain) -> None:
@@ -154,7 +152,11 @@ def _check_known(target_classes: list[str], target: Domain) -> None:
         raise BadInput(f"data.target_classes: {target.name} has no labels to choose its examples by: leave it out")
     unknown = [name for name in target_classes if name not in target.classes]
     if unknown or not target_classes or len(set(target_classes)) < len(target_classes):
-        what = f"{target.name} has no class {_name_some(unknown)}" if unknown else "name each class once, at least one"
+        what = (
+            f"{target.name} has no class {name_some(unknown, NAMED)}"
+            if unknown
+            else "name each class once, at least one"
+        )
         raise BadInput(f"data.target_classes: {what} (known: {', '.join(target.classes)})")
 
 

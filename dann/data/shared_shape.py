@@ -6,6 +6,7 @@ from dataclasses import replace
 from dann.data.domain import Domain
 from dann.data.store import RgbStore
 from dann.errors import BadInput
+from dann.options import name_some
 
 NAMED = 4  # columns that a message names
 
@@ -41,9 +42,8 @@ def describe_columns(name: str, columns: Sequence[str], other: str, others: Sequ
     """How the columns of two tables differ, and the remedy."""
     for one, two, there, here in ((columns, others, name, other), (others, columns, other, name)):
         if lacking := [column for column in one if column not in set(two)]:
-            more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
             return (
-                f"{here} has no column {', '.join(lacking[:NAMED])}{more}, but {there} has: name them alike, or set "
+                f"{here} has no column {name_some(lacking, NAMED)}, but {there} has: name them alike, or set "
                 "columns to those of both"
             )
     return f"the columns of {other} are those of {name} in another order: set columns for both, in one order"

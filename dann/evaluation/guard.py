@@ -61,6 +61,15 @@ class Comparison:
     has_new_alarm: bool
 
 
+def compare_rows(rows: Mapping[str, RowEvidence], source_only: str) -> dict[str, Comparison]:
+    """Compare the other rows of a task with source only, by name.
+
+    Args:
+        source_only: its name.
+    """
+    return {name: compare_row(row, rows[source_only]) for name, row in rows.items() if name != source_only}
+
+
 def compare_row(row: RowEvidence, source_only: RowEvidence) -> Comparison:
     """Compare a row with source only."""
     seeds = len(set(row.evaluations) & set(source_only.evaluations))
@@ -127,15 +136,17 @@ class Guard:
         failed += ["alarms"] if compared.has_new_alarm else []
         return [name for name in failed if name in self.conditions]
 
-    def choose(self, rows: Mapping[str, RowEvidence], source_only: str) -> list[str]:
+    def choose(
+        self, rows: Mapping[str, RowEvidence], compared: Mapping[str, Comparison], source_only: str
+    ) -> list[str]:
         """The row to report, by name; several where the vote ties.
 
         Args:
             rows: of one task, with source only.
+            compared: the result of ``compare_rows``.
             source_only: its name.
         """
-        passing = {name: row for name, row in rows.items()
-                   if name != source_only and not self.objections(compare_row(row, rows[source_only]))}  # fmt: skip
+        passing = {name: rows[name] for name, each in compared.items() if not self.objections(each)}
         return vote_among(passing) if passing else [source_only]
 
 

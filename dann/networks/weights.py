@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from dann.errors import BadInput
 from dann.files.input_limits import check_regular, check_zip
 from dann.files.user_paths import find_user_path
+from dann.options import name_some
 
 SHOWN = 3  # number of keys listed in a message
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network", "module")  # keys of training checkpoints
@@ -83,7 +84,9 @@ def read_weights(model: nn.Module, path: Path) -> bool:
     _check_keys(state, own, needed, path)
     fitting = {name: value for name, value in state.items() if value.shape == own[name].shape}
     if infinite := [name for name, value in fitting.items() if not value.isfinite().all()]:
-        raise BadInput(f"network.weights: {path}: {_some(infinite)} not finite: restore the file or choose another")
+        raise BadInput(
+            f"network.weights: {path}: {name_some(infinite, SHOWN)} not finite: restore the file or choose another"
+        )
     model.load_state_dict(fitting, strict=False)
     _log(path, inside, prefix, len(content) - len(state), [name for name in own if name not in state])
     return set(own) == set(fitting) | {name for name in own if name.endswith(COUNTER)}
@@ -137,18 +140,13 @@ def _check_keys(state: Mapping[str, Tensor], own: Mapping[str, Tensor], needed: 
     unknown = [name for name in state if name not in own]
     shapes = [f"{name} {tuple(state[name].shape)} for {tuple(own[name].shape)}"
               for name in own if name in needed and name in state and state[name].shape != own[name].shape]  # fmt: skip
-    wrong = [f"{kind}: {_some(names)}" for kind, names in
+    wrong = [f"{kind}: {name_some(names, SHOWN)}" for kind, names in
              (("missing", missing), ("another shape", shapes), ("unknown", unknown)) if names]  # fmt: skip
     if wrong:
         raise BadInput(
             f"network.weights: {path} belongs to another model ({'; '.join(wrong)}): set network.model to the model of "
             "the file"
         )
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def _log(path: Path, inside: list[str], prefix: str, others: int, absent: list[str]) -> None:
@@ -160,7 +158,7 @@ def _log(path: Path, inside: list[str], prefix: str, others: int, absent: list[s
     done += [f"prefix {prefix} removed"] if prefix else []
     done += [f"{others} other entries left out"] if others else []
     done += [f"{len(counters)} {COUNTER}, which older files lack, start at 0"] if counters else []
-    done += [f"{_some(layers)} newly initialised"] if layers else []
+    done += [f"{name_some(layers, SHOWN)} newly initialised"] if layers else []
     if done:
         _warn_once(f"network.weights: {path}: {'; '.join(done)}")
 

@@ -23,6 +23,11 @@ class Listing:
     heads: list[str]
     lines: list[list[str]]
 
+    def cut(self, most: int) -> "Listing":
+        """The first ``most`` lines, and one that counts the others."""
+        more = [[f"and {len(self.lines) - most} more", *[""] * (len(self.heads) - 1)]]
+        return Listing(self.heads, [*self.lines[:most], *(more if len(self.lines) > most else [])])
+
 
 @dataclass(frozen=True)
 class Part:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
-from dann.evaluation.guard import Comparison, Guard, RowEvidence, compare_row, vote_among
+from dann.evaluation.guard import Comparison, Guard, RowEvidence, compare_rows, vote_among
 from dann.reporting.guard_table import gather_evidence, has_evidence
 from dann.reporting.scores import Outcomes
 
@@ -37,8 +37,7 @@ class Case:
     @cached_property
     def compared(self) -> Mapping[str, Comparison]:
         """The other rows compared with source only, once for all rules that are judged."""
-        baseline = self.rows[self.source_only]
-        return {name: compare_row(row, baseline) for name, row in self.rows.items() if name != self.source_only}
+        return compare_rows(self.rows, self.source_only)
 
     @cached_property
     def voted(self) -> list[str]:
@@ -51,8 +50,7 @@ class Case:
 
     def choose(self, guard: Guard) -> list[str]:
         """The guard's choice."""
-        passing = {name: self.rows[name] for name, compared in self.compared.items() if not guard.objections(compared)}
-        return vote_among(passing) if passing else [self.source_only]
+        return guard.choose(self.rows, self.compared, self.source_only)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from dann.evaluation.guard import Guard, RowEvidence, compare_row
+from dann.evaluation.guard import Guard, RowEvidence, compare_rows
 from dann.evaluation.rules import VOTE
 from dann.reporting.negative_transfer import NEGATIVE
 from dann.reporting.scores import Outcomes, trains_on_target
@@ -54,9 +54,10 @@ def guard_tables(ours: Outcomes) -> list[Table]:
 
 def _cells(rows: dict[str, RowEvidence], source_only: str) -> dict[str, Cell]:
     """For each row whether it is reported or passes, or the conditions that it fails."""
-    reported, cells = RULE.choose(rows, source_only), {}
-    for name, row in rows.items():
-        failed = [] if name == source_only else RULE.objections(compare_row(row, rows[source_only]))
+    compared, cells = compare_rows(rows, source_only), {}
+    reported = RULE.choose(rows, compared, source_only)
+    for name in rows:
+        failed = [] if name == source_only else RULE.objections(compared[name])
         passes = PASSES if name != source_only else NONE
         words = REPORTED if name in reported else ", ".join(failed) or passes
         cells[name] = Cell(words, {"reported": name in reported, "fails": failed})

@@ -15,11 +15,6 @@ from dann.runner.team import Team
 from dann.training.device import choose_device
 
 
-def launched_rank() -> int:
-    """The rank that torchrun gave this process; 0 without torchrun."""
-    return int(os.environ["RANK"]) if launched_size() > 1 else 0
-
-
 def launched_size() -> int:
     """The number of processes that torchrun started; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1

@@ -153,5 +153,4 @@ def _percent(found: Separation, k: int) -> str:
 
 def _list_overlap(found: Separation, classes: Sequence[str]) -> Listing:
     lines = [[classes[k], str(found.of_class[k][0]), _percent(found, k)] for k in _order(found)]
-    more = [[f"and {len(lines) - SHOWN} more", "", ""]] if len(lines) > SHOWN else []
-    return Listing(["class", "held-out source examples", "taken for target"], [*lines[:SHOWN], *more])
+    return Listing(["class", "held-out source examples", "taken for target"], lines).cut(SHOWN)

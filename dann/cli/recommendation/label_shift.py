@@ -114,6 +114,5 @@ def _list_shares(estimates: dict[str, ShareEstimate], source: NDArray[np.float64
         [classes[k], f"{100 * source[k]:.0f} %", *(_share(each, k) for each in estimates.values())]
         for k in range(len(classes))
     ]
-    more = [[f"and {len(lines) - SHOWN} more", *[""] * (1 + len(estimates))]] if len(lines) > SHOWN else []
     heads = ["class", "share in the source", *(f"in the target by {name}" for name in estimates)]
-    return Listing(heads, [*lines[:SHOWN], *more])
+    return Listing(heads, lines).cut(SHOWN)

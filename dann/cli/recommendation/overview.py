@@ -12,6 +12,7 @@ from dann.data.duplicates import LARGEST, count_identical, digest_examples
 from dann.data.labels import count_classes, imbalance_ratio
 from dann.data.loading.read_ahead import read_chunks
 from dann.data.text_store import holds_texts
+from dann.options import name_some
 from dann.reporting.advice import Listing, Part, Statement
 
 RARE_RATIO = 10.0  # of the largest to the smallest class of the source, from which a class counts as rare
@@ -105,18 +106,14 @@ def _compare_labels(classes: Sequence[str], named: Sequence[str]) -> list[str]:
     sentences = []
     if other:
         sentences.append(
-            f"Label sets: the target's labels name {_name(other)}, which the source has not: no method here can "
-            "predict them. The file leaves these examples out (target_classes), the pilot cannot know them."
+            f"Label sets: the target's labels name {name_some(other, NAMED)}, which the source has not: no method here "
+            "can predict them. The file leaves these examples out (target_classes), the pilot cannot know them."
         )
     if lacking:
-        sentences.append(f"Label sets: the target's labels do not name {_name(lacking)} of the source.")
+        sentences.append(f"Label sets: the target's labels do not name {name_some(lacking, NAMED)} of the source.")
     return sentences or [
         f"Label sets: the target's labels name the same {len(classes)} classes. Which example has which is not read."
     ]
-
-
-def _name(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _count_missing(domain: Domain) -> tuple[int, int]:
@@ -167,5 +164,4 @@ def _list_classes(subject: Subject) -> Listing:
         [name, str(count), ("yes" if name in named else "no") if named else "unknown"]
         for name, count in zip(classes, _counts(subject.sources), strict=True)
     ]
-    more = [[f"and {len(lines) - SHOWN} more", "", ""]] if len(lines) > SHOWN else []
-    return Listing(["class", "source examples", "named by the target's labels"], [*lines[:SHOWN], *more])
+    return Listing(["class", "source examples", "named by the target's labels"], lines).cut(SHOWN)

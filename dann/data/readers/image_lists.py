@@ -8,6 +8,7 @@ from pathlib import Path
 from dann.data.readers.image_files import OnBad
 from dann.data.readers.text_files import read_text
 from dann.errors import BadInput
+from dann.options import name_some
 
 SHOWN = 3
 
@@ -56,10 +57,9 @@ def keep_existing(
     there = [line for line in listed if isfile(line.path)]  # not Path's, which raises for names that are too long
     missing = [line for line in listed if not isfile(line.path)] if len(there) < len(listed) else []
     if missing and on_bad == "error":
-        some = ", ".join(f"{line.name[:120]} (line {line.number})" for line in missing[:SHOWN])
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        some = name_some([f"{line.name[:120]} (line {line.number})" for line in missing], SHOWN)
         remedy = _suggest(missing[0], file) or "restore them, correct it, or set on_bad: skip"
-        raise BadInput(f"{file}: names images that do not exist: {some}{more}: {remedy}")
+        raise BadInput(f"{file}: names images that do not exist: {some}: {remedy}")
     return there, tuple(line.name for line in missing)
 
 

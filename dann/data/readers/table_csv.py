@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dann.data.readers.labelled_csv import LABELS, PARTS
 from dann.data.readers.recording_csv import MISSING, is_number, read_lines, read_value
 from dann.errors import BadInput
+from dann.options import name_some
 
 SPLIT = "split"
 LOOKED_AT = 20  # lines by which a file is recognised
@@ -115,7 +116,9 @@ def _check_header(file: Path, names: list[str]) -> None:
 
 def _find_label(file: Path, names: list[str], label: str | None) -> str | None:
     if label is not None and label not in names:
-        raise BadInput(f"{file}: has no column {label}, which label names; it has {_list(names)}: correct it")
+        raise BadInput(
+            f"{file}: has no column {label}, which label names; it has {name_some(names, NAMED)}: correct it"
+        )
     found = [name for name in names if _is_label(name, label)]
     if len(found) > 1:
         raise BadInput(f"{file}: {' and '.join(found)} may both be the labels: set label: {found[0]}, or rename one")
@@ -126,14 +129,11 @@ def _find_features(file: Path, names: list[str], labelled: str | None, columns: 
     free = [name for name in names if name != labelled and name.lower() != SPLIT]
     wanted = free if columns is None else list(columns)
     if unknown := [name for name in wanted if name not in free]:
-        raise BadInput(f"{file}: has no column {_list(unknown)} for a feature; it has {_list(free)}: correct columns")
+        lacking, known = name_some(unknown, NAMED), name_some(free, NAMED)
+        raise BadInput(f"{file}: has no column {lacking} for a feature; it has {known}: correct columns")
     if not wanted or len(set(wanted)) < len(wanted):
         raise BadInput(f"{file}: {'columns names one twice' if wanted else 'has no column of features'}: correct it")
     return wanted
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _read_row(
