@@ -170,6 +170,7 @@ def _rules(library: Library) -> Iterable[Entry]:
             "Reads": ", ".join(rule.reads) or "nothing",
             "Needs": ", ".join(f"diagnose.{option}" for option in rule.diagnose),
             "Labels": "needs target labels" if rule.needs_target_labels else "needs no target labels",
+            "Predictions": " and ".join(["classes"] * rule.of_classes + ["numbers"] * rule.of_numbers),
         }
         yield Entry(name, parse_docstring(rule.sentence), (), f"--selection {name}", "dann.evaluation.rules", facts)
     for entry in _components(library.entries(VALIDATOR), Component, "diagnose: {{validators: [{}]}}", OwnValidator):
@@ -180,7 +181,7 @@ def _metrics(library: Library) -> Iterable[Entry]:
     for name, metric in METRICS.items():
         facts = {
             "Better": "higher" if metric.higher_is_better else "lower",
-            "Needs": "data.unseen" if metric.for_unseen_classes else "",
+            "Needs": "data.unseen" if metric.for_unseen_classes else "data.task: regression" * metric.of_numbers,
             "Labels": "needs target labels" if metric.needs_target_labels else "needs no target labels",
         }
         doc = parse_docstring(metric.sentence)

@@ -1,5 +1,6 @@
 """Progress of the runs of an experiment on the terminal, and one line about their data."""
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ from rich.text import Text
 from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.experiment_run import Run
 from dann.config.naming import printable
-from dann.runner.records import Record, source_accuracy
+from dann.evaluation.rules import Evaluation
+from dann.reporting.table import show_score
+from dann.runner.records import Record, source_score
 
 SHOWN, WIDTH = 8, 24  # largest number of bars, and their width
 
@@ -92,11 +95,27 @@ class Progress:
             self._print(f"{number} {run.name}: failed at {record.failed}, {time}")
             return
         last = record.evaluations[-1]
-        target = f"target {100 * last['target_test']:.1f} %, " if "target_test" in last else "no target test labels, "
-        self._print(f"{number} {run.name}: {target}source {100 * source_accuracy(last):.1f} %, {time}")
+        of_target, of_source = _scores_in_words(record)
+        target = "no target test labels" if "target_test" not in last else f"target {of_target}"
+        self._print(f"{number} {run.name}: {target}, source {of_source}, {time}")
 
     def _print(self, line: str) -> None:
         self.bars.console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
+
+
+def _scores_in_words(record: Record) -> tuple[str, str]:
+    """The last score on target, empty where it has none, and on source: accuracy, or RMSE and R² of a regression."""
+    last = record.evaluations[-1]
+    if not record.of_numbers:
+        return f"{100 * last.get('target_test', math.nan):.1f} %", f"{100 * source_score(last):.1f} %"
+    split = "source_test" if "source_test" in last else "source_validation"
+    first, second = (_of_split(last, each) for each in ("target_test", split))
+    return first, second
+
+
+def _of_split(last: Evaluation, split: str) -> str:
+    error, score = last.get(f"{split}_rmse", math.nan), last.get(split, math.nan)
+    return f"RMSE {show_score(error, 'rmse')} (R² {show_score(score, 'r2')})"
 
 
 class _Bars(rich_progress.Progress):
@@ -156,21 +175,29 @@ class _Bars(rich_progress.Progress):
 
 
 def data_line(data: Mapping[str, Any]) -> str:
-    """One line about a pair's data: domains, sizes, protocol and class imbalance; below it a line for each note."""
-    source, target, tallied = data["source"], data["target"], data["class_counts"]["train"]
-    ratio = f"imbalance ratio {data['imbalance']:.2f}" if data["imbalance"] else "a class is empty"
-    spread = (
-        f"{min(tallied)} to {max(tallied)} a class" if len(tallied) > 12 else f"{', '.join(map(str, tallied))} a class"
-    )
+    """One line about a pair's data: domains, sizes, labels and protocol; below it a line for each note."""
+    source, target = data["source"], data["target"]
     skipped = len(source.get("skipped", [])) + len(target.get("skipped", []))
     tested = "target test examples" if "target_test" in data["class_counts"] else "target test examples without labels"
     line = (
-        f"{source['name']} → {target['name']}: {data['trained_on']} labelled ({spread}, {ratio}), "
+        f"{source['name']} → {target['name']}: {data['trained_on']} labelled ({_labels(data)}), "
         f"{target['train']} unlabelled, {target['test']} {tested}; {data['protocol']}{_shape(data)}"
         + (f"; {skipped} unreadable files skipped" if skipped else "")
     )
     lines = [line, *_label_lines(data), *(f"  note: {note}" for note in data.get("notes", []))]
     return "\n".join(map(printable, lines))
+
+
+def _labels(data: Mapping[str, Any]) -> str:
+    """The examples of each class and the imbalance ratio, or the range of numbers."""
+    if "labels" in data:
+        numbers = data["labels"]
+        return (f"numbers from {numbers['least']:.4g} to {numbers['largest']:.4g}, mean {numbers['mean']:.4g}, "
+                f"standard deviation {numbers['deviation']:.4g}")  # fmt: skip
+    tallied = data["class_counts"]["train"]
+    ratio = f"imbalance ratio {data['imbalance']:.2f}" if data["imbalance"] else "a class is empty"
+    counts = f"{min(tallied)} to {max(tallied)}" if len(tallied) > 12 else ", ".join(map(str, tallied))
+    return f"{counts} a class, {ratio}"
 
 
 def _label_lines(data: Mapping[str, Any]) -> list[str]:

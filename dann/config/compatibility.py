@@ -1,6 +1,7 @@
 """Checks that the parts of a configuration are compatible, before anything is trained."""
 
 from dann.config.optimizer_section import OptimizerSection
+from dann.config.regression import check_numbers, check_numbers_method
 from dann.config.schema import Config
 from dann.config.sections import DataSection
 from dann.config.text_checks import check_text_network, check_texts
@@ -11,6 +12,7 @@ from dann.networks.backbone import NORMS
 
 def check_data(data: DataSection) -> None:
     """Raise if options of ``data`` contradict one another."""
+    check_numbers(data)
     if data.target_labelled:
         _check_labelled_target(data)
     if data.resample != "none" and data.class_weights != "none":
@@ -49,6 +51,7 @@ def _check_ranges(data: DataSection) -> None:
 def check_parts(config: Config) -> None:
     """Raise if method, network, data and fine-tuning are incompatible."""
     method = config.method_class
+    check_numbers_method(config)
     _check_nesterov(config.optimizer)
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")

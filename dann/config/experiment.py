@@ -32,6 +32,7 @@ from dann.options import look_up, validate
 EXPERIMENT = "experiment.yaml"  # the copy in the folder of runs
 ORIGIN = "origin"  # its key for the path of the file
 MOST_RUNS = 100_000  # of an experiment: planning takes seconds for each ten thousand
+OF_NUMBERS = ("rmse", "mae", "r2")  # the metrics of a regression, where the file names none
 MOST_CHOSEN = 3  # settings with fresh seeds: the row's own values, the rule's choice and the oracle's
 
 
@@ -46,7 +47,8 @@ class Experiment(BaseModel):
         published: scores that a paper reports, from 0 to 1: per variant, averaged over tasks, or per variant and task,
             or per variant and rule of ``selections``.
         published_metric: what they are of.
-        metrics: the scores on the target's test examples, a table for each.
+        metrics: the scores on the target's test examples, a table for each; by default accuracy or, of a regression,
+            RMSE, MAE and R².
         baseline: the variant that all others are compared with, or a mapping of variants to their own baselines.
         test: the significance test of the paired differences from the baseline.
         pairwise: ``poisson_binomial`` adds a table of each row against each other, over tasks.
@@ -117,12 +119,24 @@ class Experiment(BaseModel):
         return self._source_only
 
     @cached_property
+    def of_numbers(self) -> bool:
+        """Whether its runs are regressions: rows of classes and of numbers in one file are refused when it is read."""
+        data = self.merge_configuration(next(iter(self.variants)), next(iter(self.tasks), None)).get("data")
+        return isinstance(data, dict) and data.get("task") == "regression"
+
+    @property
+    def split_score(self) -> str:
+        """The metric that an evaluation has of every labelled split."""
+        return "r2" if self.of_numbers else "accuracy"
+
+    @cached_property
     def _source_only(self) -> str | None:
         return next((variant for variant in self.variants if self.is_source_only(variant)), None)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Experiment":
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("_source_only", None)  # of the fields before
+        for name in ("_source_only", "of_numbers"):  # of the fields before
+            copied.__dict__.pop(name, None)
         return copied
 
     def find_source_only_baseline(self, variant: str) -> str | None:
@@ -227,6 +241,8 @@ def read_experiment(path: Path, sets: list[str] | None = None, seeds: list[int] 
         experiment = experiment.model_copy(update={"overrides": overrides})
     if more := [seed for seed in seeds or [] if seed not in experiment.seeds]:
         experiment = experiment.model_copy(update={"seeds": [*experiment.seeds, *more]})
+    if experiment.of_numbers and "metrics" not in experiment.model_fields_set:
+        experiment = experiment.model_copy(update={"metrics": [*OF_NUMBERS]})
     check_experiment(experiment, str(path))
     return experiment
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from dann.config.experiment_run import Run
 from dann.config.merging import flatten
+from dann.config.number_experiments import check_numbers
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 from dann.options import look_up
@@ -27,6 +28,7 @@ def check_experiment(experiment: "Experiment", where: str) -> None:
     _check_search(experiment, where)
     rows = list(experiment.runs(seeds=experiment.seeds[:1]))
     _check_metrics(experiment, rows, where)
+    check_numbers(experiment, rows, where)
     _check_folders(experiment, rows, where)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, PlainValidator, SerializeAsAny, model_validator
 
 from dann.config.components import Component
+from dann.data.domain import Task
 from dann.data.loading.sampler import Resample
 from dann.data.preprocessing.degradation import Degradation
 from dann.data.preprocessing.imputation import Missing
@@ -32,6 +33,9 @@ class DataSection(Section):
 
     Args:
         source: one domain, or a list of several.
+        task: what labels are: classes, or with ``regression`` numbers to be predicted. Networks then have one output
+            and learn labels standardised by those of training; the label loss is the squared error.
+        huber: the threshold of Huber's loss in place of the squared error, in standard deviations of the labels.
         batch_size: examples of each side in a step; the paper's batches of 128 are 64 + 64.
         target_batch_size: examples of the target in a step; by default as many as of the source.
         validation: share of the source's training examples, stratified by class, held out for validation.
@@ -62,6 +66,8 @@ class DataSection(Section):
 
     source: SerializeAsAny[Component] | list[SerializeAsAny[Component]]
     target: SerializeAsAny[Component]
+    task: Task = "classification"
+    huber: float | None = Field(None, gt=0, allow_inf_nan=False)
     batch_size: int = Field(64, ge=1, le=1_000_000)
     target_batch_size: int | None = Field(None, ge=1, le=1_000_000)
     validation: float = Field(0.1, gt=0, lt=1)

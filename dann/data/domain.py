@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,8 +11,19 @@ from torch import Tensor
 
 from dann.data.store import Store, TensorStore
 
+Task = Literal["classification", "regression"]  # what labels are: classes, or numbers
 UNLABELLED = -1
 SMALL = 2**29  # bytes
+
+
+def is_labelled(y: Tensor) -> Tensor:
+    """Which examples have a label: classes are −1 where there is none, numbers NaN; shape ``(N,)``."""
+    return ~y.isnan() if y.is_floating_point() else y != UNLABELLED
+
+
+def remove_labels(y: Tensor) -> Tensor:
+    """As many labels of the same type, none of which is one."""
+    return torch.full_like(y, torch.nan if y.is_floating_point() else UNLABELLED)
 
 
 @dataclass(frozen=True)
@@ -21,7 +33,8 @@ class Split:
     Args:
         store: the raw examples: images as uint8, or vectors or series as float32.
         rows: their rows in the store, int64, shape ``(N,)``.
-        y: class indices as int64, shape ``(N,)``; −1 where there is no label.
+        y: class indices as int64, shape ``(N,)``, −1 where there is no label; of a regression numbers as float32, NaN
+            where there is no label.
         domain: the index of the domain of each example, int64, shape ``(N,)``.
     """
 
@@ -37,7 +50,7 @@ class Split:
             # Channels last is what convolutions take and transforms are fastest in; a large set is not held twice.
             small = x.ndim == 4 and x.nbytes < SMALL
             x = TensorStore(x.contiguous(memory_format=torch.channels_last) if small else x)
-        return cls(x, torch.arange(len(x)), y, torch.zeros_like(y))
+        return cls(x, torch.arange(len(x)), y, torch.zeros(len(x), dtype=torch.int64))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -59,7 +72,7 @@ class Split:
     @property
     def labelled(self) -> "Split":
         """The examples that have a label."""
-        return self.take(self.y != UNLABELLED)
+        return self.take(is_labelled(self.y))
 
     def checksum(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of the examples and their labels."""
@@ -105,7 +118,8 @@ class Domain:
         name: as in an experiment file, ``pacs/photo`` for one domain of a set of several.
         train: labelled when the domain is the source; only its examples are read when it is the target.
         test: disjoint from ``train``; None where the data set defines no test split.
-        classes: their K names, in the order of the label indices; empty if no example has a label.
+        classes: their K names, in the order of the label indices; empty if no example has a label, or labels are
+            numbers.
         origin: where the examples come from, for the record.
         skipped: the files that ``on_bad: skip`` left out.
         label_notes: None where the format of the data set leaves no doubt.
@@ -128,6 +142,18 @@ class Domain:
     @property
     def input_shape(self) -> tuple[int, ...]:
         return self.train.store.shape
+
+    @property
+    def task(self) -> Task:
+        """What its labels are for: numbers are to be predicted by regression."""
+        return "regression" if self.train.y.is_floating_point() else "classification"
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether some example has a label."""
+        if self.task == "classification":
+            return bool(self.classes)
+        return any(len(split.labelled) for split in (self.train, self.test) if split is not None)
 
     def checksum(self) -> str:
         """16 hexadecimal digits that change whenever an example or a label does."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.domain import Domain, Split, is_labelled
 from dann.data.splits import hold_out
 
 TEST_SEED = 1  # of the test splits held out of domains that define none; validation splits use 0
@@ -39,5 +39,5 @@ def has_few_labels(domain: Domain) -> bool:
 
 def use_labels_to_test(domain: Domain) -> Domain:
     """``domain`` with its labelled examples as its test split."""
-    unlabelled = domain.train.take(domain.train.y == UNLABELLED)
+    unlabelled = domain.train.take(~is_labelled(domain.train.y))
     return replace(domain, train=unlabelled, test=domain.train.labelled)

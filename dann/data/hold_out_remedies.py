@@ -15,10 +15,14 @@ def suggest_share(option: str, split: Split, classes: tuple[str, ...], seed: int
     Args:
         option: the key of the share.
         split: the labelled examples that are divided.
-        classes: names of the K classes.
+        classes: names of the K classes; empty where labels are numbers.
         seed: of the division.
         every_class: whether an example of each class has to be held out.
     """
+    whole = ", or set data.transductive: true, which tests on all of the target" if option == "data.test" else ""
+    if not classes:
+        enough = [share for share in SHARES if len(hold_out(split, share, seed)[1])]
+        return f"set {option}: {enough[0]:g}" if enough else f"add examples{whole}"
     counts = count_classes(split, len(classes))
     for share in SHARES:
         held = count_classes(hold_out(split, share, seed)[1], len(classes))
@@ -26,5 +30,4 @@ def suggest_share(option: str, split: Split, classes: tuple[str, ...], seed: int
             return f"set {option}: {share:g}"
     rare = [classes[k] for k, count in enumerate(counts) if count == 1]
     have = "has one example, which is" if len(rare) == 1 else "have one example each, which are"
-    whole = ", or set data.transductive: true, which tests on all of the target" if option == "data.test" else ""
     return f"{name_some(rare, SHOWN)} {have} kept for training: add examples{whole}"

@@ -16,14 +16,16 @@ OFFERED = 2  # with more names, they are classes rather than spellings of no lab
 
 
 def count_classes(split: Split, classes: int) -> list[int]:
-    """Count the examples of each class; unlabelled ones are not counted."""
+    """Count the examples of each class; unlabelled ones are not counted, and numbers have no class."""
+    if not classes:
+        return []
     tallied: list[int] = torch.bincount(split.labelled.y, minlength=classes).tolist()
     return tallied
 
 
 def imbalance_ratio(counts: Sequence[int]) -> float | None:
-    """The imbalance ratio: the largest class over the smallest; None if a class is empty."""
-    return round(max(counts) / min(counts), 4) if min(counts) else None
+    """The imbalance ratio: the largest class over the smallest; None if a class is empty, or there is none."""
+    return round(max(counts) / min(counts), 4) if counts and min(counts) else None
 
 
 def align_labels(

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dann.data.domain import UNLABELLED, Domain, Split
+from dann.data.domain import Domain, Split, Task, remove_labels
 from dann.data.duplicates import treat_duplicates
 from dann.data.evaluation_splits import (
     TEST_SEED,
@@ -17,6 +17,7 @@ from dann.data.evaluation_splits import (
 )
 from dann.data.hold_out_remedies import suggest_share
 from dann.data.labels import align_labels, check_classes_present, count_classes, read_minus_one_as_source_does
+from dann.data.number_labels import check_numbers, check_task
 from dann.data.pair import Pair
 from dann.data.preprocessing.degradation import Degradation, degrade
 from dann.data.shared_contents import keep_apart
@@ -34,6 +35,7 @@ class PairOptions:
     """The protocol by which domains become a pair.
 
     Args:
+        task: what the labels are: classes, or numbers, which have no classes to align or to divide by.
         validation: share of the source's training examples that is held out, of each class.
         test: the same for a test split, where a data set defines none.
         transductive: the target's training and test examples are trained on without their labels and are the test
@@ -47,6 +49,7 @@ class PairOptions:
         target_degradation: the same of the target.
     """
 
+    task: Task = "classification"
     validation: float = 0.1
     test: float = 0.2
     transductive: bool = False
@@ -65,6 +68,7 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     Raises:
         BadInput: the domains do not fit together, or one is empty.
     """
+    *sources, target = check_task([*sources, target], options.task)
     target = read_minus_one_as_source_does(target, sources[0])
     few = not options.transductive and has_few_labels(target)
     protocol = _name_protocol(target, options, few)
@@ -78,7 +82,11 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     sources = [degrade(source, options.source_degradation) for source in sources]
     target = degrade(target, options.target_degradation)
     partial = options.partial or options.target_classes is not None
-    sources, target = align_labels(sources, target, partial=partial, target_classes=options.target_classes)
+    if options.task == "regression":
+        for source in sources:
+            check_numbers(source)
+    else:
+        sources, target = align_labels(sources, target, partial=partial, target_classes=options.target_classes)
     *sources, target = share_shape([*sources, target])
     pair = _divide(sources, target, replace(options, partial=partial), protocol, read)
     notes = [f"{domain.name}: {note}" for domain in read for note in domain.notes]
@@ -95,21 +103,21 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
     """
     on_target = any(_is_same(domain, target) for domain in sources)
     tests_on_training = options.transductive or protocol == FEW_LABELS
-    _check(sources, target, tests_on_training and on_target and bool(read[-1].classes))
+    _check(sources, target, tests_on_training and on_target and read[-1].has_labels)
     source = concatenate_splits([_set_domain(domain.train, i) for i, domain in enumerate(sources)])
     source_test = concatenate_splits([_set_domain(_test_split(domain), i) for i, domain in enumerate(sources)]).labelled
     train, validation = _hold_out_validation(source.labelled, options.validation, target.classes)
     # Where the target is a source too, its labelled examples are on the labelled side already.
     shots, rest, test = _divide_target(target, replace(options, target_labelled=0) if on_target else options, protocol)
     labelled = test.labelled
-    if protocol == _describe_held_out(options.test) and len(labelled) and not options.partial:
+    if protocol == _describe_held_out(options.test) and len(labelled) and target.classes and not options.partial:
         _check_test_classes(target, rest, labelled, read[-1])
     target_test = labelled if len(labelled) else test if len(test) else rest
     return Pair(
         classes=target.classes,
         train=concatenate_splits([train, _set_domain(shots, len(sources))]) if len(shots) else train,
         validation=validation,
-        unlabelled=replace(rest, y=torch.full_like(rest.y, UNLABELLED)),
+        unlabelled=replace(rest, y=remove_labels(rest.y)),
         source_test=source_test if len(source_test) else None,
         target_test=target_test,
         hidden_labels=rest.y,
@@ -219,7 +227,7 @@ def _test_split(domain: Domain) -> Split:
 
 
 def _set_domain(split: Split, domain: int) -> Split:
-    return replace(split, domain=torch.full_like(split.y, domain))
+    return replace(split, domain=torch.full_like(split.domain, domain))
 
 
 def _name_protocol(target: Domain, options: PairOptions, few_labels: bool) -> str:

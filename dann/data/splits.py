@@ -12,7 +12,8 @@ from dann.errors import BadInput
 def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
     """Divide ``split`` into the examples kept and those held out, ``share`` of it and of each class.
 
-    At least one example of each class is kept.
+    At least one example of each class is kept. Of numbers every so-many-th in their order is held out, so that both
+    parts span them.
     """
     order = _shuffle_by_class(split, seed)
     free = ~_first_of_class(split.y[order])
@@ -65,5 +66,7 @@ def _shuffle_by_class(split: Split, seed: int) -> Tensor:
 
 
 def _first_of_class(y: Tensor) -> Tensor:
-    """Where a class begins in sorted labels."""
+    """Where a class begins in sorted labels; numbers are not classes, and only their first is one."""
+    if y.is_floating_point():
+        return torch.arange(len(y)) == 0
     return torch.cat([torch.ones(min(len(y), 1), dtype=torch.bool), y[1:] != y[:-1]])

@@ -28,7 +28,7 @@ def make_zero_shot(pair: Pair, vectors: str | None, unseen: Sequence[str]) -> Pa
     """
     if unknown := [name for name in unseen if name not in pair.classes]:
         raise BadInput(f"data.unseen: there is no class {unknown[0]!r}: choose among {', '.join(pair.classes)}")
-    if set(unseen) == set(pair.classes):
+    if unseen and set(unseen) == set(pair.classes):
         raise BadInput("data.unseen: these are all classes: leave two or more for training")
     if unseen and vectors is None:
         raise BadInput("data.unseen: these classes need vectors: name a file of them as data.class_vectors")

@@ -41,14 +41,15 @@ def find_alarms(entries: Sequence[Entry], prior: Sequence[float], steps: int) ->
     - ``collapse``: in the second half of training few classes are predicted on the target, or the effective rank of its
       features fell below half of its earlier maximum and of the source's rank.
     - ``divergence``: a loss is not finite, or after a quarter of training the label loss is three times that of
-      guessing.
+      guessing: ln K of classes, or 1, the variance of standardised numbers.
     - ``label shift``: in the second half the class shares predicted on the target are far from the source's, without a
       collapse.
 
     Args:
         entries: of metrics.jsonl, in order: logged losses (``loss_label``, ``loss_domain``) and evaluations, whose
             ``shares`` are those of the classes predicted on the target.
-        prior: the share of each class among the labelled training examples.
+        prior: the share of each class among the labelled training examples; empty for numbers, of which no class shares
+            are watched.
         steps: of the whole run.
     """
     losses = [entry for entry in entries if "learning_rate" in entry]
@@ -57,7 +58,7 @@ def find_alarms(entries: Sequence[Entry], prior: Sequence[float], steps: int) ->
         return [broken]  # later predictions of the network mean nothing
     candidates = [_divergence(losses, len(prior), steps), _won(losses, steps), _dead(losses, evaluations, steps)]
     if evaluations and evaluations[-1]["step"] >= SETTLED * steps and "shares" in evaluations[-1]:
-        candidates.append(_collapse(evaluations, prior) or _label_shift(evaluations[-1], prior))
+        candidates.append(_collapse(evaluations, prior) or (_label_shift(evaluations[-1], prior) if prior else None))
     return [alarm for alarm in candidates if alarm is not None]
 
 
@@ -71,7 +72,7 @@ def _not_finite(losses: Sequence[Entry]) -> Alarm | None:
 
 def _divergence(losses: Sequence[Entry], classes: int, steps: int) -> Alarm | None:
     recent = [entry["loss_label"] for entry in losses[-max(1, len(losses) // 10) :] if "loss_label" in entry]
-    guessing = math.log(max(2, classes))
+    guessing = math.log(max(2, classes)) if classes else 1.0  # the variance of standardised numbers
     if recent and losses[-1]["step"] >= steps / 4 and (loss := fmean(recent)) > WORSE * guessing:
         shown = f"{loss:.1f}" if loss < 1e6 else f"{loss:.1e}"
         text = f"the label loss is {shown}, guessing costs {guessing:.1f}: a lower learning rate may help"
@@ -106,7 +107,7 @@ def _dead(losses: Sequence[Entry], evaluations: Sequence[Entry], steps: int) -> 
 
 def _collapse(evaluations: Sequence[Entry], prior: Sequence[float]) -> Alarm | None:
     last = evaluations[-1]
-    predicted, expected = _effective(last["shares"]), _effective(prior)
+    predicted, expected = _effective(last["shares"]), _effective(prior)  # both 1 for numbers
     if expected > 1 and predicted < 1 + FEW * (expected - 1):
         text = f"predictions on the target cover {predicted:.1f} effective classes, the source has {expected:.1f}"
         return Alarm("collapse", last["step"], text)

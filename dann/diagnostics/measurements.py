@@ -13,7 +13,7 @@ from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import lowest_distance, proxy_distances
 from dann.evaluation.rules import OWN, SCORE
-from dann.evaluation.validators import Sample, effective_rank, mixval, score_model
+from dann.evaluation.validators import Sample, effective_rank, mixval, score_model, score_regression
 from dann.training.best_weights import BestWeights
 from dann.training.outputs import compute_logits, compute_outputs
 from dann.training.trainer import Trainer
@@ -73,12 +73,14 @@ def _of_features_and_next_step(trainer: Trainer, config: Config, step: int) -> d
     seen = {name: _forward(trainer, split, int(name == "target")) for name, split in splits.items()}
     measured = measure_next_step(trainer, min(step, config.train.steps - 1), min(step / config.train.steps, 1 - 1e-9))
     if all(np.isfinite(each.features).all() for each in seen.values()):
-        scored = score_model(seen["train"], seen["validation"], splits["validation"].y.numpy(), seen["target"])
+        labels, scale = splits["validation"].y, trainer.stream.scale
+        y = (labels if scale is None else scale.standardise(labels)).numpy()
+        score = score_model if scale is None else score_regression
+        scored = score(seen["train"], seen["validation"], y, seen["target"])
         if options.mixval:
             scored["mixval"] = _mixval(trainer, splits["target"], seen["target"].logits)
         for own in options.validators or ():
-            labels = splits["validation"].y.numpy()
-            scored[f"{OWN}{own.name}"] = own.build(seen["train"], seen["validation"], labels, seen["target"])
+            scored[f"{OWN}{own.name}"] = own.build(seen["train"], seen["validation"], y, seen["target"])
         measured |= {f"{SCORE}{name}": value for name, value in scored.items()}
         distances = proxy_distances(seen["train"].features, seen["target"].features)
         measured |= {f"distance_{name}": value for name, value in distances.items()}

@@ -49,7 +49,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
         _train(back, steps)
     finally:
         back.stream.reader.close()
-    accuracy = evaluate(back.evaluated, trainer.splits["source_validation"], of_source, trainer.dtype).accuracy
+    accuracy = evaluate(back.evaluated, trainer.splits["source_validation"], of_source, trainer.dtype).score
     assert accuracy is not None  # the source is labelled
     return accuracy
 

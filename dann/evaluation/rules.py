@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 
 Evaluation = dict[str, float]  # measurements after one step, by name
@@ -38,6 +39,8 @@ class Rule:
         diagnose: options under ``diagnose`` that must be on for runs to record the score.
         remedy: completes "these runs …", of runs without the score.
         scoring: gives each candidate a score; the highest is chosen.
+        of_classes: it has a meaning where classes are predicted.
+        of_numbers: the same of numbers, as in a regression.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Rule:
     diagnose: tuple[str, ...] = ("examples",)
     remedy: str = "have no such score: set diagnose: {examples: 500} and make them again"
     scoring: Callable[["Rule", Sequence[Evaluation]], list[float]] = score_by_value
+    of_classes: bool = True
+    of_numbers: bool = False
 
     @property
     def sentence(self) -> str:
@@ -103,13 +108,14 @@ def rank(values: Sequence[float]) -> list[float]:
     return [ordered.index(value) + (count[value] + 1) / 2 for value in values]
 
 
-LAST = Rule("last", "", (), diagnose=(), scoring=score_by_order)
+LAST = Rule("last", "", (), diagnose=(), scoring=score_by_order, of_numbers=True)
 SOURCE_VAL = Rule(
     "source_val",
     "the best source validation accuracy",
     ("source_validation",),
     diagnose=(),
     remedy="have no validation split: set data.validation above 0 and make them again",
+    of_numbers=True,
 )
 ENTROPY = Rule(
     "entropy", "the lowest entropy of the predictions on the target", ("score_entropy",), "Morerio et al. 2018"
@@ -117,8 +123,30 @@ ENTROPY = Rule(
 IM = Rule("im", "the highest mutual information of target inputs and predictions", ("score_im",), "Krause et al. 2010")
 SND = Rule("snd", "the highest soft neighbourhood density", ("score_snd",), "Saito et al. 2021")
 BNM = Rule("bnm", "the largest nuclear norm of the predictions on the target", ("score_bnm",), "Cui et al. 2020")
-DEV = Rule("dev", "the lowest deep embedded validation risk", ("score_dev",), "You et al. 2019")
-RANKME = Rule("rankme", "the largest effective rank of the target features", ("score_rankme",), "Garrido et al. 2023")
+DEV = Rule("dev", "the lowest deep embedded validation risk", ("score_dev",), "You et al. 2019", of_numbers=True)
+RANKME = Rule(
+    "rankme",
+    "the largest effective rank of the target features",
+    ("score_rankme",),
+    "Garrido et al. 2023",
+    of_numbers=True,
+)
+MMD = Rule(
+    "mmd",
+    "the lowest maximum mean discrepancy of the two domains' features",
+    ("score_mmd",),
+    "Gretton et al. 2012",
+    of_classes=False,
+    of_numbers=True,
+)
+CORAL = Rule(
+    "coral",
+    "the lowest CORAL distance of the two domains' standardised features",
+    ("score_coral",),
+    "Sun and Saenko 2016",
+    of_classes=False,
+    of_numbers=True,
+)
 MIXVAL = Rule(
     "mixval",
     "the best accuracy on mixtures of target examples, labelled by its own predictions",
@@ -151,6 +179,7 @@ ORACLE = Rule(
     needs_target_labels=True,
     diagnose=(),
     remedy="have no target test accuracy: make them again",
+    of_numbers=True,
 )
 OWN = "own."  # before the name of a validator of the user's own, in the name of its rule
 SCORE = "score_"  # before the name of a label-free score, in an evaluation
@@ -167,20 +196,44 @@ class _Rules(dict[str, Rule]):
             raise KeyError(name)
         own = name.removeprefix(OWN)
         remedy = f"have no such score: list {own} in diagnose.validators and make them again"
-        return Rule(name, f"the highest {own}, a score of the user's own", (f"{SCORE}{name}",), remedy=remedy)
+        criterion = f"the highest {own}, a score of the user's own"
+        return Rule(name, criterion, (f"{SCORE}{name}",), remedy=remedy, of_numbers=True)
 
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or (isinstance(name, str) and name.startswith(OWN) and name != OWN)
 
 
 RULES: dict[str, Rule] = _Rules(
-    (rule.name, rule) for rule in (LAST, SOURCE_VAL, ENTROPY, IM, SND, BNM, DEV, RANKME, MIXVAL, REVERSE, VOTE, ORACLE)
+    (rule.name, rule)
+    for rule in (LAST, SOURCE_VAL, ENTROPY, IM, SND, BNM, DEV, RANKME, MIXVAL, REVERSE, MMD, CORAL, VOTE, ORACLE)
 )
 
 
+def refuse_rule(rule: Rule, of_numbers: bool, place: str) -> None:
+    """Raise if a rule has no meaning for what is predicted.
+
+    Args:
+        of_numbers: whether numbers are predicted, not classes.
+        place: where the rule is named, for the message.
+
+    Raises:
+        BadInput: names the rules that have one.
+    """
+    if rule.of_numbers if of_numbers else rule.of_classes:
+        return
+    known = ", ".join(name for name, each in RULES.items() if (each.of_numbers if of_numbers else each.of_classes))
+    scores, task = ("classes", "regression") if of_numbers else ("numbers", "classification")
+    raise BadInput(f"{place} {rule.name} is of predicted {scores}, but data.task is {task}: choose among {known}")
+
+
 def rule_for(name: str, metric: str) -> Rule:
-    """The rule of a name; the oracle goes by the metric shown, for it would be no upper bound of another."""
+    """The rule of a name; the oracle goes by the metric shown, for it would be no upper bound of another.
+
+    Of numbers, a split has one R² for each squared error: the rule that takes the best takes the lowest.
+    """
     rule, shown = RULES[name], METRICS[metric]
+    if rule.name == SOURCE_VAL.name and shown.of_numbers:
+        return replace(rule, criterion="the lowest squared error on the source's validation split")
     if not rule.needs_target_labels:
         return rule
     best = "best" if shown.higher_is_better else "lowest"

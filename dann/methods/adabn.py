@@ -4,7 +4,6 @@ from torch import Tensor
 
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.batch_statistics import require_norms, set_statistics
 from dann.networks.network import Network
@@ -25,13 +24,14 @@ class AdaBN(Method):
     """
 
     moves_statistics = True
+    regression = True
 
     def __init__(self, network: Network) -> None:
         super().__init__(network)
         require_norms(network, "adabn")
 
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        return {"label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight)}
+        return {"label": self.supervised_loss(self.predict(batch.source_x), batch)}
 
     def due(self, before: float, progress: float, evaluating: bool) -> bool:
         return evaluating

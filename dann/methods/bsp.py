@@ -8,7 +8,6 @@ from torch import Tensor
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_adversarial_loss
 from dann.functional.norms import spectral_penalty
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
 from dann.optim.schedules import LAMBDA_SCHEDULES
@@ -31,6 +30,7 @@ class Bsp(Method):
     """
 
     adversarial = True
+    regression = True
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Bsp(Method):
         weight = self.weight * self.schedule(progress)
         singular = spectral_penalty(source, self.k) + spectral_penalty(target, self.k)
         return {
-            "label": label_loss(self.network.classifier(source), batch.source_y, batch.source_weight),
+            "label": self.supervised_loss(self.network.classifier(source), batch),
             "domain": domain_adversarial_loss(self.discriminator, source, target, weight),
             "spectral": self.penalty * singular,
         }

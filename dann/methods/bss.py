@@ -7,7 +7,6 @@ from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.norms import spectral_shrinkage
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
 from dann.options import Factor
@@ -29,6 +28,7 @@ class Bss(Method):
     """
 
     smallest_batch = 2
+    regression = True
 
     def __init__(self, network: Network, *, weight: Factor = 0.001, k: Annotated[int, Field(ge=1)] = 1) -> None:
         super().__init__(network)
@@ -39,6 +39,6 @@ class Bss(Method):
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         outputs = self.outputs(batch.source_x)
         return {
-            "label": label_loss(outputs["logits"], batch.source_y, batch.source_weight),
+            "label": self.supervised_loss(outputs["logits"], batch),
             "spectral": self.weight * spectral_shrinkage(outputs["features"], self.k),
         }

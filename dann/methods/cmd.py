@@ -7,7 +7,6 @@ from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.central_moments import central_moment_discrepancy
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
 from dann.options import Factor, Positive
@@ -34,6 +33,7 @@ class Cmd(Method):
     """
 
     smallest_batch = 2
+    regression = True
 
     def __init__(
         self,
@@ -54,6 +54,6 @@ class Cmd(Method):
         source, target = self.both(batch, self.layers, self.together)
         matched = source[self.layer], target[self.layer]
         return {
-            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "label": self.supervised_loss(source["logits"], batch),
             "cmd": self.weight * central_moment_discrepancy(*matched, moments=self.moments, span=self.span),
         }

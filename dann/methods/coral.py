@@ -4,7 +4,6 @@ from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.moments import coral
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
 from dann.options import Factor
@@ -26,6 +25,7 @@ class DeepCoral(Method):
     """
 
     smallest_batch = 2
+    regression = True
 
     def __init__(self, network: Network, *, weight: Factor = 1.0, layer: str = "logits", together: bool = True) -> None:
         super().__init__(network)
@@ -36,6 +36,6 @@ class DeepCoral(Method):
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         source, target = self.both(batch, self.layers, self.together)
         return {
-            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "label": self.supervised_loss(source["logits"], batch),
             "coral": self.weight * coral(source[self.layer], target[self.layer]),
         }

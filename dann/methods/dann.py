@@ -8,7 +8,6 @@ from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import domain_adversarial_loss, domain_loss, reverse_gradient
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network, Outputs
 from dann.optim.schedules import LAMBDA_SCHEDULES
@@ -48,6 +47,7 @@ class Dann(Method):
     """
 
     adversarial = True
+    regression = True
     ratio: Tensor
 
     def __init__(
@@ -76,7 +76,7 @@ class Dann(Method):
         layers = ("features",) if self.layer == "features" else self.layers
         source, target = self.both(batch, layers, self.together)
         logits = source["logits"] if "logits" in source else self.network.classifier(source["features"])
-        label = label_loss(logits, batch.source_y, batch.source_weight)
+        label = self.supervised_loss(logits, batch)
         seen = source[self.layer], target[self.layer]
         weight = self.weight * (self._ratio(label, *seen) if self.schedule == "adaptive" else self._share(progress))
         domain = domain_adversarial_loss(self.discriminator, *seen, weight)

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from dann.data.loading.stream import Batch
 from dann.functional.adversarial import confusion_loss, domain_loss
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
 from dann.options import Factor, Width
@@ -28,6 +27,7 @@ class DomainConfusion(Method):
     """
 
     adversarial = True
+    regression = True
 
     def __init__(self, network: Network, *, weight: Factor = 0.01, discriminator: list[Width] | None = None) -> None:
         super().__init__(network)
@@ -49,6 +49,6 @@ class DomainConfusion(Method):
             return {"domain": domain_loss(logits[:n], logits[n:])}
         classes = self.network.classifier(source["features"])
         return {
-            "label": label_loss(classes, batch.source_y, batch.source_weight),
+            "label": self.supervised_loss(classes, batch),
             "confusion": self.weight * confusion_loss(logits),
         }

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from dann.data.loading.stream import Batch
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
 from dann.options import Factor
@@ -27,6 +26,7 @@ class L2SP(Method):
     """
 
     needs_pretrained = True
+    regression = True
 
     def __init__(self, network: Network, *, weight: Factor = 0.1, head_weight: Factor = 0.01) -> None:
         super().__init__(network)
@@ -40,7 +40,7 @@ class L2SP(Method):
         moved = [(w - self.get_buffer(f"start_{i}")).square().sum() for i, w in enumerate(backbone)]
         head = [w.square().sum() for w in self.network.parameters_after_backbone()]
         return {
-            "label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight),
+            "label": self.supervised_loss(self.predict(batch.source_x), batch),
             "start": self.weight / 2 * torch.stack(moved).sum(),
             "decay": self.head_weight / 2 * torch.stack(head).sum(),
         }

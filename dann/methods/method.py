@@ -1,6 +1,6 @@
 """The contract of every method."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
+from dann.functional.predictions import label_loss
 from dann.networks.network import DomainDiscriminator, Network, Outputs
+
+LabelLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # of outputs, labels, and a weight of each example
 
 
 class Stage(NamedTuple):
@@ -56,6 +59,9 @@ class Method(nn.Module):
         moves_statistics: whether it sets the statistics of BatchNorm itself, so that they may not be frozen.
         needs_pretrained: whether it needs a network with a backbone whose weights are pretrained.
         needs_target_labels: whether it needs labelled target examples.
+        regression: whether it serves labels that are numbers: labels enter by ``supervised_loss`` alone, and nothing
+            reads ``logits``, of which there is one, as scores of classes.
+        label_loss: the loss of the labelled examples: cross-entropy, or for numbers what ``data`` names.
     """
 
     adversarial: bool = False
@@ -71,11 +77,13 @@ class Method(nn.Module):
     moves_statistics: bool = False
     needs_pretrained: bool = False
     needs_target_labels: bool = False
+    regression: bool = False
     discriminator: DomainDiscriminator
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
+        self.label_loss: LabelLoss = label_loss
 
     def phases(self, progress: float) -> tuple[str, ...]:
         """The names of the updates of one step, in order; a name may occur several times."""
@@ -89,6 +97,10 @@ class Method(nn.Module):
             phase: one of ``phases(progress)``.
         """
         raise NotImplementedError
+
+    def supervised_loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The mean label loss of the outputs for the batch's labelled examples, shape ``(B, K)``."""
+        return self.label_loss(logits, batch.source_y, batch.source_weight)
 
     def phase_parameters(self, phase: str) -> Sequence[nn.Parameter] | None:
         """The parameters that the update ``phase`` steps; None, the default, for all."""
@@ -118,7 +130,7 @@ class Method(nn.Module):
         return self.network.outputs(x, self.layers)
 
     def predict(self, x: Tensor) -> Tensor:
-        """Class logits of inputs, shape ``(N, K)``."""
+        """Class logits of inputs, shape ``(N, K)``, or standardised numbers, ``(N, 1)``."""
         return self.outputs(x)["logits"]
 
     def both(self, batch: Batch, layers: Sequence[str], together: bool = True) -> tuple[Outputs, Outputs]:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from dann.data.loading.stream import Batch
 from dann.functional.moments import Bandwidth, Estimator, mean_distance, mk_mmd
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 from dann.networks.network import Network
 from dann.options import Factor, Positive
@@ -31,6 +30,8 @@ class Ddc(Method):
             2023) does: each normalised by its own statistics of BatchNorm.
     """
 
+    regression = True
+
     def __init__(
         self, network: Network, *, weight: Factor = 0.25, layer: str = "features", together: bool = True
     ) -> None:
@@ -42,7 +43,7 @@ class Ddc(Method):
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
         source, target = self.both(batch, self.layers, self.together)
         return {
-            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "label": self.supervised_loss(source["logits"], batch),
             "mmd": self.weight * mean_distance(source[self.layer], target[self.layer]),
         }
 
@@ -69,6 +70,7 @@ class Dan(Method):
     """
 
     smallest_batch = 2
+    regression = True
 
     def __init__(
         self,
@@ -92,6 +94,6 @@ class Dan(Method):
         source, target = self.both(batch, self.layers, self.together)
         distances = [self.distance(source[layer], target[layer]) for layer in self.matched]
         return {
-            "label": label_loss(source["logits"], batch.source_y, batch.source_weight),
+            "label": self.supervised_loss(source["logits"], batch),
             "mmd": self.weight * torch.stack(distances).sum(),
         }

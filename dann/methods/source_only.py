@@ -3,7 +3,6 @@
 from torch import Tensor
 
 from dann.data.loading.stream import Batch
-from dann.functional.predictions import label_loss
 from dann.methods.method import Method
 
 
@@ -15,5 +14,7 @@ class SourceOnly(Method):
     "train on target".
     """
 
+    regression = True
+
     def forward(self, batch: Batch, progress: float, phase: str) -> dict[str, Tensor]:
-        return {"label": label_loss(self.predict(batch.source_x), batch.source_y, batch.source_weight)}
+        return {"label": self.supervised_loss(self.predict(batch.source_x), batch)}

@@ -28,7 +28,8 @@ def score_notes(ours: Outcomes, metric: str, columns: Columns) -> list[str]:
     scored = [record for record in records if has_target_labels(record)]
     notes = _label_free_notes(ours, moment, metric)
     if scored:
-        notes.insert(0, f"{label[0].upper()}{label[1:]} on {scored_examples(scored)}, {_spread(ours)}, {moment}.")
+        unit = ", in the unit of the labels," if metric in ("rmse", "mae") else ""
+        notes.insert(0, f"{label[0].upper()}{label[1:]}{unit} on {scored_examples(scored)}, {_spread(ours)}, {moment}.")
     without = sum(not RULES[ours.rule].has_score(record.evaluations) for record in records)
     if without:
         notes.append(f"{without} of {len(records)} runs have no such score and are shown after their last step.")
@@ -79,7 +80,8 @@ def _label_free_notes(ours: Outcomes, moment: str, metric: str) -> list[str]:
     if metric != ours.experiment.metrics[0]:
         return notes
     scores = label_free_rules(without)
-    shown = "source accuracy and label-free scores of the predictions on the target" if scores else "source accuracy"
+    on_source = f"source {METRICS[ours.experiment.split_score].label}"
+    shown = f"{on_source} and label-free scores of the predictions on the target" if scores else on_source
     larger = f" Scores: larger is better; dann describe rule {scores[0].name} defines one." if scores else ""
     spread = f"mean ± standard deviation over {ours.seeds} seeds" if ours.seeds > 1 else "one seed"
     return [*notes, f"Shown: {shown}, {spread}, {moment}.{larger}"]

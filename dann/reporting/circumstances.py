@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dann.evaluation.metric_definitions import METRICS
 from dann.reporting.scores import Outcomes
 from dann.runner.records import Record, has_target_labels
 
@@ -14,7 +15,8 @@ def provenance_notes(ours: Outcomes) -> list[str]:
     circumstances = sorted({_circumstances(record.environment) for record in records})
     minutes = sum(record.seconds for record in ours.all_records) / 60
     validated = all("source_test" not in record.evaluations[-1] for record in records)
-    source = " Source accuracy is measured on the source's validation split." if validated else ""
+    label = METRICS[ours.experiment.split_score].label
+    source = f" Source {label} is measured on the source's validation split." if validated else ""
     return [
         f"Target test examples: {', '.join(tests)}.{source}",
         f"{len(ours.all_records)} runs, {minutes:.0f} minutes in total; {'; '.join(circumstances)}.",

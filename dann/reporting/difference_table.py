@@ -4,7 +4,7 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import Difference
 from dann.reporting.captions import difference_notes
 from dann.reporting.scores import Outcomes
-from dann.reporting.table import NONE, Cell, Column, Columns, Table, format_points, interval_ends
+from dann.reporting.table import NONE, Cell, Column, Columns, Table, interval_ends, show_difference, show_differences
 
 
 def difference_tables(ours: Outcomes) -> list[Table]:
@@ -27,26 +27,33 @@ def _difference_table(ours: Outcomes, metric: str) -> Table:
     if several := len(set(baselines.values())) > 1:
         columns[Column("baseline", "against", "baseline")] = {v: Cell(name, name) for v, name in baselines.items()}
     for column in (
-        Column("difference", "difference, points", "difference", None, metric, ours.rule),
+        Column(
+            "difference",
+            f"difference{'' if METRICS[metric].of_numbers else ', points'}",
+            "difference",
+            None,
+            metric,
+            ours.rule,
+        ),
         Column("interval", "95 % interval", "interval", None, metric, ours.rule),
         Column("p", "p", "p"),
         Column("holm", "p (Holm)", "holm"),
         Column("effect", "effect size d", "effect"),
         Column("seeds", "n", "seeds"),
     ):
-        columns[column] = {variant: _cell(column, difference) for variant, difference in differences.items()}
+        columns[column] = {variant: _cell(column, difference, metric) for variant, difference in differences.items()}
     title = f"{METRICS[metric].label} against {'baselines' if several else next(iter(baselines.values()))}"
     notes = difference_notes(ours, metric, several)
     return Table.of_columns(f"{experiment.title}: {title}", differences, columns, notes, title, metric=metric,
                             rule=ours.rule, baselines=baselines, test=experiment.test)  # fmt: skip
 
 
-def _cell(column: Column, difference: Difference) -> Cell:
+def _cell(column: Column, difference: Difference, metric: str) -> Cell:
     ends = interval_ends(difference.mean, difference.half_width)
     effect = NONE if difference.effect is None else f"{difference.effect:+.2f}".replace("-", "−")
     return {
-        "difference": Cell(format_points(difference.mean), difference.mean),
-        "interval": Cell(NONE if ends is None else " to ".join(map(format_points, ends)), ends),
+        "difference": Cell(show_difference(difference.mean, metric), difference.mean),
+        "interval": Cell(NONE if ends is None else show_differences(ends, metric, difference.mean), ends),
         "p": Cell(_p_value(difference.p), difference.p),
         "holm": Cell(_p_value(difference.adjusted), difference.adjusted),
         "effect": Cell(effect, difference.effect),

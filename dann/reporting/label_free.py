@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import OWN, RULES, SCORE, Rule
 from dann.reporting.scores import Outcomes, SeedScores
 from dann.reporting.table import Column, Columns, score_cell, value_cell
@@ -25,8 +26,11 @@ def label_free_columns(ours: Outcomes) -> Columns:
         name, end = (f"{task}, ", f":{task}") if task is not None else ("", "")
         failures = {variant: ours.failures(variant, task) for variant in variants}
         if task is not None:  # without tasks every table has it
-            column = Column(f"source{end}", f"{name}source accuracy, %", "source", task, "accuracy", ours.rule)
-            columns[column] = {v: score_cell(ours.source_scores(v, task), ours.seeds, failures[v]) for v in variants}
+            metric = ours.experiment.split_score
+            title = f"{name}source {METRICS[metric].heading}"
+            column = Column(f"source{end}", title, "source", task, metric, ours.rule)
+            columns[column] = {v: score_cell(ours.source_scores(v, task), ours.seeds, failures[v], metric)
+                               for v in variants}  # fmt: skip
         for rule in rules:
             column = Column(f"{rule.name}{end}", f"{name}{rule.name} score", "label_free", task, None, ours.rule)
             values = {variant: _values(ours, variant, task, rule.reads[0]) for variant in variants}

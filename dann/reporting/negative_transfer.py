@@ -9,7 +9,7 @@ from dann.diagnostics.alarms import Alarm
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import Difference, compare_pairs
 from dann.reporting.scores import Outcomes, apply_rule
-from dann.reporting.table import format_points, interval_ends
+from dann.reporting.table import interval_ends, show_difference, show_differences
 from dann.runner.experiment_records import PACKED, read_records
 from dann.runner.records import Record, write_record
 from dann.runner.search_choice import Row
@@ -33,15 +33,15 @@ def negative_transfer(ours: Outcomes, metric: str) -> dict[Row, str]:
                 mine, theirs = (ours.average(v, metric) if task is None else ours.scores(v, task, metric)
                                 for v in (variant, baseline))  # fmt: skip
                 if (difference := compare_pairs(mine, theirs)) is not None and difference.is_below:
-                    below[task, variant] = _description(baseline, difference)
+                    below[task, variant] = _description(baseline, difference, metric)
     return below
 
 
-def _description(baseline: str, difference: Difference) -> str:
-    ends = " to ".join(map(format_points, interval_ends(difference.mean, difference.half_width) or []))
-    return (
-        f"{format_points(difference.mean)} points from {baseline} on {difference.n} equal seeds (95 % interval {ends})"
-    )
+def _description(baseline: str, difference: Difference, metric: str) -> str:
+    found = METRICS[metric]
+    ends = show_differences(interval_ends(difference.mean, difference.half_width) or [], metric, difference.mean)
+    by = f"{show_difference(difference.mean, metric)} {f'of {found.label}' if found.of_numbers else 'points'}"
+    return f"{by} from {baseline} on {difference.n} equal seeds (95 % interval {ends})"
 
 
 def transfer_metric(experiment: Experiment) -> str:

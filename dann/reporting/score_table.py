@@ -51,12 +51,14 @@ def _score_table(ours: Outcomes, metric: str) -> Table:
     elif ours.rule != "oracle" and ours.has_target_labels:
         oracle = apply_rule(experiment, [*ours.all_records, *ours.failed], "oracle", metric)
         scores = {variant: oracle.average(variant, metric) for variant in experiment.variants}
-        columns[_score_column(oracle, None, metric, "oracle")] = _score_cells(oracle, scores)
+        columns[_score_column(oracle, None, metric, "oracle")] = _score_cells(oracle, scores, metric)
     if fresh and metric == experiment.metrics[0]:
         columns |= source_columns(ours)
     elif not experiment.tasks and metric == experiment.metrics[0]:
-        source = Column("source", "source accuracy, %", "source", None, "accuracy", ours.rule)
-        columns[source] = _score_cells(ours, {variant: ours.source_scores(variant) for variant in experiment.variants})
+        on_source = {variant: ours.source_scores(variant) for variant in experiment.variants}
+        source = Column("source", f"source {METRICS[experiment.split_score].heading}", "source", None,
+                        experiment.split_score, ours.rule)  # fmt: skip
+        columns[source] = _score_cells(ours, on_source, experiment.split_score)
     if metric == experiment.metrics[0]:
         columns |= label_free_columns(ours)
     if experiment.search is not None and not fresh:
@@ -64,7 +66,7 @@ def _score_table(ours: Outcomes, metric: str) -> Table:
     alarms = alarm_cells(ours, metric)
     if any(cell.facts for cell in alarms.values()):
         columns[Column("alarms", "alarms", "alarms")] = alarms
-    corner = f"{METRICS[metric].label}, %" if experiment.tasks and len(experiment.metrics) > 1 else ""
+    corner = METRICS[metric].heading if experiment.tasks and len(experiment.metrics) > 1 else ""
     differences = {variant: {"baseline": experiment.find_baseline(variant), **asdict(difference)}
                    for variant, difference in ours.differences(metric).items()}  # fmt: skip
     return Table.of_columns(experiment.title, experiment.variants, _distinguish_titles(columns),
@@ -76,10 +78,10 @@ def _score_columns(ours: Outcomes, task: str | None, metric: str) -> Columns:
     """The scores of a task, or their average with its interval; then the published numbers and the gap to them."""
     variants = ours.experiment.variants
     scores = {v: ours.average(v, metric) if task is None else ours.scores(v, task, metric) for v in variants}
-    columns: Columns = {_score_column(ours, task, metric): _score_cells(ours, scores, task)}
+    columns: Columns = {_score_column(ours, task, metric): _score_cells(ours, scores, metric, task)}
     if task is None:
         interval = Column("interval", "95 % interval", "interval", None, metric, ours.rule)
-        columns[interval] = {variant: interval_cell(each) for variant, each in scores.items()}
+        columns[interval] = {variant: interval_cell(each, metric) for variant, each in scores.items()}
         columns |= interval_columns(ours, metric)
     published = {variant: published_score(ours.experiment, variant, task, metric) for variant in variants}
     if task is None and len(ours.scored_tasks) < len(ours.experiment.tasks):  # the paper's average is over all tasks
@@ -99,7 +101,7 @@ def _score_columns(ours: Outcomes, task: str | None, metric: str) -> Columns:
 def _score_column(ours: Outcomes, task: str | None, metric: str, key: str = "score") -> Column:
     """The column of a score, whose title says so where target labels chose it."""
     upper = ", oracle (upper bound)" if RULES[ours.rule].needs_target_labels else ""
-    only = f"target {METRICS[metric].label}{upper}, %"
+    only = f"target {METRICS[metric].heading_with(upper)}"
     title = only if not ours.experiment.tasks else f"{'average' if task is None else task}{upper}"
     if ours.experiment.search_seeds:
         title = score_title(ours, task, metric, "tuned")
@@ -122,8 +124,10 @@ def _distinguish_titles(columns: Columns) -> Columns:
     return {mark_task(column): cells for column, cells in columns.items()}
 
 
-def _score_cells(ours: Outcomes, scores: dict[str, SeedScores], task: str | None = None) -> dict[str, Cell]:
-    return {v: score_cell(each, ours.seeds, ours.failures(v, task)) for v, each in scores.items()}
+def _score_cells(
+    ours: Outcomes, scores: dict[str, SeedScores], metric: str, task: str | None = None
+) -> dict[str, Cell]:
+    return {v: score_cell(each, ours.seeds, ours.failures(v, task), metric) for v, each in scores.items()}
 
 
 def published_cell(value: float | None) -> Cell:

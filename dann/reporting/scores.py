@@ -10,11 +10,11 @@ from typing import get_args
 from dann.config.experiment import Experiment
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
-from dann.evaluation.rules import Evaluation
+from dann.evaluation.rules import RULES, Evaluation, refuse_rule
 from dann.evaluation.selection import check_scores, choose
 from dann.evaluation.statistics import Difference, compare_pairs, holm
 from dann.reporting.setting_selection import select_settings
-from dann.runner.records import Record, has_target_labels, source_accuracy
+from dann.runner.records import Record, has_target_labels, source_score
 from dann.runner.search_choice import Candidate, Choice, Row, candidate_records, choose_settings
 
 SeedScores = dict[int, float]  # by seed, as shares of 1
@@ -117,7 +117,7 @@ class Outcomes:
     def source_scores(self, variant: str, task: str | None = None) -> SeedScores:
         """The source accuracy on a task or without tasks; empty for a variant that trains on the target."""
         runs = {} if variant in self.upper_bounds else self.chosen.get((task, variant), {})
-        return {seed: source_accuracy(evaluation) for seed, evaluation in runs.items()}
+        return {seed: source_score(evaluation) for seed, evaluation in runs.items()}
 
     def differences(self, metric: str) -> dict[str, Difference]:
         """The paired difference of each variant from its baseline, with p-values Holm-corrected over the variants.
@@ -150,8 +150,9 @@ def apply_rule(
         candidate: of a search with seeds of its own, which setting.
 
     Raises:
-        BadInput: no record has the score that the rule reads.
+        BadInput: no record has the score that the rule reads, or it has no meaning for what is predicted.
     """
+    refuse_rule(RULES[rule], experiment.of_numbers, "--selection")
     made, failed = with_result(records), [record for record in records if record.failed is not None]
     check_scores(rule, [record.evaluations for record in made])
     kept = select_settings(experiment, records, rule, metric, candidate)

@@ -38,8 +38,9 @@ def _selection_table(experiment: Experiment, records: Sequence[Record], metric: 
     what = "the setting and the step" if experiment.search and not experiment.search_seeds else "the step"
     over = f", averaged over {len(experiment.tasks)} tasks" if experiment.tasks else ""
     label = METRICS[metric].label
+    unit = "" if METRICS[metric].of_numbers else " in per cent"
     notes = [
-        f"Target {label} in per cent{over}, mean ± standard deviation over seeds, where each rule chooses {what}.",
+        f"Target {label}{unit}{over}, mean ± standard deviation over seeds, where each rule chooses {what}.",
         *(f"{rule}: {rule_for(rule, metric).moment}." for rule in experiment.selections),
     ]
     if any(column.kind == "gap" for column in columns):
@@ -53,7 +54,7 @@ def _rule_columns(ours: Outcomes, metric: str) -> Columns:
     experiment, rule = ours.experiment, ours.rule
     upper = " (upper bound)" if RULES[rule].needs_target_labels else ""
     scores = {variant: ours.average(variant, metric) for variant in experiment.variants}
-    cells = {v: score_cell(each, ours.seeds, ours.failures(v, None)) for v, each in scores.items()}
+    cells = {v: score_cell(each, ours.seeds, ours.failures(v, None), metric) for v, each in scores.items()}
     columns: Columns = {Column(rule, f"{rule}{upper}", "score", None, metric, rule): cells}
     published = {v: published_by_rule(experiment, v, rule, metric) for v in experiment.variants}
     if any(number is not None for number in published.values()):

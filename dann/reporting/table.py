@@ -1,6 +1,7 @@
 """A table with typed columns, and its form in Markdown, LaTeX and JSON. Imports no torch."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,6 +9,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from dann.config.naming import printable
+from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.statistics import deviation, interval
 from dann.reporting.latex import escape
 from dann.runner.search_choice import Candidate
@@ -143,15 +145,17 @@ def _column_facts(column: Column) -> dict[str, Any]:
 FORMATS: dict[str, Callable[[Table], str]] = {"md": Table.markdown, "latex": Table.latex, "json": Table.json}
 
 
-def score_cell(scores: Mapping[int, float], usual: int, failures: int = 0) -> Cell:
-    """Mean and standard deviation in per cent, and the number of seeds where it is not the usual one.
+def score_cell(scores: Mapping[int, float], usual: int, failures: int = 0, metric: str = "accuracy") -> Cell:
+    """Mean and standard deviation, and the number of seeds where it is not the usual one.
 
     Args:
-        scores: by seed, as shares of 1.
+        scores: by seed.
         usual: the number of seeds that the notes name.
         failures: the number of runs that failed and have no score.
+        metric: what they are of; shares of 1 are shown in per cent.
     """
-    return _seeds_cell(scores, usual, failures, lambda share: f"{100 * share:.1f}")
+    mean = fmean(scores.values()) if scores else 0.0
+    return _seeds_cell(scores, usual, failures, lambda value: show_score(value, metric, mean))
 
 
 def value_cell(values: Mapping[int, float], usual: int, failures: int = 0) -> Cell:
@@ -173,21 +177,51 @@ def _seeds_cell(scores: Mapping[int, float], usual: int, failures: int, show: Ca
     return Cell(text, facts)
 
 
-def interval_cell(scores: Mapping[int, float]) -> Cell:
-    """The 95 % t-interval of the mean over seeds, in per cent."""
+def interval_cell(scores: Mapping[int, float], metric: str = "accuracy") -> Cell:
+    """The 95 % t-interval of the mean over seeds."""
     values = list(scores.values())
     ends = interval_ends(fmean(values), interval(values)) if values else None
-    return Cell() if ends is None else show_interval(ends)
+    return Cell() if ends is None else show_interval(ends, metric)
 
 
-def show_interval(ends: list[float]) -> Cell:
-    """An interval of shares of 1 by its ends, in per cent."""
-    return Cell("–".join(f"{100 * end:.1f}".replace("-", "−") for end in ends), ends)
+def show_interval(ends: list[float], metric: str = "accuracy") -> Cell:
+    """An interval of a metric by its ends."""
+    return Cell("–".join(show_score(end, metric, fmean(ends)) for end in ends), ends)
 
 
 def interval_ends(mean: float, half_width: float | None) -> list[float] | None:
     """The ends of an interval around a mean."""
     return None if half_width is None else [mean - half_width, mean + half_width]
+
+
+def show_score(value: float, metric: str, like: float | None = None, decimals: int = 1) -> str:
+    """A value of a metric as tables write it: shares of 1 in per cent, errors and R² to four digits.
+
+    Args:
+        like: the number whose four digits decide the decimals, by default ``value``: a mean and its deviation have
+            as many.
+        decimals: of a share in per cent.
+    """
+    if METRICS[metric].of_numbers:
+        return f"{value:.{_decimals(value if like is None else like)}f}".replace("-", "−")
+    return f"{100 * value:.{decimals}f}".replace("-", "−")
+
+
+def show_difference(value: float, metric: str, like: float | None = None) -> str:
+    """A difference of a metric with its sign, of shares of 1 in points."""
+    if not METRICS[metric].of_numbers:
+        return format_points(value)
+    return f"{value:+.{_decimals(value if like is None else like)}f}".replace("-", "−")
+
+
+def show_differences(ends: Iterable[float], metric: str, like: float | None = None) -> str:
+    """The ends of an interval of differences."""
+    return " to ".join(show_difference(end, metric, like) for end in ends)
+
+
+def _decimals(like: float) -> int:
+    """The decimals of a number with four digits, at least one before the point."""
+    return min(12, max(0, 3 - math.floor(math.log10(abs(like))))) if like and math.isfinite(like) else 3
 
 
 def format_points(share: float) -> str:

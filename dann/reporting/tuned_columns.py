@@ -21,7 +21,7 @@ def score_title(ours: Outcomes, task: str | None, metric: str, candidate: Candid
     by_labels = candidate != "oracle" and RULES[ours.rule].needs_target_labels
     name = f"{CANDIDATES[candidate]}{', oracle steps (upper bound)' if by_labels else ''}"
     if not ours.experiment.tasks:
-        return f"target {METRICS[metric].label}, {name}, %"
+        return f"target {METRICS[metric].heading_with(f', {name}')}"
     return f"{'average' if task is None else task}, {name}"
 
 

@@ -1,6 +1,7 @@
 """Results of a finished run: its record, its features, and their projector in TensorBoard."""
 
 import io
+import math
 import platform
 import subprocess
 from functools import cache
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 import dann
+from dann.data.domain import Split
 from dann.data.input_pipeline import save_inputs
 from dann.data.pair import Pair
 from dann.evaluation.metrics import reliability
@@ -72,7 +74,7 @@ def _make_record(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Re
         losses=run_log.losses(),
         shares=run_log.shares(),
         alarms=run_log.alarms(),
-        reliability={split: _reliability(scored) for split, scored in scores.items()},
+        reliability={split: _reliability(each) for split, each in scores.items() if not each.of_numbers},
         confusion={split: each.confusion.tolist() for split, each in scores.items() if each.confusion is not None},
         environment=describe_environment(trainer.device, trainer.dtype)
         | execution
@@ -83,7 +85,7 @@ def _make_record(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Re
 
 
 def _reliability(scores: Scores) -> dict[str, list[float]]:
-    confidence, predicted = scores.probabilities.max(dim=1)
+    confidence, predicted = scores.predictions.max(dim=1)
     points = reliability((predicted == scores.labels).numpy(), confidence.numpy())
     return {name: [float(f"{value:.4g}") for value in values] for name, values in points.items()}
 
@@ -94,8 +96,7 @@ def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
     names = "source_validation" if pair.source_test is None else "source_test", "target_test"
     features = torch.cat([_features(trainer, name) for name in names])
     both = features.nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)  # predictions may be finite, these not
-    classes = [*pair.classes, "no label"]  # which −1 reads
-    labels = [[name, classes[y]] for name, part in (("source", source), ("target", target)) for y in part.y]
+    labels = [[name, label] for name, part in (("source", source), ("target", target)) for label in _spell(part, pair)]
     run_log.board.add_embeddings(both, labels, torch.cat([source.x, target.x]), step)
     left, spread, _ = torch.linalg.svd(both - both.mean(dim=0), full_matrices=False)
     reduced = (left * spread)[:, :COMPONENTS].numpy().astype(np.float16)
@@ -103,6 +104,14 @@ def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
     content = io.BytesIO()
     np.savez_compressed(content, features=reduced, domain=domain, label=torch.cat([source.y, target.y]).numpy())
     write_whole(folder / FEATURES, content.getvalue())
+
+
+def _spell(split: Split, pair: Pair) -> list[str]:
+    """The labels of a split as words."""
+    if pair.task == "regression":
+        return ["no label" if math.isnan(y) else f"{y:.4g}" for y in split.y.tolist()]
+    classes = [*pair.classes, "no label"]  # which −1 reads
+    return [classes[y] for y in split.y]
 
 
 def _features(trainer: Trainer, split: str) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dann.diagnostics.alarms import Alarm, find_alarms, share_distance
 from dann.evaluation.metrics import calibration_error, compute_metrics
+from dann.evaluation.regression_metrics import compute_errors
 from dann.evaluation.rules import Evaluation
 from dann.training.evaluate import Scores, reported_scores
 
@@ -44,13 +45,13 @@ class History:
         Args:
             diagnosed: values of ``dann.diagnostics.measurements``.
         """
-        accuracies = {split: score.accuracy for split, score in scores.items() if score.accuracy is not None}
-        values: Evaluation = {"step": step, **accuracies}
+        labelled = {split: each.score for split, each in scores.items() if each.score is not None}
+        values: Evaluation = {"step": step, **labelled}
         for split, score in reported_scores(scores).items():
-            measured = compute_metrics(score.labels.numpy(), score.probabilities.numpy(), self.unseen)
-            values |= {f"{split}_{name}": value for name, value in measured.items()}
+            values |= {f"{split}_{name}": value for name, value in _measure(score, self.unseen).items()}
         shares = _class_shares(scores["target_test"])
-        values |= _discriminator(scores) | diagnosed | {"share_distance": share_distance(shares, self.prior)}
+        values |= _discriminator(scores) | diagnosed
+        values |= {"share_distance": share_distance(shares, self.prior)} if shares else {}
         self._append({**values, "shares": shares, "evaluation": True, "seconds": self.seconds()})
         before = {entry["alarm"] for entry in self.alarms()}
         new = [alarm for alarm in find_alarms(self.entries, self.prior, self.steps) if alarm.alarm not in before]
@@ -97,10 +98,20 @@ class History:
         return {"step": [logged[row]["step"] for row in rows], **curves}
 
 
+def _measure(scores: Scores, unseen: Sequence[int]) -> dict[str, float]:
+    """The metrics of a labelled split beside its score, by name."""
+    labels, predictions = scores.labels.numpy(), scores.predictions.numpy()
+    if scores.of_numbers:
+        return compute_errors(labels, predictions[:, 0])
+    return compute_metrics(labels, predictions, unseen)
+
+
 def _class_shares(scores: Scores) -> list[float]:
-    """The share of each class among predictions, shape ``(K,)``; reads no label."""
-    classes = scores.probabilities.shape[1]
-    counts = np.bincount(scores.probabilities.argmax(dim=1).numpy(), minlength=classes)
+    """The share of each class among predictions, shape ``(K,)``, empty for numbers; reads no label."""
+    if scores.of_numbers:
+        return []
+    classes = scores.predictions.shape[1]
+    counts = np.bincount(scores.predictions.argmax(dim=1).numpy(), minlength=classes)
     return [round(float(share), 4) for share in counts / counts.sum()]
 
 

@@ -35,7 +35,7 @@ def save_plane(pair: Pair, trainer: Trainer, folder: Path) -> None:
     for more than ten classes, and for values that are not finite.
     """
     shapes = {pair.input_shape, trainer.evaluated.network.input_shape}
-    if shapes != {(2,)} or len(pair.classes) > MOST_CLASSES:
+    if shapes != {(2,)} or not 0 < len(pair.classes) <= MOST_CLASSES:
         return
     plane = describe_plane(trainer, pair.train.spread(SHOWN), pair.unlabelled.spread(SHOWN))
     if all(np.isfinite(values).all() for values in plane.values()):
@@ -61,7 +61,7 @@ def describe_plane(trainer: Trainer, source: Split, target: Split) -> dict[str, 
         "target": inputs[1].numpy(),
         "x": x.numpy(),
         "y": y.numpy(),
-        "probabilities": _round(scores.probabilities.T.numpy()).reshape(-1, ROWS, COLUMNS),
+        "probabilities": _round(scores.predictions.T.numpy()).reshape(-1, ROWS, COLUMNS),
         "as_target": _round(domain).reshape(ROWS, COLUMNS),
         "discriminator": np.array(method.adversarial),
         "units": hidden_units(method),

@@ -10,6 +10,7 @@ from dann.runner.records import Record
 ACCURACIES = ("source_validation", "source_test", "target_test")  # compared within a tolerance, after the last step
 PARTS = ("classes", "losses", "shares", "reliability", "confusion")  # compared whole, beside the evaluations
 WIDTH = 3.0  # standard errors
+DECIMALS = {1: 4, 100: 2}  # that are shown, by the factor
 
 
 def is_same_machine(one: Record, other: Record) -> bool:
@@ -47,7 +48,7 @@ def _differing_part(name: str, then: Any, now: Any) -> str:
 
 
 def compare_accuracies(then: Record, now: Record, row: Sequence[Record]) -> Iterator[tuple[bool, str]]:
-    """Each accuracy after the last step: whether it is within its tolerance, and both values with it.
+    """Each accuracy, or R², after the last step: whether it is within its tolerance, and both values with it.
 
     Args:
         row: the records of the run's row, one for each seed, itself included.
@@ -57,8 +58,10 @@ def compare_accuracies(then: Record, now: Record, row: Sequence[Record]) -> Iter
         if old is not None:
             allowed = tolerance(then, split, row, new)
             close = new is not None and abs(new - old) <= allowed
-            shown = "none" if new is None else f"{100 * new:.2f} %"
-            yield close, f"{split} {100 * old:.2f} % then, {shown} now (±{100 * allowed:.2f} allowed)"
+            unit, end = (1, "") if then.of_numbers else (100, " %")
+            shown = "none" if new is None else f"{unit * new:.{DECIMALS[unit]}f}{end}"
+            yield close, (f"{split} {unit * old:.{DECIMALS[unit]}f}{end} then, {shown} now "
+                          f"(±{unit * allowed:.{DECIMALS[unit]}f} allowed)")  # fmt: skip
 
 
 def tolerance(record: Record, split: str, row: Sequence[Record], new: float | None = None) -> float:
@@ -68,14 +71,17 @@ def tolerance(record: Record, split: str, row: Sequence[Record], new: float | No
     standard deviation over the seeds of the row: rounding that differs at one step makes another course of training,
     much as another seed does. It is the smaller one of those with the recorded and with the new accuracy of this seed:
     with either alone, a wrong accuracy would widen its own tolerance, and among less than ten seeds always enough.
+    For R² of numbers p (1 − p) / n is 2 (1 − R²)² / n: the mean of n squared errors, of normal ones, varies by √(2 / n)
+    of itself.
     """
     examples = _count_examples(record, split)
     old = record.evaluations[-1][split]
     p = (old * examples + 2) / (examples + 4)
+    variance = 2 * (1 - old) ** 2 / examples if record.of_numbers else p * (1 - p) / (examples + 4)
     last = {each.seed: each.evaluations[-1] for each in row}
     others = [values[split] for seed, values in last.items() if seed != record.seed and split in values]
     spread = min(statistics.stdev([*others, each]) for each in (old, old if new is None else new)) if others else 0.0
-    return WIDTH * math.sqrt(p * (1 - p) / (examples + 4) + spread**2)
+    return WIDTH * math.sqrt(variance + spread**2)
 
 
 def _count_examples(record: Record, split: str) -> int:

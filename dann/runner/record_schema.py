@@ -85,7 +85,6 @@ NARROWER: dict[str, Any] = {  # than the types of a record's fields
     "declared": _Configuration,
     "config": _Configuration,
     "setting": _Configuration,
-    "classes": Annotated[list[str], Field(min_length=1)],
     "data": _Data,
     "environment": _Environment,
     "alarms": list[_Alarm],
@@ -144,6 +143,8 @@ def check_record(content: Mapping[str, Any], record: type) -> None:
     if not content["evaluations"] and content.get("failed") is None:
         raise ValueError("evaluations: there are none")
     classes = len(content["classes"])
+    if not classes and content["config"].get("data", {}).get("task") != "regression":
+        raise ValueError("classes: there are none")
     tables = [*content["confusion"].values()]
     if any([*map(len, rows)] != [classes] * classes for rows in tables):
         raise ValueError("confusion: should have a row and a column for each class")

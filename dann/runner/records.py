@@ -30,18 +30,20 @@ class Record:
         data: name, origin, checksum and sizes of both sides, the protocol, class counts and imbalance ratio; of each
             split as it was read the examples, those with a label and those dropped; how a user's labels were read.
         setting: of the hyper-parameters that are searched, by their dotted keys; empty where none are.
-        evaluations: one per evaluation: ``step``, the accuracy on each labelled evaluated split by its name (a target
-            without test labels has no ``target_test``), other metrics of the test splits by split and name, such as
-            ``target_test_macro_f1``, and ``discriminator_source`` and ``discriminator_target``, its accuracy on either
-            test split, where it exists (on the source's validation split where it has no test split), the values of
-            ``dann.diagnostics.measurements``, and ``share_distance``.
+        classes: the names of the classes; none of a regression.
+        evaluations: one per evaluation: ``step``, the accuracy, or R² of a regression, on each labelled evaluated split
+            by its name (a target without test labels has no ``target_test``), other metrics of the test splits by split
+            and name, such as ``target_test_macro_f1`` or ``target_test_rmse``, and ``discriminator_source`` and
+            ``discriminator_target``, its accuracy on either test split, where it exists (on the source's validation
+            split where it has no test split), the values of ``dann.diagnostics.measurements``, and, of classes,
+            ``share_distance``.
         losses: ``step`` and each loss term at up to 200 steps.
         shares: at each evaluation the share of each class among the predictions on the target.
         alarms: ``alarm``, ``step`` and ``text`` of each alarm that was raised (``dann.diagnostics.alarms``).
         reliability: after the last step, for each test split, the points of its reliability plot
             (``dann.evaluation.metrics``).
         confusion: counts on each test split after the last step, a row per true class; of a source without a test
-            split, on its validation split.
+            split, on its validation split. A regression has none, and no ``shares`` and ``reliability``.
         environment: commit, versions, device, precision, threads, and the number of runs trained together.
         checksums: of examples and labels of either side, of the examples alone, and of the class vectors, the weights
             files and the pretrained backbone, where there are some.
@@ -71,13 +73,18 @@ class Record:
     checksums: dict[str, str] = field(default_factory=dict)
 
     @property
+    def of_numbers(self) -> bool:
+        """Whether the run is a regression, which predicts numbers."""
+        return not self.classes
+
+    @property
     def run(self) -> Run:
         """The run of the experiment that this is the record of."""
         return Run(self.task, self.variant, self.seed, self.declared, self.setting)
 
 
-def source_accuracy(evaluation: Evaluation) -> float:
-    """The accuracy on the source's test split or, where it has none, on its validation split."""
+def source_score(evaluation: Evaluation) -> float:
+    """The accuracy, or R² of numbers, on the source's test split or, where it has none, on its validation split."""
     return evaluation.get("source_test", evaluation.get("source_validation", float("nan")))
 
 

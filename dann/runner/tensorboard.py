@@ -57,6 +57,11 @@ GROUPS = (
     "share",
     "self-training",
 )  # first words of tags
+REGRESSION = {  # the charts of a run whose labels are numbers, in place of those of accuracies
+    name: ["Multiline", [f"regression/{split}{end}$" for split in ("source_test", "source_validation", "target_test")]]
+    for name, end in (("RMSE, source and target", "_rmse"), ("R², source and target", "_r2"))
+}
+SPLITS = ("source_validation", "source_test", "target_test")  # a score under the name of a split itself is R²
 FINAL = ".final"  # ends the name of the events that are written once a run is trained
 MOST_CLASSES = 20  # classes whose shares are shown
 
@@ -66,7 +71,7 @@ class Board:
 
     Args:
         folder: of the run.
-        prior: the share of each class among the labelled training examples, by its name.
+        prior: the share of each class among the labelled training examples, by its name; empty of a regression.
         start: the number of steps done before; later events of an interrupted run are hidden.
     """
 
@@ -81,7 +86,11 @@ class Board:
         if start == 0:
             tags = {name: [f"{group}/{re.escape(name)}$" for group in ("share", "prior")] for name in self.prior}
             shares = {name: ["Multiline", pair] for name, pair in tags.items()}
-            self.writer.add_custom_scalars(LAYOUT | {"class shares, target's predictions and source's prior": shares})
+            layout = LAYOUT | {"class shares, target's predictions and source's prior": shares}
+            if not prior:
+                layout = {name: charts for name, charts in LAYOUT.items() if name != "accuracy"}
+                layout["regression"] = REGRESSION
+            self.writer.add_custom_scalars(layout)
 
     def log(
         self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]
@@ -100,11 +109,17 @@ class Board:
         for name, value in values.items():
             group, _, rest = name.replace("self_training", "self-training").partition("_")
             if name != "step":
-                self.writer.add_scalar(f"{group}/{rest}" if group in GROUPS else f"accuracy/{name}", value, step)
+                self.writer.add_scalar(f"{group}/{rest}" if group in GROUPS else self._tag(name), value, step)
         for (name, prior), share in zip(self.prior.items(), shares, strict=False):
             self.writer.add_scalar(f"share/{name}", share, step)
             self.writer.add_scalar(f"prior/{name}", prior, step)
         self.writer.flush()
+
+    def _tag(self, name: str) -> str:
+        """The tag of a score on a split."""
+        if self.prior:
+            return f"accuracy/{name}"
+        return f"regression/{name}{'_r2' if name in SPLITS else ''}"
 
     def add_images(self, pair: Pair) -> None:
         """Add the first 64 training images of each domain, if examples are images."""

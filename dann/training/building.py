@@ -1,16 +1,19 @@
 """Builds what one run trains with, from its configuration: data, network, method, optimiser and batches."""
 
+import inspect
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from dann.config.compatibility import check_data, check_method, check_parts
+from dann.config.components import Component
 from dann.config.schema import Config
 from dann.config.sections import DataSection
-from dann.data.domain import Domain, Split
+from dann.data.domain import Domain, Split, Task
 from dann.data.labels import count_classes
 from dann.data.loading.stream import WEIGHTS, Stream, derive
 from dann.data.pair import Pair
@@ -20,6 +23,7 @@ from dann.data.preprocessing.resampling import class_weights
 from dann.data.transforms.input_transform import Transform
 from dann.data.zero_shot import make_zero_shot
 from dann.errors import BadInput
+from dann.functional.regression import huber_loss, squared_error
 from dann.methods.method import Method
 from dann.networks.all_networks import RGB_ONLY
 from dann.networks.backbone import Backbone
@@ -51,9 +55,16 @@ def read_pair(data: DataSection) -> Pair:
     domains: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in domains:
-            domains[key] = component.build()
+            domains[key] = build_domain(component, data.task)
     sources = [domains[source.model_dump_json()] for source in data.sources]
     return _split(sources, domains[data.target.model_dump_json()], data)
+
+
+def build_domain(component: Component, task: Task) -> Domain:
+    """Read a domain. A data set that can read its labels as classes and as numbers has an argument ``task``."""
+    takes_task = "task" in inspect.signature(type(component).constructor).parameters
+    domain: Domain = component.build(task) if takes_task else component.build()
+    return domain
 
 
 def prepare_pair(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
@@ -69,6 +80,7 @@ def prepare_pair(sources: Sequence[Domain], target: Domain, data: DataSection) -
 
 def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
     options = PairOptions(
+        task=data.task,
         validation=data.validation,
         test=data.test,
         transductive=data.transductive,
@@ -119,8 +131,8 @@ def build_trainer(
     _check_batch_size(config.data, inputs.raw.output_shape(pair.input_shape), device)
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
-    shape, classes = inputs.raw.output_shape(pair.input_shape), len(pair.classes)
-    network: Network = config.network.build(shape, classes) if module is None else wrap_module(module, shape, classes)
+    shape, outputs = inputs.raw.output_shape(pair.input_shape), pair.outputs
+    network: Network = config.network.build(shape, outputs) if module is None else wrap_module(module, shape, outputs)
     backbone = prepare_backbone(network, config.finetune, config.network.name)
     initial_backbone = None if backbone is None else checksum(backbone)
     constant = backbone is not None and _is_constant(backbone, config)
@@ -147,17 +159,17 @@ def build_trainer(
         seed=seed,
         dtype=dtype,
         device=device,
-        average=_build_average(config, method, splits["source_validation"], inputs.transforms[0], dtype),
+        average=_build_average(config, method, splits["source_validation"], inputs.transforms[0], pair, dtype),
         self_training=rounds,
     )
 
 
 def _build_average(
-    config: Config, method: Method, validation: Split, transform: Transform, dtype: torch.dtype
+    config: Config, method: Method, validation: Split, transform: Transform, pair: Pair, dtype: torch.dtype
 ) -> WeightAverage | BestWeights | None:
     """What is evaluated in place of the last weights, if anything is."""
     if config.train.keep_best is not None:
-        return BestWeights(method, config.train.keep_best, validation, transform, dtype)
+        return BestWeights(method, config.train.keep_best, validation, transform, dtype, pair.label_scale)
     return None if config.train.ema is None else WeightAverage(method, config.train.ema)
 
 
@@ -188,6 +200,9 @@ def _build_method(network: Network, config: Config, pair: Pair, device: torch.de
         network.classifier = give_class_vectors(network.classifier, pair.class_vectors, pair.unseen, calibration)
     method: Method = config.method.build(network)
     check_method(method, config)
+    if pair.task == "regression":
+        huber = config.data.huber
+        method.label_loss = squared_error if huber is None else partial(huber_loss, threshold=huber)
     method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return method
 
@@ -203,6 +218,7 @@ def _build_stream(
         target_batch_size=data.target_batch_size,
         seed=seed,
         resample=data.resample,
+        scale=pair.label_scale,
         weights=class_weights(count_classes(pair.train, len(pair.classes)), data.class_weights, data.beta),
         view=inputs.view if second_view else None,
         device=device,

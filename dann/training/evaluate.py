@@ -8,6 +8,8 @@ from torch import Tensor
 
 from dann.data.domain import Split
 from dann.data.loading.read_ahead import read_chunks
+from dann.data.number_labels import LabelScale
+from dann.evaluation.regression_metrics import r_squared
 from dann.methods.method import Method
 from dann.training.outputs import ToInputs, inference
 from dann.training.trainer import Trainer
@@ -15,28 +17,35 @@ from dann.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Scores:
-    """The predictions for one split and, where it is labelled, their accuracy.
+    """The predictions for one split and, where it is labelled, their score.
 
     Args:
-        accuracy: share of examples whose largest logit is that of their label; None without labels.
-        confusion: counts, shape ``(K, K)``, a row per true class and a column per predicted class; None without labels.
-        labels: shape ``(N,)``; −1 throughout where the split has none.
-        probabilities: of the classes, shape ``(N, K)``, on the CPU.
+        score: share of examples whose largest logit is that of their label or, for numbers, R²; None without labels.
+        confusion: counts, shape ``(K, K)``, a row per true class and a column per predicted class; None without labels
+            and for numbers.
+        labels: shape ``(N,)``; −1 or NaN throughout where the split has none.
+        predictions: the probabilities of the classes, shape ``(N, K)``, or numbers in the unit of the labels,
+            ``(N, 1)``; on the CPU.
         as_target: the discriminator's probability of "this is a target example", shape ``(N,)``, on the CPU; None for
             a method without a discriminator.
     """
 
-    accuracy: float | None
+    score: float | None
     confusion: Tensor | None
     labels: Tensor
-    probabilities: Tensor
+    predictions: Tensor
     as_target: Tensor | None
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether numbers are predicted, not classes."""
+        return self.labels.is_floating_point()
 
 
 def evaluate_splits(trainer: Trainer) -> dict[str, Scores]:
     """The scores on every evaluated split of a run, as it is now."""
     return {
-        name: evaluate(trainer.evaluated, split, trainer.transform(name), trainer.dtype)
+        name: evaluate(trainer.evaluated, split, trainer.transform(name), trainer.dtype, trainer.stream.scale)
         for name, split in trainer.splits.items()
     }
 
@@ -46,12 +55,22 @@ def find_broken(trainer: Trainer, scores: Mapping[str, Scores]) -> str | None:
     for name, value in trainer.method.state_dict().items():
         if not value.isfinite().all():
             return f"{name} not finite"
-    splits = (split for split, scored in scores.items() if not scored.probabilities.isfinite().all())
+    splits = (split for split, scored in scores.items() if not scored.predictions.isfinite().all())
     return next((f"predictions on {split} not finite" for split in splits), None)
 
 
-def evaluate(method: Method, split: Split, transform: ToInputs, dtype: torch.dtype = torch.float32) -> Scores:
-    """The scores of ``method`` on a split whose examples all have labels, or of which none has."""
+def evaluate(
+    method: Method,
+    split: Split,
+    transform: ToInputs,
+    dtype: torch.dtype = torch.float32,
+    scale: LabelScale | None = None,
+) -> Scores:
+    """The scores of ``method`` on a split whose examples all have labels, or of which none has.
+
+    Args:
+        scale: by which numbers were standardised; None for classes.
+    """
     logits_of_chunks, as_target = [], []
     device = next(method.parameters()).device
     with inference(method, device, dtype):
@@ -61,11 +80,14 @@ def evaluate(method: Method, split: Split, transform: ToInputs, dtype: torch.dty
             if method.adversarial:
                 as_target.append(method.domain_logits(outputs).float().sigmoid())
         logits = torch.cat(logits_of_chunks).cpu()
-        confusion = _confusion(split.y, logits) if len(split.labelled) else None
-        accuracy = None if confusion is None else int(confusion.diagonal().sum()) / len(split)
-        return Scores(
-            accuracy, confusion, split.y, logits.softmax(1), torch.cat(as_target).cpu() if as_target else None
-        )
+        sides = torch.cat(as_target).cpu() if as_target else None
+    if scale is not None:
+        predicted = scale.restore(logits)
+        score = r_squared(split.y.numpy(), predicted.squeeze(1).numpy()) if len(split.labelled) else None
+        return Scores(score, None, split.y, predicted, sides)
+    confusion = _confusion(split.y, logits) if len(split.labelled) else None
+    accuracy = None if confusion is None else int(confusion.diagonal().sum()) / len(split)
+    return Scores(accuracy, confusion, split.y, logits.softmax(1), sides)
 
 
 def _confusion(labels: Tensor, logits: Tensor) -> Tensor:
@@ -76,5 +98,5 @@ def _confusion(labels: Tensor, logits: Tensor) -> Tensor:
 
 def reported_scores(scores: Mapping[str, Scores]) -> dict[str, Scores]:
     """The scores on the labelled test splits; of a source without one, on its validation split."""
-    labelled = {split: each for split, each in scores.items() if each.accuracy is not None}
+    labelled = {split: each for split, each in scores.items() if each.score is not None}
     return {split: each for split, each in labelled.items() if split.endswith("_test") or "source_test" not in scores}

@@ -22,12 +22,14 @@ class Order:
     """
 
     def __init__(self, y: Tensor, resample: Resample = "none") -> None:
-        places = [(y == label).nonzero().flatten() for label in torch.unique(y).tolist()]
-        largest, smallest = max(map(len, places), default=0), min(map(len, places), default=0)
         self.draw: Callable[[torch.Generator], Tensor]
+        self.epoch = lru_cache(maxsize=2)(self._epoch)  # a pure function: the cache spares drawing it at each batch
         if resample in {"none", "smote"}:
             self.length, self.draw = len(y), lambda generator: torch.randperm(len(y), generator=generator)
-        elif resample == "under":
+            return
+        places = [(y == label).nonzero().flatten() for label in torch.unique(y).tolist()]
+        largest, smallest = max(map(len, places), default=0), min(map(len, places), default=0)
+        if resample == "under":
             self.length = len(places) * smallest
             self.draw = lambda generator: _shuffle(torch.cat(_draw(places, smallest, generator)), generator)
         else:
@@ -35,7 +37,6 @@ class Order:
             self.draw = lambda generator: _shuffle(torch.cat(_draw(places, largest, generator)), generator)
             if resample == "balanced":
                 self.draw = lambda generator: _in_rounds(torch.stack(_draw(places, largest, generator)), generator)
-        self.epoch = lru_cache(maxsize=2)(self._epoch)  # a pure function: the cache spares drawing it at each batch
 
     def _epoch(self, seed: int) -> Tensor:
         return self.draw(torch.Generator().manual_seed(seed))

@@ -12,6 +12,7 @@ from torch import Tensor
 from dann.data.domain import UNLABELLED, Split
 from dann.data.loading.read_ahead import ReadAhead
 from dann.data.loading.sampler import Order, Resample
+from dann.data.number_labels import LabelScale
 from dann.data.splits import concatenate_splits
 from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
@@ -27,7 +28,7 @@ class Batch(NamedTuple):
 
     Args:
         source_x: float inputs, shape ``(B, ...)``.
-        source_y: class indices, shape ``(B,)``.
+        source_y: class indices or standardised numbers, shape ``(B,)``.
         target_x: float inputs, shape ``(M, ...)``; M is B unless ``data.target_batch_size`` says otherwise.
         source_domain: the source of each labelled example, shape ``(B,)``: 0 to S − 1, and S for a labelled
             example of the target.
@@ -58,6 +59,7 @@ class Stream:
         target_batch_size: those of the target; None for as many.
         resample: how the source's order treats class imbalance.
         weights: of each class in the label loss, shape ``(K,)``.
+        scale: by which numbers are standardised; None for classes.
         view: the transform of the second view of the target's examples; None for no second view.
 
     Attributes:
@@ -77,6 +79,7 @@ class Stream:
         seed: int,
         resample: Resample = "none",
         weights: Tensor | None = None,
+        scale: LabelScale | None = None,
         view: Transform | None = None,
         device: torch.device | None = None,
     ) -> None:
@@ -85,7 +88,7 @@ class Stream:
         self.source, self.target, self.transforms = source, target, transforms
         self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
         self.device = torch.device("cpu") if device is None else device
-        self.weights, self.view, self.resample = weights, view, resample
+        self.weights, self.scale, self.view, self.resample = weights, scale, view, resample
         self.shards: RowShards | None = None
         self._draw_from(source, target, len(source))
 
@@ -125,7 +128,7 @@ class Stream:
         y = self.labelled.y[rows]
         return Batch(
             self._labelled_inputs(labelled_x[order], own, step),
-            y.to(self.device),
+            (y if self.scale is None else self.scale.standardise(y)).to(self.device),
             self._inputs(target_x, self.transforms[1], TARGET, step),
             self.labelled.domain[rows].to(self.device),
             None if self.weights is None else self.weights[y].to(self.device),

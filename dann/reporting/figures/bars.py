@@ -46,11 +46,11 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
     for offset, column in enumerate(columns):
         for position, variant in enumerate(rows):
             at = position + (offset - (len(columns) - 1) / 2) * width
-            _bar(axes, at, 0.9 * width, list(column.scores[variant].values()), f"C{offset}", lying)
+            _bar(axes, at, 0.9 * width, list(column.scores[variant].values()), column.unit, f"C{offset}", lying)
             published = column.published[variant]
             if published is not None:
                 line = axes.vlines if lying else axes.hlines
-                line(100 * published, at - width / 2, at + width / 2, color="grey", linestyle="--")
+                line(column.unit * published, at - width / 2, at + width / 2, color="grey", linestyle="--")
     _label(axes, ours, rows, lying)
     if len(columns) > 1:
         handles = [
@@ -63,11 +63,12 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
 
 @dataclass(frozen=True)
 class _Column:
-    """Bars of one colour: the scores of each variant, and the published number."""
+    """Bars of one colour: the scores of each variant, the published number, and the factor by which they are shown."""
 
     name: str
     scores: dict[str, SeedScores]
     published: dict[str, float | None]
+    unit: int
 
 
 def _columns(ours: Outcomes) -> list[_Column]:
@@ -79,24 +80,30 @@ def _columns(ours: Outcomes) -> list[_Column]:
                   for v in experiment.variants}  # fmt: skip
         comparable = task is not None or len(ours.scored_tasks) == len(experiment.tasks)
         published = {v: published_score(experiment, v, task, metric) if comparable else None for v in scores}
-        return _Column(name, scores, published)
+        return _Column(name, scores, published, 1 if METRICS[metric].of_numbers else 100)
 
     if not experiment.tasks:
-        return [column(f"target {METRICS[metric].label}, %", None, metric) for metric in (first, *others)]
+        return [column(f"target {METRICS[metric].heading}", None, metric) for metric in _drawn_metrics(first, others)]
     tasks = ours.scored_tasks if len(ours.scored_tasks) <= MOST_TASKS else []
     return [*(column(task, task, first) for task in tasks), column("average", None, first)]
 
 
-def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, lying: bool) -> None:
+def _drawn_metrics(first: str, others: Sequence[str]) -> list[str]:
+    """The metrics that fit one axis: shares all do, while errors and R² of numbers have scales of their own."""
+    return [first] if METRICS[first].of_numbers else [first, *others]
+
+
+def _bar(axes: Axes, at: float, width: float, scores: list[float], unit: int, colour: str, lying: bool) -> None:
     """Draw the mean as a bar, its standard deviation as a whisker and each run as a dot."""
-    if not shares:
+    if not scores:
         return
-    values, mean, spread = [100 * share for share in shares], 100 * fmean(shares), 100 * (deviation(shares) or 0)
+    values, mean, spread = [unit * score for score in scores], unit * fmean(scores), unit * (deviation(scores) or 0)
     if lying:
         axes.barh(at, mean, width, color=colour, alpha=0.75)
         axes.errorbar(mean, at, xerr=spread, color="black", capsize=3)
         axes.plot(values, [at] * len(values), ".", color="black", markersize=4)
-        axes.text(1, at, f"{mean:.1f}", color="white", fontsize=7, va="center")  # many bars differ by little
+        place, text = (1.0, f"{mean:.1f}") if unit == 100 else (0.02 * mean, f"{mean:.4g}")
+        axes.text(place, at, text, color="white", fontsize=7, va="center")  # many bars differ by little
     else:
         axes.bar(at, mean, width, color=colour, alpha=0.75)
         axes.errorbar(at, mean, spread, color="black", capsize=3)
@@ -106,9 +113,11 @@ def _bar(axes: Axes, at: float, width: float, shares: list[float], colour: str, 
 def _label(axes: Axes, ours: Outcomes, rows: list[str], lying: bool) -> None:
     """Write the title, the names of the rows and the metric."""
     experiment, many = ours.experiment, len(ours.scored_tasks) > MOST_TASKS
-    several = len(experiment.metrics) > 1 and not experiment.tasks
-    metric = "target test" if several else f"target test {METRICS[experiment.metrics[0]].label}"
-    metric += (f", average of {len(ours.scored_tasks)} tasks" if many else "") + ", %"
+    first, *others = experiment.metrics
+    several = len(_drawn_metrics(first, others)) > 1 and not experiment.tasks
+    metric = "target test" if several else f"target test {METRICS[first].label}"
+    metric += f", average of {len(ours.scored_tasks)} tasks" if many else ""
+    metric += "" if METRICS[first].of_numbers else ", %"
     every, names = len(experiment.variants), list(map(shorten, rows))
     cut = f", the first {len(rows)} of {every} variants" if len(rows) < every else ""
     axes.set_title(shorten(experiment.title, TITLE) + cut, fontsize=10)

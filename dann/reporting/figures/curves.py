@@ -42,19 +42,22 @@ def curves(experiment: Experiment, records: list[Record]) -> Figure:
 def draw_curves(rows: Mapping[str, Sequence[Measured]]) -> Figure:
     """Label loss, accuracies and, for adversaries, domain loss and discriminator accuracy, with lines at chance.
 
-    Over the steps: mean and range over seeds; the target solid, the source dotted.
+    In place of accuracies RMSE, where numbers are predicted. Over the steps: mean and range over seeds; the target
+    solid, the source dotted.
 
     Args:
         rows: the runs of each row, by its name.
     """
     every = [run for runs in rows.values() for run in runs]
     adversary = any("domain" in run.losses for run in every)
+    of_numbers = any(f"{_source_split(run)}_rmse" in run.evaluations[0] for run in every if run.evaluations)
+    end, unit = ("_rmse", 1) if of_numbers else ("", 100)
     figure, panels = new_axes(4 if adversary else 2, 16 if adversary else 9, 4.0)
     for number, (variant, runs) in enumerate(rows.items()):
         colour = f"C{number}"
         _band(panels[0], [(run.losses["step"], run.losses.get("label")) for run in runs], shorten(variant), colour)
-        _band(panels[1], [over_steps(run, "target_test") for run in runs], None, colour)
-        _band(panels[1], [over_steps(run, _source_split(run)) for run in runs], None, colour, ":")
+        _band(panels[1], [over_steps(run, f"target_test{end}", unit) for run in runs], None, colour)
+        _band(panels[1], [over_steps(run, f"{_source_split(run)}{end}", unit) for run in runs], None, colour, ":")
         if adversary:
             _band(panels[2], [(run.losses["step"], run.losses.get("domain")) for run in runs], None, colour)
             _band(panels[3], [over_steps(run, "discriminator_target") for run in runs], None, colour)
@@ -66,8 +69,9 @@ def draw_curves(rows: Mapping[str, Sequence[Measured]]) -> Figure:
         panels[0].set_yscale("log")
         for set_formatter in (panels[0].yaxis.set_major_formatter, panels[0].yaxis.set_minor_formatter):
             set_formatter(PlainFormatter())
-    both = "% (target —, source ···)"
-    titles = ("label loss", f"test accuracy, {both}", "domain loss", f"discriminator accuracy, {both}")
+    both = "(target —, source ···)"
+    scored = f"test RMSE {both}" if of_numbers else f"test accuracy, % {both}"
+    titles = ("label loss", scored, "domain loss", f"discriminator accuracy, % {both}")
     for axes, title in zip(panels, titles, strict=False):
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("step")
@@ -77,7 +81,7 @@ def draw_curves(rows: Mapping[str, Sequence[Measured]]) -> Figure:
 
 
 def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
-    """Diagnostics of the adversary: proxy A-distance, gradients at the features, effective rank, class shares.
+    """Diagnostics of the adversary: proxy A-distance, gradients at the features, effective rank, class shares if any.
 
     Over the steps: mean and range over seeds. The distance measured by a linear SVM is solid, by a network dotted; the
     target's rank is solid, the source's dotted.
@@ -89,6 +93,8 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
         ("effective rank (target —, source ···)", "features_target_rank", "features_source_rank"),
         ("class shares, target's from source's", "share_distance", None),
     )
+    if all(record.of_numbers for record in records):
+        panels = panels[:-1]
     figure, every = new_axes(len(panels), 4 * len(panels), 4.0)
     for axes, (title, solid, dotted) in zip(every, panels, strict=True):
         for number, variant in enumerate(filter(experiment.shows, experiment.variants)):
@@ -101,7 +107,8 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
         axes.set_xlabel("step")
         axes.locator_params(axis="x", nbins=5)
     every[0].set_ylim(min(-0.15, every[0].get_ylim()[0]), 2.1)
-    every[4].set_ylim(bottom=0)
+    if len(every) > 4:
+        every[4].set_ylim(bottom=0)
     every[1].axhline(1, color="grey", linestyle="--", linewidth=1)
     every[2].axhline(0, color="grey", linestyle="--", linewidth=1)
     figure.legend(*every[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=len(panels))

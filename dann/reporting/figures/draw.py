@@ -94,7 +94,12 @@ def _first_panels(variants: list[str], tasks: list[str | None]) -> tuple[list[st
 
 
 def _is_drawable(kind: FigureKind, experiment: Experiment, runs: Runs) -> bool:
-    """Whether some run has what a figure shows: older ones have no diagnostics, reliability or plane."""
+    """Whether some run has what a figure shows: older ones have no diagnostics, reliability or plane.
+
+    Numbers have no confusion matrix, and no errors in per cent.
+    """
+    if kind in ("confusion", "errors") and all(record.of_numbers for record in runs.values()):
+        return False
     if kind == "diagnosis":
         return any("distance_svm" in record.evaluations[-1] for record in runs.values())
     if kind == "discriminator":

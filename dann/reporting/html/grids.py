@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dann.reporting.table import NONE, format_points
+from dann.evaluation.metric_definitions import METRICS
+from dann.reporting.table import NONE, show_difference, show_differences, show_score
 
 WIDTH = 180  # of an interval's drawing, in pixels
 
@@ -64,6 +65,7 @@ class Head:
         words: the column holds words, not numbers.
         upper: its numbers are upper bounds.
         key: identifies it in links.
+        metric: of its scores, where it has some; shares of 1 are shown in per cent.
         ticks: of a drawing: a place in pixels and its label.
     """
 
@@ -71,7 +73,13 @@ class Head:
     words: bool = False
     upper: bool = False
     key: str = ""
+    metric: str = "accuracy"
     ticks: Sequence[tuple[float, str]] = ()
+
+    @property
+    def unit(self) -> int:
+        """The factor by which its values are shown."""
+        return 1 if METRICS[self.metric].of_numbers else 100
 
 
 @dataclass(frozen=True)
@@ -124,18 +132,19 @@ def text_entry(text: str, hover: str = "") -> Entry:
     return Entry(text, text or None, hover)
 
 
-def share_entry(share: float | None) -> Entry:
-    """A cell with a share of 1 in per cent, to two decimals."""
-    return Entry() if share is None or math.isnan(share) else Entry(f"{100 * share:.2f}", share)
+def score_entry(value: float | None, metric: str) -> Entry:
+    """A cell with a metric of one run, a share of 1 in per cent, to two decimals."""
+    return Entry() if value is None or math.isnan(value) else Entry(show_score(value, metric, decimals=2), value)
 
 
 def draw(
-    differences: Sequence[tuple[float, Sequence[float] | None]], lower_is_better: bool = False
+    differences: Sequence[tuple[float, Sequence[float] | None]], metric: str
 ) -> tuple[list[Drawn], list[tuple[float, str]]]:
     """Place differences and their intervals on one scale that includes 0, and give the ticks of the scale.
 
     Args:
-        differences: each with the ends of its interval, None where it has none; as shares of 1.
+        differences: each with the ends of its interval, None where it has none.
+        metric: what they are of.
     """
     points = [0.0] + [value for mean, ends in differences for value in (mean, *(ends or ()))]
     low, high = min(points), max(points)
@@ -145,10 +154,11 @@ def draw(
     def at(value: float) -> float:
         return round((value - low) / (high - low) * WIDTH, 1)
 
-    drawn = []
+    drawn, lower = [], not METRICS[metric].higher_is_better
     for mean, ends in differences:
-        interval = f", 95 % interval {' to '.join(map(format_points, ends))}" if ends else ""
-        words = f"{format_points(mean)} points{interval}"
-        drawn.append(Drawn(at(mean), (at(ends[0]), at(ends[1])) if ends else None, at(0), words, lower_is_better))
+        interval = f", 95 % interval {show_differences(ends, metric, mean)}" if ends else ""
+        unit = "" if METRICS[metric].of_numbers else " points"
+        words = f"{show_difference(mean, metric)}{unit}{interval}"
+        drawn.append(Drawn(at(mean), (at(ends[0]), at(ends[1])) if ends else None, at(0), words, lower))
     values = {0.0, *(end for end in (low + room, high - room) if abs(at(end) - at(0)) > WIDTH / 5)}
-    return drawn, sorted((at(value), format_points(value)) for value in values)
+    return drawn, sorted((at(value), show_difference(value, metric)) for value in values)

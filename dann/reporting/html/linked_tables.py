@@ -20,7 +20,7 @@ from dann.reporting.scores import Outcomes, trains_on_target
 from dann.reporting.search_tables import search_table, task_tables
 from dann.reporting.selection_table import selection_tables
 from dann.reporting.setting_selection import select_settings
-from dann.reporting.table import Cell, Column, Table
+from dann.reporting.table import Cell, Column, Table, show_score
 from dann.runner.records import Record
 from dann.runner.search_choice import Row
 
@@ -72,7 +72,7 @@ def _score_entries(runs: Runs, table: Table, variant: str, losses: dict[Row, str
             entries.append(text_entry(cell.text))
         elif column.kind in ("score", "source", "label_free") and cell.facts is not None:
             link = _score_link(runs, metric, column, variant, cell.facts["seeds"])
-            words = "" if column.kind == "label_free" else _seeds_in_words(cell.facts)
+            words = "" if column.kind == "label_free" else _seeds_in_words(cell.facts, str(column.metric))
             entries.append(Entry(cell.text, sort_key(cell.facts), words, link))
         elif column.kind == "alarms":
             entries.append(_alarm_entry(runs.shown(metric), variant, cell, losses))
@@ -105,11 +105,15 @@ def _records(ours: Outcomes, variant: str, seeds: Collection[int], tasks: Collec
     return [record for record in records if not tasks or record.task in tasks]
 
 
-def _seeds_in_words(facts: dict[str, Any]) -> str:
+def _seeds_in_words(facts: dict[str, Any], metric: str) -> str:
     """Interval, number of seeds and the score of each."""
+
+    def show(value: float) -> str:
+        return show_score(value, metric, facts["mean"])
+
     ends = facts["interval"]
-    interval = f"95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f}; " if ends else ""
-    each = ", ".join(f"{seed}: {100 * value:.1f}" for seed, value in zip(facts["seeds"], facts["values"], strict=True))
+    interval = f"95 % interval {show(ends[0])} to {show(ends[1])}; " if ends else ""
+    each = ", ".join(f"{seed}: {show(value)}" for seed, value in zip(facts["seeds"], facts["values"], strict=True))
     return f"{interval}n = {facts['n']}; by seed {each}"
 
 
@@ -144,8 +148,7 @@ def difference_grids(runs: Runs) -> Iterator[Grid]:
     for table in difference_tables(runs.ours):
         metric = table.facts["metric"]
         differences, intervals = table.column("difference"), table.column("interval")
-        drawn, ticks = draw([(differences[row].facts, intervals[row].facts) for row in table.rows],
-                            lower_is_better=not METRICS[metric].higher_is_better)  # fmt: skip
+        drawn, ticks = draw([(differences[row].facts, intervals[row].facts) for row in table.rows], metric)
         place = [column.kind for column in table.columns].index("difference") + 1
         lines = []
         for (variant, cells), drawing in zip(table.rows.items(), drawn, strict=True):

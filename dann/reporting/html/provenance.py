@@ -12,13 +12,13 @@ from dann.config.naming import name_setting
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import RULES, Evaluation, Rule
 from dann.evaluation.selection import choose
-from dann.reporting.html.grids import Entry, Grid, Head, Line, share_entry, text_entry
+from dann.reporting.html.grids import Entry, Grid, Head, Line, score_entry, text_entry
 from dann.reporting.label_free import label_free_rules
 from dann.reporting.negative_transfer import NEGATIVE
 from dann.reporting.scores import Outcomes, target_score, trains_on_target
 from dann.reporting.tuned_columns import CANDIDATES
 from dann.runner.experiment_records import PACKED
-from dann.runner.records import RECORD, Record, parse_record, source_accuracy
+from dann.runner.records import RECORD, Record, parse_record, source_score
 
 Column = tuple[Head, Callable[[Record], Entry]]
 ENVIRONMENT = {"commit": "commit", "dann": "dann", "python": "Python", "torch": "torch", "device": "device",
@@ -93,7 +93,7 @@ class Runs:
         if self.experiment.tasks:
             columns.insert(0, (Head("task", words=True), lambda record: text_entry(record.task or "")))
         columns += self._scores(self.ours.rule)
-        columns.append((Head("source accuracy, %", key="source"), self._on_source))
+        columns.append((self._source_head(), self._on_source))
         columns += [self._label_free(rule) for rule in label_free_rules(self.records)]
         if self.ours.rule != "oracle" and self.ours.has_target_labels:
             columns += self._scores("oracle", ", oracle (upper bound)", "-oracle")
@@ -109,7 +109,8 @@ class Runs:
         upper = RULES[rule].needs_target_labels
 
         def column(metric: str) -> Column:
-            head = Head(f"target {METRICS[metric].label}{words}, %", upper=upper, key=f"{metric}{end}")
+            title = f"target {METRICS[metric].heading_with(words)}"
+            head = Head(title, upper=upper, key=f"{metric}{end}", metric=metric)
             return head, lambda record: _target_entry(choose(rule, record.evaluations, metric), metric)
 
         def step(record: Record) -> Entry:
@@ -130,7 +131,12 @@ class Runs:
     def _on_source(self, record: Record) -> Entry:
         if trains_on_target(record):
             return Entry()
-        return share_entry(source_accuracy(choose(self.ours.rule, record.evaluations, self.experiment.metrics[0])))
+        chosen = choose(self.ours.rule, record.evaluations, self.experiment.metrics[0])
+        return score_entry(source_score(chosen), self.experiment.split_score)
+
+    def _source_head(self) -> Head:
+        metric = self.experiment.split_score
+        return Head(f"source {METRICS[metric].heading}", key="source", metric=metric)
 
     def _place(self, record: Record) -> Entry:
         if self._lines:
@@ -169,7 +175,7 @@ class Runs:
 
 def _target_entry(evaluation: Evaluation, metric: str) -> Entry:
     """A metric on the target; nothing where the target has no test labels."""
-    return share_entry(target_score(evaluation, metric) if "target_test" in evaluation else None)
+    return score_entry(target_score(evaluation, metric) if "target_test" in evaluation else None, metric)
 
 
 def spans(numbers: Sequence[int]) -> str:
