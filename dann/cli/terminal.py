@@ -72,21 +72,27 @@ def _part(table: Table, places: list[int], title: str) -> RichTable:
     return shown
 
 
-def show_predictions(names: Sequence[str], classes: Sequence[str], probabilities: Sequence[Sequence[float]]) -> None:
+def show_predictions(
+    names: Sequence[str], classes: Sequence[str], values: Sequence[Sequence[float]] | Sequence[float]
+) -> None:
     """Print the first predictions as a table.
 
     Args:
         names: of the N inputs.
-        classes: the K names.
-        probabilities: shape ``(N, K)``.
+        classes: the K names; none of numbers.
+        values: probabilities, shape ``(N, K)``, or numbers, ``(N,)``.
     """
+    shown = RichTable("input", "class") if classes else RichTable("input")
     every = classes if len(classes) <= CLASSES else ()
-    shown = RichTable("input", "class")
-    for column in ("probability", *every):
+    for column in ("probability", *every) if classes else ("prediction",):
         shown.add_column(escape(column), justify="right")
-    for name, row in list(zip(names, probabilities, strict=True))[:ROWS]:
-        values = [max(row), *row[: len(every)]]
-        shown.add_row(escape(name), escape(classes[row.index(max(row))]), *(f"{value:.3f}" for value in values))
+    for name, row in list(zip(names, values, strict=True))[:ROWS]:
+        if isinstance(row, float):
+            shown.add_row(escape(name), f"{row:.6g}")
+            continue
+        probabilities = [max(row), *row[: len(every)]]
+        best = escape(classes[list(row).index(max(row))])
+        shown.add_row(escape(name), best, *(f"{value:.3f}" for value in probabilities))
     hidden = len(names) - ROWS
     if hidden > 0:
         shown.caption = f"and {hidden} more; --out FILE.csv writes all"

@@ -1,6 +1,6 @@
 """Labels that are numbers: whether domains have them, and the scale on which a network learns them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -26,6 +26,11 @@ class LabelScale:
         """The scale of labels ``(N,)``, of which none is missing and two differ; the deviation divides by N."""
         values = y.double()
         return cls(float(values.mean()), float(values.std(correction=0)))
+
+    @classmethod
+    def restored(cls, described: Mapping[str, float]) -> "LabelScale":
+        """The scale that the description of a pair has (``Pair.describe``), as records keep it."""
+        return cls(described["mean"], described["deviation"])
 
     def standardise(self, y: Tensor) -> Tensor:
         """Labels ``(…)`` as a network learns them, of the same type."""

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from dann.data.input_pipeline import InputPipeline
+from dann.data.number_labels import LabelScale
 from dann.errors import BadInput
 from dann.files.atomic_files import write_whole
-from dann.inference.export_metadata import describe_model
+from dann.inference.export_metadata import describe_model, output_name
 from dann.inference.model import Model
 from dann.methods.method import Method
 
@@ -25,18 +26,21 @@ Exported = tuple[bytes, Callable[[Tensor], Tensor]]  # the content of a file, an
 
 
 class Predictor(nn.Module):
-    """The transform and the network as one module: raw examples of the data set → logits ``(N, K)``.
+    """The transform and the network as one module: raw examples of the data set → logits ``(N, K)``, or numbers.
+
+    Numbers, ``(N, 1)``, are in the unit of the labels.
 
     Takes images ``(N, C, H, W)`` as uint8, or as float32 from 0 to 255 if they have a stated range, or vectors
     ``(N, D)`` or series ``(N, C, L)`` as float32.
     """
 
-    def __init__(self, inputs: InputPipeline, method: Method) -> None:
+    def __init__(self, inputs: InputPipeline, method: Method, scale: LabelScale | None = None) -> None:
         super().__init__()
-        self.inputs, self.method = inputs, method
+        self.inputs, self.method, self.scale = inputs, method, scale
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.method.predict(self.inputs(x))
+        outputs = self.method.predict(self.inputs(x))
+        return outputs if self.scale is None else self.scale.restore(outputs)
 
 
 def export(model: Model, format: str, folder: Path, out: Path | None = None) -> Path:
@@ -57,13 +61,13 @@ def export(model: Model, format: str, folder: Path, out: Path | None = None) -> 
     suffix, convert = FORMATS[format]
     if model.inputs.preprocessor.imputer is not None:
         raise BadInput(f"{folder}: this run fills in missing values, which no exported file does: use dann predict")
-    predictor = Predictor(model.inputs, model.method).eval()
+    predictor = Predictor(model.inputs, model.method, model.scale).eval()
     with torch.no_grad():
         # torch.export rejects the channels-last weights of training: it cannot prove that they are dense in memory.
         plain = deepcopy(predictor).to(memory_format=torch.contiguous_format)
         batch = {0: Dim("batch", min=1)}
         program = torch.export.export(plain, (_random(model, 2),), dynamic_shapes=(batch,), strict=False)
-        content, restored = convert(program, describe_model(model))
+        content, restored = convert(program, describe_model(model), output_name(model))
         for count in CHECKED:
             _check_equal(predictor, restored, _random(model, count), format)
     path = folder / f"model{suffix}" if out is None else out
@@ -85,28 +89,26 @@ def _check_equal(predictor: nn.Module, restored: Callable[[Tensor], Tensor], x: 
         raise BadInput(f"--format {format}: the file differs from the trained network: choose another format")
 
 
-def _torch_export(program: ExportedProgram, metadata: dict[str, str]) -> Exported:
+def _torch_export(program: ExportedProgram, metadata: dict[str, str], output: str) -> Exported:
     file = io.BytesIO()
     torch.export.save(program, file, extra_files=metadata)
     return file.getvalue(), torch.export.load(io.BytesIO(file.getvalue())).module()
 
 
-def _onnx(program: ExportedProgram, metadata: dict[str, str]) -> Exported:
+def _onnx(program: ExportedProgram, metadata: dict[str, str], output: str) -> Exported:
     if absent := [name for name in ONNX if find_spec(name) is None]:
         raise BadInput(f'--format onnx needs {", ".join(absent)}: run pip install "dann[export]"')
     import onnxruntime  # takes a second to import
 
     logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it warns about every constant that it cannot fold
-    converted = torch.onnx.export(
-        program, input_names=["examples"], output_names=["logits"], dynamo=True, verbose=False
-    )
+    converted = torch.onnx.export(program, input_names=["examples"], output_names=[output], dynamo=True, verbose=False)
     assert converted is not None
     proto = converted.model_proto
     for key, value in metadata.items():
         proto.metadata_props.add(key=key, value=value)
     content = proto.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return content, lambda x: torch.from_numpy(session.run(["logits"], {"examples": x.numpy()})[0])
+    return content, lambda x: torch.from_numpy(session.run([output], {"examples": x.numpy()})[0])
 
 
 FORMATS = {"onnx": (".onnx", _onnx), "torch_export": (".pt2", _torch_export)}

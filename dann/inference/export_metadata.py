@@ -17,9 +17,10 @@ def describe_model(model: Model) -> dict[str, str]:
     """The metadata of an exported model: JSON by key.
 
     Returns:
-        ``classes``: the K names, in the order of the logits. ``input`` and ``output``: name, type and shape, null for
-        the number of examples. ``before``: what the caller does to an example of the data set, such as decoding and
-        resizing. ``inside``: what the file does to it before the network. ``dann``: the version that exported it.
+        ``classes``: the K names, in the order of the logits, none of numbers. ``input`` and ``output``: name, type and
+        shape, null for the number of examples. ``before``: what the caller does to an example of the data set, such as
+        decoding and resizing. ``inside``: what the file does to it before the network. ``dann``: the version that
+        exported it.
     """
     inputs = model.inputs
     content = {
@@ -30,12 +31,24 @@ def describe_model(model: Model) -> dict[str, str]:
             "shape": [None, *inputs.raw_shape],
             "layout": ("NCHW", "NCL", "NC")[3 - len(inputs.raw_shape)],
         },
-        "output": {"name": "logits", "shape": [None, len(model.classes)], "probabilities": "softmax of the logits"},
+        "output": _output(model),
         "before": _before(model),
         "inside": _inside(inputs.transform),
         "dann": dann.__version__,
     }
     return {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
+
+
+def output_name(model: Model) -> str:
+    """The name of a file's output."""
+    return "logits" if model.scale is None else "numbers"
+
+
+def _output(model: Model) -> dict[str, Any]:
+    if model.scale is not None:
+        return {"name": output_name(model), "shape": [None, 1], "unit": "that of the labels"}
+    shape = [None, len(model.classes)]
+    return {"name": output_name(model), "shape": shape, "probabilities": "softmax of the logits"}
 
 
 def _before(model: Model) -> dict[str, Any]:

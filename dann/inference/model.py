@@ -18,6 +18,7 @@ from dann.data.datasets.own_series import CHANNELS_FIRST
 from dann.data.datasets.text_tokens import to_token_ids
 from dann.data.domain import UNLABELLED, Split
 from dann.data.input_pipeline import InputPipeline, read_inputs
+from dann.data.number_labels import LabelScale
 from dann.data.pair import Pair
 from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
@@ -40,11 +41,12 @@ class Model:
     """A trained network with its input pipeline; predicts raw examples of its target domain.
 
     Args:
-        classes: the K names.
+        classes: the K names; none where numbers are predicted.
         method: the state after the last step, in evaluation mode.
         inputs: maps raw examples to the network's inputs, as in the run's evaluations.
         dtype: of the network's computations, as in the run: float32 or bfloat16.
         config: the resolved configuration of the run.
+        scale: of the labels, where they are numbers; None for classes.
     """
 
     classes: tuple[str, ...]
@@ -52,6 +54,7 @@ class Model:
     inputs: InputPipeline
     dtype: torch.dtype
     config: Config
+    scale: LabelScale | None = None
 
     @property
     def reads_texts(self) -> bool:
@@ -71,7 +74,7 @@ class Model:
         return torch.uint8 if self.inputs.images and not ranged else torch.float32
 
     def predict(self, inputs: Any, where: str = "inputs", adapt: Adaptation | None = None) -> NDArray[np.float32]:
-        """The probabilities of the classes, shape ``(N, K)``.
+        """The probabilities of the classes, shape ``(N, K)``, or the numbers in the unit of the labels, ``(N,)``.
 
         Args:
             inputs: N raw examples of the run's shape, an array or a tensor: images, vectors or series as the option
@@ -84,20 +87,23 @@ class Model:
 
         Raises:
             BadInput: the inputs have another shape or type, or values are missing; with ``adapt``, the network has no
-                BatchNorm, or there is one input.
+                BatchNorm, or there is one input; with ``tent``, numbers are predicted.
         """
         return self.predict_read(self.read(inputs, where), where, adapt)
 
     def predict_read(self, x: Tensor, where: str, adapt: Adaptation | None = None) -> NDArray[np.float32]:
         """The same of inputs as ``read`` returns them."""
+        if adapt == "tent" and self.scale is not None:
+            raise BadInput("adapt: tent lowers the entropy of classes, but this run predicts numbers: choose adabn")
         if adapt is None:
             logits = compute_logits(self.method, x, self.inputs, self.dtype)
         else:
             logits = predict_adapted(self.method, x, self.inputs, self.dtype, adapt, where)
-        probabilities: NDArray[np.float32] = logits.softmax(dim=1).numpy()
-        if not np.isfinite(probabilities).all():
+        predicted = logits.softmax(dim=1) if self.scale is None else self.scale.restore(logits).squeeze(1)
+        if not predicted.isfinite().all():
             raise BadInput(f"{where}: the network's outputs are not finite: give values like those of training")
-        return probabilities
+        predictions: NDArray[np.float32] = predicted.numpy()
+        return predictions
 
     def features(self, inputs: Any, where: str = "inputs") -> NDArray[np.float32]:
         """The features on which the classifier works, shape ``(N, D)``; arguments and errors as of ``predict``."""
@@ -147,12 +153,12 @@ def of_trainer(trainer: Trainer, pair: Pair, config: Config) -> Model:
     if trainer.constant_backbone is not None:
         method.network = method.network.with_backbone(trainer.constant_backbone, inputs.input_shape)
         method.to(trainer.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Model(pair.classes, method.eval(), inputs, trainer.dtype, config)
+    return Model(pair.classes, method.eval(), inputs, trainer.dtype, config, pair.label_scale)
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Several models whose probabilities are averaged, such as the seeds of a variant (Lakshminarayanan et al. 2017).
+    """Several models whose predictions are averaged, such as the seeds of a variant (Lakshminarayanan et al. 2017).
 
     Args:
         models: for the same classes and shape of raw examples; files are decoded as for the first model. Models of
@@ -195,7 +201,7 @@ class Ensemble:
         return self.models[0].reads_texts
 
     def predict(self, inputs: Any, where: str = "inputs", adapt: Adaptation | None = None) -> NDArray[np.float32]:
-        """The mean of the models' probabilities, shape ``(N, K)``; arguments as of ``Model.predict``."""
+        """The mean of the models' predictions; arguments and shapes as of ``Model.predict``."""
         return self.predict_read(self.read(inputs, where), where, adapt)
 
     def read(self, inputs: Any, where: str = "inputs") -> list[Tensor]:
@@ -203,10 +209,10 @@ class Ensemble:
         return [model.read(inputs, where) for model in self.models]
 
     def predict_read(self, x: Sequence[Tensor], where: str, adapt: Adaptation | None = None) -> NDArray[np.float32]:
-        """The mean of the models' probabilities of inputs as ``read`` returns them."""
+        """The mean of the models' predictions of inputs as ``read`` returns them."""
         every = [model.predict_read(read, where, adapt) for model, read in zip(self.models, x, strict=True)]
-        probabilities: NDArray[np.float32] = np.mean(every, axis=0)
-        return probabilities
+        predictions: NDArray[np.float32] = np.mean(every, axis=0)
+        return predictions
 
 
 def load(run: str | PathLike[str], device: str = "auto", use: Sequence[str | PathLike[str]] = ()) -> Model:
@@ -228,21 +234,23 @@ def load(run: str | PathLike[str], device: str = "auto", use: Sequence[str | Pat
     library = library_of_record(record, read_use_files([Path(file) for file in use], str(folder)), folder)
     config = resolve(record.config, str(folder / RECORD), library)
     inputs = read_inputs(folder, config.data.target_transform)
-    method = _restore(config, inputs, len(record.classes), folder / checkpoint.CHECKPOINT)
+    scale = LabelScale.restored(record.data["labels"]) if record.of_numbers else None
+    outputs = len(record.classes) if scale is None else 1
+    method = _restore(config, inputs, outputs, folder / checkpoint.CHECKPOINT)
     _check_result(record, method, folder)
     method.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     dtype = torch.bfloat16 if record.environment["precision"] == "bf16" else torch.float32
-    return Model(tuple(record.classes), method.eval(), inputs.to(place), dtype, config)
+    return Model(tuple(record.classes), method.eval(), inputs.to(place), dtype, config, scale)
 
 
-def _restore(config: Config, inputs: InputPipeline, num_classes: int, saved: Path) -> Method:
+def _restore(config: Config, inputs: InputPipeline, outputs: int, saved: Path) -> Method:
     """The method of a checkpoint; a backbone that stayed frozen is not in it and is built from its weights."""
     section, shapes = config.network, checkpoint.read_shapes(saved)
     saved_backbone = any(".backbone." in name for name in shapes)
     if saved_backbone and "weights" in section.options():
         section = section.model_copy(update={"weights": "none"})  # the checkpoint has them
     with torch.random.fork_rng(devices=[]):  # weights drawn here are overwritten
-        network: Network = section.build(inputs.input_shape, num_classes)
+        network: Network = section.build(inputs.input_shape, outputs)
         backbone = prepare_backbone(network, config.finetune, section.name)
         if backbone is not None and not saved_backbone and checksum(backbone) != inputs.backbone:
             raise BadInput(f"{saved.parent}: network.weights differ from those of training: restore the file")

@@ -23,30 +23,37 @@ T = TypeVar("T")  # what is made of a chunk of examples
 
 @dataclass(frozen=True)
 class Predictions:
-    """The class probabilities of N inputs.
+    """The class probabilities of N inputs, or the numbers that are predicted for them.
 
     Args:
         names: paths, with the row in brackets for files of several examples.
-        classes: the K names.
-        probabilities: shape ``(N, K)``.
+        classes: the K names; none of numbers.
+        values: probabilities, shape ``(N, K)``, or numbers in the unit of the labels, ``(N,)``.
         skipped: a message for each input without a prediction.
     """
 
     names: list[str]
     classes: tuple[str, ...]
-    probabilities: NDArray[np.float32]
+    values: NDArray[np.float32]
     skipped: tuple[str, ...] = ()
 
     def csv(self) -> bytes:
         """CSV, one line per input: name, most probable class, its probability, the probabilities of all classes.
 
+        Of numbers a line has the name and the prediction.
+
         No name is a formula of a spreadsheet: those that would be have an apostrophe before them.
         """
         text = StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
+        if not self.classes:
+            writer.writerow(["input", "prediction"])
+            for name, value in zip(self.names, self.values, strict=True):
+                writer.writerow([spreadsheet_text(name), f"{value:.7g}"])
+            return text.getvalue().encode("utf-8", "surrogateescape")
         classes = [spreadsheet_text(name) for name in self.classes]
         writer.writerow(["input", "class", "probability", *classes])
-        for name, row in zip(self.names, self.probabilities, strict=True):
+        for name, row in zip(self.names, self.values, strict=True):
             best = int(row.argmax())
             values = (f"{value:.6g}" for value in (row[best], *row))
             writer.writerow([spreadsheet_text(name), classes[best], *values])
@@ -70,12 +77,12 @@ def predict(
     ensemble = Ensemble([model]) if isinstance(model, Model) else model
     if adapt is None:
         names, parts, bad = _use_all(ensemble, paths, on_bad, ensemble.predict)
-        probabilities = np.concatenate(parts)
+        values = np.concatenate(parts)
     else:
         names, read, bad = _use_all(ensemble, paths, on_bad, ensemble.read)
         together = [torch.cat(chunks) for chunks in zip(*read, strict=True)]
-        probabilities = ensemble.predict_read(together, "inputs", adapt)
-    return Predictions(names, model.classes, probabilities, tuple(map(str, bad)))
+        values = ensemble.predict_read(together, "inputs", adapt)
+    return Predictions(names, model.classes, values, tuple(map(str, bad)))
 
 
 def _use_all(

@@ -11,6 +11,7 @@ from dann.methods.cmd import Cmd
 from dann.methods.co_tuning import CoTuning
 from dann.methods.coral import DeepCoral
 from dann.methods.dann import Dann
+from dann.methods.dare_gram import DareGram
 from dann.methods.delta import Delta
 from dann.methods.dirt_t import DirtT
 from dann.methods.domain_confusion import DomainConfusion
@@ -71,4 +72,5 @@ METHODS: dict[str, type[Method]] = {
     "bss": Bss,
     "co_tuning": CoTuning,
     "multitask": Multitask,
+    "dare_gram": DareGram,
 }

@@ -61,8 +61,9 @@ def read_pair(data: DataSection) -> Pair:
 
 
 def build_domain(component: Component, task: Task) -> Domain:
-    """Read a domain. A data set that can read its labels as classes and as numbers has an argument ``task``."""
-    takes_task = "task" in inspect.signature(type(component).constructor).parameters
+    """Read a domain; data sets whose labels may be classes or numbers take the task, before their options."""
+    parameters = inspect.signature(type(component).constructor).parameters.values()
+    takes_task = any(parameter.kind is parameter.POSITIONAL_ONLY for parameter in parameters)
     domain: Domain = component.build(task) if takes_task else component.build()
     return domain
 

@@ -94,6 +94,10 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "spectral, two": (partial(L.spectral_penalty, k=2), FEATURES[:1]),
     "shrinkage": (L.spectral_shrinkage, FEATURES[:1]),
     "shrinkage, two": (partial(L.spectral_shrinkage, k=2), FEATURES[:1]),
+    "squared error": (lambda z, y: L.squared_error(z, y), [(5, 1), (5,)]),
+    "squared error, weighted": (lambda z, y, w: L.squared_error(z, y, w.abs()), [(5, 1), (5,), (5,)]),
+    "huber": (lambda z, y, w: L.huber_loss(z, y, w.abs(), threshold=0.7), [(5, 1), (5,), (5,)]),
+    "inverse gram": (partial(L.inverse_gram_distance, angle=1.0, threshold=0.95), FEATURES),
     "maps": (lambda a, b, w: L.map_distance(a, b, w.abs()), [(5, D, 2, 3), (5, D, 2, 3), (D,)]),
 }
 

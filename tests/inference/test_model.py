@@ -295,7 +295,7 @@ def test_whatever_training_takes_is_predicted(moons: Path, tmp_path: Path) -> No
     torch.save({"x": x, "y": list(range(5))}, tmp_path / "x.pt")
     (tmp_path / "x.svm.gz").write_bytes(gzip.compress(b"".join(b"0 1:%r 2:%r\n" % (float(a), float(b)) for a, b in x)))
     for name in ("x.mat", "x.pt", "x.svm.gz"):
-        np.testing.assert_allclose(predict(model, [tmp_path / name]).probabilities, expected, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(predict(model, [tmp_path / name]).values, expected, atol=1e-6, err_msg=name)
     np.testing.assert_allclose(model.predict(csr_matrix(x)), expected, atol=1e-6)
     np.testing.assert_allclose(model.predict(x.tolist()), expected, atol=1e-6)
 

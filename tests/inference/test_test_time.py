@@ -94,7 +94,7 @@ def test_files_are_adapted_to_together(tmp_path: Path, runs: Path) -> None:
     paths = [tmp_path / "a.npy", tmp_path / "nothing.npy", tmp_path / "b.npy"]
     for adapt in ADAPTATIONS:
         predicted = predict(model, paths, adapt=adapt)
-        np.testing.assert_array_equal(predicted.probabilities, model.predict(SHIFTED, adapt=adapt))
+        np.testing.assert_array_equal(predicted.values, model.predict(SHIFTED, adapt=adapt))
         assert len(predicted.names) == 200 and "nothing.npy" in predicted.skipped[0]
 
 

@@ -90,7 +90,7 @@ def test_a_folder_of_text_files_is_predicted(runs: Path, tmp_path: Path) -> None
     model = dann.load(runs / "bag" / "seed-0", "cpu")
     found = predict(model, [tmp_path / "pages"])
     assert len(found.skipped) == 1 and "2.txt, line 1: not cp1252 text" in found.skipped[0]
-    np.testing.assert_allclose(found.probabilities, model.predict(["a good film", "bad"]), rtol=1e-5)
+    np.testing.assert_allclose(found.values, model.predict(["a good film", "bad"]), rtol=1e-5)
     assert found.names == [str(pages / "0.txt"), str(pages / "1.txt")]
 
 

@@ -17,6 +17,7 @@ STACKS: dict[str, list[dict[str, Any]]] = {
     "dann on logits": [{"name": "dann", "layer": "logits", "weight": weight} for weight in (0.5, 2.0)],
     "dann on a layer": [{"name": "dann", "layer": "features.0"}] * 2,
     "adabn": [{"name": "adabn"}] * 2,
+    "dare_gram": [{"name": "dare_gram", "angle": angle, "threshold": 0.99} for angle in (0.05, 1.0)],
     "tent": [{"name": "tent"}] * 2,
     "shot": [{"name": "shot", "refreshes": 2, "weight": weight} for weight in (0.1, 0.5)],
     "bbse": [{"name": "weighted_dann", "estimate": "bbse", "refreshes": 10}] * 2,

@@ -20,7 +20,7 @@ def predict(options: argparse.Namespace) -> int:
     models = [load(run, options.device, options.use) for run in (options.run, *options.others)]
     predicted = predict(Ensemble(models), options.inputs, options.on_bad, options.adapt)
     if options.out is None:
-        show_predictions(predicted.names, predicted.classes, predicted.probabilities.tolist())
+        show_predictions(predicted.names, predicted.classes, predicted.values.tolist())
     else:
         write_whole(options.out, predicted.csv())
         print(printable(f"{options.out}: {len(predicted.names)} predictions"))

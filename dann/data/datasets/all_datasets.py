@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dann.data.datasets.amazon_reviews import amazon_reviews
 from dann.data.datasets.amazon_text import amazon_text
 from dann.data.datasets.cifar import cifar9, cifar10, stl9, stl10
+from dann.data.datasets.diabetes import diabetes
 from dann.data.datasets.domainnet import domainnet
 from dann.data.datasets.mnist import mnist
 from dann.data.datasets.mnist_m import mnist_m
@@ -19,6 +20,7 @@ from dann.data.datasets.published_features import office_caltech10_features
 from dann.data.datasets.rendered_digits import rendered_digits
 from dann.data.datasets.svhn import svhn, syn_digits
 from dann.data.datasets.traffic_signs import gtsrb, syn_signs
+from dann.data.datasets.turned_digits import turned_digits
 from dann.data.datasets.uci_digits import digits, digits_m
 from dann.data.datasets.uci_har import uci_har
 from dann.data.datasets.usps import usps
@@ -52,6 +54,8 @@ CONSTRUCTORS: tuple[Callable[..., Domain], ...] = (
     uci_har,
     moons,
     moons_rotated,
+    turned_digits,
+    diabetes,
     folder,
     csv,
     arrays,

@@ -27,7 +27,7 @@ def digits(*, size: Side = 16) -> Domain:
     Args:
         size: H and W after bilinear enlargement.
     """
-    train, test = (Split.of(torch.from_numpy(x)[:, None], y) for x, y in _load_half(0, size))
+    train, test = (Split.of(torch.from_numpy(x)[:, None], y) for x, y in load_half(0, size))
     return Domain("digits", train, test, CLASSES, "scikit-learn's digits, first half")
 
 
@@ -41,15 +41,20 @@ def digits_m(*, size: Side = 16) -> Domain:
     Args:
         size: H and W, of the enlarged digits and of the patches.
     """
-    from sklearn.datasets import load_sample_images  # takes a second to import
-
-    photos = [np.asarray(photo, np.uint8) for photo in load_sample_images().images]
+    photos = load_photos()
     random = np.random.RandomState(1)
-    train, test = (Split.of(torch.from_numpy(blend(x, photos, random)), y) for x, y in _load_half(1, size))
+    train, test = (Split.of(torch.from_numpy(blend(x, photos, random)), y) for x, y in load_half(1, size))
     return Domain("digits_m", train, test, CLASSES, "scikit-learn's digits, second half, and photos")
 
 
-def _load_half(half: int, size: int) -> list[tuple[Pixels, torch.Tensor]]:
+def load_photos() -> list[Pixels]:
+    """The two photos that scikit-learn ships, shape ``(H, W, 3)`` each."""
+    from sklearn.datasets import load_sample_images  # takes a second to import
+
+    return [np.asarray(photo, np.uint8) for photo in load_sample_images().images]
+
+
+def load_half(half: int, size: int) -> list[tuple[Pixels, torch.Tensor]]:
     """Load the training and the test part of one half: images ``(N, size, size)`` and labels."""
     from sklearn.datasets import load_digits  # takes a second to import
 

@@ -86,7 +86,7 @@ def diagnosis(experiment: Experiment, records: list[Record]) -> Figure:
     Over the steps: mean and range over seeds. The distance measured by a linear SVM is solid, by a network dotted; the
     target's rank is solid, the source's dotted.
     """
-    panels = (
+    panels: tuple[tuple[str, str, str | None], ...] = (
         ("proxy A-distance (SVM —, MLP ···)", "distance_svm", "distance_mlp"),
         ("gradient norms, transfer over label", "gradient_ratio", None),
         ("cosine of the two gradients", "gradient_cosine", None),

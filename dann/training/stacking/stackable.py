@@ -66,6 +66,7 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "bss": ("weight",),
     "co_tuning": ("weight",),
     "multitask": (),
+    "dare_gram": ("angle", "scale", "threshold"),
 }
 LIGHT, LIGHT_ON_GPU = 1e8, 1e10  # floating-point operations of a step, above which stacking gains nothing
 
