@@ -12,7 +12,7 @@ import torch
 
 from dann.cli.assignments import read_assignments
 from dann.cli.docstrings import parse_docstring
-from dann.cli.gallery import Panel
+from dann.cli.gallery import Panel, name_quarters
 from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.experiment import read_experiment
 from dann.config.own_components import read_part
@@ -32,7 +32,7 @@ CHUNK = 1000
 SHOWN = 100  # characters of a text
 NO_SPLIT = "none defined: a share is held out, or the protocol is transductive"
 FOLDERS = {"cifar9": "cifar10", "stl9": "stl10", "office_caltech10_features": "office_caltech10"}
-MADE = {"digits", "digits_m", "moons", "moons_rotated", "rendered_digits"}
+MADE = {"diabetes", "digits", "digits_m", "moons", "moons_rotated", "rendered_digits", "turned_digits"}
 OWN = {"folder", "csv", "arrays", "svmlight", "table", "series", "texts"}
 
 
@@ -110,6 +110,8 @@ def summarise_domain(domain: Domain) -> dict[str, str]:
 
 
 def _classes(domain: Domain) -> str:
+    if domain.task == "regression":
+        return "none: labels are numbers, for data.task: regression"
     shown = ", ".join(domain.classes[:12]) + (", …" if len(domain.classes) > 12 else "")
     return f"{len(domain.classes)}: {shown}"
 
@@ -140,10 +142,16 @@ def _describe_texts(texts: list[str]) -> str:
 
 def _contents(split: Split, domain: Domain) -> str:
     tallied = count_classes(split, len(domain.classes))
-    unlabelled = len(split) - sum(tallied)
+    unlabelled = len(split) - len(split.labelled)
     ratio = imbalance_ratio(tallied) if tallied else None
     each = ", ".join(map(str, tallied[:12])) + (", …" if len(tallied) > 12 else "")
     labelled = len(split) - unlabelled
+    if domain.task == "regression" and labelled:
+        y = split.labelled.y.double()
+        return (
+            f"{len(split)} examples, {labelled} labelled; {float(y.min()):.4g} to {float(y.max()):.4g}, "
+            f"mean {float(y.mean()):.4g}, standard deviation {float(y.std(correction=0)):.4g}"
+        )
     return (
         f"{len(split)} examples, {labelled} labelled; per class: {each or 'no labels'}"
         + (f"; imbalance ratio {ratio:.2f}" if ratio else "; a class is empty" if tallied and labelled else "")
@@ -167,7 +175,11 @@ def first_batch(config: Config, pair: Pair) -> list[Panel]:
     """The transformed examples of both sides in the first training batch."""
     batch = build_trainer(config, pair, 0, torch.device("cpu")).stream[0]
     source, target = (pair.description[side]["name"] for side in ("source", "target"))
-    names = [pair.classes[y] for y in batch.source_y.tolist()]
+    scale = pair.label_scale
+    if scale is None:
+        names = [pair.classes[y] for y in batch.source_y.tolist()]
+    else:
+        names = name_quarters(scale.restore(batch.source_y))
     return [
         Panel(f"{source}, labelled, as the network sees it in training", batch.source_x, names),
         Panel(f"{target}, unlabelled, as the network sees it in training", batch.target_x, [""] * len(batch.target_x)),

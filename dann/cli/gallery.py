@@ -1,6 +1,7 @@
 """Pictures of data sets: images in a grid, vectors and series along two principal axes."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.figure
@@ -25,7 +26,7 @@ class Panel:
 
     Args:
         x: images, uint8 or float of any range, shape ``(N, C, H, W)``, or vectors or series.
-        labels: the class name of each example, empty for an unlabelled one.
+        labels: the class name of each example, or the quarter of its number; empty for an unlabelled one.
     """
 
     title: str
@@ -39,8 +40,23 @@ def select_panel(domain: Domain) -> Panel | None:
         return None
     count = GRID_ROWS * GRID_COLUMNS if len(domain.input_shape) == 3 else SCATTERED
     shown = domain.train.spread(count)
-    names = [domain.classes[y] if y >= 0 else "" for y in shown.y.tolist()]
+    if domain.task == "regression":
+        names = name_quarters(shown.y)
+    else:
+        names = [domain.classes[y] if y >= 0 else "" for y in shown.y.tolist()]
     return Panel(f"{domain.name}: {domain.origin}", shown.x, names)
+
+
+def name_quarters(y: Tensor) -> list[str]:
+    """The quarter in which each number lies, by the quartiles of all; empty where there is none."""
+    known = y[~y.isnan()].double()
+    bounds = known.quantile(torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)) if len(known) else known
+    ends = [f"{bound:.4g}" for bound in bounds.tolist()]
+    names = (
+        [f"to {ends[0]}", *(f"{low} to {high}" for low, high in pairwise(ends)), f"above {ends[-1]}"] if ends else []
+    )
+    places = torch.bucketize(y.double().nan_to_num(), bounds).tolist()
+    return ["" if missing else names[place] for place, missing in zip(places, y.isnan().tolist(), strict=True)]
 
 
 def draw(panels: list[Panel], name: str, folder: Path) -> Path:

@@ -67,7 +67,15 @@ def entries(kind: str, library: Library = PACKAGED) -> dict[str, Entry]:
 
 
 def _methods(library: Library) -> Iterable[Entry]:
-    return _components(library.entries(METHOD), Component, "method: {}")
+    registry = library.entries(METHOD)
+    for entry in _components(registry, Component, "method: {}"):
+        if entry.error:
+            yield entry
+            continue
+        found = registry[entry.name]
+        method = found.load() if isinstance(found, OwnPart) else found
+        predicted = "classes, or numbers (data.task: regression)" if getattr(method, "regression", False) else "classes"
+        yield replace(entry, facts={**entry.facts, "Predicts": predicted})
 
 
 def _networks(library: Library) -> Iterable[Entry]:

@@ -72,9 +72,7 @@ def _part(table: Table, places: list[int], title: str) -> RichTable:
     return shown
 
 
-def show_predictions(
-    names: Sequence[str], classes: Sequence[str], values: Sequence[Sequence[float]] | Sequence[float]
-) -> None:
+def show_predictions(names: Sequence[str], classes: Sequence[str], values: Sequence[Sequence[float] | float]) -> None:
     """Print the first predictions as a table.
 
     Args:

@@ -10,6 +10,7 @@ from dann.config.experiment import Experiment
 from dann.config.schema import Config, library_of, resolve
 from dann.config.sections import DataSection
 from dann.data.transforms.transform_options import TransformOptions
+from dann.errors import BadInput
 from dann.evaluation.candidate_order import INPUTS
 
 HEADS = ("head", "dropout")  # options of a pretrained network of the layers behind it
@@ -81,7 +82,11 @@ def _configurations(experiment: Experiment, file: Path) -> Iterator[tuple[Row, C
     for task in experiment.tasks or [None]:
         for variant in experiment.variants:
             declared = experiment.merge_configuration(variant, task)
-            yield (task, variant), resolve(declared, f"{file}, variant {variant}", library)
+            config = resolve(declared, f"{file}, variant {variant}", library)
+            if config.data.task == "regression":
+                raise BadInput(f"{file}: data.task: dann rank scores features by classes, but this is a regression: "
+                               "compare rows with dann run")  # fmt: skip
+            yield (task, variant), config
 
 
 def _reduce(config: Config) -> Config:

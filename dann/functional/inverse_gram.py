@@ -34,7 +34,7 @@ def inverse_gram_distance(
     mask = torch.arange(grams[0].shape[-1], device=grams[0].device) < kept
     inverses = [_truncated_inverse(gram, *parts, mask) for gram, parts in zip(grams, spectra, strict=True)]
     eigenvalues = [_eigenvalues(gram, *parts) for gram, parts in zip(grams, spectra, strict=True)]
-    cosines = F.cosine_similarity(*inverses, dim=0, eps=EPSILON)
+    cosines = F.cosine_similarity(inverses[0], inverses[1], dim=0, eps=EPSILON)
     gap = torch.linalg.vector_norm(torch.where(mask, eigenvalues[0] - eigenvalues[1], 0.0))
     finite = torch.stack([gram.isfinite().all() for gram in grams]).all()
     distance: Tensor = angle * (1 - cosines).abs().mean() + scale * gap / kept

@@ -17,7 +17,8 @@ class DareGram(Method):
 
     Nejjar et al. 2023, "DARE-GRAM: Unsupervised Domain Adaptation Regression by Aligning Inverse Gram Matrices": the
     least-squares solution of the last, linear layer is (ZᵀZ)⁻¹ Zᵀ y, and what of it does not depend on labels is
-    aligned. One update descends the label loss plus ``inverse_gram_distance`` of the features, in the whole network.
+    aligned; so it is meant for a classifier of one linear layer. One update descends the label loss plus
+    ``inverse_gram_distance`` of the features, in the whole network.
     The domains are forwarded one after the other, as in the authors' code, unless ``together`` is true.
 
     Args:

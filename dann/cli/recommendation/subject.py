@@ -156,6 +156,9 @@ def _resolve(base: Nested, where: str, library: Library) -> Config:
 
 def _read(title: str, base: Nested, use: list[str], library: Library, where: str) -> Subject:
     config = _resolve(base, where, library)
+    if config.data.task == "regression":
+        raise BadInput(f"{where}: data.task: dann recommend is for classes, but this is a regression: compare rows of "
+                       "an experiment file with dann run")  # fmt: skip
     sources = [component.build() for component in config.data.sources]
     target = config.data.target.build()
     return Subject(title, base, use, library, where, config, sources, hide_labels(target), target)

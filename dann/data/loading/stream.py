@@ -128,12 +128,16 @@ class Stream:
         y = self.labelled.y[rows]
         return Batch(
             self._labelled_inputs(labelled_x[order], own, step),
-            (y if self.scale is None else self.scale.standardise(y)).to(self.device),
+            self.learned(y).to(self.device),
             self._inputs(target_x, self.transforms[1], TARGET, step),
             self.labelled.domain[rows].to(self.device),
             None if self.weights is None else self.weights[y].to(self.device),
             None if self.view is None else self._inputs(target_x, self.view, VIEW, step),
         )
+
+    def learned(self, y: Tensor) -> Tensor:
+        """Labels as a network learns them: classes as they are, numbers standardised."""
+        return y if self.scale is None else self.scale.standardise(y)
 
     def read_here(self) -> "Stream":
         """The same stream without reading ahead, to read single batches while this one goes on."""

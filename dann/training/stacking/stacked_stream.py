@@ -37,7 +37,7 @@ class StackedStream:
         source, device, weights = self.first.source, self.first.device, self.first.weights
         y = source.y[rows]
         weight = None if weights is None else weights[y].to(device)
-        return Batch(source_x, y.to(device), target_x, source.domain[rows].to(device), weight)
+        return Batch(source_x, self.first.learned(y).to(device), target_x, source.domain[rows].to(device), weight)
 
     def _block(self, side: int, block: int) -> Tensor:
         """The indices of one side's examples in the batches of many steps, shape ``(R, BLOCK, B)``."""
