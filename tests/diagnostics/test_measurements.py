@@ -402,7 +402,7 @@ def test_reverse_validation_reads_no_target_label(monkeypatch: pytest.MonkeyPatc
         config = configured(data={"source": {"points": 60}, "target": {"name": target, "points": 60}})
         trainer = trained(made(config), 0, 10)
         found.append(reverse_validation(trainer, config, 20))
-        accuracies.append(evaluate_splits(trainer)["target_test"].accuracy)
+        accuracies.append(evaluate_splits(trainer)["target_test"].score)
     assert found[0] == found[1] and accuracies[0] == pytest.approx(1 - accuracies[1]) != 0.5
 
 
@@ -414,7 +414,7 @@ def test_reverse_validation_distinguishes_right_target_predictions_from_wrong_on
         method={"name": "source_only"},
     )
     trainer = trained(made(config), 0, 200, steps=200)
-    assert evaluate_splits(trainer)["target_test"].accuracy > 0.95
+    assert evaluate_splits(trainer)["target_test"].score > 0.95
     assert reverse_validation(trainer, config, 100) > 0.95
     with torch.no_grad():
         for own in trainer.method.network.classifier.parameters():

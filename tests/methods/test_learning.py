@@ -135,7 +135,7 @@ def accuracies(
                 evaluate=lambda _: True,
                 fail=lambda replica, failure: pytest.fail(str(failure)),
             )
-        found.append(evaluate_splits(trainer)[f"{split}_test"].accuracy)
+        found.append(evaluate_splits(trainer)[f"{split}_test"].score)
     return np.array(found)
 
 

@@ -640,13 +640,13 @@ def test_numbers_in_short() -> None:
 
 
 def test_intervals_are_drawn_to_one_scale() -> None:
-    drawn, ticks = draw([(0.1, [0.05, 0.15]), (-0.05, [-0.1, 0.0]), (0.02, None)])
+    drawn, ticks = draw([(0.1, [0.05, 0.15]), (-0.05, [-0.1, 0.0]), (0.02, None)], "accuracy")
     zero = drawn[0].zero
     unit = (drawn[0].dot - zero) / 0.1
     assert unit > 0 and drawn[1].dot == pytest.approx(zero - 0.05 * unit, abs=0.2)
     assert drawn[0].ends == pytest.approx((zero + 0.05 * unit, zero + 0.15 * unit), abs=0.2)
     assert [drawing.side for drawing in drawn] == ["better", "around", "around"] and drawn[2].ends is None
-    errors, _ = draw([(0.1, [0.05, 0.15]), (-0.1, [-0.15, -0.05])], lower_is_better=True)
+    errors, _ = draw([(0.1, [0.05, 0.15]), (-0.1, [-0.15, -0.05])], "calibration_error")
     assert [drawing.side for drawing in errors] == ["worse", "better"]
     assert [text for _, text in ticks] == ["−10.0", "0.0", "+15.0"]
 

@@ -45,9 +45,7 @@ def test_a_record_has_errors_and_no_class(finished: tuple[Path, Path]) -> None:
     record = read_record(finished[1] / "dann" / "seed-0")
     assert record.of_numbers and record.classes == [] and record.confusion == {} and record.reliability == {}
     last = record.evaluations[-1]
-    assert {"target_test", "target_test_rmse", "target_test_mae", "source_validation", "source_validation_rmse"} <= set(
-        last
-    )
+    assert {"target_test", "target_test_rmse", "target_test_mae", "source_validation", "source_test_rmse"} <= set(last)
     assert {"score_dev", "score_mmd", "score_coral", "score_rankme", "discriminator_target"} <= set(last)
     assert "share_distance" not in last and not any("macro" in key for key in last)
     assert record.data["labels"]["deviation"] > 5 and record.shares == [[], [], []]

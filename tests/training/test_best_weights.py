@@ -22,16 +22,16 @@ def test_the_last_of_the_best_looks_counts() -> None:
     trainer = build_trainer(config, load_pair(config.data), 0, CPU)
     best, validation = trainer.average, trainer.splits["source_validation"]
     assert isinstance(best, BestWeights) and trainer.evaluated is best.method
-    looks = [(evaluate(trainer.method, validation, trainer.transform("source_validation")).accuracy, 0)]
+    looks = [(evaluate(trainer.method, validation, trainer.transform("source_validation")).score, 0)]
     states = {0: {name: value.clone() for name, value in trainer.method.state_dict().items()}}
     for step in range(12):
         trainer.train()
         trainer.step(step, step / 12)
         if (done := step + 1) % 2 == 0:
-            looks.append((evaluate(trainer.method, validation, trainer.transform("source_validation")).accuracy, done))
+            looks.append((evaluate(trainer.method, validation, trainer.transform("source_validation")).score, done))
             states[done] = {name: value.clone() for name, value in trainer.method.state_dict().items()}
     accuracy, step = max(looks, key=lambda look: (look[0] or 0.0, look[1]))
-    assert (best.accuracy, best.step) == (accuracy, step) and step > 0
+    assert (best.score, best.step) == (accuracy, step) and step > 0
     assert all(torch.equal(value, states[step][name]) for name, value in best.method.state_dict().items())
 
 
