@@ -32,8 +32,8 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 # Each may import those before it. A test, so that the order is read here and held everywhere.
 PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "data", "methods", "evaluation",
             "config", "training", "diagnostics", "runner", "reporting", "inference", "estimators", "cli")  # fmt: skip
-DATA = ("store", "text_store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts",
-        "evaluation_splits", "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing",
+DATA = ("store", "text_store", "domain", "visible_bands", "shared_shape", "labels", "number_labels", "splits",
+        "split_counts", "evaluation_splits", "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing",
         "transforms", "loading", "pair", "duplicates", "pair_builder", "pair_preprocessing", "zero_shot",
         "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
@@ -42,7 +42,7 @@ TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evalu
               "evaluation.statistics",
               "config.comparison", "config.experiment", "config.experiment_checks",
               "config.experiment_fields", "config.experiment_run",
-              "config.merging", "config.migration", "config.naming", "config.origin", "config.search",
+              "config.merging", "config.migration", "config.naming", "config.number_experiments", "config.origin", "config.search",
               "config.yaml_files", "diagnostics.alarms", "optim.schedules", "runner.experiment_records",
               "runner.record_schema", "runner.records", "runner.search_choice", "reporting")  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Checks that the parts of a configuration are compatible, before anything is trained."""
 
+from dann.config.number_checks import check_numbers, check_numbers_method
 from dann.config.optimizer_section import OptimizerSection
-from dann.config.regression import check_numbers, check_numbers_method
 from dann.config.schema import Config
 from dann.config.sections import DataSection
 from dann.config.text_checks import check_text_network, check_texts

@@ -26,10 +26,11 @@ def inverse_gram_distance(
         target: shape ``(M, D)``.
         angle: weight of the distance of angles.
         scale: weight of the distance of scales.
-        threshold: share of the sum of eigenvalues, in (0, 1].
+        threshold: share of the sum of eigenvalues, between 0 and 1.
     """
-    grams = [_gram(source), _gram(target)]
-    spectra = [_decompose(gram.detach()) for gram in grams]
+    sides = [_extend(source), _extend(target)]
+    grams = [matmul(side.T, side) for side in sides]
+    spectra = [_decompose(side.detach()) for side in sides]
     kept = torch.stack([_count(values, threshold) for values, _ in spectra]).amax()
     mask = torch.arange(grams[0].shape[-1], device=grams[0].device) < kept
     inverses = [_truncated_inverse(gram, *parts, mask) for gram, parts in zip(grams, spectra, strict=True)]
@@ -41,20 +42,21 @@ def inverse_gram_distance(
     return torch.where(finite, distance, torch.nan)
 
 
-def _gram(features: Tensor) -> Tensor:
-    """G of features ``(N, D)``, shape ``(D + 1, D + 1)``."""
+def _extend(features: Tensor) -> Tensor:
+    """Z of features ``(N, D)``, shape ``(N, D + 1)``."""
     features = at_least_float32(features)
-    extended = torch.cat([torch.ones_like(features[:, :1]), features], dim=1)
-    return matmul(extended.T, extended)
+    return torch.cat([torch.ones_like(features[:, :1]), features], dim=1)
 
 
-def _decompose(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """The eigenvalues of a Gram matrix from the largest, and its eigenvectors as columns in the same order.
+def _decompose(extended: Tensor) -> tuple[Tensor, Tensor]:
+    """The eigenvalues of ZᵀZ from the largest, shape ``(D + 1,)``, and its eigenvectors as columns.
 
-    Of a matrix that is not finite, for which LAPACK raises, those of 0.
+    By the singular values of Z: LAPACK fails on ZᵀZ itself where it is singular, as that of few examples is. The
+    columns of the eigenvalues that are 0 for lack of examples are 0 too. Of a Z that is not finite they are those of 0.
     """
-    values, vectors = torch.linalg.eigh(torch.where(gram.isfinite().all(), gram, 0.0))
-    return values.flip(-1).clamp_min(0), vectors.flip(-1)
+    values, rows = torch.linalg.svd(torch.where(extended.isfinite().all(), extended, 0.0), full_matrices=False)[1:]
+    lacking = extended.shape[-1] - values.shape[-1]
+    return F.pad(values.square(), (0, lacking)), F.pad(rows, (0, 0, 0, lacking)).T
 
 
 def _count(values: Tensor, threshold: float) -> Tensor:
@@ -68,17 +70,21 @@ def _truncated_inverse(gram: Tensor, values: Tensor, vectors: Tensor, mask: Tens
     """The pseudo-inverse of a Gram matrix by its masked eigenvalues, with its gradient.
 
     The gradient is that of the spectral function f, 1 / λ where kept and 0 elsewhere: for a change dG it is
-    V (Γ ∘ (Vᵀ dG V)) Vᵀ with the divided differences Γᵢⱼ = (f(λᵢ) − f(λⱼ)) / (λᵢ − λⱼ) (Daleckii and Krein 1965).
-    Differentiating the eigenvectors instead gives NaN where eigenvalues are equal, as those of dead features are.
+    V (Γ ∘ (Vᵀ dG V)) Vᵀ with the divided differences Γᵢⱼ = (f(λᵢ) − f(λⱼ)) / (λᵢ − λⱼ) (Daleckii and Krein 1965),
+    and 1 / λᵢ² between a kept vector and those of the eigenvalue 0 that V lacks. Differentiating the eigenvectors
+    instead gives NaN where eigenvalues are equal, as those of dead features are.
     """
     inverse = torch.where(mask, 1 / values.clamp_min(torch.finfo(values.dtype).tiny), 0.0)
     fixed = matmul(vectors * inverse, vectors.T)
-    both = mask[:, None] & mask[None, :]
-    one, gaps = mask[:, None] ^ mask[None, :], values[:, None] - values[None, :]
+    both, one = mask[:, None] & mask[None, :], mask[:, None] ^ mask[None, :]
+    gaps = values[:, None] - values[None, :]
     mixed = (inverse[:, None] - inverse[None, :]) / torch.where(one & (gaps != 0), gaps, 1.0)
     divided = torch.where(both, -inverse[:, None] * inverse[None, :], torch.where(one, mixed, 0.0))
-    moved = matmul(matmul(vectors.T, gram - gram.detach()), vectors)  # 0, with the gradient of G
-    return fixed + matmul(matmul(vectors, divided * moved), vectors.T)
+    moved = gram - gram.detach()  # 0, with the gradient of G
+    within = matmul(matmul(vectors.T, moved), vectors)
+    outside = moved - matmul(matmul(moved, vectors), vectors.T)
+    across = matmul(matmul(vectors * inverse.square(), vectors.T), outside)
+    return fixed + matmul(matmul(vectors, divided * within), vectors.T) + across + across.T
 
 
 def _eigenvalues(gram: Tensor, values: Tensor, vectors: Tensor) -> Tensor:

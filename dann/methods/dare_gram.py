@@ -37,7 +37,7 @@ class DareGram(Method):
         *,
         angle: Factor = 0.05,
         scale: Factor = 0.001,
-        threshold: Annotated[float, Field(gt=0, le=1)] = 0.9,
+        threshold: Annotated[float, Field(gt=0, lt=1)] = 0.9,
         together: bool = False,
     ) -> None:
         super().__init__(network)

@@ -51,14 +51,22 @@ def test_equal_samples_in_another_order_have_none() -> None:
     assert inverse_gram_distance(features, features.flip(0)).item() == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("shapes", [((6, 4), (7, 4)), ((3, 5), (4, 5)), ((3, 5), (9, 5))])  # also of fewer rows
 @pytest.mark.parametrize("threshold", [0.3, 0.95])
-def test_it_passes_gradcheck(threshold: float) -> None:
-    inputs = leaf(normal(6, 4)), leaf(1.3 * normal(7, 4, seed=1))
+def test_it_passes_gradcheck(threshold: float, shapes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    inputs = leaf(normal(*shapes[0])), leaf(1.3 * normal(*shapes[1], seed=1))
 
     def distance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return inverse_gram_distance(source, target, angle=1.0, scale=0.1, threshold=threshold)
 
     assert torch.autograd.gradcheck(distance, inputs)
+
+
+def test_few_examples_of_many_like_features_are_no_failure_of_the_decomposition() -> None:
+    generator = torch.Generator().manual_seed(0)
+    sides = [(0.05 + 0.01 * torch.rand(4, 600, generator=generator)).requires_grad_() for _ in range(2)]
+    inverse_gram_distance(*sides).backward()
+    assert all(side.grad is not None and side.grad.isfinite().all() for side in sides)
 
 
 def test_dead_features_leave_the_gradient_finite_and_no_number_is_hidden() -> None:
