@@ -33,17 +33,18 @@ EXPERIMENTS = sorted((ROOT / "experiments").rglob("*.yaml"))
 PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "data", "methods", "evaluation",
             "config", "training", "diagnostics", "runner", "reporting", "inference", "estimators", "cli")  # fmt: skip
 DATA = ("store", "text_store", "domain", "visible_bands", "shared_shape", "labels", "number_labels", "splits",
-        "split_counts", "evaluation_splits", "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing",
-        "transforms", "loading", "pair", "duplicates", "pair_builder", "pair_preprocessing", "zero_shot",
-        "input_pipeline", "datasets")  # fmt: skip
+        "split_counts", "evaluation_splits", "hold_out_remedies", "shared_contents", "readers", "storage",
+        "preprocessing", "transforms", "loading", "pair", "duplicates", "pair_builder", "pair_preprocessing",
+        "zero_shot", "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evaluation.metric_definitions",
               "evaluation.guard", "evaluation.reach", "evaluation.rules", "evaluation.selection",
               "evaluation.statistics",
               "config.comparison", "config.experiment", "config.experiment_checks",
               "config.experiment_fields", "config.experiment_run",
-              "config.merging", "config.migration", "config.naming", "config.number_experiments", "config.origin", "config.search",
-              "config.yaml_files", "diagnostics.alarms", "optim.schedules", "runner.experiment_records",
+              "config.merging", "config.migration", "config.naming", "config.number_experiments",
+              "config.origin", "config.search", "config.yaml_files", "diagnostics.alarms", "optim.schedules",
+              "runner.experiment_records",
               "runner.record_schema", "runner.records", "runner.search_choice", "reporting")  # fmt: skip
 
 SMALLER = {"vgg16": "vgg11", "resnet50": "resnet18", "alexnet": "resnet18"}  # AlexNet takes no photos of 32 pixels

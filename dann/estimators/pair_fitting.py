@@ -19,7 +19,16 @@ from dann.training.source_model import find_source_run
 
 Section = Mapping[str, Any]
 # Options of the section data that act on batches; all others make the pair, which is made already.
-OF_BATCHES = ("target_batch_size", "resample", "class_weights", "beta", "transform", "target_transform", "target_view")
+OF_BATCHES = (
+    "huber",
+    "target_batch_size",
+    "resample",
+    "class_weights",
+    "beta",
+    "transform",
+    "target_transform",
+    "target_view",
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,8 @@ def fit(
     given = {"method": method, "network": network, "optimizer": optimizer, "steps": steps, "batch_size": batch_size,
              "precision": precision, "train": train, "finetune": finetune, "self_training": self_training,
              "diagnose": diagnose}  # fmt: skip
-    section = read_section(data, "data", set(DataSection.model_fields) - {*OF_BATCHES}, "dann.fit")
+    taken = set(DataSection.model_fields) - {*OF_BATCHES}
+    section = {**read_section(data, "data", taken, "dann.fit"), "task": pair.task}
     sources = len(torch.unique(pair.train.domain)) - (pair.description["target_labelled_examples"] > 0)
     config, place = declare_config(given, section, sources, "dann.fit"), choose_device(device, "device=")
     module = network if isinstance(network, nn.Module) else None

@@ -128,6 +128,8 @@ def build_trainer(
         BadInput: parts of the configuration do not fit each other or the data.
     """
     check_parts(config)
+    if pair.task != config.data.task:
+        raise BadInput(f"data.task: {config.data.task}, but the labels of the data are for {pair.task}: set it alike")
     inputs = prepare_inputs(config.data, pair, device, config.network.name in RGB_ONLY) if like is None else like.inputs
     _check_batch_size(config.data, inputs.raw.output_shape(pair.input_shape), device)
     dtype = choose_dtype(config.train.precision, device)

@@ -12,13 +12,16 @@ from number_tables import number_config, write_tables
 from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.data.datasets.diabetes import diabetes
+from dann.data.datasets.own_arrays import arrays, from_arrays
 from dann.data.datasets.own_table import table
 from dann.data.datasets.turned_digits import _turn, turned_digits
 from dann.data.domain import is_labelled, remove_labels
 from dann.data.number_labels import LabelScale
+from dann.data.pair_builder import PairOptions, build_pair
 from dann.data.readers.label_numbers import read_numbers
 from dann.data.splits import hold_out
 from dann.errors import BadInput
+from dann.estimators.pair_fitting import fit
 from dann.training.building import build_trainer, load_pair
 
 
@@ -46,6 +49,37 @@ def test_a_table_has_numbers_or_classes(tmp_path: Path) -> None:
     assert numbers.task == "regression" and numbers.classes == () and numbers.has_labels
     assert numbers.label_notes is not None and numbers.label_notes.sentences == ("1 examples without a label",)
     assert len(numbers.train.labelled) == 1 and classes.classes == ("3", "4") and classes.task == "classification"
+
+
+def test_arrays_have_numbers_too(tmp_path: Path) -> None:
+    x = np.zeros((4, 2), np.float32)
+    for y in (np.array([0.5, np.nan, -1, 3]), np.array([0.5, None, -1, 3], object), np.array(["0.5", "", "-1", "3"])):
+        domain = from_arrays("mine", x, y, task="regression")
+        assert np.array_equal(domain.train.y.numpy(), np.array([0.5, np.nan, -1, 3], np.float32), equal_nan=True)
+    np.savez(tmp_path / "a.npz", x=x, y=np.array([0.5, 1, 2, 3]), x_test=x, y_test=np.array([-9.0, 1, 2, 3]))
+    domain = arrays("regression", path=str(tmp_path / "a.npz"), unlabelled=[-9])
+    assert domain.test is not None and domain.test.y.isnan().tolist() == [True, False, False, False]
+    assert from_arrays("mine", x, task="regression").train.y.isnan().all()
+    with pytest.raises(BadInput, match="mine: y: label inf is not finite"):
+        from_arrays("mine", x, np.array([1, np.inf, 2, 3]), task="regression")
+    with pytest.raises(BadInput, match="mine: y has shape"):
+        from_arrays("mine", x, np.zeros((4, 2)), task="regression")
+    with pytest.raises(BadInput, match="names of classes stand beside it"):
+        from_arrays("mine", x, np.zeros(4), classes=["a"], task="regression")
+
+
+def test_a_pair_of_arrays_is_fitted_without_a_file() -> None:
+    random = np.random.default_rng(0)
+    made = [(random.normal(size=(40, 3)).astype(np.float32), random.normal(size=40)) for _ in range(2)]
+    sides = [from_arrays(name, *each, task="regression") for name, each in zip(("one", "other"), made, strict=True)]
+    pair = build_pair(sides[:1], sides[1], PairOptions(task="regression"))
+    fitted = fit(
+        pair, "dare_gram", {"name": "mlp", "hidden": 4}, steps=3, data={"huber": 1.0}, diagnose={"examples": 0}
+    )
+    assert fitted.model.predict(np.zeros((5, 3), np.float32)).shape == (5,)
+    assert "target_test_rmse" in fitted.history.evaluations()[-1]
+    with pytest.raises(BadInput, match=r"the labels of one are numbers: set data\.task: regression"):
+        build_pair(sides[:1], sides[1], PairOptions())
 
 
 def test_the_scale_standardises_and_restores() -> None:

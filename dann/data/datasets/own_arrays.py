@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
+from torch import Tensor
 
-from dann.data.domain import Domain, Split
+from dann.data.domain import Domain, LabelNotes, Split, Task
 from dann.data.readers.array_files import read_array, read_arrays
 from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.data.readers.example_layout import Layout, Range
 from dann.data.readers.label_arrays import index_labels
+from dann.data.readers.label_numbers import note_numbers, read_number_array
 from dann.data.readers.label_spellings import Unlabelled
 from dann.data.readers.svmlight import read_svmlight
 from dann.errors import BadInput
@@ -30,6 +32,8 @@ class _Part:
 
 
 def arrays(
+    task: Task = "classification",
+    /,
     *,
     path: str,
     labels: str | None = None,
@@ -46,8 +50,8 @@ def arrays(
     out of ``x``. ``x``: uint8 images ``(N, C, H, W)``, ``(N, H, W, C)`` or ``(N, H, W)`` of any number of channels,
     or images of other numbers with their ``range``; or vectors ``(N, D)`` or series ``(N, C, L)`` or ``(N, L, C)``,
     which become float32; NaN is a missing value there, infinite values are an error.
-    ``y``: integers or strings, shape ``(N,)``; a missing ``y``, NaN, None and an empty string are no label.
-    Files that could run code when they are read are refused.
+    ``y``: integers or strings, or with ``data.task: regression`` any numbers, shape ``(N,)``; a missing ``y``, NaN,
+    None and an empty string are no label. Files that could run code when they are read are refused.
 
     Args:
         path: the file, from the working directory, else from the data folder, as the others.
@@ -64,7 +68,7 @@ def arrays(
     content = read_arrays(file)
     train = _select_part(file, {key: content[key] for key in ("x", "y") if key in content}, labels)
     parts = [train, *_find_test_part(file, content, test, test_labels)]
-    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"), unlabelled, form)
+    return _domain(file.stem, f"arrays in {path}", parts, content.get("classes"), unlabelled, form, task)
 
 
 def _find_test_part(file: Path, content: dict[str, Any], test: str | None, test_labels: str | None) -> list[_Part]:
@@ -94,6 +98,7 @@ def from_arrays(
     unlabelled: Unlabelled = None,
     layout: Layout | None = None,
     range: tuple[float, float] | None = None,
+    task: Task = "classification",
 ) -> Domain:
     """A domain of NumPy arrays or tensors in memory, which are shared where they need no conversion.
 
@@ -106,12 +111,13 @@ def from_arrays(
         unlabelled: labels that mean there is none, as for ``csv``.
         layout: as in ``arrays``.
         range: as in ``arrays``.
+        task: with ``regression``, ``y`` holds numbers to be predicted.
     """
     form = ArrayFormat.of_options({"layout": layout, "range": range})
     parts = [_Part(x, y, f"{name}: x", f"{name}: y")]
     if x_test is not None or y_test is not None:
         parts.append(_Part(x_test, y_test, f"{name}: x_test", f"{name}: y_test"))
-    return _domain(name, "arrays in memory", parts, classes, unlabelled, form)
+    return _domain(name, "arrays in memory", parts, classes, unlabelled, form, task)
 
 
 def svmlight(
@@ -178,6 +184,7 @@ def _domain(
     classes: Sequence[str] | None,
     unlabelled: Unlabelled,
     form: ArrayFormat,
+    task: Task,
 ) -> Domain:
     for part in parts[1:]:
         if part.x is None:
@@ -188,13 +195,25 @@ def _domain(
             shapes = f"{tuple(x.shape[1:])}, those of training {tuple(tensors[0].shape[1:])}"
             raise BadInput(f"{part.x_from}: its examples have the shape {shapes}: make them alike")
     labels = [np.full(len(x), np.nan) if part.y is None else part.y for part, x in zip(parts, tensors, strict=True)]
-    indices, reading = index_labels(
-        [(part.y_from, y) for part, y in zip(parts, labels, strict=True)], classes, unlabelled
-    )
+    named = [(part.y_from, y) for part, y in zip(parts, labels, strict=True)]
+    indices, names, notes = _read_labels(named, classes, unlabelled, task)
     for part, x, y in zip(parts, tensors, indices, strict=True):
         if len(y) != len(x):
             last = np.shape(part.x)[-1] == len(y)
             remedy = "put the examples on the first axis of x, not on the last" if last else "give one for each"
             raise BadInput(f"{part.y_from}: {len(y)} labels for {len(x)} examples: {remedy}")
     train, *test = (Split.of(x, y) for x, y in zip(tensors, indices, strict=True))
-    return Domain(name, train, test[0] if test else None, reading.classes, origin, label_notes=reading.notes)
+    return Domain(name, train, test[0] if test else None, names, origin, label_notes=notes)
+
+
+def _read_labels(
+    named: Sequence[tuple[str, Any]], classes: Sequence[str] | None, unlabelled: Unlabelled, task: Task
+) -> tuple[list[Tensor], tuple[str, ...], LabelNotes]:
+    """The labels of each part, the names of the classes, none of numbers, and how the labels were read."""
+    if task == "classification":
+        indices, reading = index_labels(named, classes, unlabelled)
+        return indices, reading.classes, reading.notes
+    if classes is not None:
+        raise BadInput(f"{named[0][0]}: names of classes stand beside it, but data.task is regression: leave them out")
+    numbers = [read_number_array(y, unlabelled, where) for where, y in named]
+    return numbers, (), note_numbers(numbers)

@@ -86,18 +86,10 @@ def _among(names: tuple[str, ...], counts: Mapping[str, int], words: bool, unlab
 
 def _spell(labels: Any, where: str) -> Spelled:
     """The different labels of an array as strings, empty for none, and the place of each label among them."""
-    array = to_array(labels, where)
-    if array.ndim != 1:
-        raise BadInput(f"{where} has shape {array.shape}: save one label for each example, shape (N,)")
-    if array.dtype.kind == "O":
-        array = _from_objects(array, where)
-    if array.dtype.kind == "S":
-        array = np.char.decode(array, "utf-8", "replace")
+    array = to_label_array(labels, where)
     if array.dtype.kind == "U":
         words, inverse = np.unique(np.char.strip(array), return_inverse=True)
         return words.tolist(), inverse, True
-    if array.dtype.kind not in "biuf":
-        raise BadInput(f"{where} holds {array.dtype} values: labels are integers or strings")
     numbers = array.astype(np.float64)
     missing = np.isnan(numbers)
     wrong = ~missing & ((np.abs(numbers) >= LARGEST) | (numbers != np.floor(numbers)))
@@ -105,6 +97,24 @@ def _spell(labels: Any, where: str) -> Spelled:
         raise BadInput(f"{where}: {array[wrong][0]} is no label: write integers below 2^31, or NaN for none")
     values, inverse = np.unique(numbers, return_inverse=True)  # NaNs are one value
     return [EMPTY if math.isnan(value) else str(int(value)) for value in values.tolist()], inverse, False
+
+
+def to_label_array(labels: Any, where: str) -> NDArray[Any]:
+    """Labels as an array ``(N,)`` of strings or of numbers, in which NaN, of strings an empty one, is no label.
+
+    Raises:
+        BadInput: it has another shape, or values of other types.
+    """
+    array = to_array(labels, where)
+    if array.ndim != 1:
+        raise BadInput(f"{where} has shape {array.shape}: save one label for each example, shape (N,)")
+    if array.dtype.kind == "O":
+        array = _from_objects(array, where)
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    if array.dtype.kind not in "Ubiuf":
+        raise BadInput(f"{where} holds {array.dtype} values: labels are integers or strings")
+    return array
 
 
 def _from_objects(array: NDArray[np.object_], where: str) -> NDArray[Any]:

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dann.data.domain import LabelNotes
+from dann.data.readers.label_arrays import to_label_array
 from dann.data.readers.label_spellings import EMPTY, MARKS, NAMED, Unlabelled
 from dann.errors import BadInput
 
@@ -31,6 +34,34 @@ def read_numbers(labels: Sequence[str], unlabelled: Unlabelled, where: str) -> T
         [math.nan if _means_none(label, without, unlabelled) else _read(label, where) for label in labels],
         dtype=torch.float32,
     )
+
+
+def read_number_array(labels: Any, unlabelled: Unlabelled, where: str) -> Tensor:
+    """The numbers of an array of labels, float32 of shape ``(N,)``; NaN, None and what strings mean none are NaN.
+
+    Args:
+        labels: numbers, or strings as ``read_numbers`` takes them.
+        unlabelled: as for ``read_numbers``.
+
+    Raises:
+        BadInput: a label is no number or not finite, or the shape is another.
+    """
+    array = to_label_array(labels, where)
+    if array.dtype.kind == "U":
+        return read_numbers([label.strip() for label in array.tolist()], unlabelled, where)
+    numbers = array.astype(np.float64)
+    numbers[np.isin(numbers, [float(each) for each in unlabelled or () if _is_number(str(each))])] = np.nan
+    if (wrong := np.abs(numbers) > LARGEST).any():
+        raise BadInput(f"{where}: label {numbers[wrong][0]:g} is not finite, or too large: correct it")
+    return torch.from_numpy(numbers.astype(np.float32))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def note_numbers(y: Sequence[Tensor]) -> LabelNotes:

@@ -51,8 +51,8 @@ def read_spellings(counts: Mapping[str, int], unlabelled: Unlabelled = None) -> 
     fractions = [label for label in numbers if not _is_integer(label)]
     if fractions and all(map(NUMBER.fullmatch, numbers)):
         raise BadInput(f"label {fractions[0]} is a number that is no integer: write integers, or words such as "
-                       f"v{fractions[0]}, or name it under unlabelled if it means none; numbers to be predicted, which "
-                       "data set table reads, need data.task: regression")  # fmt: skip
+                       f"v{fractions[0]}, or name it under unlabelled if it means none; numbers to be predicted, of "
+                       "table and arrays, need data.task: regression")  # fmt: skip
     names = _class_names(kept)
     classes = tuple(sorted(set(names.values()), key=_rank))
     places = {name: place for place, name in enumerate(classes)}
