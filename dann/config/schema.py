@@ -76,12 +76,12 @@ class Config(Section):
         """16 hexadecimal digits that change with any value except how many runs train together."""
         content = self.model_dump(exclude={"train": {"replicas"}})
         views = [content["data"][view] for view in ("transform", "target_transform", "target_view")]
-        for section in (*views, content["diagnose"], content["data"]):
-            for key in ("own", "validators", "vocabulary"):  # without these, as in versions that did not have them
-                if section is not None and section.get(key, key) is None:
-                    del section[key]
-        if content["method"].get("from", "from") is None:
-            del content["method"]["from"]
+        later = [*((view, "own") for view in views), (content["diagnose"], "validators"),
+                 (content["data"], "vocabulary"), (content["method"], "from"),
+                 (content["network"], "fan_in")]  # fmt: skip
+        for section, key in later:  # without these, as in versions that did not have them
+            if section is not None and section.get(key, key) is None:
+                del section[key]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -8,23 +8,12 @@ from dann.config.components import Component
 from dann.data.loading.sampler import Resample
 from dann.data.preprocessing.degradation import Degradation
 from dann.data.preprocessing.imputation import Missing
+from dann.data.preprocessing.msda import MsdaOptions
 from dann.data.preprocessing.resampling import ClassWeights
 from dann.data.preprocessing.term_weighting import TermOptions
 from dann.data.preprocessing.vocabulary import VocabularyOptions
 from dann.data.transforms.transform_options import TransformOptions
 from dann.options import Section
-
-
-class Msda(Section):
-    """Features of a marginalised stacked denoising autoencoder (mSDA, Chen et al. 2012), which replace vectors.
-
-    Args:
-        layers: number of layers.
-        corruption: probability that a feature is set to 0 before it is reconstructed.
-    """
-
-    layers: int = Field(5, ge=1, le=1000)
-    corruption: float = Field(0.5, gt=0, lt=1)
 
 
 class DataSection(Section):
@@ -75,7 +64,7 @@ class DataSection(Section):
     missing: Missing = "error"
     vocabulary: VocabularyOptions | None = None
     terms: TermOptions | None = None
-    msda: Msda | None = None
+    msda: MsdaOptions | None = None
     resample: Resample = "none"
     class_weights: ClassWeights = "none"
     beta: float = Field(0.999, ge=0, lt=1)

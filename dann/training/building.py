@@ -84,13 +84,12 @@ def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair
 
 
 def _preprocess(pair: Pair, data: DataSection) -> Pair:
-    msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
     return preprocess_pair(
         pair,
         vocabulary=data.vocabulary,
         missing=data.missing,
         terms=data.terms,
-        msda=msda,
+        msda=data.msda,
         smote=data.resample == "smote",
     )
 

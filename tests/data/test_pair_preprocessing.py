@@ -50,6 +50,15 @@ def test_msda_features_replace_the_vectors(tmp_path: Path) -> None:
     assert torch.equal(pair.target_test.x[:, :4], plain.target_test.x)
 
 
+def test_msda_features_in_coordinates_of_the_span(tmp_path: Path) -> None:
+    data = own_vectors(tmp_path, gaps=False)
+    whole, pair = (load_pair(config_of({**data, "msda": {"layers": 20, **more}}).data) for more in ({}, {"span": True}))
+    assert pair.input_shape[0] < whole.input_shape[0] == 84 and pair.preprocessor.dropped
+    fitted, short = (torch.cat([each.train.x, each.unlabelled.x]) for each in (whole, pair))
+    for name, split in whole.splits.items():
+        torch.testing.assert_close(pair.splits[name].x @ short.T, split.x @ fitted.T, atol=1e-3, rtol=1e-4)
+
+
 def test_what_is_fitted_sees_no_example_held_out(tmp_path: Path) -> None:
     """Imputed values and mSDA features stay as they are when the target's test examples change."""
     data = own_vectors(tmp_path, gaps=True)
