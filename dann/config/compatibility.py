@@ -91,6 +91,13 @@ def check_method(method: Method, config: Config) -> None:
             raise BadInput(f"data.{name}: BatchNorm normalises over the batch: set it to 2 or more")
         if size is not None and size < (least := method.smallest_batch):
             raise BadInput(f"data.{name}: {config.method.name} compares examples of a batch: set it to {least} or more")
+    views = {"transform": config.data.transform, "target_transform": config.data.target_transform}
+    for name, view in views.items():
+        if method.makes_images and view.normalise != "half":
+            raise BadInput(
+                f"data.{name}.normalise: {config.method.name} makes images in [−1, 1], and {view.normalise} puts those "
+                "of the data elsewhere: set half"
+            )
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
     if method.second_view and (view := config.data.target_view) == config.data.target_transform and not view.random:
