@@ -97,7 +97,7 @@ def method_config(name: str, options: dict[str, Any], network: str, monkeypatch:
     sources = ["one", "another"][: METHODS[name].sources or 1] if name != "mdan" else ["one", "another"]
     data: dict[str, Any] = {"source": [{"name": source} for source in sources], "target": {"name": "third"}}
     data |= {"batch_size": 4, "validation": 0.3, "target_view": {"mask": 0.5}}
-    data |= {"transform": {"normalise": "half"}} if METHODS[name].makes_images else {}
+    data |= {"transform": {"normalise": "half"}} if METHODS[name].makes_images and len(shape) == 3 else {}
     method = {"name": name} | options
     resnet = {"model": "resnet18", "weights": resnet_weights()}
     named: dict[str, Any] = {"name": network} | (resnet if network == "torchvision" else {})

@@ -13,12 +13,14 @@ def check_data(data: DataSection) -> None:
     """Raise if options of ``data`` contradict one another."""
     if data.target_labelled:
         _check_labelled_target(data)
-    if data.resample != "none" and data.class_weights != "none":
-        raise BadInput("data.class_weights: resample balances the classes already: leave class_weights out")
+    if len(data.balancing) > 1:
+        first, other = data.balancing[:2]
+        raise BadInput(f"data.{other}: {first} balances the classes already: leave {other} out")
     if data.calibration and not data.unseen:
         raise BadInput("data.calibration: applies to unseen classes only: name some in data.unseen, or leave it out")
-    if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
-        raise BadInput("data.unseen: classes without examples cannot be balanced: leave resample and class_weights out")
+    if data.unseen and data.balancing:
+        left_out = " and ".join(data.balancing)
+        raise BadInput(f"data.unseen: classes without examples cannot be balanced: leave {left_out} out")
     _check_ranges(data)
     check_texts(data)
 
@@ -121,7 +123,10 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(
             f"optimizer.stages: {config.method.name} has no stage {min(unknown)} (known: {', '.join(stages)})"
         )
-    if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
-        raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
+    if method.weighs_classes and config.data.balancing:
+        left_out = " and ".join(config.data.balancing)
+        raise BadInput(f"data: {config.method.name} weighs the classes itself: leave {left_out} out")
+    if config.data.bootstrap and config.method.name == "linear_svm":
+        raise BadInput("data.bootstrap: linear_svm is fitted to the whole source, not to batches: leave it out")
     if method.sources not in (None, count := len(config.data.sources)):
         raise BadInput(f"method.sources: {method.sources}, but data.source names {count} domain(s): set it to {count}")

@@ -19,7 +19,8 @@ from dann.training.source_model import find_source_run
 
 Section = Mapping[str, Any]
 # Options of the section data that act on batches; all others make the pair, which is made already.
-OF_BATCHES = ("target_batch_size", "resample", "class_weights", "beta", "transform", "target_transform", "target_view")
+OF_BATCHES = ("target_batch_size", "resample", "bootstrap", "class_weights", "beta", "transform", "target_transform",
+              "target_view")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class ImageGenerator(nn.Module):
             noise: shape ``(N, Z)``.
         """
         of_class = self.class_channel(F.one_hot(y, self.num_classes).to(x.dtype))
-        maps = torch.stack([self.noise_channel(noise), of_class], dim=1).unflatten(2, self.sides)
+        maps = torch.stack([self.noise_channel(noise), of_class], dim=1).reshape(len(x), 2, *self.sides)
         images: Tensor = self.layers(torch.cat([x, maps], dim=1))
         return images
 
@@ -96,7 +96,8 @@ class _ResidualBlock(nn.Module):
         self.layers = nn.Sequential(convolutions[0], norms[0], nn.ReLU(), convolutions[1], norms[1])
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
+        result: Tensor = x + self.layers(x)
+        return result
 
 
 def _disturbed() -> list[nn.Module]:

@@ -203,6 +203,7 @@ def _build_stream(
         target_batch_size=data.target_batch_size,
         seed=seed,
         resample=data.resample,
+        bootstrap=data.bootstrap,
         weights=class_weights(count_classes(pair.train, len(pair.classes)), data.class_weights, data.beta),
         view=inputs.view if second_view else None,
         device=device,

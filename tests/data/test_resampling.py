@@ -39,6 +39,13 @@ def test_resampling_and_weights_together_are_refused() -> None:
         load_pair(config.data)
 
 
+@pytest.mark.parametrize("other", [{"resample": "over"}, {"class_weights": "inverse"}])
+def test_a_bootstrap_beside_another_balance_is_refused(other: dict[str, str]) -> None:
+    config = resolve(merge(TINY["base"], {"data": {"bootstrap": True, **other}}), "test")
+    with pytest.raises(BadInput, match=r"data\..*: .* balances the classes already: leave \w+ out"):
+        load_pair(config.data)
+
+
 def test_smote_evens_vectors_out_between_their_neighbours() -> None:
     torch.manual_seed(0)
     x = torch.randn(20, 3) + 10 * Y[:, None]
