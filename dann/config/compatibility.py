@@ -21,6 +21,7 @@ def check_data(data: DataSection) -> None:
     if data.unseen and data.balancing:
         left_out = " and ".join(data.balancing)
         raise BadInput(f"data.unseen: classes without examples cannot be balanced: leave {left_out} out")
+    _check_generator(data)
     _check_ranges(data)
     check_texts(data)
 
@@ -37,6 +38,17 @@ def _check_labelled_target(data: DataSection) -> None:
             f"data.target_labelled: normalise is {source} for the source and {target} for the target, whose examples "
             "join the labelled side: choose one for both"
         )
+
+
+def _check_generator(data: DataSection) -> None:
+    """Raise unless there is a generator where, and only where, it is needed."""
+    if data.resample == "generate" and data.generator is None:
+        raise BadInput(
+            "data.resample: generate takes the generator of a finished run of pixel_da: set data.generator to the run's "
+            "folder"
+        )
+    if data.generator is not None and data.resample != "generate":
+        raise BadInput(f"data.generator: resample: {data.resample} reads none: set resample: generate, or leave it out")
 
 
 def _check_ranges(data: DataSection) -> None:

@@ -77,7 +77,12 @@ class Config(Section):
         content = self.model_dump(exclude={"train": {"replicas"}})
         views = [content["data"][view] for view in ("transform", "target_transform", "target_view")]
         for section in (*views, content["diagnose"], content["data"]):
-            for key in ("own", "validators", "vocabulary"):  # without these, as in versions that did not have them
+            for key in (
+                "own",
+                "validators",
+                "vocabulary",
+                "generator",
+            ):  # without these, as in versions that did not have them
                 if section is not None and section.get(key, key) is None:
                     del section[key]
         if not content["data"]["bootstrap"]:

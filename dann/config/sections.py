@@ -47,7 +47,9 @@ class DataSection(Section):
         vocabulary: turn raw texts into counts of terms or numbers of words, fitted on both training splits.
         terms: replace the counts of bags of words by weights such as TF-IDF, fitted on both training splits.
         msda: replace vectors by features of a marginalised stacked denoising autoencoder.
-        resample: order of the labelled examples against class imbalance, or ``smote``.
+        resample: order of the labelled examples against class imbalance, or further ones of rare classes: ``smote``, or
+            ``generate`` by the generator of a finished run.
+        generator: the folder of that run, of the method ``pixel_da``.
         bootstrap: each run draws its labelled examples from a bootstrap of its own, balanced over the classes, which
             its seed determines: members of a bag, whose mean ``dann predict --with`` predicts.
         class_weights: weights in the label loss by ``inverse`` class frequency or ``effective`` number of examples.
@@ -79,6 +81,7 @@ class DataSection(Section):
     terms: TermOptions | None = None
     msda: Msda | None = None
     resample: Resample = "none"
+    generator: str | None = None
     bootstrap: bool = False
     class_weights: ClassWeights = "none"
     beta: float = Field(0.999, ge=0, lt=1)

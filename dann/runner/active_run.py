@@ -13,7 +13,7 @@ from dann.runner.callbacks import Observer
 from dann.runner.log import RunLog
 from dann.runner.resuming import Start
 from dann.runner.run_folder import prepare_folder, unfinished_folder
-from dann.runner.source_run import check_source_run
+from dann.runner.source_run import check_source_run, read_earlier_run
 from dann.training import checkpoint
 from dann.training.best_weights import BestWeights
 from dann.training.building import build_trainer
@@ -110,9 +110,12 @@ def build(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
         BadInput: the configuration does not fit the data; names the run.
     """
     try:
-        if (source_run := planned.source_run) is not None:
-            check_source_run(source_run, planned.config, pair)
-        return build_trainer(planned.config, pair, planned.run.seed, device, like, source_run=source_run)
+        earlier = planned.earlier
+        if earlier.source is not None:
+            check_source_run(earlier.source, planned.config, pair)
+        if earlier.generator is not None:
+            read_earlier_run("data.generator", earlier.generator, pair)
+        return build_trainer(planned.config, pair, planned.run.seed, device, like, earlier=earlier)
     except BadInput as error:
         raise BadInput(f"{planned.run.name}: {error}") from error
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Resample = Literal["none", "over", "under", "balanced", "smote"]
+Resample = Literal["none", "over", "under", "balanced", "smote", "generate"]
 
 
 class Order:
@@ -15,10 +15,10 @@ class Order:
 
     Args:
         y: class indices, shape ``(N,)``, on the CPU.
-        resample: ``none`` shows each example once an epoch (so does ``smote``, whose examples are in the split
-            already). ``over`` shows as many of each class as the largest has: all of its examples, and some again.
-            ``under`` shows as many as the smallest has, others each epoch. ``balanced`` shows those of ``over`` in
-            rounds of one example a class, so that every batch is balanced.
+        resample: ``none`` shows each example once an epoch (so do ``smote`` and ``generate``, whose examples are in the
+            split already). ``over`` shows as many of each class as the largest has: all of its examples, and some
+            again. ``under`` shows as many as the smallest has, others each epoch. ``balanced`` shows those of ``over``
+            in rounds of one example a class, so that every batch is balanced.
         bag_seed: of the bootstrap of the examples that alone are shown, see ``draw_bootstrap``; None for all examples.
     """
 
@@ -28,7 +28,7 @@ class Order:
         places = [(y == label).nonzero().flatten() for label in torch.unique(y).tolist()]
         largest, smallest = max(map(len, places), default=0), min(map(len, places), default=0)
         self.draw: Callable[[torch.Generator], Tensor]
-        if resample in {"none", "smote"}:
+        if resample in {"none", "smote", "generate"}:
             self.length, self.draw = len(y), lambda generator: torch.randperm(len(y), generator=generator)
         elif resample == "under":
             self.length = len(places) * smallest

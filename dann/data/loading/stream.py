@@ -17,7 +17,7 @@ from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
 from dann.networks.row_shards import RowShards
 
-SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE, MOVED, BOOTSTRAP = range(9)  # purposes of derived seeds
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE, MOVED, BOOTSTRAP, GENERATED = range(10)  # purposes of seeds
 
 
 class Batch(NamedTuple):
