@@ -44,7 +44,7 @@ def _check_generator(data: DataSection) -> None:
     """Raise unless there is a generator where, and only where, it is needed."""
     if data.resample == "generate" and data.generator is None:
         raise BadInput(
-            "data.resample: generate takes the generator of a finished run of pixel_da: set data.generator to the run's "
+            "data.resample: generate takes the generator of a finished run of pixel_da: set data.generator to its "
             "folder"
         )
     if data.generator is not None and data.resample != "generate":
@@ -106,11 +106,11 @@ def check_method(method: Method, config: Config) -> None:
         if size is not None and size < (least := method.smallest_batch):
             raise BadInput(f"data.{name}: {config.method.name} compares examples of a batch: set it to {least} or more")
     views = {"transform": config.data.transform, "target_transform": config.data.target_transform}
-    for name, view in views.items():
-        if method.makes_images and view.normalise != "half":
+    for name, options in views.items():
+        if method.makes_images and options.normalise != "half":
             raise BadInput(
-                f"data.{name}.normalise: {config.method.name} makes images in [−1, 1], and {view.normalise} puts those "
-                "of the data elsewhere: set half"
+                f"data.{name}.normalise: {config.method.name} makes images in [−1, 1], and {options.normalise} puts "
+                "those of the data elsewhere: set half"
             )
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")

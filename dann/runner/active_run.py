@@ -10,6 +10,7 @@ from dann.data.pair import Pair
 from dann.diagnostics.measurements import measure
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
+from dann.runner.generated_images import make_pictures
 from dann.runner.log import RunLog
 from dann.runner.resuming import Start
 from dann.runner.run_folder import prepare_folder, unfinished_folder
@@ -69,6 +70,8 @@ class ActiveRun:
         except NUMERICAL as error:
             self.fail(Failure(step, str(error).splitlines()[0], self.trainer.rates()[0], {}))
             return
+        if self.trainer.evaluated.makes_images:
+            self.run_log.board.add_pictures(make_pictures(self.trainer), step)
         for alarm in self.run_log.log_evaluation(step, self.scores, measured):
             observer.warned(self.planned.run, step, f"{alarm.alarm}: {alarm.text}")
         self.save(step)

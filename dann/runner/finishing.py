@@ -19,6 +19,7 @@ from dann.data.pair import Pair
 from dann.evaluation.metrics import reliability
 from dann.files.atomic_files import write_whole
 from dann.runner.active_run import ActiveRun
+from dann.runner.generated_images import save_pictures
 from dann.runner.log import RunLog
 from dann.runner.plane import save_plane
 from dann.runner.records import FEATURES, Record, write_record
@@ -47,6 +48,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
     if active.failed is None:
         _save_features(pair, trainer, run_log, active.folder, config.train.steps)
         save_plane(pair, trainer, active.folder)
+        save_pictures(trainer, active.folder)
         run_log.board.add_hyperparameters(record.config, record.evaluations[-1])
         save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
     run_log.board.close()

@@ -17,6 +17,8 @@ from dann.data.datasets.own_arrays import from_arrays
 from dann.data.domain import Split
 from dann.errors import BadInput
 from dann.networks.image_networks import ImageGenerator
+from dann.reporting.figure_captions import captioned_figures
+from dann.reporting.figures.draw import draw_all
 from dann.runner.active_run import build
 from dann.runner.planning import launch
 from dann.runner.records import read_record
@@ -66,6 +68,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory, digits: None) -> Path:
     experiment = read_experiment(file)
     launch(experiment, list(experiment.runs()), folder / "runs", CPU, Silent(), file)
     return folder / "runs/a-to-b"
+
+
+def test_what_the_generator_makes_is_in_the_figures_and_in_tensorboard(runs: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    experiment = read_experiment(runs.parents[1] / "one.yaml")
+    (figure,) = draw_all(experiment, runs.parent, ["generated"])
+    assert figure.name == "generated-a-to-b.png" and figure.stat().st_size > 2000
+    ((shown, caption),) = captioned_figures(experiment, runs.parent)
+    assert shown == figure and caption.startswith("a → b: Source images of each class, what the generator makes")
+    for row, tags in (("pixelda", {"images/generated"}), ("source-only", set())):
+        events = EventAccumulator(str(runs / row / "seed-0"))
+        events.Reload()
+        assert set(events.Tags()["images"]) - {"images/source", "images/target"} == tags
 
 
 def split_of(counts: tuple[int, ...] = (5, 2, 3), shape: tuple[int, ...] = (1, 16, 16)) -> Split:
