@@ -24,7 +24,7 @@ def trainer_of(monkeypatch: pytest.MonkeyPatch, method: dict[str, Any] = METHOD,
     for name in ("one", "other"):
         x = random.integers(0, 256, (len(y), bands, 16, 20), dtype=np.uint8)
         monkeypatch.setitem(DOMAINS, name, lambda name=name, x=x: from_arrays(name, x, y, layout="nchw"))
-    data = {"source": {"name": "one"}, "target": {"name": "other"}, "batch_size": 4, "validation": 0.3}
+    data = {"source": {"name": "one"}, "target": {"name": "other"}, "batch_size": 4, "validation": 0.3, "test": 0.34}
     data |= {"transform": {"normalise": "half"}}
     config = resolve({**MOONS, "data": data, "network": {"name": "lenet"}, "method": method}, "test")
     return build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
