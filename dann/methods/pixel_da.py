@@ -18,6 +18,8 @@ from dann.networks.image_networks import ImageDiscriminator, ImageGenerator
 from dann.networks.network import Network
 from dann.options import Factor, Width
 
+LARGEST = 64  # pixels of a side; the filters of the discriminator double each time that it halves an image
+
 
 class PixelDA(Method):
     """PixelDA: a generator renders labelled source images in the target's style; the network learns from both.
@@ -50,7 +52,7 @@ class PixelDA(Method):
         noise: number of the values, uniform in [−1, 1], that vary what is made of an image.
 
     Raises:
-        ValueError: the network's inputs are not images.
+        ValueError: the network's inputs are not images, or larger than those of the paper's experiments.
     """
 
     reads_inputs = True
@@ -69,8 +71,11 @@ class PixelDA(Method):
         noise: Width = 10,
     ) -> None:
         super().__init__(network)
-        if len(shape := network.input_shape) != 3:
-            raise ValueError(f"needs images, not inputs of shape {shape}: choose another method")
+        if len(shape := network.input_shape) != 3 or max(shape[1:]) > LARGEST:
+            size = f"{LARGEST} × {LARGEST} pixels"
+            raise ValueError(
+                f"needs images of at most {size}, not inputs of shape {shape}: choose another method or size"
+            )
         self.weight, self.label_weight, self.content_weight = weight, label_weight, content_weight
         self.generator = ImageGenerator(shape, network.num_classes, filters, blocks, noise)
         self.image_discriminator = ImageDiscriminator(shape)

@@ -147,7 +147,9 @@ def test_images_elsewhere_than_those_of_the_generator_are_refused(
         build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
 
 
-def test_inputs_that_are_no_images_are_refused() -> None:
+def test_inputs_that_are_no_images_or_large_ones_are_refused() -> None:
     config = config_of(MOONS, method={"name": "pixel_da"})
-    with pytest.raises(BadInput, match=r"pixel_da: needs images, not inputs of shape \(2,\): choose another method"):
+    with pytest.raises(BadInput, match=r"pixel_da: needs images .* not inputs of shape \(2,\): choose another method"):
         build_trainer(config, load_pair(config.data), 0, torch.device("cpu"))
+    with pytest.raises(ValueError, match=r"at most 64 × 64 pixels, not inputs of shape \(3, 65, 20\)"):
+        PixelDA(Network(nn.Flatten(), nn.Linear(3900, CLASSES), (3, 65, 20), ()))
