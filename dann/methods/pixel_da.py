@@ -72,10 +72,8 @@ class PixelDA(Method):
     ) -> None:
         super().__init__(network)
         if len(shape := network.input_shape) != 3 or max(shape[1:]) > LARGEST:
-            size = f"{LARGEST} × {LARGEST} pixels"
-            raise ValueError(
-                f"needs images of at most {size}, not inputs of shape {shape}: choose another method or size"
-            )
+            needs = f"needs images of at most {LARGEST} × {LARGEST} pixels, not inputs of shape {shape}"
+            raise ValueError(f"{needs}: choose another method")
         self.weight, self.label_weight, self.content_weight = weight, label_weight, content_weight
         self.generator = ImageGenerator(shape, network.num_classes, filters, blocks, noise)
         self.image_discriminator = ImageDiscriminator(shape)
