@@ -1,6 +1,6 @@
 """Further images of rare classes, which the generator of a finished run makes of the images that there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -36,10 +36,14 @@ def add_generated_examples(train: Split, folder: Path, num_classes: int, seed: i
     """
     generator = load_generator(folder, train.store.shape, num_classes).to(device).eval()
     copied = train.take(choose_examples(train.y))
+    if len(copied) == 0:
+        return train
     reseed(device, derive(seed, GENERATED))
     with torch.no_grad():
-        made = [generate(generator, part, device) for part in _divide(copied)]
-    images = torch.cat([train.x[:0], *made]).contiguous(memory_format=torch.channels_last)
+        made = [
+            generate(generator, copied.take(places), device) for places in torch.split(torch.arange(len(copied)), CHUNK)
+        ]
+    images = torch.cat(made).contiguous(memory_format=torch.channels_last)
     return concatenate_splits([train, Split(TensorStore(images), torch.arange(len(images)), copied.y, copied.domain)])
 
 
@@ -54,10 +58,6 @@ def generate(generator: ImageGenerator, split: Split, device: torch.device) -> T
     """What a generator makes of the raw images of a split, uint8, shape ``(N, C, H, W)``; the noise is drawn."""
     x = split.x.to(device).float() / 127.5 - 1
     return ((generator.draw(x, split.y.to(device)) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-
-
-def _divide(split: Split) -> Iterator[Split]:
-    return (split.take(places) for places in torch.split(torch.arange(len(split)), CHUNK) if len(places))
 
 
 def load_generator(folder: Path, shape: Sequence[int], num_classes: int) -> ImageGenerator:

@@ -110,6 +110,7 @@ def test_every_class_has_as_many_images_as_the_largest_and_keeps_its_own(monkeyp
     copied = choose_examples(train.y)  # by a generator that changes nothing, to the bit
     assert torch.equal(more.x[10:], train.x[copied]) and torch.equal(more.y[10:], train.y[copied])
     assert torch.equal(more.domain[10:], train.domain[copied]) and more.x.dtype == torch.uint8
+    assert add_generated_examples(more, Path("unread"), 3, 0, CPU) is more  # balanced already
 
 
 def test_noise_follows_from_the_seed(runs: Path) -> None:
