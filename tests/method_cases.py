@@ -75,7 +75,8 @@ def train_steps(method: Method, batch: Batch, steps: int = 3, progress: float = 
     return method
 
 
-OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "mlls"}, "delta": {"layers": ["layer1"]}}
+OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "mlls"}, "delta": {"layers": ["layer1"]},
+                                      "pixel_da": {"filters": 4, "blocks": 1}}  # fmt: skip
 OF_BACKBONES = ("l2_sp", "delta", "co_tuning")
 
 
@@ -96,6 +97,7 @@ def method_config(name: str, options: dict[str, Any], network: str, monkeypatch:
     sources = ["one", "another"][: METHODS[name].sources or 1] if name != "mdan" else ["one", "another"]
     data: dict[str, Any] = {"source": [{"name": source} for source in sources], "target": {"name": "third"}}
     data |= {"batch_size": 4, "validation": 0.3, "target_view": {"mask": 0.5}}
+    data |= {"transform": {"normalise": "half"}} if METHODS[name].makes_images and len(shape) == 3 else {}
     method = {"name": name} | options
     resnet = {"model": "resnet18", "weights": resnet_weights()}
     named: dict[str, Any] = {"name": network} | (resnet if network == "torchvision" else {})

@@ -76,14 +76,18 @@ class Config(Section):
         """16 hexadecimal digits that change with any value except how many runs train together."""
         content = self.model_dump(exclude={"train": {"replicas"}})
         views = [content["data"][view] for view in ("transform", "target_transform", "target_view")]
-        later = [*((view, "own") for view in views), (content["diagnose"], "validators"),
-                 (content["data"], "vocabulary"), (content["method"], "from"),
-                 (content["network"], "fan_in")]  # fmt: skip
-        for section, key in later:  # without these, as in versions that did not have them
-            if section is not None and section.get(key, key) is None:
-                del section[key]
+        for section in (*views, content["diagnose"], content["method"], content["network"]):
+            _leave_out(section, {"own": None, "validators": None, "from": None, "fan_in": None})
+        _leave_out(content["data"], {"vocabulary": None, "generator": None, "bootstrap": False})
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _leave_out(section: dict[str, Any] | None, later: Mapping[str, Any]) -> None:
+    """Remove options that have the value by which versions without them acted."""
+    for key, neutral in later.items():
+        if section is not None and section.get(key, ...) == neutral:
+            del section[key]
 
 
 PACKAGED = Library()  # without files of one's own

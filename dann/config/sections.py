@@ -36,7 +36,11 @@ class DataSection(Section):
         vocabulary: turn raw texts into counts of terms or numbers of words, fitted on both training splits.
         terms: replace the counts of bags of words by weights such as TF-IDF, fitted on both training splits.
         msda: replace vectors by features of a marginalised stacked denoising autoencoder.
-        resample: order of the labelled examples against class imbalance, or ``smote``.
+        resample: order of the labelled examples against class imbalance, or further ones of rare classes: ``smote``, or
+            ``generate`` by the generator of a finished run.
+        generator: the folder of that run, of the method ``pixel_da``.
+        bootstrap: each run draws its labelled examples from a bootstrap of its own, balanced over the classes, which
+            its seed determines: members of a bag, whose mean ``dann predict --with`` predicts.
         class_weights: weights in the label loss by ``inverse`` class frequency or ``effective`` number of examples.
         beta: β of the effective number.
         source_degradation: remove examples of a class, or parts of every example, from each source.
@@ -66,6 +70,8 @@ class DataSection(Section):
     terms: TermOptions | None = None
     msda: MsdaOptions | None = None
     resample: Resample = "none"
+    generator: str | None = None
+    bootstrap: bool = False
     class_weights: ClassWeights = "none"
     beta: float = Field(0.999, ge=0, lt=1)
     source_degradation: Degradation | None = None
@@ -80,6 +86,12 @@ class DataSection(Section):
     @property
     def sources(self) -> list[Component]:
         return self.source if isinstance(self.source, list) else [self.source]
+
+    @property
+    def balancing(self) -> list[str]:
+        """The options that are set to balance the classes."""
+        neutral = {"resample": "none", "bootstrap": False, "class_weights": "none"}
+        return [name for name, value in neutral.items() if getattr(self, name) != value]
 
 
 def _auto_or_count(value: Any) -> Any:

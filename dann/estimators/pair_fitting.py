@@ -15,11 +15,12 @@ from dann.estimators.training_history import TrainingHistory
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
-from dann.training.source_model import find_source_run
+from dann.training.earlier_runs import find_earlier_runs
 
 Section = Mapping[str, Any]
 # Options of the section data that act on batches; all others make the pair, which is made already.
-OF_BATCHES = ("target_batch_size", "resample", "class_weights", "beta", "transform", "target_transform", "target_view")
+OF_BATCHES = ("target_batch_size", "resample", "generator", "bootstrap", "class_weights", "beta", "transform",
+              "target_transform", "target_view")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ def fit(
     config, place = declare_config(given, section, sources, "dann.fit"), choose_device(device, "device=")
     module = network if isinstance(network, nn.Module) else None
     with keep_random_state(place):
-        source_run = find_source_run(config, seed)
-        trainer = build_trainer(config, pair, seed, place, module=module, source_run=source_run)
+        earlier = find_earlier_runs(config, seed)
+        trainer = build_trainer(config, pair, seed, place, module=module, earlier=earlier)
         training = QuietTraining(trainer, config, pair)
         training.train()
     return Fit(of_trainer(training.trainer, pair, config), training.history)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
+from dann.networks.image_networks import ImageGenerator
 from dann.networks.network import DomainDiscriminator, Network, Outputs
 
 
@@ -51,6 +52,8 @@ class Method(nn.Module):
             does; then the outputs of a sparse first layer may not stand in their place.
         needs_examples: whether it needs the examples themselves, as virtual adversarial training does; then the outputs
             of a frozen backbone may not stand in their place either.
+        makes_images: whether it makes images with values in [−1, 1], so that those of its batches must lie there too;
+            they are made by ``generator``.
         smallest_batch: the least number of examples of each domain that its losses need.
         second_view: whether it needs ``Batch.target_view``.
         moves_statistics: whether it sets the statistics of BatchNorm itself, so that they may not be frozen.
@@ -66,12 +69,14 @@ class Method(nn.Module):
     milestones: tuple[float, ...] = ()
     reads_inputs: bool = False
     needs_examples: bool = False
+    makes_images: bool = False
     smallest_batch: int = 1
     second_view: bool = False
     moves_statistics: bool = False
     needs_pretrained: bool = False
     needs_target_labels: bool = False
     discriminator: DomainDiscriminator
+    generator: ImageGenerator
 
     def __init__(self, network: Network) -> None:
         super().__init__()

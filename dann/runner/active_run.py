@@ -10,10 +10,11 @@ from dann.data.pair import Pair
 from dann.diagnostics.measurements import measure
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
+from dann.runner.generated_images import make_pictures
 from dann.runner.log import RunLog
 from dann.runner.resuming import Start
 from dann.runner.run_folder import prepare_folder, unfinished_folder
-from dann.runner.source_run import check_source_run
+from dann.runner.source_run import check_source_run, read_earlier_run
 from dann.training import checkpoint
 from dann.training.best_weights import BestWeights
 from dann.training.building import build_trainer
@@ -69,6 +70,8 @@ class ActiveRun:
         except NUMERICAL as error:
             self.fail(Failure(step, str(error).splitlines()[0], self.trainer.rates()[0], {}))
             return
+        if self.trainer.evaluated.makes_images:
+            self.run_log.board.add_pictures(make_pictures(self.trainer), step)
         for alarm in self.run_log.log_evaluation(step, self.scores, measured):
             observer.warned(self.planned.run, step, f"{alarm.alarm}: {alarm.text}")
         self.save(step)
@@ -110,9 +113,12 @@ def build(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
         BadInput: the configuration does not fit the data; names the run.
     """
     try:
-        if (source_run := planned.source_run) is not None:
-            check_source_run(source_run, planned.config, pair)
-        return build_trainer(planned.config, pair, planned.run.seed, device, like, source_run=source_run)
+        earlier = planned.earlier
+        if earlier.source is not None:
+            check_source_run(earlier.source, planned.config, pair)
+        if earlier.generator is not None:
+            read_earlier_run("data.generator", earlier.generator, pair)
+        return build_trainer(planned.config, pair, planned.run.seed, device, like, earlier=earlier)
     except BadInput as error:
         raise BadInput(f"{planned.run.name}: {error}") from error
 

@@ -87,10 +87,10 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
             continue
         now: dict[str, Checksums] = {}  # by network, own parts and source model, as weights files take time
         for each, existing in runs:
-            source_run = each.source_run
-            key = f"{each.config.network.model_dump_json()} {each.config.own_parts} {source_run}"
+            earlier = each.earlier
+            key = f"{each.config.network.model_dump_json()} {each.config.own_parts} {earlier}"
             if key not in now:
-                now[key] = compute_checksums(each.config, pair, source_run)
+                now[key] = compute_checksums(each.config, pair, earlier)
             if cause := _compare(existing, now[key], pair):
                 comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
     return comparison

@@ -14,10 +14,12 @@ from torch import Tensor
 
 import dann
 from dann.data.input_pipeline import save_inputs
+from dann.data.labels import count_classes, imbalance_ratio
 from dann.data.pair import Pair
 from dann.evaluation.metrics import reliability
 from dann.files.atomic_files import write_whole
 from dann.runner.active_run import ActiveRun
+from dann.runner.generated_images import save_pictures
 from dann.runner.log import RunLog
 from dann.runner.plane import save_plane
 from dann.runner.records import FEATURES, Record, write_record
@@ -46,6 +48,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
     if active.failed is None:
         _save_features(pair, trainer, run_log, active.folder, config.train.steps)
         save_plane(pair, trainer, active.folder)
+        save_pictures(trainer, active.folder)
         run_log.board.add_hyperparameters(record.config, record.evaluations[-1])
         save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
     run_log.board.close()
@@ -67,7 +70,7 @@ def _make_record(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Re
         declared=run.declared,
         config=config.model_dump(mode="json"),
         classes=list(pair.classes),
-        data=pair.describe(),
+        data=_describe_data(pair, trainer),
         evaluations=run_log.evaluations(),
         losses=run_log.losses(),
         shares=run_log.shares(),
@@ -80,6 +83,20 @@ def _make_record(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Re
         seconds=round(run_log.seconds(), 2),
         failed=active.failed,
     )
+
+
+def _describe_data(pair: Pair, trainer: Trainer) -> dict[str, Any]:
+    """The data as the record has them, with the images that were generated for this run, if any were."""
+    described, source = pair.describe(), trainer.inputs.splits["train"]
+    if (made := len(source) - len(pair.train)) == 0:
+        return described
+    counts = count_classes(source, len(pair.classes))
+    return described | {
+        "trained_on": len(source),
+        "class_counts": {**described["class_counts"], "train": counts},
+        "imbalance": imbalance_ratio(counts),
+        "synthetic": {"examples": made, "imbalance_without": described["imbalance"]},
+    }
 
 
 def _reliability(scores: Scores) -> dict[str, list[float]]:

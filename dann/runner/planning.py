@@ -96,7 +96,7 @@ def execute(
 ) -> None:
     """Make the runs that are missing, in worker processes if there are several ``workers``.
 
-    Those that begin with the network of a finished run come last, as that may be one of the others.
+    Those that take weights from a finished run come last, as that may be one of the others.
     """
     executor = Executor(device, team)
     for run, _, place in planned:
@@ -107,8 +107,8 @@ def execute(
     units = group_runs(planned, workers)
     pending = [[each for each in unit if not is_finished(each.place)] for unit in units]
     pending = [unit for unit in pending if unit]
-    for left in ([unit for unit in pending if unit[0].source_run is None],
-                 [unit for unit in pending if unit[0].source_run is not None]):  # fmt: skip
+    for left in ([unit for unit in pending if not any(unit[0].earlier)],
+                 [unit for unit in pending if any(unit[0].earlier)]):  # fmt: skip
         if left and workers > 1 and len(units) > 1:
             spread(left, executor.execute, min(workers, len(left)), observer, partial(_divide, observer))
         else:

@@ -15,7 +15,7 @@ from dann.files.atomic_files import write_whole
 from dann.files.input_limits import check_regular
 from dann.runner.record_schema import check_record, load_line
 
-RECORD, FEATURES, PLANE = "record.json", "features.npz", "plane.npz"
+RECORD, FEATURES, PLANE, GENERATED = "record.json", "features.npz", "plane.npz", "generated.npz"
 CHECKSUM = "checksum"  # the key in the file of a single record; packed ones have that of xz
 DIGITS = 6  # significant digits of measured values: one example more or less of 100 000
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete

@@ -84,9 +84,7 @@ def prepare_folder(folder: Path, planned: Planned, pair: Pair, backbone: str | N
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
     for unfinished in folder.glob("*.tmp"):  # of a process that was killed while it wrote
         unfinished.unlink()
-    checksums = compute_checksums(config, pair, planned.source_run) | (
-        {} if backbone is None else {"backbone": backbone}
-    )
+    checksums = compute_checksums(config, pair, planned.earlier) | ({} if backbone is None else {"backbone": backbone})
     if resumed and (changed := differing(read_checksums(folder), checksums)):
         raise BadInput(
             f"{folder}: was begun with other data or weights: {', '.join(changed)} changed: restore them, or add "

@@ -22,7 +22,21 @@ def check_source_run(folder: Path, config: Config, pair: Pair) -> None:
     Raises:
         BadInput: there is no such run, it failed, or its classes, network or inputs are others.
     """
-    place = f"method.from: {folder}"
+    place, record = f"method.from: {folder}", read_earlier_run("method.from", folder, pair)
+    ours, theirs = config.model_dump(mode="json"), record.config
+    if ours["network"] != theirs["network"]:
+        raise BadInput(f"{place} has another network ({theirs['network']}): write the same")
+    if (option := _other_inputs(ours["data"], theirs["data"], record, pair)) is not None:
+        raise BadInput(f"{place} was trained on other inputs ({option} differs): write the same data section")
+
+
+def read_earlier_run(option: str, folder: Path, pair: Pair) -> Record:
+    """The record of a finished run, on the same classes, that an option names.
+
+    Raises:
+        BadInput: there is no such run, it failed, or its classes are others.
+    """
+    place = f"{option}: {folder}"
     if not (folder / RECORD).is_file():
         raise BadInput(f"{place} is no finished run: make it first, or name the folder of one")
     record = read_record(folder)
@@ -31,11 +45,7 @@ def check_source_run(folder: Path, config: Config, pair: Pair) -> None:
     if record.classes != list(pair.classes):
         raise BadInput(f"{place} has the classes {', '.join(record.classes)}, these data {', '.join(pair.classes)}: "
                        "name a run on the same classes")  # fmt: skip
-    ours, theirs = config.model_dump(mode="json"), record.config
-    if ours["network"] != theirs["network"]:
-        raise BadInput(f"{place} has another network ({theirs['network']}): write the same")
-    if (option := _other_inputs(ours["data"], theirs["data"], record, pair)) is not None:
-        raise BadInput(f"{place} was trained on other inputs ({option} differs): write the same data section")
+    return record
 
 
 def _other_inputs(ours: dict[str, Any], theirs: dict[str, Any], record: Record, pair: Pair) -> str | None:

@@ -20,6 +20,7 @@ from dann.config.naming import printable
 from dann.data.pair import Pair
 from dann.data.visible_bands import select_visible_bands
 from dann.evaluation.rules import Evaluation
+from dann.runner.generated_images import Pictures
 
 # Tags are regular expressions that match a prefix: without the $ more lines would be drawn.
 LAYOUT = {
@@ -112,6 +113,12 @@ class Board:
             for name, split in (("source", pair.train), ("target", pair.unlabelled)):
                 x = select_visible_bands(split.take(torch.arange(min(64, len(split)))).x)
                 self.writer.add_images(f"images/{name}", x.round().to(torch.uint8))
+
+    def add_pictures(self, pictures: Pictures, step: int) -> None:
+        """Add what a generator makes after ``step`` steps: a column for each class, a row of images below another."""
+        rows, columns, *shape = pictures.images.shape
+        grid = pictures.images.permute(2, 0, 3, 1, 4).reshape(shape[0], rows * shape[1], columns * shape[2])
+        self.writer.add_image("images/generated", grid, step)
 
     def add_hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
         """Add the resolved configuration and the last evaluation to the hyper-parameters tab."""

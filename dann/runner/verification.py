@@ -109,7 +109,7 @@ def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Pat
 
 
 def _differing_data(record: Record, planned: Planned, pair: Pair) -> str | None:
-    changed = differing(recorded_checksums(record), compute_checksums(planned.config, pair, planned.source_run))
+    changed = differing(recorded_checksums(record), compute_checksums(planned.config, pair, planned.earlier))
     if not changed:
         return None
     return (

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -30,13 +30,16 @@ from dann.networks.zero_shot_head import give_class_vectors
 from dann.training.averaging import WeightAverage
 from dann.training.best_weights import BestWeights
 from dann.training.device import choose_dtype, measure_memory
+from dann.training.earlier_runs import EarlierRuns
 from dann.training.frozen_features import checksum
+from dann.training.generated_examples import add_generated_examples
 from dann.training.inputs import TrainingInputs, prepare_inputs
 from dann.training.self_training_rounds import SelfTraining
 from dann.training.source_model import load_source_model
 from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 
+NONE = EarlierRuns()
 TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the others are evaluated
 
 
@@ -101,14 +104,14 @@ def build_trainer(
     device: torch.device,
     like: Trainer | None = None,
     module: nn.Module | None = None,
-    source_run: Path | None = None,
+    earlier: EarlierRuns = NONE,
 ) -> Trainer:
     """Everything that one run trains with, on ``device``; the initial weights come from torch's generator.
 
     Args:
         like: the trainer of another run with the same data section; its examples and transforms are shared.
         module: of the user's own, in the place of ``config.network``.
-        source_run: the folder of the run that ``method.from`` names, see ``find_source_run``.
+        earlier: the runs that it takes weights from, see ``find_earlier_runs``.
 
     Raises:
         BadInput: parts of the configuration do not fit each other or the data.
@@ -116,6 +119,9 @@ def build_trainer(
     check_parts(config)
     inputs = prepare_inputs(config.data, pair, device, config.network.name in RGB_ONLY) if like is None else like.inputs
     _check_batch_size(config.data, inputs.raw.output_shape(pair.input_shape), device)
+    if earlier.generator is not None:
+        more = add_generated_examples(inputs.splits["train"], earlier.generator, len(pair.classes), seed, device)
+        inputs = replace(inputs, splits={**inputs.splits, "train": more})
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
     shape, classes = inputs.raw.output_shape(pair.input_shape), len(pair.classes)
@@ -127,8 +133,8 @@ def build_trainer(
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
     method = _build_method(network, config, pair, device)
-    if source_run is not None:
-        load_source_model(method.network, source_run)
+    if earlier.source is not None:
+        load_source_model(method.network, earlier.source)
     splits = {name: split for name, split in inputs.splits.items() if name not in TRAINED}
     rounds = None
     if config.self_training is not None:
@@ -202,6 +208,7 @@ def _build_stream(
         target_batch_size=data.target_batch_size,
         seed=seed,
         resample=data.resample,
+        bootstrap=data.bootstrap,
         weights=class_weights(count_classes(pair.train, len(pair.classes)), data.class_weights, data.beta),
         view=inputs.view if second_view else None,
         device=device,

@@ -37,8 +37,7 @@ def test_missing_values_are_an_error_or_dropped_by_choice(tmp_path: Path) -> Non
 def test_options_for_other_kinds_of_examples_are_refused() -> None:
     images = {"source": {"name": "digits"}, "target": {"name": "digits_m"}}
     for options, says in (({"missing": "mean"}, "missing: mean is for vectors"), ({"msda": {}}, "msda computes"),
-                          ({"terms": {}}, "terms weighs the features of vectors"),
-                          ({"resample": "smote"}, "smote makes vectors")):  # fmt: skip
+                          ({"terms": {}}, "terms weighs the features of vectors")):  # fmt: skip
         with pytest.raises(BadInput, match=says):
             load_pair(config_of({**images, **options}).data)
 

@@ -94,6 +94,7 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "spectral, two": (partial(L.spectral_penalty, k=2), FEATURES[:1]),
     "shrinkage": (L.spectral_shrinkage, FEATURES[:1]),
     "shrinkage, two": (partial(L.spectral_shrinkage, k=2), FEATURES[:1]),
+    "pixels": (L.pairwise_squared_error, [(5, D, 2, 3), (5, D, 2, 3)]),
     "maps": (lambda a, b, w: L.map_distance(a, b, w.abs()), [(5, D, 2, 3), (5, D, 2, 3), (D,)]),
 }
 

@@ -17,7 +17,7 @@ from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
 from dann.networks.row_shards import RowShards
 
-SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE, MOVED = range(8)  # purposes of derived seeds
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE, MOVED, BOOTSTRAP, GENERATED = range(10)  # purposes of seeds
 
 
 class Batch(NamedTuple):
@@ -57,6 +57,8 @@ class Stream:
         batch_size: examples of the source in a batch.
         target_batch_size: those of the target; None for as many.
         resample: how the source's order treats class imbalance.
+        bootstrap: draw labelled examples from a bootstrap of them, balanced over the classes, that the seed determines;
+            it is drawn anew where target examples have been moved to their side.
         weights: of each class in the label loss, shape ``(K,)``.
         view: the transform of the second view of the target's examples; None for no second view.
 
@@ -76,6 +78,7 @@ class Stream:
         target_batch_size: int | None = None,
         seed: int,
         resample: Resample = "none",
+        bootstrap: bool = False,
         weights: Tensor | None = None,
         view: Transform | None = None,
         device: torch.device | None = None,
@@ -86,12 +89,16 @@ class Stream:
         self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
         self.device = torch.device("cpu") if device is None else device
         self.weights, self.view, self.resample = weights, view, resample
+        self.bag_seed = derive(seed, BOOTSTRAP) if bootstrap else None
         self.shards: RowShards | None = None
         self._draw_from(source, target, len(source))
 
     def _draw_from(self, labelled: Split, unlabelled: Split, own: int) -> None:
         self.labelled, self.unlabelled, self.own = labelled, unlabelled, own
-        self.orders = Order(labelled.y, self.resample), Order(torch.zeros(len(unlabelled), dtype=torch.int64))
+        self.orders = (
+            Order(labelled.y, self.resample, self.bag_seed),
+            Order(torch.zeros(len(unlabelled), dtype=torch.int64)),
+        )
         self.reader = ReadAhead((labelled.store, unlabelled.store), self._store_rows)
 
     def divide(self, shards: RowShards) -> None:
