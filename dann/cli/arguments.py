@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     _add_init(command)
     _add_recommend(command)
     _add_rank(command)
+    _add_watching(command)
     _add_results(command)
     _add_models(command)
     _add_catalogue(command)
@@ -170,6 +171,21 @@ def _add_rank(command: Command) -> None:
     )  # fmt: skip
     rank.add_argument("--format", choices=FORMATS, default="md")
     _add_device(rank)
+
+
+def _add_watching(command: Command) -> None:
+    """The commands that follow runs while any process makes them."""
+    status = command("status", "Print what runs, how far, alarms, failed and interrupted runs, and the estimated end.")
+    status.epilog = "Reads files alone, so other processes, on this machine or others, may be making the runs."
+    _add_watched(status)
+    status.add_argument("--format", choices=FORMATS, default="md")
+
+
+def _add_watched(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path", type=Path, nargs="?", default=Path("runs"), metavar="FILE_OR_DIR",
+        help="an experiment file, or a folder of runs (default: runs)",
+    )  # fmt: skip
 
 
 def _add_results(command: Command) -> None:

@@ -11,8 +11,9 @@ from dann.diagnostics.measurements import measure
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
 from dann.runner.log import RunLog
+from dann.runner.records import unfinished_folder
 from dann.runner.resuming import Start
-from dann.runner.run_folder import prepare_folder, unfinished_folder
+from dann.runner.run_folder import prepare_folder
 from dann.runner.source_run import check_source_run
 from dann.training import checkpoint
 from dann.training.best_weights import BestWeights

@@ -12,9 +12,9 @@ from dann.runner.active_run import ActiveRun, begin, build
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit
 from dann.runner.locks import Held, Locks
-from dann.runner.records import read_record
+from dann.runner.records import ERROR, read_record
 from dann.runner.resuming import Start, find_starts
-from dann.runner.run_errors import ERROR, TeamFailure, name_trace, report_error, stops_all
+from dann.runner.run_errors import TeamFailure, name_trace, report_error, stops_all
 from dann.runner.run_folder import is_finished
 from dann.runner.run_group import RunGroup
 from dann.runner.team import Team

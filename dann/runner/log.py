@@ -11,11 +11,10 @@ from typing import Any
 from dann.diagnostics.alarms import Alarm
 from dann.files.atomic_files import write_whole
 from dann.runner.history import FAILED, History
+from dann.runner.records import METRICS
 from dann.runner.tensorboard import Board
 from dann.training.checkpoint import Facts
 from dann.training.evaluate import Scores
-
-METRICS = "metrics.jsonl"
 
 
 class RunLog(History):
