@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dann import __version__
-from dann.cli.argument_values import read_count, read_examples, read_kind, read_minutes, read_seeds
+from dann.cli.argument_values import read_count, read_examples, read_kind, read_minutes, read_port, read_seeds
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.files.user_paths import expand_user
@@ -179,6 +179,11 @@ def _add_watching(command: Command) -> None:
     status.epilog = "Reads files alone, so other processes, on this machine or others, may be making the runs."
     _add_watched(status)
     status.add_argument("--format", choices=FORMATS, default="md")
+
+    board = command("board", "Serve a page of the states of runs and the report, which follows the runs, on 127.0.0.1.")
+    _add_watched(board)
+    board.add_argument("--port", type=read_port, default=6007, metavar="N", help="0 for any free one (default: 6007)")
+    _add_selection(board)
 
 
 def _add_watched(parser: argparse.ArgumentParser) -> None:

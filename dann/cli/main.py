@@ -41,6 +41,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "recommend": recommendation.recommend,
     "rank": ranking.rank,
     "status": watching.status,
+    "board": watching.board,
     "table": results.table,
     "report": results.report,
     "plot": results.plot,

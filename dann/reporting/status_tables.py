@@ -70,11 +70,11 @@ def runs_table(title: str, statuses: Sequence[RunStatus], now: float, most: int 
     columns: Columns = {
         Column("state", "state", "state"): {name: Cell(each.state, each.state) for name, each in runs.items()},
         Column("step", "step", "step"): {name: _step_cell(each) for name, each in runs.items()},
-        Column("logged", "logged", "step"): {name: _age_cell(each, now) for name, each in runs.items()},
-        Column("process", "process", "state"): {name: _owner_cell(each) for name, each in runs.items()},
         Column("alarms", "alarms", "alarms"): {name: _alarm_cell(each) for name, each in runs.items()},
         Column("reason", "reason", "state"): {name: Cell(each.reason, each.reason) if each.reason else Cell()
                                               for name, each in runs.items()},
+        Column("logged", "logged", "step"): {name: _age_cell(each, now) for name, each in runs.items()},
+        Column("process", "process", "state"): {name: _owner_cell(each) for name, each in runs.items()},
     }  # fmt: skip
     filled = {column: cells for column, cells in columns.items() if any(cell != Cell() for cell in cells.values())}
     more = len(open_) - len(runs)

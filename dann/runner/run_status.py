@@ -5,7 +5,7 @@ Nothing is locked, written or signalled, so other processes, on this host or oth
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -66,8 +66,13 @@ def find_statuses(experiment: Experiment, folder: Path) -> list[RunStatus]:
         BadInput: a record, a configuration or a log cannot be read.
     """
     records = read_records(experiment, folder)
+    return list_statuses(planned_runs(experiment, records.values()), records, folder)
+
+
+def list_statuses(runs: Iterable[Run], records: Mapping[Path, Record], folder: Path) -> list[RunStatus]:
+    """The same of some runs, of which ``records`` are there, by the folder of the run."""
     statuses = []
-    for run in planned_runs(experiment, records.values()):
+    for run in runs:
         place = folder / run.folder
         statuses.append(_recorded(run, records[place]) if place in records else _unrecorded(run, place))
     return list(_divide_clock(statuses))

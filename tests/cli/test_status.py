@@ -53,7 +53,10 @@ def test_a_folder_of_one_experiment_or_of_several(path: str, watched: Path, caps
     assert main(["status", path]) == 0
     out = capsys.readouterr().out
     assert "| runs/theme/tiny | 1 of 4 | 1 | 1 | 1 | collapse (1 of 3) | " in out
-    assert "| DANN, seed 0 | running | 20 of 40 |" in out and "process 4711 on node-7 since 12:00:00" in out
+    assert (
+        "| DANN, seed 0 | running | 20 of 40 | collapse (step 10) |" in out
+        and "process 4711 on node-7 since 12:00:00" in out
+    )
     assert "Interrupted: the same dann run goes on with it." in out and "Error" not in out
 
 

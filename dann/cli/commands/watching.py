@@ -1,4 +1,4 @@
-"""``dann status``: how far runs are, while any process makes them."""
+"""``dann status`` and ``dann board``: how far runs are, while any process makes them."""
 
 import argparse
 import sys
@@ -34,3 +34,13 @@ def status(options: argparse.Namespace) -> int:
              for table in tables]  # fmt: skip
     print("[" + ",\n".join(texts) + "]" if options.format == "json" else "\n".join(texts))
     return 0 if len(found) == len(experiments) else LEFT_OUT
+
+
+def board(options: argparse.Namespace) -> int:
+    from dann.reporting.html.board import BoardPage
+    from dann.reporting.html.board_server import HOST, BoardServer
+
+    with BoardServer(BoardPage(options.path, options.selection), options.port) as server:
+        print(f"Board:        http://{HOST}:{server.server_port}/    (Ctrl-C ends it)", flush=True)
+        server.serve_forever()
+    return 0
