@@ -14,6 +14,7 @@ from dann.files.user_paths import expand_user
 FORMATS = ("md", "latex", "json")
 REDO = ("changed", "failed")
 BATCH_NORMS = ("global", "local")
+LOGS = ("tensorboard", "wandb", "mlflow")
 EXPORTS = ("onnx", "torch_export")
 ADAPTATIONS = ("adabn", "tent")
 KINDS = ("method", "network", "dataset", "optimiser", "schedule", "transform", "rule", "metric")
@@ -100,6 +101,10 @@ def _add_experiments(command: Command) -> None:
         "--redo", choices=REDO, metavar="changed|failed",
         help="make runs again whose configuration, data or weights files changed, or that failed in training; "
         "the old run stays until then",
+    )  # fmt: skip
+    run.add_argument(
+        "--log-to", choices=LOGS, default="tensorboard",
+        help="log to Weights & Biases or MLflow too (default: TensorBoard's events in the runs' folders alone)",
     )  # fmt: skip
     run.add_argument(
         "--dry-run", action="store_true", help="print the resolved configuration and the runs, and write nothing"
