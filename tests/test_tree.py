@@ -44,7 +44,8 @@ TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evalu
               "config.experiment_fields", "config.experiment_run",
               "config.merging", "config.migration", "config.naming", "config.origin", "config.search",
               "config.yaml_files", "diagnostics.alarms", "optim.schedules", "runner.experiment_records",
-              "runner.record_schema", "runner.records", "runner.search_choice", "reporting")  # fmt: skip
+              "runner.locks", "runner.record_schema", "runner.records", "runner.run_status", "runner.search_choice",
+              "runner.time_left", "reporting")  # fmt: skip
 
 SMALLER = {"vgg16": "vgg11", "resnet50": "resnet18", "alexnet": "resnet18"}  # AlexNet takes no photos of 32 pixels
 

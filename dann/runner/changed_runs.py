@@ -15,13 +15,12 @@ from dann.errors import BadInput
 from dann.files.file_search import find_files
 from dann.runner.checksums import Checksums, compute_checksums, differing, recorded_checksums
 from dann.runner.locks import Held, Locks
-from dann.runner.records import RECORD, Record, read_record
+from dann.runner.records import RECORD, Record, read_record, unfinished_folder
 from dann.runner.run_folder import (
     find_other_configuration,
     has_checkpoint,
     is_finished,
     read_checksums,
-    unfinished_folder,
 )
 from dann.training.building import read_pair
 from dann.training.stacking.grouping import Planned

@@ -12,9 +12,9 @@ from dann.runner.active_run import ActiveRun, begin, build
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit
 from dann.runner.locks import Held, Locks
-from dann.runner.records import read_record
+from dann.runner.records import ERROR, read_record
 from dann.runner.resuming import Start, find_starts
-from dann.runner.run_errors import ERROR, TeamFailure, name_trace, report_error, stops_all
+from dann.runner.run_errors import TeamFailure, name_trace, report_error, stops_all
 from dann.runner.run_folder import is_finished
 from dann.runner.run_group import RunGroup
 from dann.runner.team import Team
@@ -33,9 +33,11 @@ class Executor:
 
     Args:
         team: the processes that train each run together, led by this one; they do not stack runs.
+        log_to: the tracker that runs log to beside TensorBoard, if there is one.
     """
 
-    def __init__(self, device: torch.device, team: Team | None = None) -> None:
+    def __init__(self, device: torch.device, team: Team | None = None, log_to: str | None = None) -> None:
+        self.log_to = log_to
         self.device, self.commit, self.locks, self.team = device, read_commit(), Locks(), team
         self.data: DataSection | None = None
         self.pair: Pair | BadInput | None = None  # or why there is none
@@ -146,18 +148,18 @@ class Executor:
         finally:
             for active in runs:
                 active.trainer.stream.reader.close()
-                active.run_log.board.close()
+                active.run_log.close("interrupted")  # unless it is finished
 
     def _begin(
         self, runs: list[ActiveRun], at: Start, pair: Pair, like: Trainer | None, together: tuple[str, ...]
     ) -> None:
         """Begin a run, or go on with it, in all processes of the team, and append it to ``runs``."""
         if self.team is None:
-            runs.append(begin(at, pair, self.device, like, together))
+            runs.append(begin(at, pair, self.device, like, together, self.log_to))
             return
         self.team.share(at.planned)
         with self.team.checked():
             self.team.check_sizes(at.planned.config.data)  # first: a refusal leaves no folder
-            runs.append(begin(at, pair, self.device, like, together))
+            runs.append(begin(at, pair, self.device, like, together, self.log_to))
             runs[-1].trainer = self.team.divide(runs[-1].trainer)
         self.team.begin(runs[-1].trainer, at.planned.config.train.steps, at.step)

@@ -36,7 +36,7 @@ COMPONENTS = 50  # principal components that are saved, the usual start of t-SNE
 
 
 def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
-    """Write the record, features and input pipeline of a run into its folder, and close its TensorBoard.
+    """Write the record, features and input pipeline of a run into its folder, and close its log.
 
     A run that failed has no result: its record has what was evaluated before, and there are no other files.
 
@@ -51,7 +51,7 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
         save_pictures(trainer, active.folder)
         run_log.board.add_hyperparameters(record.config, record.evaluations[-1])
         save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
-    run_log.board.close()
+    run_log.close("finished" if active.failed is None else "failed")
     write_record(record, active.folder)
     checkpoint.forget_previous(active.folder)
     return record

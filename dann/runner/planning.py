@@ -64,6 +64,7 @@ def launch(
     redo: Redo | None = None,
     seeds: list[int] | None = None,
     team: Team | None = None,
+    log_to: str | None = None,
 ) -> None:
     """Execute ``runs``, a selection of the experiment's, in its ``folder``; finished ones are not repeated.
 
@@ -75,6 +76,7 @@ def launch(
             complete.
         seeds: those that the command line named, for messages.
         team: the processes that train each run together, led by this one; then there are no other workers.
+        log_to: a tracker of ``dann.runner.trackers`` that runs log to beside TensorBoard.
 
     Raises:
         BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds
@@ -87,18 +89,23 @@ def launch(
     write_experiment(experiment, folder / EXPERIMENT, file)
     for change in changes:
         set_aside(change)
-    execute(planned, device, observer, workers, team)
+    execute(planned, device, observer, workers, team, log_to)
     drop_superseded(each.place for each in planned)
 
 
 def execute(
-    planned: list[Planned], device: torch.device, observer: Observer, workers: int = 1, team: Team | None = None
+    planned: list[Planned],
+    device: torch.device,
+    observer: Observer,
+    workers: int = 1,
+    team: Team | None = None,
+    log_to: str | None = None,
 ) -> None:
     """Make the runs that are missing, in worker processes if there are several ``workers``.
 
     Those that take weights from a finished run come last, as that may be one of the others.
     """
-    executor = Executor(device, team)
+    executor = Executor(device, team, log_to)
     for run, _, place in planned:
         if is_finished(place):
             executor.locks.remove_left_over(place)

@@ -16,9 +16,15 @@ from dann.files.input_limits import check_regular
 from dann.runner.record_schema import check_record, load_line
 
 RECORD, FEATURES, PLANE, GENERATED = "record.json", "features.npz", "plane.npz", "generated.npz"
+CONFIGURATION, METRICS, ERROR = "config.json", "metrics.jsonl", "error.txt"  # of a run that is not finished, too
 CHECKSUM = "checksum"  # the key in the file of a single record; packed ones have that of xz
 DIGITS = 6  # significant digits of measured values: one example more or less of 100 000
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
+
+
+def unfinished_folder(place: Path) -> Path:
+    """The folder of a run until it is complete and renamed to ``place``."""
+    return place.with_name(place.name + UNFINISHED)
 
 
 @dataclass(frozen=True)

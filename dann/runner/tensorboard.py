@@ -1,7 +1,6 @@
 """TensorBoard events of a run, and the layout of its charts."""
 
 import json
-import math
 import re
 import shutil
 import threading
@@ -21,6 +20,7 @@ from dann.data.pair import Pair
 from dann.data.visible_bands import select_visible_bands
 from dann.evaluation.rules import Evaluation
 from dann.runner.generated_images import Pictures
+from dann.runner.chart_names import name_evaluation, name_losses
 
 # Tags are regular expressions that match a prefix: without the $ more lines would be drawn.
 LAYOUT = {
@@ -48,16 +48,6 @@ LAYOUT = {
         "movement of the weights in a step": ["Multiline", ["update/.*"]],
     },
 }
-GROUPS = (
-    "discriminator",
-    "score",
-    "distance",
-    "features",
-    "gradient",
-    "update",
-    "share",
-    "self-training",
-)  # first words of tags
 FINAL = ".final"  # ends the name of the events that are written once a run is trained
 MOST_CLASSES = 20  # classes whose shares are shown
 
@@ -88,20 +78,14 @@ class Board:
         self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]
     ) -> None:
         """Log losses and schedules after ``step`` steps."""
-        for name, value in terms.items():
-            self.writer.add_scalar(f"loss/{name}", value, step)
-        if "domain" in terms:
-            self.writer.add_scalar("loss/ln 2", math.log(2), step)
-        for name, value in [("learning rate", learning_rate), *coefficients.items()]:
-            self.writer.add_scalar(f"schedule/{name}", value, step)
+        for name, value in name_losses(learning_rate, coefficients, terms).items():
+            self.writer.add_scalar(name, value, step)
 
     def log_evaluation(self, values: Evaluation, shares: Sequence[float]) -> None:
         """Log metrics and diagnostics after ``values["step"]`` steps, and the shares of the predicted classes."""
         step = int(values["step"])
-        for name, value in values.items():
-            group, _, rest = name.replace("self_training", "self-training").partition("_")
-            if name != "step":
-                self.writer.add_scalar(f"{group}/{rest}" if group in GROUPS else f"accuracy/{name}", value, step)
+        for name, value in name_evaluation(values).items():
+            self.writer.add_scalar(name, value, step)
         for (name, prior), share in zip(self.prior.items(), shares, strict=False):
             self.writer.add_scalar(f"share/{name}", share, step)
             self.writer.add_scalar(f"prior/{name}", prior, step)
