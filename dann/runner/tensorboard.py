@@ -19,8 +19,8 @@ from dann.config.naming import printable
 from dann.data.pair import Pair
 from dann.data.visible_bands import select_visible_bands
 from dann.evaluation.rules import Evaluation
-from dann.runner.generated_images import Pictures
 from dann.runner.chart_names import name_evaluation, name_losses
+from dann.runner.generated_images import Pictures
 
 # Tags are regular expressions that match a prefix: without the $ more lines would be drawn.
 LAYOUT = {
