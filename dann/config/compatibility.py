@@ -102,7 +102,7 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
-    if config.self_training and len(method.stages) > 1:
+    if config.self_training and (len(method.stages) > 1 or not method.reads_source):
         raise BadInput(
             f"self_training: {config.method.name} reads no labelled example in its last stage, so labels for the "
             "target would change nothing: choose another method, or leave self_training out"

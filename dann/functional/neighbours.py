@@ -2,6 +2,9 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from dann.functional.precision import at_least_float32, matmul
 
 CHUNK = 2**24  # distances at once
 
@@ -27,3 +30,53 @@ def neighbours_agree(features: Tensor, labels: Tensor, known: Tensor, known_labe
         nearest = (lengths - 2 * part @ known.T).topk(k, dim=1, largest=False, sorted=False).indices
         agree.append((known_labels[nearest] == own[:, None]).all(1))
     return torch.cat(agree)
+
+
+def nearest_others(rows: Tensor, features: Tensor, k: int) -> Tensor:
+    """The places of the k other examples with the largest cosine similarity to each example, shape ``(N, k)``.
+
+    Yang et al. 2021 (NRC), section 3. Where there are fewer than k others, these are all of them.
+
+    Args:
+        rows: the places of N examples among the M, shape ``(N,)``.
+        features: of M examples, shape ``(M, D)``; M is at least 2.
+        k: at least 1.
+    """
+    directions = F.normalize(at_least_float32(features), dim=1)
+    k, size = min(k, len(features) - 1), max(1, CHUNK // len(features))
+    places = torch.arange(len(features), device=features.device)
+    nearest = []
+    for part in torch.split(rows, size):
+        others = matmul(directions[part], directions.T).masked_fill(part[:, None] == places, -torch.inf)
+        nearest.append(others.topk(k, dim=1).indices)
+    return torch.cat(nearest)
+
+
+def reciprocal_affinity(rows: Tensor, expanded: Tensor, other: float, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The affinity A of each example and each of its neighbours, shape ``(N, K)``: 1 if they are reciprocal.
+
+    Yang et al. 2021 (NRC), section 3: neighbours are reciprocal if the example is one of the M nearest of its
+    neighbour; the affinity of others is r.
+
+    Args:
+        rows: the places of N examples, shape ``(N,)``.
+        expanded: the places of the M nearest of each of their K neighbours, shape ``(N, K, M)``.
+        other: r, from 0 to 1.
+        dtype: of the result.
+    """
+    return (expanded == rows[:, None, None]).any(2).to(dtype).clamp_min(other)
+
+
+def neighbour_agreement(probabilities: Tensor, neighbours: Tensor, affinity: Tensor) -> Tensor:
+    """The mean over examples of Σ_k A_k S_kᵀ p: how far predictions are those of neighbours, and certain.
+
+    Yang et al. 2021 (NRC), section 3: minus the loss L_N, and with other neighbours and affinities minus the losses of
+    expanded neighbours L_E and of self-regularisation L_self.
+
+    Args:
+        probabilities: p, of N examples, shape ``(N, C)``.
+        neighbours: S, the class probabilities of each example's K neighbours, shape ``(N, K, C)``.
+        affinity: A, shape ``(N, K)``.
+    """
+    agreement = (at_least_float32(neighbours) * at_least_float32(probabilities)[:, None]).sum(2)
+    return (at_least_float32(affinity) * agreement).sum(1).mean()

@@ -128,6 +128,7 @@ def build_trainer(
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
     method = _build_method(network, config, pair, device)
+    method.hold_examples(len(inputs.splits["unlabelled"]))
     if source_run is not None:
         load_source_model(method.network, source_run)
     splits = {name: split for name, split in inputs.splits.items() if name not in TRAINED}

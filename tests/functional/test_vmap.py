@@ -94,6 +94,10 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "spectral, two": (partial(L.spectral_penalty, k=2), FEATURES[:1]),
     "shrinkage": (L.spectral_shrinkage, FEATURES[:1]),
     "shrinkage, two": (partial(L.spectral_shrinkage, k=2), FEATURES[:1]),
+    "neighbours": (
+        lambda a, b, w: L.neighbour_agreement(*(L.at_least_float32(each).softmax(-1) for each in (a, b)), w.abs()),
+        [(5, K), (5, 2, K), (5, 2)],
+    ),
     "maps": (lambda a, b, w: L.map_distance(a, b, w.abs()), [(5, D, 2, 3), (5, D, 2, 3), (D,)]),
 }
 
@@ -107,6 +111,8 @@ MAPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "bbse": (lambda c, mu: L.bbse(c.softmax(0) / K, mu.softmax(0)), [(K, K), (K,)]),
     "mlls": (lambda z, p: L.mlls(z.softmax(-1), p.softmax(0)), [(5, K), (K,)]),
     "centroids": (lambda f, z: L.centroids(f, z.softmax(-1)), [(5, D), (5, K)]),
+    "nearest others": (lambda f: L.nearest_others(LABELS, f, 2), [(5, D)]),
+    "affinity": (lambda f: L.reciprocal_affinity(LABELS, L.nearest_others(LABELS, f, 2)[:, None], 0.1), [(5, D)]),
     "nearest centroid": (L.nearest_centroid, [(5, D), (K, D + 1)]),
 }
 

@@ -34,6 +34,8 @@ class Batch(NamedTuple):
         source_weight: of each labelled example in the label loss, shape ``(B,)``; None if all weigh the same.
         target_view: another, differently augmented view of the same target examples, shape ``(M, ...)``; None if there
             is none.
+        target_rows: the places of the target examples among those of its training, shape ``(M,)``, by which a method
+            remembers what it computed for an example; None where the batch comes from elsewhere.
     """
 
     source_x: Tensor
@@ -42,6 +44,7 @@ class Batch(NamedTuple):
     source_domain: Tensor
     source_weight: Tensor | None = None
     target_view: Tensor | None = None
+    target_rows: Tensor | None = None
 
 
 class Stream:
@@ -130,6 +133,7 @@ class Stream:
             self.labelled.domain[rows].to(self.device),
             None if self.weights is None else self.weights[y].to(self.device),
             None if self.view is None else self._inputs(target_x, self.view, VIEW, step),
+            self._batch(TARGET, step).to(self.device),
         )
 
     def read_here(self) -> "Stream":
