@@ -71,7 +71,7 @@ class Nrc(Method):
         self.neighbours, self.expanded, self.affinity, self.smoothing = neighbours, expanded, affinity, smoothing
         self.stages, self.milestones = source_then_target(self.pretrain), (self.pretrain,)
         self.hold_examples(0)
-        self.register_load_state_dict_pre_hook(_hold_as_saved)
+        self.register_load_state_dict_pre_hook(_hold_as_saved)  # type: ignore[no-untyped-call]
 
     def hold_examples(self, count: int) -> None:
         like = next(self.network.parameters())
@@ -92,7 +92,7 @@ class Nrc(Method):
         with torch.no_grad():
             self._remember(rows, outputs["features"], probabilities)
             near = nearest_others(rows, self.bank_features, self.neighbours)
-            far = nearest_others(near.flatten(), self.bank_features, self.expanded).unflatten(0, near.shape)
+            far = nearest_others(near.flatten(), self.bank_features, self.expanded).view(*near.shape, -1)
             affinity = reciprocal_affinity(rows, far, self.affinity, probabilities.dtype)
             of_near, of_far, own = (self.bank_probabilities[each] for each in (near, far.flatten(1), rows[:, None]))
         return {

@@ -10,12 +10,13 @@ from torch import nn
 from dann.config.compatibility import check_data, check_method, check_parts
 from dann.config.schema import Config
 from dann.config.sections import DataSection
+from dann.data.absent_source import AbsentSource
 from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes
 from dann.data.loading.stream import WEIGHTS, Stream, derive
 from dann.data.pair import Pair
-from dann.data.pair_builder import PairOptions, build_pair
-from dann.data.pair_preprocessing import preprocess_pair
+from dann.data.pair_builder import PairOptions, build_pair, build_target
+from dann.data.pair_preprocessing import preprocess_as_before, preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
 from dann.data.transforms.input_transform import Transform
 from dann.data.zero_shot import make_zero_shot
@@ -40,14 +41,20 @@ from dann.training.trainer import Trainer
 TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the others are evaluated
 
 
-def load_pair(data: DataSection) -> Pair:
-    """The domains of a configuration, read from disk, split and prepared."""
-    return _preprocess(read_pair(data), data)
+def load_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
+    """The domains of a configuration, read from disk, split and prepared.
+
+    Args:
+        absent: what is known of the source of a configuration without one.
+    """
+    return _preprocess(read_pair(data, absent), data)
 
 
-def read_pair(data: DataSection) -> Pair:
-    """The domains of a configuration, read from disk and split, before any preprocessing of their examples."""
+def read_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
+    """The same before any preprocessing of the examples."""
     check_data(data)
+    if absent is not None:
+        return build_target(absent, data.target.build(), _pair_options(data))
     domains: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in domains:
@@ -68,7 +75,12 @@ def prepare_pair(sources: Sequence[Domain], target: Domain, data: DataSection) -
 
 
 def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
-    options = PairOptions(
+    pair = build_pair(sources, target, _pair_options(data))
+    return make_zero_shot(pair, data.class_vectors, data.unseen)
+
+
+def _pair_options(data: DataSection) -> PairOptions:
+    return PairOptions(
         validation=data.validation,
         test=data.test,
         transductive=data.transductive,
@@ -80,10 +92,11 @@ def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair
         source_degradation=data.source_degradation,
         target_degradation=data.target_degradation,
     )
-    return make_zero_shot(build_pair(sources, target, options), data.class_vectors, data.unseen)
 
 
 def _preprocess(pair: Pair, data: DataSection) -> Pair:
+    if pair.absent is not None:
+        return preprocess_as_before(pair, pair.absent.preprocessor)
     msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
     return preprocess_pair(
         pair,
@@ -148,16 +161,16 @@ def build_trainer(
         seed=seed,
         dtype=dtype,
         device=device,
-        average=_build_average(config, method, splits["source_validation"], inputs.transforms[0], dtype),
+        average=_build_average(config, method, splits.get("source_validation"), inputs.transforms[0], dtype),
         self_training=rounds,
     )
 
 
 def _build_average(
-    config: Config, method: Method, validation: Split, transform: Transform, dtype: torch.dtype
+    config: Config, method: Method, validation: Split | None, transform: Transform, dtype: torch.dtype
 ) -> WeightAverage | BestWeights | None:
     """What is evaluated in place of the last weights, if anything is."""
-    if config.train.keep_best is not None:
+    if config.train.keep_best is not None and validation is not None:
         return BestWeights(method, config.train.keep_best, validation, transform, dtype)
     return None if config.train.ema is None else WeightAverage(method, config.train.ema)
 
@@ -196,12 +209,13 @@ def _build_method(network: Network, config: Config, pair: Pair, device: torch.de
 def _build_stream(
     data: DataSection, pair: Pair, inputs: TrainingInputs, second_view: bool, seed: int, device: torch.device
 ) -> Stream:
+    target = inputs.splits["unlabelled"]
     return Stream(
-        inputs.splits["train"],
-        inputs.splits["unlabelled"],
+        inputs.splits.get("train", target.take(torch.arange(0))),
+        target,
         inputs.transforms,
-        batch_size=data.batch_size,
-        target_batch_size=data.target_batch_size,
+        batch_size=data.batch_size if pair.absent is None else 0,
+        target_batch_size=data.target_batch_size or data.batch_size,
         seed=seed,
         resample=data.resample,
         weights=class_weights(count_classes(pair.train, len(pair.classes)), data.class_weights, data.beta),

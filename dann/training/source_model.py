@@ -21,11 +21,15 @@ def find_source_run(config: Config, seed: int, runs: Path | None = None) -> Path
     Raises:
         BadInput: it names a folder of the experiment, of which there is none.
     """
-    if (named := config.method.options().get("from")) is None:
-        return None
+    named = config.method.options().get("from")
+    return None if named is None else place_source_run(str(named), seed, runs)
+
+
+def place_source_run(named: str, seed: int, runs: Path | None = None) -> Path:
+    """The folder that a value of ``method.from`` names; arguments and errors as of ``find_source_run``."""
     if runs is None and "{runs}" in named:
         raise BadInput(f"method.from: {named}: there is no experiment, whose runs {{runs}} stands for: name a folder")
-    return Path(str(named).replace("{runs}", str(runs)).replace("{seed}", str(seed))).expanduser()
+    return Path(named.replace("{runs}", str(runs)).replace("{seed}", str(seed))).expanduser()
 
 
 def load_source_model(network: nn.Module, folder: Path) -> None:

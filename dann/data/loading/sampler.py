@@ -51,7 +51,7 @@ class Order:
             epoch, place = divmod(first, self.length)
             shown.append(self.epoch(seed(epoch))[place : place + count])
             first, count = first + len(shown[-1]), count - len(shown[-1])
-        return torch.cat(shown)
+        return torch.cat(shown) if shown else torch.empty(0, dtype=torch.int64)
 
 
 def _draw(places: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:

@@ -57,7 +57,7 @@ class Stream:
         source: the labelled examples, their store on the device that trains.
         target: the unlabelled examples, likewise; their labels are not read.
         transforms: of the source's and of the target's raw examples.
-        batch_size: examples of the source in a batch.
+        batch_size: examples of the source in a batch; 0 for none, where there is no source.
         target_batch_size: those of the target; None for as many.
         resample: how the source's order treats class imbalance.
         weights: of each class in the label loss, shape ``(K,)``.
@@ -83,7 +83,7 @@ class Stream:
         view: Transform | None = None,
         device: torch.device | None = None,
     ) -> None:
-        if len(source) == 0 or len(target) == 0:
+        if (len(source) == 0 and batch_size) or len(target) == 0:
             raise BadInput("data: a domain has no training examples")
         self.source, self.target, self.transforms = source, target, transforms
         self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
@@ -172,7 +172,8 @@ class Stream:
     def _labelled_inputs(self, x: Tensor, own: int, step: int) -> Tensor:
         """The inputs of labelled examples, of which the first ``own`` are the source's and the others were moved."""
         sides = ((x[:own], self.transforms[0], SOURCE), (x[own:], self.transforms[1], MOVED))
-        return torch.cat([self._inputs(part, transform, side, step) for part, transform, side in sides if len(part)])
+        inputs = [self._inputs(part, transform, side, step) for part, transform, side in sides if len(part)]
+        return torch.cat(inputs) if inputs else torch.empty(0, device=self.device)
 
     def _inputs(self, x: Tensor, transform: Transform, purpose: int, step: int) -> Tensor:
         generator = torch.Generator()
