@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dann.functional.precision import at_least_float32, matmul
 
@@ -32,23 +31,22 @@ def neighbours_agree(features: Tensor, labels: Tensor, known: Tensor, known_labe
     return torch.cat(agree)
 
 
-def nearest_others(rows: Tensor, features: Tensor, k: int) -> Tensor:
+def nearest_others(rows: Tensor, directions: Tensor, k: int) -> Tensor:
     """The places of the k other examples with the largest cosine similarity to each example, shape ``(N, k)``.
 
     Yang et al. 2021 (NRC), section 3. Where there are fewer than k others, these are all of them.
 
     Args:
         rows: the places of N examples among the M, shape ``(N,)``.
-        features: of M examples, shape ``(M, D)``; M is at least 2.
+        directions: features of M examples, scaled to unit length, shape ``(M, D)``; M is at least 2.
         k: at least 1.
     """
-    directions = F.normalize(at_least_float32(features), dim=1)
-    k, size = min(k, len(features) - 1), max(1, CHUNK // len(features))
-    places = torch.arange(len(features), device=features.device)
+    k, size = min(k, len(directions) - 1), max(1, CHUNK // len(directions))
     nearest = []
     for part in torch.split(rows, size):
-        others = matmul(directions[part], directions.T).masked_fill(part[:, None] == places, -torch.inf)
-        nearest.append(others.topk(k, dim=1).indices)
+        similarity = matmul(directions[part], directions.T)
+        similarity.scatter_(1, part[:, None], -torch.inf)  # an example is not its own neighbour
+        nearest.append(similarity.topk(k, dim=1).indices)
     return torch.cat(nearest)
 
 

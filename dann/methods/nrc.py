@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
@@ -113,7 +114,8 @@ class Nrc(Method):
     def _remember(self, rows: Tensor, features: Tensor, probabilities: Tensor) -> None:
         # Of an example that occurs twice, as at the end of an epoch, one value for both: writes have no order.
         place = (rows[:, None] == rows).to(torch.uint8).argmax(1)
-        self.bank_features[rows] = features[place].to(self.bank_features.dtype)
+        directions = F.normalize(at_least_float32(features), dim=1)
+        self.bank_features[rows] = directions[place].to(self.bank_features.dtype)
         self.bank_probabilities[rows] = probabilities[place].to(self.bank_probabilities.dtype)
 
 

@@ -26,12 +26,12 @@ def test_the_nearest_others_by_cosine(chunk: int, monkeypatch: pytest.MonkeyPatc
     features, rows = np.random.default_rng(0).normal(size=(30, 4)), [4, 29, 0, 4]
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     expected = [[j for j in np.argsort(-(unit @ unit[i])) if j != i][:3] for i in rows]
-    assert nearest_others(torch.tensor(rows), torch.from_numpy(features), 3).tolist() == expected
-    assert nearest_others(torch.tensor(rows), torch.from_numpy(features), 99).shape == (4, 29)
+    assert nearest_others(torch.tensor(rows), torch.from_numpy(unit), 3).tolist() == expected
+    assert nearest_others(torch.tensor(rows), torch.from_numpy(unit), 99).shape == (4, 29)
 
 
 def test_an_example_equal_to_another_is_not_its_own_neighbour() -> None:
-    assert nearest_others(torch.tensor([0, 2]), torch.ones(3, 2), 2).sort(1).values.tolist() == [[1, 2], [0, 1]]
+    assert nearest_others(torch.tensor([0, 2]), torch.ones(3, 1), 2).sort(1).values.tolist() == [[1, 2], [0, 1]]
 
 
 def test_affinity_is_one_of_reciprocal_neighbours() -> None:

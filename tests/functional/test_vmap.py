@@ -30,10 +30,11 @@ def public_functions() -> dict[str, Any]:
 
 
 L = SimpleNamespace(**public_functions())
-# A helper, the functions of Co-Tuning and of self-training, which run outside of training steps, a draw of VADA and of
-# its network, which are never stacked, and a type that `typing` implements as a function.
+# A helper, the functions of Co-Tuning and of self-training, which run outside of training steps, the neighbours of NRC
+# and a draw of VADA and of its network, which are never stacked, and a type that `typing` implements as a function.
 NOT_MAPPED = {"matmul", "singular_values", "direct_relation", "reverse_relation", "neighbours_agree", "normal_like"} | {
-    "NamedTuple"
+    "nearest_others",
+    "NamedTuple",
 }
 
 
@@ -111,8 +112,7 @@ MAPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "bbse": (lambda c, mu: L.bbse(c.softmax(0) / K, mu.softmax(0)), [(K, K), (K,)]),
     "mlls": (lambda z, p: L.mlls(z.softmax(-1), p.softmax(0)), [(5, K), (K,)]),
     "centroids": (lambda f, z: L.centroids(f, z.softmax(-1)), [(5, D), (5, K)]),
-    "nearest others": (lambda f: L.nearest_others(LABELS, f, 2), [(5, D)]),
-    "affinity": (lambda f: L.reciprocal_affinity(LABELS, L.nearest_others(LABELS, f, 2)[:, None], 0.1), [(5, D)]),
+    "affinity": (lambda f: L.reciprocal_affinity(LABELS, (4 * f).long(), 0.1), [(5, 2, D)]),
     "nearest centroid": (L.nearest_centroid, [(5, D), (K, D + 1)]),
 }
 

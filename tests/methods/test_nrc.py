@@ -32,11 +32,15 @@ def softmax(z: np.ndarray) -> np.ndarray:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
+def unit(features: torch.Tensor) -> torch.Tensor:
+    return features / features.norm(dim=1, keepdim=True)
+
+
 def test_the_memory_holds_each_example_at_its_place() -> None:
     method, _ = of_twelve()
     x = batch_of((6,), count=COUNT, dtype=torch.float64).target_x
     outputs = method.outputs(x)
-    torch.testing.assert_close(method.bank_features, outputs["features"])
+    torch.testing.assert_close(method.bank_features, unit(outputs["features"]))
     torch.testing.assert_close(method.bank_probabilities, outputs["logits"].softmax(1))
 
 
@@ -50,8 +54,8 @@ def test_the_losses_are_those_of_the_paper(k: int, m: int) -> None:
     outputs = method.outputs(batch.target_x)
     p, rows = softmax(outputs["logits"].detach().numpy()), batch.target_rows.tolist()
     bank[rows], scores[rows] = outputs["features"].detach().numpy(), p
-    unit = bank / np.linalg.norm(bank, axis=1, keepdims=True)
-    cosine = unit @ unit.T
+    bank /= np.linalg.norm(bank, axis=1, keepdims=True)
+    cosine = bank @ bank.T
 
     def nearest(i: int, count: int) -> list[int]:
         return [int(j) for j in np.argsort(-cosine[i]) if j != i][:count]
@@ -104,7 +108,7 @@ def test_an_example_that_occurs_twice_is_written_once() -> None:
                            target_rows=torch.tensor([1, 1, 3, 1, 3]))  # fmt: skip
     features = method.outputs(twice.target_x)["features"]
     method(twice, 0.6, "target")
-    torch.testing.assert_close(method.bank_features[[1, 3]], features[[0, 2]])
+    torch.testing.assert_close(method.bank_features[[1, 3]], unit(features[[0, 2]]))
 
 
 def test_a_memory_is_restored_where_the_number_of_examples_is_unknown(tmp_path: Any) -> None:
