@@ -80,6 +80,8 @@ class Config(Section):
             for key in ("own", "validators", "vocabulary"):  # without these, as in versions that did not have them
                 if section is not None and section.get(key, key) is None:
                     del section[key]
+        if content["finetune"] is not None and not content["finetune"]["frozen"]:
+            del content["finetune"]["frozen"]
         if content["method"].get("from", "from") is None:
             del content["method"]["from"]
         text = json.dumps(content, sort_keys=True)

@@ -24,6 +24,7 @@ from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.all_networks import RGB_ONLY
 from dann.networks.backbone import Backbone
+from dann.networks.early_blocks import EarlyBlocks, restore_early_blocks, skip_early_blocks
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
 from dann.networks.own_module import wrap_module
@@ -140,6 +141,8 @@ def build_trainer(
     if backbone is not None and constant:
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
+    elif backbone is not None and _has_constant_blocks(backbone, config):
+        inputs = _compute_early_blocks(network, backbone, inputs, device, dtype, like is None)
     method = _build_method(network, config, pair, device)
     method.hold_examples(len(inputs.splits["unlabelled"]))
     if source_run is not None:
@@ -194,6 +197,38 @@ def _is_constant(backbone: Backbone, config: Config) -> bool:
     moving = options.norm != "frozen" and backbone.has_batch_norm()
     drawn = data.transform.random or data.target_transform.random
     return not (moving or drawn or method.second_view or method.needs_examples)
+
+
+def _has_constant_blocks(backbone: Backbone, config: Config) -> bool:
+    """Whether the first blocks of the backbone give the same for an example at every step, and nothing looks inside."""
+    data, method = config.data, config.method_class
+    if config.finetune is None or not config.finetune.frozen or not backbone.pretrained:
+        return False
+    drawn = data.transform.random or data.target_transform.random
+    looks_inside = method.second_view or method.needs_examples or method.needs_pretrained or config.diagnose.mixval
+    return not (drawn or looks_inside)
+
+
+def _compute_early_blocks(
+    network: Network, backbone: Backbone, inputs: TrainingInputs, device: torch.device, dtype: torch.dtype, first: bool
+) -> TrainingInputs:
+    """The outputs of the blocks that are never trained, in place of the examples, if the model can be entered there.
+
+    Args:
+        network: changed in place, to take these outputs.
+        first: whether they are to be computed, and not those of another run already.
+    """
+    early, shape = EarlyBlocks(backbone), network.input_shape
+    width = skip_early_blocks(backbone, shape)
+    if width is None:
+        return inputs
+    network.input_shape = (width,)
+    if not first:
+        return inputs
+    restore_early_blocks(backbone)
+    inputs = inputs.with_features(early, device, dtype)
+    skip_early_blocks(backbone.to("cpu"), shape)
+    return inputs
 
 
 def _build_method(network: Network, config: Config, pair: Pair, device: torch.device) -> Method:

@@ -12,6 +12,7 @@ from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
+from dann.networks.early_blocks import EarlyBlocks
 from dann.training.frozen_features import extract_features
 
 TARGET = ("unlabelled", "target_test")  # the splits to which the target's transform applies
@@ -35,8 +36,10 @@ class TrainingInputs:
     view: Transform | None
     raw: Transform
 
-    def with_features(self, backbone: Backbone, device: torch.device, dtype: torch.dtype) -> "TrainingInputs":
-        """The same with the outputs of a backbone in place of the raw examples."""
+    def with_features(
+        self, backbone: Backbone | EarlyBlocks, device: torch.device, dtype: torch.dtype
+    ) -> "TrainingInputs":
+        """The same with the outputs of a backbone, or of its first blocks, in place of the raw examples."""
         splits = {
             name: extract_features(split, backbone, self.transforms[name in TARGET], device, dtype)
             for name, split in self.splits.items()
