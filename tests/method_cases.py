@@ -55,7 +55,8 @@ def resnet_weights() -> str:
 def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: torch.dtype = torch.float32) -> Batch:
     generator = torch.Generator().manual_seed(0)
     source, target = (torch.randn(count, *shape, generator=generator, dtype=dtype) for _ in range(2))
-    return Batch(source, torch.arange(count) % classes, target + 1, torch.zeros(count, dtype=torch.int64))
+    source_y, source_domain = torch.arange(count) % classes, torch.zeros(count, dtype=torch.int64)
+    return Batch(source, source_y, target + 1, source_domain, target_rows=torch.arange(count))
 
 
 def full_pass_of(source: Batch, target: torch.Tensor) -> FullPass:

@@ -34,8 +34,8 @@ PACKAGES = ("errors", "files", "options", "functional", "optim", "networks", "da
             "config", "training", "diagnostics", "runner", "reporting", "inference", "estimators", "cli")  # fmt: skip
 DATA = ("store", "text_store", "domain", "visible_bands", "shared_shape", "labels", "splits", "split_counts",
         "evaluation_splits", "hold_out_remedies", "shared_contents", "readers", "storage", "preprocessing",
-        "transforms", "loading", "pair", "duplicates", "pair_builder", "pair_preprocessing", "zero_shot",
-        "input_pipeline", "datasets")  # fmt: skip
+        "transforms", "loading", "absent_source", "pair", "duplicates", "pair_builder", "pair_preprocessing",
+        "zero_shot", "input_pipeline", "datasets")  # fmt: skip
 # What tables are made with: a second that `dann table` need not wait for torch.
 TORCH_FREE = ("errors", "files", "options", "evaluation.candidate_order", "evaluation.metric_definitions",
               "evaluation.guard", "evaluation.reach", "evaluation.rules", "evaluation.selection",

@@ -15,7 +15,7 @@ from rich.text import Text
 from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.experiment_run import Run
 from dann.config.naming import printable
-from dann.runner.records import Record, source_accuracy
+from dann.runner.records import Record, has_source, source_accuracy
 
 SHOWN, WIDTH = 8, 24  # largest number of bars, and their width
 
@@ -93,7 +93,8 @@ class Progress:
             return
         last = record.evaluations[-1]
         target = f"target {100 * last['target_test']:.1f} %, " if "target_test" in last else "no target test labels, "
-        self._print(f"{number} {run.name}: {target}source {100 * source_accuracy(last):.1f} %, {time}")
+        source = f"source {100 * source_accuracy(last):.1f} %" if has_source(record) else "no source"
+        self._print(f"{number} {run.name}: {target}{source}, {time}")
 
     def _print(self, line: str) -> None:
         self.bars.console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
@@ -164,8 +165,9 @@ def data_line(data: Mapping[str, Any]) -> str:
     )
     skipped = len(source.get("skipped", [])) + len(target.get("skipped", []))
     tested = "target test examples" if "target_test" in data["class_counts"] else "target test examples without labels"
+    labelled = f"{data['trained_on']} labelled ({spread}, {ratio})" if data["trained_on"] else "no source examples"
     line = (
-        f"{source['name']} → {target['name']}: {data['trained_on']} labelled ({spread}, {ratio}), "
+        f"{source['name']} → {target['name']}: {labelled}, "
         f"{target['train']} unlabelled, {target['test']} {tested}; {data['protocol']}{_shape(data)}"
         + (f"; {skipped} unreadable files skipped" if skipped else "")
     )

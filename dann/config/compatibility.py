@@ -8,9 +8,14 @@ from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.backbone import NORMS
 
+OF_SOURCE = ("target_labelled", "disjoint", "resample", "class_weights", "source_degradation", "class_vectors",
+             "unseen")  # fmt: skip  # options of data that mean nothing without a source
+
 
 def check_data(data: DataSection) -> None:
     """Raise if options of ``data`` contradict one another."""
+    if not data.sources:
+        _check_without_source(data)
     if data.target_labelled:
         _check_labelled_target(data)
     if len(data.balancing) > 1:
@@ -24,6 +29,13 @@ def check_data(data: DataSection) -> None:
     _check_generator(data)
     _check_ranges(data)
     check_texts(data)
+
+
+def _check_without_source(data: DataSection) -> None:
+    """Raise for options that need a source where there is none."""
+    for name in OF_SOURCE:
+        if getattr(data, name) != DataSection.model_fields[name].default:
+            raise BadInput(f"data.{name}: concerns the labelled side, and there is no data.source: leave it out")
 
 
 def _check_labelled_target(data: DataSection) -> None:
@@ -71,7 +83,18 @@ def check_parts(config: Config) -> None:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
     if config.diagnose.validators and not config.diagnose.examples:
         raise BadInput("diagnose.validators: score the features of diagnose.examples, which is 0: set it from 10 on")
+    if not config.data.sources:
+        _check_parts_without_source(config)
     check_text_network(config)
+
+
+def _check_parts_without_source(config: Config) -> None:
+    """Raise for measurements on source examples where there are none."""
+    asked = {"train.keep_best": config.train.keep_best, "diagnose.reverse_steps": config.diagnose.reverse_steps,
+             "diagnose.distance_c": config.diagnose.distance_c, "diagnose.validators": config.diagnose.validators,
+             "self_training": config.self_training}  # fmt: skip
+    if measured := [name for name, value in asked.items() if value]:
+        raise BadInput(f"{measured[0]}: reads source examples, and there is no data.source: leave it out")
 
 
 def _check_evaluated_weights(config: Config, method: type[Method]) -> None:
@@ -112,6 +135,8 @@ def check_method(method: Method, config: Config) -> None:
                 f"data.{name}.normalise: {config.method.name} makes images in [−1, 1], and {options.normalise} puts "
                 "those of the data elsewhere: set half"
             )
+    if method.reads_source and not config.data.sources:
+        raise BadInput(f"data.source is missing, and {config.method.name} is trained on source examples: name a domain")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
     if method.second_view and (view := config.data.target_view) == config.data.target_transform and not view.random:
@@ -123,7 +148,7 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
-    if config.self_training and len(method.stages) > 1:
+    if config.self_training and (len(method.stages) > 1 or not method.reads_source):
         raise BadInput(
             f"self_training: {config.method.name} reads no labelled example in its last stage, so labels for the "
             "target would change nothing: choose another method, or leave self_training out"

@@ -20,7 +20,7 @@ class DataSection(Section):
     """The domains, their splits, and the treatment of their examples.
 
     Args:
-        source: one domain, or a list of several.
+        source: one domain, or a list of several; None where the method begins with a finished run and reads no source.
         batch_size: examples of each side in a step; the paper's batches of 128 are 64 + 64.
         target_batch_size: examples of the target in a step; by default as many as of the source.
         validation: share of the source's training examples, stratified by class, held out for validation.
@@ -53,7 +53,7 @@ class DataSection(Section):
         target_view: options that differ from ``target_transform`` for a second view of each target example.
     """
 
-    source: SerializeAsAny[Component] | list[SerializeAsAny[Component]]
+    source: SerializeAsAny[Component] | list[SerializeAsAny[Component]] | None
     target: SerializeAsAny[Component]
     batch_size: int = Field(64, ge=1, le=1_000_000)
     target_batch_size: int | None = Field(None, ge=1, le=1_000_000)
@@ -85,6 +85,8 @@ class DataSection(Section):
 
     @property
     def sources(self) -> list[Component]:
+        if self.source is None:
+            return []
         return self.source if isinstance(self.source, list) else [self.source]
 
     @property

@@ -64,6 +64,27 @@ def preprocess_pair(
     return replace(pair, preprocessor=preprocessor)
 
 
+def preprocess_as_before(pair: Pair, preprocessor: Preprocessor) -> Pair:
+    """Turn the examples of a target whose source is absent into what the network gets, by what was fitted before.
+
+    Raises:
+        BadInput: values are missing that nothing fills in, or the examples are texts and training had none.
+    """
+    splits = pair.splits
+    if holds_texts(pair.unlabelled.store):
+        if preprocessor.vocabulary is None:
+            raise BadInput(f"data: {pair.description['target']['name']} has raw texts, and training had none")
+        texts = {name: preprocessor.vocabulary(read_texts(split.store, split.rows)) for name, split in splits.items()}
+        splits = {name: replace(split, store=TensorStore(texts[name]), rows=torch.arange(len(split)))
+                  for name, split in splits.items()}  # fmt: skip
+    for name, split in splits.items():
+        if len(split.store.shape) != 3:
+            preprocessor.check(split.x, f"data: {name.replace('_', ' ')} split")
+    if preprocessor.imputer or preprocessor.terms or preprocessor.mappings:
+        splits = _map_splits(splits, preprocessor)
+    return replace(pair.with_splits(splits), preprocessor=preprocessor)
+
+
 def _number_texts(pair: Pair, options: VocabularyOptions | None) -> tuple[Pair, Vocabulary | None]:
     """The pair with vectors in place of raw texts, by the vocabulary of its training texts."""
     if not holds_texts(pair.train.store):

@@ -11,6 +11,7 @@ from dann.config.sections import DataSection
 from dann.data.pair import Pair
 from dann.estimators.declaration import declare_config, read_section
 from dann.estimators.quiet_training import QuietTraining
+from dann.estimators.training_bar import training_bar
 from dann.estimators.training_history import TrainingHistory
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer
@@ -52,6 +53,7 @@ def fit(
     diagnose: Section | None = None,
     seed: int = 0,
     device: str = "auto",
+    progress: bool | None = None,
 ) -> Fit:
     """Train a method on a pair, as ``dann run`` does with the same configuration and seed.
 
@@ -66,6 +68,7 @@ def fit(
         self_training: the section of that name.
         diagnose: the section of that name.
         device: ``cpu``, ``cuda``, …; ``auto`` is a GPU if there is one.
+        progress: whether a bar shows step and losses; by default in a notebook alone.
 
     Raises:
         BadInput: a section does not fit the schema or the pair, or the training fails.
@@ -79,8 +82,8 @@ def fit(
     config, place = declare_config(given, section, sources, "dann.fit"), choose_device(device, "device=")
     module = network if isinstance(network, nn.Module) else None
     with keep_random_state(place):
-        earlier = find_earlier_runs(config, seed)
-        trainer = build_trainer(config, pair, seed, place, module=module, earlier=earlier)
-        training = QuietTraining(trainer, config, pair)
-        training.train()
+        trainer = build_trainer(config, pair, seed, place, module=module, earlier=find_earlier_runs(config, seed))
+        with training_bar(config.train.steps, progress) as advance:
+            training = QuietTraining(trainer, config, pair, advance)
+            training.train()
     return Fit(of_trainer(training.trainer, pair, config), training.history)

@@ -27,6 +27,7 @@ from dann.methods.method import Method
 from dann.methods.mmd import Dan, Ddc
 from dann.methods.mmda import Mmda
 from dann.methods.multitask import Multitask
+from dann.methods.nrc import Nrc
 from dann.methods.pixel_da import PixelDA
 from dann.methods.rotation import Rotation
 from dann.methods.self_training import FixMatch, PseudoLabel
@@ -62,6 +63,7 @@ METHODS: dict[str, type[Method]] = {
     "pseudo_label": PseudoLabel,
     "fixmatch": FixMatch,
     "shot": Shot,
+    "nrc": Nrc,
     "tent": Tent,
     "adabn": AdaBN,
     "weighted_dann": WeightedDann,

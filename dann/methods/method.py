@@ -59,6 +59,7 @@ class Method(nn.Module):
         moves_statistics: whether it sets the statistics of BatchNorm itself, so that they may not be frozen.
         needs_pretrained: whether it needs a network with a backbone whose weights are pretrained.
         needs_target_labels: whether it needs labelled target examples.
+        reads_source: whether training reads source examples; not where it begins with a trained source model.
     """
 
     adversarial: bool = False
@@ -75,12 +76,20 @@ class Method(nn.Module):
     moves_statistics: bool = False
     needs_pretrained: bool = False
     needs_target_labels: bool = False
+    reads_source: bool = True
     discriminator: DomainDiscriminator
     generator: ImageGenerator
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
+
+    def hold_examples(self, count: int) -> None:
+        """Make room for what the method remembers of each training example of the target, before training.
+
+        Args:
+            count: of these examples.
+        """
 
     def phases(self, progress: float) -> tuple[str, ...]:
         """The names of the updates of one step, in order; a name may occur several times."""

@@ -23,6 +23,7 @@ from dann.reporting.table import (
     score_cell,
 )
 from dann.reporting.tuned_columns import candidate_columns, rank_columns, score_title, source_columns
+from dann.runner.records import has_source
 
 
 def score_tables(ours: Outcomes) -> list[Table]:
@@ -54,7 +55,7 @@ def _score_table(ours: Outcomes, metric: str) -> Table:
         columns[_score_column(oracle, None, metric, "oracle")] = _score_cells(oracle, scores)
     if fresh and metric == experiment.metrics[0]:
         columns |= source_columns(ours)
-    elif not experiment.tasks and metric == experiment.metrics[0]:
+    elif not experiment.tasks and metric == experiment.metrics[0] and any(map(has_source, ours.records)):
         source = Column("source", "source accuracy, %", "source", None, "accuracy", ours.rule)
         columns[source] = _score_cells(ours, {variant: ours.source_scores(variant) for variant in experiment.variants})
     if metric == experiment.metrics[0]:

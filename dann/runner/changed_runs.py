@@ -9,7 +9,7 @@ from typing import Literal
 from dann.config.experiment import Experiment
 from dann.config.experiment_run import Run
 from dann.config.plug_ins import Library
-from dann.config.schema import Config, library_of, resolve
+from dann.config.schema import Config, library_of
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.files.file_search import find_files
@@ -22,6 +22,7 @@ from dann.runner.run_folder import (
     is_finished,
     read_checksums,
 )
+from dann.runner.source_free import read_absent_source, resolve_run
 from dann.training.building import read_pair
 from dann.training.stacking.grouping import Planned
 
@@ -80,7 +81,8 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
         sections.setdefault(each.config.data.model_dump_json(), []).append((each, existing))
     for runs in sections.values():
         try:
-            pair = read_pair(runs[0][0].config.data)
+            first = runs[0][0]
+            pair = read_pair(first.config.data, read_absent_source(first.config, first.earlier.source))
         except (BadInput, OSError) as error:  # training reports the same error where a run is missing
             comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
             continue
@@ -112,16 +114,16 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
         place = folder / run.folder
         if place in others:
             if run.row not in configs:
-                configs[run.row] = _resolve_if_valid(run, place, library)
+                configs[run.row] = _resolve_if_valid(run, place, library, folder)
             config = configs[run.row]
             if config is not None and config.data.model_dump_json() in sections:
                 yield Planned(run, config, place), place
 
 
-def _resolve_if_valid(run: Run, place: Path, library: Library) -> Config | None:
+def _resolve_if_valid(run: Run, place: Path, library: Library, runs: Path) -> Config | None:
     """The configuration of a run that is not planned; None if it is not valid, as with an option of another method."""
     try:
-        return resolve(run.declared, str(place), library)
+        return resolve_run(run, str(place), library, runs)
     except BadInput:
         return None
 

@@ -1,6 +1,7 @@
 """Execution of runs: their data, their training as a stack or one by one, and their folders when complete."""
 
 from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import torch
 
@@ -17,11 +18,12 @@ from dann.runner.resuming import Start, find_starts
 from dann.runner.run_errors import TeamFailure, name_trace, report_error, stops_all
 from dann.runner.run_folder import is_finished
 from dann.runner.run_group import RunGroup
+from dann.runner.source_free import read_absent_source
 from dann.runner.team import Team
 from dann.runner.tensorboard import quiet_writers
 from dann.training.building import load_pair
 from dann.training.device import choose_dtype, keep_memory, keep_random_state, precision_name, release_memory
-from dann.training.stacking.grouping import Unit
+from dann.training.stacking.grouping import Planned, Unit
 from dann.training.stacking.stackable import should_stack
 from dann.training.trainer import Trainer
 
@@ -39,7 +41,7 @@ class Executor:
     def __init__(self, device: torch.device, team: Team | None = None, log_to: str | None = None) -> None:
         self.log_to = log_to
         self.device, self.commit, self.locks, self.team = device, read_commit(), Locks(), team
-        self.data: DataSection | None = None
+        self.data: tuple[DataSection, Path | None] | None = None
         self.pair: Pair | BadInput | None = None  # or why there is none
 
     def execute(self, unit: Unit, observer: Observer) -> str | None:
@@ -70,7 +72,7 @@ class Executor:
         """Make the runs of ``unit``, stacked where it pays."""
         keep_memory()
         try:
-            pair = self._load(unit[0].config.data, observer)
+            pair = self._load(unit[0], observer)
         except Exception as error:
             if stops_all(error):
                 raise
@@ -102,12 +104,14 @@ class Executor:
             else:
                 report_error(error, group[0], observer)
 
-    def _load(self, data: DataSection, observer: Observer) -> Pair:
+    def _load(self, planned: Planned, observer: Observer) -> Pair:
+        # Without a source, classes and preparation are those of the run that the network is of.
+        data = planned.config.data, None if planned.config.data.sources else planned.earlier.source
         if data != self.data:
             self.data = self.pair = None
             release_memory()
             try:
-                self.pair = load_pair(data)
+                self.pair = load_pair(data[0], read_absent_source(planned.config, planned.earlier.source))
                 observer.loaded(self.pair.describe())
             except BadInput as error:
                 self.pair = error  # for the other runs with these data, which may be many

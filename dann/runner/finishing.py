@@ -109,7 +109,7 @@ def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
     """Show features of some test examples of both domains in the projector, and file their principal components."""
     source, target = (pair.source_test or pair.validation).spread(SHOWN), pair.target_test.spread(SHOWN)
     names = "source_validation" if pair.source_test is None else "source_test", "target_test"
-    features = torch.cat([_features(trainer, name) for name in names])
+    features = torch.cat([_features(trainer, name) for name in names if name in trainer.splits])
     both = features.nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)  # predictions may be finite, these not
     classes = [*pair.classes, "no label"]  # which −1 reads
     labels = [[name, classes[y]] for name, part in (("source", source), ("target", target)) for y in part.y]

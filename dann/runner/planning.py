@@ -15,7 +15,7 @@ from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
 from dann.config.experiment_run import Run
 from dann.config.origin import check_origin, redo_command
 from dann.config.plug_ins import Library
-from dann.config.schema import Config, library_of, resolve
+from dann.config.schema import Config, library_of
 from dann.errors import BadInput
 from dann.evaluation.rules import OWN, RULES
 from dann.runner.callbacks import Observer
@@ -33,6 +33,7 @@ from dann.runner.executor import Executor
 from dann.runner.experiment_records import read_checked_records
 from dann.runner.records import read_record
 from dann.runner.run_folder import is_finished
+from dann.runner.source_free import resolve_run
 from dann.runner.team import Team
 from dann.runner.work_queue import POLL, WorkQueue
 from dann.runner.workers import spread
@@ -202,7 +203,7 @@ def _resolve_runs(runs: list[Run], folder: Path, file: Path, library: Library) -
         if planned and planned[-1].run.declared is run.declared:
             config = planned[-1].config
         else:
-            config = resolve(run.declared, f"{file}, variant {run.variant}", library)
+            config = resolve_run(run, f"{file}, variant {run.variant}", library, folder)
             _check_compatible(config, run, file)
         planned.append(Planned(run, config, folder / run.folder))
     return planned
@@ -228,6 +229,8 @@ def _check_rules(experiment: Experiment, planned: list[Planned], file: Path) -> 
         for option in RULES[rule].diagnose:
             if not all(getattr(config.diagnose, option) for config in configs):
                 raise BadInput(f"{file}: {key}: {rule} needs diagnose.{option}, which is off: set it")
+        if RULES[rule].needs_source and not all(config.data.sources for config in configs):
+            raise BadInput(f"{file}: {key}: {rule} reads source examples, and a row has no data.source: take another")
         own = rule.removeprefix(OWN)
         if rule.startswith(OWN) and not all(own in _names(config.diagnose.validators) for config in configs):
             raise BadInput(f"{file}: {key}: {rule} needs diagnose.validators with {own}, which is not in it: add it")

@@ -83,8 +83,13 @@ class Record:
 
 
 def source_accuracy(evaluation: Evaluation) -> float:
-    """The accuracy on the source's test split or, where it has none, on its validation split."""
+    """The accuracy on the source's test split or, where it has none, on its validation split; NaN without a source."""
     return evaluation.get("source_test", evaluation.get("source_validation", float("nan")))
+
+
+def has_source(record: Record) -> bool:
+    """Whether a run had a source at hand, and not only a network that was trained on one."""
+    return record.config["data"].get("source") is not None
 
 
 def has_target_labels(record: Record) -> bool:

@@ -30,8 +30,11 @@ def check_source_run(folder: Path, config: Config, pair: Pair) -> None:
         raise BadInput(f"{place} was trained on other inputs ({option} differs): write the same data section")
 
 
-def read_earlier_run(option: str, folder: Path, pair: Pair) -> Record:
-    """The record of a finished run, on the same classes, that an option names.
+def read_earlier_run(option: str, folder: Path, pair: Pair | None = None) -> Record:
+    """The record of the finished run that an option names.
+
+    Args:
+        pair: data that must have the classes of that run; by default any.
 
     Raises:
         BadInput: there is no such run, it failed, or its classes are others.
@@ -42,7 +45,7 @@ def read_earlier_run(option: str, folder: Path, pair: Pair) -> Record:
     record = read_record(folder)
     if record.failed is not None:
         raise BadInput(f"{place} failed at {record.failed}: name a run with a result")
-    if record.classes != list(pair.classes):
+    if pair is not None and record.classes != list(pair.classes):
         raise BadInput(f"{place} has the classes {', '.join(record.classes)}, these data {', '.join(pair.classes)}: "
                        "name a run on the same classes")  # fmt: skip
     return record
@@ -59,7 +62,7 @@ def _other_inputs(ours: dict[str, Any], theirs: dict[str, Any], record: Record, 
         if not plain and normalise != "domain" and not same["source"]:
             return f"data.source, whose statistics data.{view}.normalise takes,"
     for option in FITTED:
-        fitted = ours[option] not in (None, "error", "drop")
+        fitted = ours["source"] is not None and ours[option] not in (None, "error", "drop")
         if ours[option] != theirs.get(option) or (fitted and not all(same.values())):
             return f"data.{option}"
     return None

@@ -95,6 +95,8 @@ class Board:
         """Add the first 64 training images of each domain, if examples are images."""
         if len(pair.input_shape) == 3:
             for name, split in (("source", pair.train), ("target", pair.unlabelled)):
+                if not len(split):  # a source that is absent
+                    continue
                 x = select_visible_bands(split.take(torch.arange(min(64, len(split)))).x)
                 self.writer.add_images(f"images/{name}", x.round().to(torch.uint8))
 

@@ -10,12 +10,13 @@ from torch import nn
 from dann.config.compatibility import check_data, check_method, check_parts
 from dann.config.schema import Config
 from dann.config.sections import DataSection
+from dann.data.absent_source import AbsentSource
 from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes
 from dann.data.loading.stream import WEIGHTS, Stream, derive
 from dann.data.pair import Pair
-from dann.data.pair_builder import PairOptions, build_pair
-from dann.data.pair_preprocessing import preprocess_pair
+from dann.data.pair_builder import PairOptions, build_pair, build_target
+from dann.data.pair_preprocessing import preprocess_as_before, preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
 from dann.data.transforms.input_transform import Transform
 from dann.data.zero_shot import make_zero_shot
@@ -23,6 +24,7 @@ from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.all_networks import RGB_ONLY
 from dann.networks.backbone import Backbone
+from dann.networks.early_blocks import EarlyBlocks, restore_early_blocks, skip_early_blocks
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
 from dann.networks.own_module import wrap_module
@@ -43,14 +45,20 @@ NONE = EarlierRuns()
 TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the others are evaluated
 
 
-def load_pair(data: DataSection) -> Pair:
-    """The domains of a configuration, read from disk, split and prepared."""
-    return _preprocess(read_pair(data), data)
+def load_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
+    """The domains of a configuration, read from disk, split and prepared.
+
+    Args:
+        absent: what is known of the source of a configuration without one.
+    """
+    return _preprocess(read_pair(data, absent), data)
 
 
-def read_pair(data: DataSection) -> Pair:
-    """The domains of a configuration, read from disk and split, before any preprocessing of their examples."""
+def read_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
+    """The same before any preprocessing of the examples."""
     check_data(data)
+    if absent is not None:
+        return build_target(absent, data.target.build(), _pair_options(data))
     domains: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in domains:
@@ -71,7 +79,12 @@ def prepare_pair(sources: Sequence[Domain], target: Domain, data: DataSection) -
 
 
 def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
-    options = PairOptions(
+    pair = build_pair(sources, target, _pair_options(data))
+    return make_zero_shot(pair, data.class_vectors, data.unseen)
+
+
+def _pair_options(data: DataSection) -> PairOptions:
+    return PairOptions(
         validation=data.validation,
         test=data.test,
         transductive=data.transductive,
@@ -83,10 +96,11 @@ def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair
         source_degradation=data.source_degradation,
         target_degradation=data.target_degradation,
     )
-    return make_zero_shot(build_pair(sources, target, options), data.class_vectors, data.unseen)
 
 
 def _preprocess(pair: Pair, data: DataSection) -> Pair:
+    if pair.absent is not None:
+        return preprocess_as_before(pair, pair.absent.preprocessor)
     return preprocess_pair(
         pair,
         vocabulary=data.vocabulary,
@@ -132,7 +146,10 @@ def build_trainer(
     if backbone is not None and constant:
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
+    elif backbone is not None and _has_constant_blocks(backbone, config):
+        inputs = _compute_early_blocks(network, backbone, inputs, device, dtype, like is None)
     method = _build_method(network, config, pair, device)
+    method.hold_examples(len(inputs.splits["unlabelled"]))
     if earlier.source is not None:
         load_source_model(method.network, earlier.source)
     splits = {name: split for name, split in inputs.splits.items() if name not in TRAINED}
@@ -152,16 +169,16 @@ def build_trainer(
         seed=seed,
         dtype=dtype,
         device=device,
-        average=_build_average(config, method, splits["source_validation"], inputs.transforms[0], dtype),
+        average=_build_average(config, method, splits.get("source_validation"), inputs.transforms[0], dtype),
         self_training=rounds,
     )
 
 
 def _build_average(
-    config: Config, method: Method, validation: Split, transform: Transform, dtype: torch.dtype
+    config: Config, method: Method, validation: Split | None, transform: Transform, dtype: torch.dtype
 ) -> WeightAverage | BestWeights | None:
     """What is evaluated in place of the last weights, if anything is."""
-    if config.train.keep_best is not None:
+    if config.train.keep_best is not None and validation is not None:
         return BestWeights(method, config.train.keep_best, validation, transform, dtype)
     return None if config.train.ema is None else WeightAverage(method, config.train.ema)
 
@@ -187,6 +204,38 @@ def _is_constant(backbone: Backbone, config: Config) -> bool:
     return not (moving or drawn or method.second_view or method.needs_examples)
 
 
+def _has_constant_blocks(backbone: Backbone, config: Config) -> bool:
+    """Whether the first blocks of the backbone give the same for an example at every step, and nothing looks inside."""
+    data, method = config.data, config.method_class
+    if config.finetune is None or not config.finetune.frozen or not backbone.pretrained:
+        return False
+    drawn = data.transform.random or data.target_transform.random
+    looks_inside = method.second_view or method.needs_examples or method.needs_pretrained or config.diagnose.mixval
+    return not (drawn or looks_inside)
+
+
+def _compute_early_blocks(
+    network: Network, backbone: Backbone, inputs: TrainingInputs, device: torch.device, dtype: torch.dtype, first: bool
+) -> TrainingInputs:
+    """The outputs of the blocks that are never trained, in place of the examples, if the model can be entered there.
+
+    Args:
+        network: changed in place, to take these outputs.
+        first: whether they are to be computed, and not those of another run already.
+    """
+    early, shape = EarlyBlocks(backbone), network.input_shape
+    width = skip_early_blocks(backbone, shape)
+    if width is None:
+        return inputs
+    network.input_shape = (width,)
+    if not first:
+        return inputs
+    restore_early_blocks(backbone)
+    inputs = inputs.with_features(early, device, dtype)
+    skip_early_blocks(backbone.to("cpu"), shape)
+    return inputs
+
+
 def _build_method(network: Network, config: Config, pair: Pair, device: torch.device) -> Method:
     if pair.class_vectors is not None:
         calibration = config.data.calibration
@@ -200,12 +249,13 @@ def _build_method(network: Network, config: Config, pair: Pair, device: torch.de
 def _build_stream(
     data: DataSection, pair: Pair, inputs: TrainingInputs, second_view: bool, seed: int, device: torch.device
 ) -> Stream:
+    target = inputs.splits["unlabelled"]
     return Stream(
-        inputs.splits["train"],
-        inputs.splits["unlabelled"],
+        inputs.splits.get("train", target.take(torch.arange(0))),
+        target,
         inputs.transforms,
-        batch_size=data.batch_size,
-        target_batch_size=data.target_batch_size,
+        batch_size=data.batch_size if pair.absent is None else 0,
+        target_batch_size=data.target_batch_size or data.batch_size,
         seed=seed,
         resample=data.resample,
         bootstrap=data.bootstrap,

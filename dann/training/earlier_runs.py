@@ -28,13 +28,14 @@ def find_earlier_runs(config: Config, seed: int, runs: Path | None = None) -> Ea
     Raises:
         BadInput: one names a folder of the experiment, of which there is none.
     """
-    source, generator = config.method.options().get("from"), config.data.generator
-    return EarlierRuns(_find_run("method.from", source, seed, runs), _find_run("data.generator", generator, seed, runs))
+    named = {"method.from": config.method.options().get("from"), "data.generator": config.data.generator}
+    return EarlierRuns(
+        *(None if name is None else place_run(option, name, seed, runs) for option, name in named.items())
+    )
 
 
-def _find_run(option: str, named: str | None, seed: int, runs: Path | None) -> Path | None:
-    if named is None:
-        return None
+def place_run(option: str, named: str, seed: int, runs: Path | None = None) -> Path:
+    """The folder that the value of an option names; arguments and errors as of ``find_earlier_runs``."""
     if runs is None and "{runs}" in named:
         raise BadInput(f"{option}: {named}: there is no experiment, whose runs {{runs}} stands for: name a folder")
-    return Path(str(named).replace("{runs}", str(runs)).replace("{seed}", str(seed))).expanduser()
+    return Path(named.replace("{runs}", str(runs)).replace("{seed}", str(seed))).expanduser()

@@ -52,7 +52,7 @@ def trainer_of(config: Config, seed: int) -> Trainer:
     return build_trainer(config, load_pair(config.data), seed, CPU, earlier=find_earlier_runs(config, seed))
 
 
-@pytest.mark.parametrize("method", ["shot", "tent"])
+@pytest.mark.parametrize("method", ["shot", "nrc", "tent"])
 def test_a_run_begins_with_the_weights_of_the_seeds_source_model(tmp_path: Path, models: Path, method: str) -> None:
     config = resolve(read_experiment(adapting(tmp_path, models, method)).merge_configuration("adapted", None), "test")
     trainers = [trainer_of(config, seed) for seed in (0, 1)]
@@ -65,7 +65,7 @@ def test_a_run_begins_with_the_weights_of_the_seeds_source_model(tmp_path: Path,
     assert trainers[0].method.phases(0.0) == ("target",)
 
 
-@pytest.mark.parametrize("method", ["shot", "tent"])
+@pytest.mark.parametrize("method", ["shot", "nrc", "tent"])
 def test_no_source_example_is_read(tmp_path: Path, models: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = resolve(read_experiment(adapting(tmp_path, models, method)).merge_configuration("adapted", None), "test")
     trainer = trainer_of(config, 0)

@@ -54,7 +54,7 @@ class Order:
             epoch, place = divmod(first, self.length)
             shown.append(self.epoch(seed(epoch))[place : place + count])
             first, count = first + len(shown[-1]), count - len(shown[-1])
-        places = torch.cat(shown)
+        places = torch.cat(shown) if shown else torch.empty(0, dtype=torch.int64)
         return places if self.bag is None else self.bag[places]
 
 

@@ -95,11 +95,16 @@ def _first_panels(variants: list[str], tasks: list[str | None]) -> tuple[list[st
 
 
 def _is_drawable(kind: FigureKind, experiment: Experiment, runs: Runs) -> bool:
-    """Whether some run has what a figure shows: older ones have no diagnostics, reliability or plane, few pictures."""
+    """Whether some run has what a figure shows: older ones have no diagnostics, reliability or plane, few pictures.
+
+    A run without a source on a target without labels has no confusion matrix.
+    """
     if kind == "diagnosis":
         return any("distance_svm" in record.evaluations[-1] for record in runs.values())
     if kind == "discriminator":
         return any(map(has_discriminator, runs.values()))
+    if kind == "confusion":
+        return any(record.confusion for record in runs.values())
     if kind == "reliability":
         return any(record.reliability for record in runs.values())
     if kind == "generated":
