@@ -25,7 +25,7 @@ from dann.reporting.locations import RESULTS
 from dann.reporting.negative_transfer import flag_negative_transfer
 from dann.reporting.setting_selection import select_settings
 from dann.runner.experiment_records import pack_records, read_checked_records
-from dann.runner.records import FEATURES, PLANE, Record
+from dann.runner.records import FEATURES, GENERATED, PLANE, Record
 from dann.runner.search_choice import planned_runs
 
 
@@ -69,18 +69,20 @@ def publish(file: Path, runs: Path) -> Path:
 
 
 def _copy(file: Path, experiment: Experiment, records: list[Record], runs: Path) -> None:
-    """Put records and figures in place of the old; of the first seed also features and plane, where they are shown."""
+    """Put records and figures in place of the old; of the first seed also features, plane and pictures, where shown."""
     folder = RESULTS / relative(file)
     new = folder.with_name(f"{folder.name}.new")
     restore(folder)
     shutil.rmtree(new, ignore_errors=True)
     pack_records([_without_unshown(experiment, record) for record in records], new)
-    shapes = {"tsne": (FEATURES, _coarse), "plane": (PLANE, Path.read_bytes)}
+    whole = Path.read_bytes
+    shapes = {"tsne": (FEATURES, _coarse), "plane": (PLANE, whole), "generated": (GENERATED, whole)}
     kept = [shape for kind, shape in shapes.items() if kind in experiment.shown.figures]
     for run in (record.run for record in select_settings(experiment, records)):
         if experiment.shows(run.variant, run.task) and run.seed == experiment.seeds[0]:
             for name, read in kept:
-                if name != PLANE or (runs / run.folder / name).is_file():  # of images no plane is filed
+                # Of images no plane is filed, and pictures by few methods.
+                if name == FEATURES or (runs / run.folder / name).is_file():
                     (new / run.folder).mkdir(parents=True, exist_ok=True)
                     write_whole(new / run.folder / name, read(runs / run.folder / name))
     write_whole(new / EXPERIMENT, experiment_copy(file))

@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_tiny(tmp_path / "experiments/theme/tiny.yaml")
     assert main(["run", "experiments/theme/tiny.yaml"]) == 0
     return tmp_path
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> list[str]:
+    """The command of a browser without a window, to which an address is added."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("there is no chromium to show the page")
+    return [found, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'user'}",
+            "--virtual-time-budget=3000", "--window-size=1280,2000"]  # fmt: skip

@@ -29,7 +29,7 @@ Values = dict[str, dict[str, Any]]
 OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "bbse"}}
 LEFT_OUT = {"environment", "seconds", "fingerprint", "declared", "config", "checksum"}  # keys of a record
 # Methods that need images, a pretrained backbone, BatchNorm, a second view, several sources.
-ELSEWHERE = {"rotation", "l2_sp", "delta", "co_tuning", "adabn", "tent", "fixmatch", "mdan"}
+ELSEWHERE = {"rotation", "pixel_da", "l2_sp", "delta", "co_tuning", "adabn", "tent", "fixmatch", "mdan"}
 TRAIN = {"train": {"steps": 20, "evaluate_every": 10, "log_every": 1}, "diagnose": {"examples": 20}}
 DIGITS = {
     "data": {

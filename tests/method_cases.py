@@ -55,7 +55,8 @@ def resnet_weights() -> str:
 def batch_of(shape: tuple[int, ...], classes: int = 5, count: int = 6, dtype: torch.dtype = torch.float32) -> Batch:
     generator = torch.Generator().manual_seed(0)
     source, target = (torch.randn(count, *shape, generator=generator, dtype=dtype) for _ in range(2))
-    return Batch(source, torch.arange(count) % classes, target + 1, torch.zeros(count, dtype=torch.int64))
+    source_y, source_domain = torch.arange(count) % classes, torch.zeros(count, dtype=torch.int64)
+    return Batch(source, source_y, target + 1, source_domain, target_rows=torch.arange(count))
 
 
 def full_pass_of(source: Batch, target: torch.Tensor) -> FullPass:
@@ -75,7 +76,8 @@ def train_steps(method: Method, batch: Batch, steps: int = 3, progress: float = 
     return method
 
 
-OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "mlls"}, "delta": {"layers": ["layer1"]}}
+OPTIONS: dict[str, dict[str, Any]] = {"weighted_dann": {"estimate": "mlls"}, "delta": {"layers": ["layer1"]},
+                                      "pixel_da": {"filters": 4, "blocks": 1}}  # fmt: skip
 OF_BACKBONES = ("l2_sp", "delta", "co_tuning")
 
 
@@ -96,6 +98,7 @@ def method_config(name: str, options: dict[str, Any], network: str, monkeypatch:
     sources = ["one", "another"][: METHODS[name].sources or 1] if name != "mdan" else ["one", "another"]
     data: dict[str, Any] = {"source": [{"name": source} for source in sources], "target": {"name": "third"}}
     data |= {"batch_size": 4, "validation": 0.3, "target_view": {"mask": 0.5}}
+    data |= {"transform": {"normalise": "half"}} if METHODS[name].makes_images and len(shape) == 3 else {}
     method = {"name": name} | options
     resnet = {"model": "resnet18", "weights": resnet_weights()}
     named: dict[str, Any] = {"name": network} | (resnet if network == "torchvision" else {})

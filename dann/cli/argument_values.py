@@ -40,6 +40,13 @@ def read_minutes(text: str) -> float:
     return minutes
 
 
+def read_port(text: str) -> int:
+    """The number of a port."""
+    if not (text.isdecimal() and len(text) <= 5 and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError("write a whole number from 0 to 65535")
+    return int(text)
+
+
 def read_count(text: str) -> int:
     """A whole number from 1 on."""
     if not text.isdecimal() or len(text) > 9 or int(text) < 1:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dann import __version__
-from dann.cli.argument_values import read_count, read_examples, read_kind, read_minutes, read_seeds
+from dann.cli.argument_values import read_count, read_examples, read_kind, read_minutes, read_port, read_seeds
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.files.user_paths import expand_user
@@ -14,6 +14,7 @@ from dann.files.user_paths import expand_user
 FORMATS = ("md", "latex", "json")
 REDO = ("changed", "failed")
 BATCH_NORMS = ("global", "local")
+LOGS = ("tensorboard", "wandb", "mlflow")
 EXPORTS = ("onnx", "torch_export")
 ADAPTATIONS = ("adabn", "tent")
 KINDS = ("method", "network", "dataset", "optimiser", "schedule", "transform", "rule", "metric")
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     _add_init(command)
     _add_recommend(command)
     _add_rank(command)
+    _add_watching(command)
     _add_results(command)
     _add_models(command)
     _add_catalogue(command)
@@ -99,6 +101,10 @@ def _add_experiments(command: Command) -> None:
         "--redo", choices=REDO, metavar="changed|failed",
         help="make runs again whose configuration, data or weights files changed, or that failed in training; "
         "the old run stays until then",
+    )  # fmt: skip
+    run.add_argument(
+        "--log-to", choices=LOGS, default="tensorboard",
+        help="log to Weights & Biases or MLflow too (default: TensorBoard's events in the runs' folders alone)",
     )  # fmt: skip
     run.add_argument(
         "--dry-run", action="store_true", help="print the resolved configuration and the runs, and write nothing"
@@ -170,6 +176,26 @@ def _add_rank(command: Command) -> None:
     )  # fmt: skip
     rank.add_argument("--format", choices=FORMATS, default="md")
     _add_device(rank)
+
+
+def _add_watching(command: Command) -> None:
+    """The commands that follow runs while any process makes them."""
+    status = command("status", "Print what runs, how far, alarms, failed and interrupted runs, and the estimated end.")
+    status.epilog = "Reads files alone, so other processes, on this machine or others, may be making the runs."
+    _add_watched(status)
+    status.add_argument("--format", choices=FORMATS, default="md")
+
+    board = command("board", "Serve a page of the states of runs and the report, which follows the runs, on 127.0.0.1.")
+    _add_watched(board)
+    board.add_argument("--port", type=read_port, default=6007, metavar="N", help="0 for any free one (default: 6007)")
+    _add_selection(board)
+
+
+def _add_watched(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path", type=Path, nargs="?", default=Path("runs"), metavar="FILE_OR_DIR",
+        help="an experiment file, or a folder of runs (default: runs)",
+    )  # fmt: skip
 
 
 def _add_results(command: Command) -> None:

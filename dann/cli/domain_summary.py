@@ -17,7 +17,7 @@ from dann.cli.shape_text import describe_axes, describe_shape
 from dann.config.experiment import read_experiment
 from dann.config.own_components import read_part
 from dann.config.plug_ins import DATA_SET, OwnPart
-from dann.config.schema import PACKAGED, Config, library_of, resolve
+from dann.config.schema import PACKAGED, Config, library_of
 from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.domain import Domain, Split
 from dann.data.labels import count_classes, imbalance_ratio
@@ -26,7 +26,9 @@ from dann.data.pair import Pair
 from dann.data.storage.folders import find_dataset_folder
 from dann.data.text_store import holds_texts, read_texts
 from dann.options import look_up
+from dann.runner.source_free import read_absent_source, resolve_run
 from dann.training.building import build_trainer, load_pair
+from dann.training.earlier_runs import find_earlier_runs
 
 CHUNK = 1000
 SHOWN = 100  # characters of a text
@@ -165,10 +167,13 @@ def load_pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
     experiment = read_experiment(file)
     library = library_of(experiment, str(file))
     for run in experiment.runs(seeds=[0]):
-        config = resolve(run.declared, f"{file}, variant {run.variant}", library)
+        config = resolve_run(run, f"{file}, variant {run.variant}", library)
         if config.data.model_dump() not in seen:
             seen.append(config.data.model_dump())
-            yield run.row_name, config, load_pair(config.data)
+            absent = (
+                None if config.data.sources else read_absent_source(config, find_earlier_runs(config, run.seed).source)
+            )
+            yield run.row_name, config, load_pair(config.data, absent)
 
 
 def first_batch(config: Config, pair: Pair) -> list[Panel]:
@@ -181,6 +186,6 @@ def first_batch(config: Config, pair: Pair) -> list[Panel]:
     else:
         names = name_quarters(scale.restore(batch.source_y))
     return [
-        Panel(f"{source}, labelled, as the network sees it in training", batch.source_x, names),
+        *([Panel(f"{source}, labelled, as the network sees it in training", batch.source_x, names)] if names else []),
         Panel(f"{target}, unlabelled, as the network sees it in training", batch.target_x, [""] * len(batch.target_x)),
     ]

@@ -21,7 +21,8 @@ from dann.errors import BadInput
 from dann.runner.changed_runs import Redo
 from dann.runner.experiment_records import read_records
 from dann.runner.planning import Plan, plan
-from dann.runner.run_folder import is_finished, unfinished_folder
+from dann.runner.records import unfinished_folder
+from dann.runner.run_folder import is_finished
 from dann.runner.search_choice import count_unknown_runs, later_runs
 from dann.training.stacking.grouping import Planned
 

@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from dann.cli.arguments import parser
-from dann.cli.commands import catalogue, data_sets, experiments, models, ranking, recommendation, results, verify
+from dann.cli.commands import (
+    catalogue,
+    data_sets,
+    experiments,
+    models,
+    ranking,
+    recommendation,
+    results,
+    verify,
+    watching,
+)
 from dann.cli.standard_streams import lasting_streams
 from dann.cli.stop_handler import handle_stop_signals
 from dann.config.naming import printable
@@ -30,6 +40,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "init": experiments.init,
     "recommend": recommendation.recommend,
     "rank": ranking.rank,
+    "status": watching.status,
+    "board": watching.board,
     "table": results.table,
     "report": results.report,
     "plot": results.plot,

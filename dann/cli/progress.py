@@ -18,7 +18,7 @@ from dann.config.experiment_run import Run
 from dann.config.naming import printable
 from dann.evaluation.rules import Evaluation
 from dann.reporting.table import show_score
-from dann.runner.records import Record, source_score
+from dann.runner.records import Record, has_source, source_score
 
 SHOWN, WIDTH = 8, 24  # largest number of bars, and their width
 
@@ -97,7 +97,8 @@ class Progress:
         last = record.evaluations[-1]
         of_target, of_source = _scores_in_words(record)
         target = "no target test labels" if "target_test" not in last else f"target {of_target}"
-        self._print(f"{number} {run.name}: {target}, source {of_source}, {time}")
+        source = f"source {of_source}" if has_source(record) else "no source"
+        self._print(f"{number} {run.name}: {target}, {source}, {time}")
 
     def _print(self, line: str) -> None:
         self.bars.console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
@@ -179,8 +180,9 @@ def data_line(data: Mapping[str, Any]) -> str:
     source, target = data["source"], data["target"]
     skipped = len(source.get("skipped", [])) + len(target.get("skipped", []))
     tested = "target test examples" if "target_test" in data["class_counts"] else "target test examples without labels"
+    labelled = f"{data['trained_on']} labelled ({_labels(data)})" if data["trained_on"] else "no source examples"
     line = (
-        f"{source['name']} → {target['name']}: {data['trained_on']} labelled ({_labels(data)}), "
+        f"{source['name']} → {target['name']}: {labelled}, "
         f"{target['train']} unlabelled, {target['test']} {tested}; {data['protocol']}{_shape(data)}"
         + (f"; {skipped} unreadable files skipped" if skipped else "")
     )

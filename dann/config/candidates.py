@@ -16,8 +16,8 @@ from dann.evaluation.candidate_order import INPUTS
 HEADS = ("head", "dropout")  # options of a pretrained network of the layers behind it
 SEEN = ("crop", "normalise")  # options of a transform that evaluation has too
 # Options of ``data`` that concern training or tests, not which examples there are to train on.
-TRAINING = ("batch_size", "target_batch_size", "target_labelled", "resample", "class_weights", "beta", "calibration",
-            "target_view", "drop_duplicates")  # fmt: skip
+TRAINING = ("batch_size", "target_batch_size", "target_labelled", "resample", "generator", "bootstrap", "class_weights",
+            "beta", "calibration", "target_view", "drop_duplicates")  # fmt: skip
 Row = tuple[str | None, str]  # task and variant
 
 

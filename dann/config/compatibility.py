@@ -9,20 +9,35 @@ from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.backbone import NORMS
 
+OF_SOURCE = ("target_labelled", "disjoint", "resample", "class_weights", "source_degradation", "class_vectors",
+             "unseen")  # fmt: skip  # options of data that mean nothing without a source
+
 
 def check_data(data: DataSection) -> None:
     """Raise if options of ``data`` contradict one another."""
     check_numbers(data)
+    if not data.sources:
+        _check_without_source(data)
     if data.target_labelled:
         _check_labelled_target(data)
-    if data.resample != "none" and data.class_weights != "none":
-        raise BadInput("data.class_weights: resample balances the classes already: leave class_weights out")
+    if len(data.balancing) > 1:
+        first, other = data.balancing[:2]
+        raise BadInput(f"data.{other}: {first} balances the classes already: leave {other} out")
     if data.calibration and not data.unseen:
         raise BadInput("data.calibration: applies to unseen classes only: name some in data.unseen, or leave it out")
-    if data.unseen and (data.resample, data.class_weights) != ("none", "none"):
-        raise BadInput("data.unseen: classes without examples cannot be balanced: leave resample and class_weights out")
+    if data.unseen and data.balancing:
+        left_out = " and ".join(data.balancing)
+        raise BadInput(f"data.unseen: classes without examples cannot be balanced: leave {left_out} out")
+    _check_generator(data)
     _check_ranges(data)
     check_texts(data)
+
+
+def _check_without_source(data: DataSection) -> None:
+    """Raise for options that need a source where there is none."""
+    for name in OF_SOURCE:
+        if getattr(data, name) != DataSection.model_fields[name].default:
+            raise BadInput(f"data.{name}: concerns the labelled side, and there is no data.source: leave it out")
 
 
 def _check_labelled_target(data: DataSection) -> None:
@@ -37,6 +52,17 @@ def _check_labelled_target(data: DataSection) -> None:
             f"data.target_labelled: normalise is {source} for the source and {target} for the target, whose examples "
             "join the labelled side: choose one for both"
         )
+
+
+def _check_generator(data: DataSection) -> None:
+    """Raise unless there is a generator where, and only where, it is needed."""
+    if data.resample == "generate" and data.generator is None:
+        raise BadInput(
+            "data.resample: generate takes the generator of a finished run of pixel_da: set data.generator to its "
+            "folder"
+        )
+    if data.generator is not None and data.resample != "generate":
+        raise BadInput(f"data.generator: resample: {data.resample} reads none: set resample: generate, or leave it out")
 
 
 def _check_ranges(data: DataSection) -> None:
@@ -60,7 +86,18 @@ def check_parts(config: Config) -> None:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
     if config.diagnose.validators and not config.diagnose.examples:
         raise BadInput("diagnose.validators: score the features of diagnose.examples, which is 0: set it from 10 on")
+    if not config.data.sources:
+        _check_parts_without_source(config)
     check_text_network(config)
+
+
+def _check_parts_without_source(config: Config) -> None:
+    """Raise for measurements on source examples where there are none."""
+    asked = {"train.keep_best": config.train.keep_best, "diagnose.reverse_steps": config.diagnose.reverse_steps,
+             "diagnose.distance_c": config.diagnose.distance_c, "diagnose.validators": config.diagnose.validators,
+             "self_training": config.self_training}  # fmt: skip
+    if measured := [name for name, value in asked.items() if value]:
+        raise BadInput(f"{measured[0]}: reads source examples, and there is no data.source: leave it out")
 
 
 def _check_evaluated_weights(config: Config, method: type[Method]) -> None:
@@ -94,6 +131,15 @@ def check_method(method: Method, config: Config) -> None:
             raise BadInput(f"data.{name}: BatchNorm normalises over the batch: set it to 2 or more")
         if size is not None and size < (least := method.smallest_batch):
             raise BadInput(f"data.{name}: {config.method.name} compares examples of a batch: set it to {least} or more")
+    views = {"transform": config.data.transform, "target_transform": config.data.target_transform}
+    for name, options in views.items():
+        if method.makes_images and options.normalise != "half":
+            raise BadInput(
+                f"data.{name}.normalise: {config.method.name} makes images in [−1, 1], and {options.normalise} puts "
+                "those of the data elsewhere: set half"
+            )
+    if method.reads_source and not config.data.sources:
+        raise BadInput(f"data.source is missing, and {config.method.name} is trained on source examples: name a domain")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
     if method.second_view and (view := config.data.target_view) == config.data.target_transform and not view.random:
@@ -105,7 +151,7 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
     if method.needs_target_labels and not config.data.target_labelled:
         raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
-    if config.self_training and len(method.stages) > 1:
+    if config.self_training and (len(method.stages) > 1 or not method.reads_source):
         raise BadInput(
             f"self_training: {config.method.name} reads no labelled example in its last stage, so labels for the "
             "target would change nothing: choose another method, or leave self_training out"
@@ -117,7 +163,10 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(
             f"optimizer.stages: {config.method.name} has no stage {min(unknown)} (known: {', '.join(stages)})"
         )
-    if method.weighs_classes and (config.data.resample, config.data.class_weights) != ("none", "none"):
-        raise BadInput(f"data: {config.method.name} weighs the classes itself: leave resample and class_weights out")
+    if method.weighs_classes and config.data.balancing:
+        left_out = " and ".join(config.data.balancing)
+        raise BadInput(f"data: {config.method.name} weighs the classes itself: leave {left_out} out")
+    if config.data.bootstrap and config.method.name == "linear_svm":
+        raise BadInput("data.bootstrap: linear_svm is fitted to the whole source, not to batches: leave it out")
     if method.sources not in (None, count := len(config.data.sources)):
         raise BadInput(f"method.sources: {method.sources}, but data.source names {count} domain(s): set it to {count}")

@@ -15,7 +15,7 @@ from dann.config.experiment_run import Run
 from dann.config.merging import (
     Nested,
     merge,
-    name_source_run,
+    name_earlier_runs,
     nest,
     parse_assignment,
     spell_out_domains,
@@ -91,7 +91,7 @@ class Experiment(BaseModel):
         """The merged, unresolved configuration of one variant, task and setting of the searched hyper-parameters."""
         result = merge(self.base, self.tasks[task]) if task is not None else self.base
         result = merge(merge(result, self.variants[variant]), nest(setting or {}))
-        return name_source_run(spell_out_domains(merge(result, self.overrides)), slug(task or ""))
+        return name_earlier_runs(spell_out_domains(merge(result, self.overrides)), slug(task or ""))
 
     def configure_search(self, declared: Nested) -> Nested:
         """A merged configuration as the runs with the seeds of the search have it."""

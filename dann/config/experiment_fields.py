@@ -23,6 +23,7 @@ FigureKind = Literal[
     "reliability",
     "tsne",
     "plane",
+    "generated",
     "axis",
 ]
 

@@ -81,12 +81,13 @@ def spell_out_domains(declared: Nested) -> Nested:
     return {**declared, "data": data}
 
 
-def name_source_run(declared: Nested, task: str) -> Nested:
-    """``declared`` with the task's folder in the place of ``{task}`` in ``method.from``."""
-    method = declared.get("method")
-    if not isinstance(method, dict) or not isinstance(named := method.get("from"), str) or "{task}" not in named:
-        return declared
-    return {**declared, "method": {**method, "from": named.replace("{task}", task)}}
+def name_earlier_runs(declared: Nested, task: str) -> Nested:
+    """``declared`` with the task's folder in the place of ``{task}`` in ``method.from`` and ``data.generator``."""
+    for section, option in (("method", "from"), ("data", "generator")):
+        options = declared.get(section)
+        if isinstance(options, dict) and isinstance(named := options.get(option), str):
+            declared = {**declared, section: {**options, option: named.replace("{task}", task)}}
+    return declared
 
 
 def _spell_out(entry: Any, family: Nested | None) -> Any:

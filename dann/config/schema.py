@@ -76,16 +76,20 @@ class Config(Section):
         """16 hexadecimal digits that change with any value except how many runs train together."""
         content = self.model_dump(exclude={"train": {"replicas"}})
         views = [content["data"][view] for view in ("transform", "target_transform", "target_view")]
-        for section in (*views, content["diagnose"], content["data"]):
-            for key in ("own", "validators", "vocabulary", "huber"):  # as in versions that did not have them
-                if section is not None and section.get(key, key) is None:
-                    del section[key]
-        if content["data"]["task"] == "classification":
-            del content["data"]["task"]
-        if content["method"].get("from", "from") is None:
-            del content["method"]["from"]
+        for section in (*views, content["diagnose"], content["method"], content["network"]):
+            _leave_out(section, {"own": None, "validators": None, "from": None, "fan_in": None})
+        _leave_out(content["data"], {"vocabulary": None, "generator": None, "bootstrap": False,
+                                     "task": "classification", "huber": None})  # fmt: skip
+        _leave_out(content["finetune"], {"frozen": 0})
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _leave_out(section: dict[str, Any] | None, later: Mapping[str, Any]) -> None:
+    """Remove options that have the value by which versions without them acted."""
+    for key, neutral in later.items():
+        if section is not None and section.get(key, ...) == neutral:
+            del section[key]
 
 
 PACKAGED = Library()  # without files of one's own
@@ -106,7 +110,7 @@ def resolve(declared: Mapping[str, Any], where: str, library: Library = PACKAGED
         Config,
         {
             **declared,
-            "data": _read_data(declared.get("data", {}), where, library),
+            "data": _read_data(declared.get("data", {}), _begins_with_run(declared.get("method")), where, library),
             "network": read_part(declared.get("network", {}), "network", NETWORK, library, where),
             "optimizer": read_optimizer(declared.get("optimizer", {}), where),
             "method": read_part(declared.get("method", {}), "method", METHOD, library, where),
@@ -121,8 +125,16 @@ def resolve_in_memory(declared: Mapping[str, Any], where: str) -> Config:
     return resolve(declared, where, Library(in_memory=True))
 
 
-def _read_data(declared: Any, where: str, library: Library) -> dict[str, Any]:
-    """The section ``data`` with its domains as components and each transform complete."""
+def _begins_with_run(method: Any) -> bool:
+    return isinstance(method, Mapping) and method.get("from") is not None
+
+
+def _read_data(declared: Any, source_free: bool, where: str, library: Library) -> dict[str, Any]:
+    """The section ``data`` with its domains as components and each transform complete.
+
+    Args:
+        source_free: whether the source may be absent.
+    """
 
     def domain(entry: Any, side: str) -> Component:
         return read_part(entry, f"data.{side}", DATA_SET, library, where)
@@ -130,7 +142,13 @@ def _read_data(declared: Any, where: str, library: Library) -> dict[str, Any]:
     data = dict(check_mapping(declared, "data", where))
     source = data.get("source", {})
     several = isinstance(source, list) and bool(source)
-    data["source"] = [domain(entry, "source") for entry in source] if several else domain(source, "source")
+    if source_free and data.get("source") is None:
+        data["source"] = None
+    elif "target" in data and data.get("source") is None:
+        raise BadInput(f"{where}: data.source is missing: name a domain; only a method that begins with a finished run "
+                       "does without one, as method: {name: shot, from: RUN}")  # fmt: skip
+    else:
+        data["source"] = [domain(entry, "source") for entry in source] if several else domain(source, "source")
     data["target"] = domain(data.get("target", {}), "target")
     shared = data["transform"] = _read_transform(data.get("transform", {}), "data.transform", where, library)
     own = _read_transform(data.get("target_transform", {}), "data.target_transform", where, library)

@@ -9,6 +9,7 @@ from dann.data.domain import Task
 from dann.data.loading.sampler import Resample
 from dann.data.preprocessing.degradation import Degradation
 from dann.data.preprocessing.imputation import Missing
+from dann.data.preprocessing.msda import MsdaOptions
 from dann.data.preprocessing.resampling import ClassWeights
 from dann.data.preprocessing.term_weighting import TermOptions
 from dann.data.preprocessing.vocabulary import VocabularyOptions
@@ -16,23 +17,11 @@ from dann.data.transforms.transform_options import TransformOptions
 from dann.options import Section
 
 
-class Msda(Section):
-    """Features of a marginalised stacked denoising autoencoder (mSDA, Chen et al. 2012), which replace vectors.
-
-    Args:
-        layers: number of layers.
-        corruption: probability that a feature is set to 0 before it is reconstructed.
-    """
-
-    layers: int = Field(5, ge=1, le=1000)
-    corruption: float = Field(0.5, gt=0, lt=1)
-
-
 class DataSection(Section):
     """The domains, their splits, and the treatment of their examples.
 
     Args:
-        source: one domain, or a list of several.
+        source: one domain, or a list of several; None where the method begins with a finished run and reads no source.
         task: what labels are: classes, or with ``regression`` numbers to be predicted. Networks then have one output
             and learn labels standardised by those of training; the label loss is the squared error.
         huber: the threshold of Huber's loss in place of the squared error, in standard deviations of the labels.
@@ -51,7 +40,11 @@ class DataSection(Section):
         vocabulary: turn raw texts into counts of terms or numbers of words, fitted on both training splits.
         terms: replace the counts of bags of words by weights such as TF-IDF, fitted on both training splits.
         msda: replace vectors by features of a marginalised stacked denoising autoencoder.
-        resample: order of the labelled examples against class imbalance, or ``smote``.
+        resample: order of the labelled examples against class imbalance, or further ones of rare classes: ``smote``, or
+            ``generate`` by the generator of a finished run.
+        generator: the folder of that run, of the method ``pixel_da``.
+        bootstrap: each run draws its labelled examples from a bootstrap of its own, balanced over the classes, which
+            its seed determines: members of a bag, whose mean ``dann predict --with`` predicts.
         class_weights: weights in the label loss by ``inverse`` class frequency or ``effective`` number of examples.
         beta: β of the effective number.
         source_degradation: remove examples of a class, or parts of every example, from each source.
@@ -64,7 +57,7 @@ class DataSection(Section):
         target_view: options that differ from ``target_transform`` for a second view of each target example.
     """
 
-    source: SerializeAsAny[Component] | list[SerializeAsAny[Component]]
+    source: SerializeAsAny[Component] | list[SerializeAsAny[Component]] | None
     target: SerializeAsAny[Component]
     task: Task = "classification"
     huber: float | None = Field(None, gt=0, allow_inf_nan=False)
@@ -81,8 +74,10 @@ class DataSection(Section):
     missing: Missing = "error"
     vocabulary: VocabularyOptions | None = None
     terms: TermOptions | None = None
-    msda: Msda | None = None
+    msda: MsdaOptions | None = None
     resample: Resample = "none"
+    generator: str | None = None
+    bootstrap: bool = False
     class_weights: ClassWeights = "none"
     beta: float = Field(0.999, ge=0, lt=1)
     source_degradation: Degradation | None = None
@@ -96,7 +91,15 @@ class DataSection(Section):
 
     @property
     def sources(self) -> list[Component]:
+        if self.source is None:
+            return []
         return self.source if isinstance(self.source, list) else [self.source]
+
+    @property
+    def balancing(self) -> list[str]:
+        """The options that are set to balance the classes."""
+        neutral = {"resample": "none", "bootstrap": False, "class_weights": "none"}
+        return [name for name, value in neutral.items() if getattr(self, name) != value]
 
 
 def _auto_or_count(value: Any) -> Any:

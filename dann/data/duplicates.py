@@ -40,8 +40,8 @@ def treat_duplicates(pair: Pair, *, transductive: bool, drop: bool) -> Pair:
     digests = {name: digest_examples(split) for name, split in splits.items()}
     exempt = {("target_test", "unlabelled")} if transductive or _watches_training(pair) else set()
     counts: Counts = {
-        tested: {group: count_identical([each for name in names for each in digests[name]], digests[tested])
-                 for group, names in TRAINED.items() if (tested, group) not in exempt}
+        tested: {group: count_identical([each for name in names for each in digests.get(name, [])], digests[tested])
+                 for group, names in TRAINED.items() if (tested, group) not in exempt and names[0] in digests}
         for tested in ("source_test", "target_test") if tested in digests
     }  # fmt: skip
     if not drop:
@@ -88,7 +88,7 @@ def _drop(pair: Pair, digests: Digests, exempt: set[tuple[str, str]], counts: Co
     splits, dropped = pair.splits, {}
     for tested in counts:
         names = [name for group in TRAINED if (tested, group) not in exempt for name in TRAINED[group]]
-        known = {digest for name in names for digest in digests[name]}
+        known = {digest for name in names for digest in digests.get(name, [])}
         kept = splits[tested].take(torch.tensor([digest not in known for digest in digests[tested]], dtype=torch.bool))
         _check_left(pair, tested, splits[tested], kept)
         dropped[tested], splits[tested] = len(splits[tested]) - len(kept), kept

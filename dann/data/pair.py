@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dann.data.absent_source import AbsentSource
 from dann.data.domain import Split, Task
 from dann.data.labels import check_classes_present, count_classes, imbalance_ratio
 from dann.data.number_labels import LabelScale
@@ -31,6 +32,8 @@ class Pair:
         preprocessor: fitted preprocessing that the raw examples went through.
         unseen: the indices of the classes without a labelled training example.
         class_vectors: an embedding of each class, shape ``(K, E)``; None if classes have an index alone.
+        absent: what is known of the source where its examples are not at hand; then ``train`` and ``validation`` are
+            empty, and no split.
         checksums: of the examples of ``source`` and ``target`` without their labels, and of the class vectors; those
             of examples and labels are in ``description``.
 
@@ -51,17 +54,14 @@ class Pair:
     unseen: tuple[int, ...] = ()
     class_vectors: Tensor | None = None
     checksums: dict[str, str] = field(default_factory=dict)
+    absent: AbsentSource | None = None
 
     def __post_init__(self) -> None:
+        if self.absent is None:
+            self._check_source()
         target = self.description["target"]["name"]
-        if len(self.train) + len(self.validation) == 0:
-            raise BadInput("data.source: no labelled example of it is left: leave fewer out")
-        if len(self.validation) == 0:
-            raise BadInput(f"data.validation leaves none of {len(self.train)} labelled source examples: raise it")
         if self.task == "regression":
             self._check_numbers(target)
-        remedy = "add some, or leave the class out"
-        check_classes_present(self.train, self.classes, "the source's training split", remedy, self.unseen)
         if self.classes and not self.partial and self.has_target_labels:
             remedy = "add some to it, or set data.partial: true if the target has fewer classes"
             check_classes_present(self.target_test, self.classes, f"the test split of {target}", remedy)
@@ -94,14 +94,26 @@ class Pair:
     def label_scale(self) -> LabelScale | None:
         """The scale on which networks learn numbers, that of the labelled training examples; None for classes."""
         return LabelScale.of(self.train.y) if self.task == "regression" else None
+    def _check_source(self) -> None:
+        if len(self.train) + len(self.validation) == 0:
+            raise BadInput("data.source: no labelled example of it is left: leave fewer out")
+        if len(self.validation) == 0:
+            raise BadInput(f"data.validation leaves none of {len(self.train)} labelled source examples: raise it")
+        remedy = "add some, or leave the class out"
+        check_classes_present(self.train, self.classes, "the source's training split", remedy, self.unseen)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        return self.train.store.shape
+        return self.unlabelled.store.shape
 
     @property
     def prior(self) -> list[float]:
-        """The share of each class among the labelled training examples, shape ``(K,)``; empty for numbers."""
+        """The share of each class among the labelled training examples, shape ``(K,)``, known of an absent source.
+
+        Empty for numbers.
+        """
+        if self.absent is not None:
+            return list(self.absent.prior)
         counts = count_classes(self.train, len(self.classes))
         return [count / sum(counts) for count in counts]
 
@@ -112,11 +124,11 @@ class Pair:
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The five splits, or four, by name."""
+        """The five splits by name; without a test split of the source four, and without a source two."""
         named = {
-            "train": self.train,
+            "train": self.train if self.absent is None else None,
             "unlabelled": self.unlabelled,
-            "source_validation": self.validation,
+            "source_validation": self.validation if self.absent is None else None,
             "source_test": self.source_test,
             "target_test": self.target_test,
         }
@@ -126,8 +138,8 @@ class Pair:
         """The pair with other splits of the same names; ``more`` is added to the description."""
         return replace(
             self,
-            train=splits["train"],
-            validation=splits["source_validation"],
+            train=splits.get("train", self.train),
+            validation=splits.get("source_validation", self.validation),
             unlabelled=splits["unlabelled"],
             source_test=splits.get("source_test"),
             target_test=splits["target_test"],
@@ -151,6 +163,7 @@ class Pair:
             "class_counts": {"train": tallied, **tested},
             "imbalance": imbalance_ratio(tallied),
             **({} if (scale := self.label_scale) is None else {"labels": self._describe_numbers(scale)}),
+            **({} if self.absent is None else {"prior": [round(share, 6) for share in self.prior]}),
         }
 
     def _describe_numbers(self, scale: LabelScale) -> dict[str, float]:

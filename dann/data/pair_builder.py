@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from dann.data.domain import Domain, Split, Task, remove_labels
+from dann.data.absent_source import AbsentSource
+from dann.data.domain import UNLABELLED, Domain, Split, Task, remove_labels
 from dann.data.duplicates import treat_duplicates
 from dann.data.evaluation_splits import (
     TEST_SEED,
@@ -62,8 +63,18 @@ class PairOptions:
     target_degradation: Degradation | None = None
 
 
-def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) -> Pair:
+def build_target(absent: AbsentSource, target: Domain, options: PairOptions) -> Pair:
+    """Build the pair of a source that is not at hand and a target; the errors are those of ``build_pair``."""
+    return build_pair([absent.domain], target, options, absent)
+
+
+def build_pair(
+    sources: Sequence[Domain], target: Domain, options: PairOptions, absent: AbsentSource | None = None
+) -> Pair:
     """Build the pair of some sources and a target.
+
+    Args:
+        absent: what is known of the only source, where it has no examples.
 
     Raises:
         BadInput: the domains do not fit together, or one is empty.
@@ -88,14 +99,21 @@ def build_pair(sources: Sequence[Domain], target: Domain, options: PairOptions) 
     else:
         sources, target = align_labels(sources, target, partial=partial, target_classes=options.target_classes)
     *sources, target = share_shape([*sources, target])
-    pair = _divide(sources, target, replace(options, partial=partial), protocol, read)
+    pair = _divide(sources, target, replace(options, partial=partial), protocol, read, absent)
     notes = [f"{domain.name}: {note}" for domain in read for note in domain.notes]
     if notes:
         pair = replace(pair, description={**pair.description, "notes": list(dict.fromkeys(notes))})
     return treat_duplicates(pair, transductive=options.transductive, drop=options.drop_duplicates)
 
 
-def _divide(sources: list[Domain], target: Domain, options: PairOptions, protocol: str, read: list[Domain]) -> Pair:
+def _divide(
+    sources: list[Domain],
+    target: Domain,
+    options: PairOptions,
+    protocol: str,
+    read: list[Domain],
+    absent: AbsentSource | None,
+) -> Pair:
     """Divide domains that fit together and have test splits into the splits of a pair.
 
     Args:
@@ -103,7 +121,7 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
     """
     on_target = any(_is_same(domain, target) for domain in sources)
     tests_on_training = options.transductive or protocol == FEW_LABELS
-    _check(sources, target, tests_on_training and on_target and read[-1].has_labels)
+    _check([] if absent else sources, target, tests_on_training and on_target and read[-1].has_labels)
     source = concatenate_splits([_set_domain(domain.train, i) for i, domain in enumerate(sources)])
     source_test = concatenate_splits([_set_domain(_test_split(domain), i) for i, domain in enumerate(sources)]).labelled
     train, validation = _hold_out_validation(source.labelled, options.validation, target.classes)
@@ -123,7 +141,8 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
         hidden_labels=rest.y,
         partial=options.partial,
         description={
-            "source": _describe_side(sources, len(source.labelled), len(source_test)),
+            "source": _describe_side(sources, len(source.labelled), len(source_test))
+            | ({} if absent is None else absent.description),
             "target": _describe_side([target], len(rest), len(target_test)),
             "protocol": protocol if len(target_test.labelled) else f"{protocol}; {NO_TEST_LABELS}",
             "source_examples_without_label": len(source) - len(source.labelled),
@@ -138,7 +157,9 @@ def _divide(sources: list[Domain], target: Domain, options: PairOptions, protoco
         checksums={
             "source_examples": "+".join(domain.checksum_examples() for domain in sources),
             "target_examples": target.checksum_examples(),
-        },
+        }
+        | ({} if absent is None or absent.checksum is None else {"source_examples": absent.checksum}),
+        absent=absent,
     )
 
 

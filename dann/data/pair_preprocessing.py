@@ -10,7 +10,7 @@ from torch import Tensor
 from dann.data.domain import Split
 from dann.data.pair import Pair
 from dann.data.preprocessing.imputation import Imputer, Missing, check_complete, is_complete
-from dann.data.preprocessing.msda import fit_msda, msda_features
+from dann.data.preprocessing.msda import MsdaOptions, fit_msda, msda_features
 from dann.data.preprocessing.msda_cache import cached_msda_features
 from dann.data.preprocessing.preprocessor import LARGEST, Preprocessor, size_of_mappings
 from dann.data.preprocessing.resampling import apply_smote
@@ -31,7 +31,7 @@ def preprocess_pair(
     vocabulary: VocabularyOptions | None = None,
     missing: Missing,
     terms: TermOptions | None,
-    msda: tuple[int, float] | None,
+    msda: MsdaOptions | None,
     smote: bool,
 ) -> Pair:
     """Turn the texts, vectors or series of a pair into what the network gets; images are left as they are.
@@ -42,7 +42,7 @@ def preprocess_pair(
         vocabulary: turns raw texts into vectors.
         missing: the treatment of NaN.
         terms: weights of the terms of bags of words, which replace their counts.
-        msda: layers and corruption of a stacked denoising autoencoder whose features replace the vectors.
+        msda: a stacked denoising autoencoder whose features replace the vectors.
         smote: whether synthetic examples balance the classes of the labelled side.
 
     Raises:
@@ -55,13 +55,34 @@ def preprocess_pair(
     if terms is not None:
         pair, weights = _weigh_terms(pair, terms)
     if msda is not None:
-        pair, mappings = _replace_by_msda_features(pair, layers=msda[0], corruption=msda[1])
+        pair, mappings = _replace_by_msda_features(pair, msda)
     preprocessor = (
         Preprocessor(dropped=True) if mappings is None else Preprocessor.of(imputer, mappings, weights, known)
     )
     if smote:
         pair = _add_synthetic_examples(pair)
     return replace(pair, preprocessor=preprocessor)
+
+
+def preprocess_as_before(pair: Pair, preprocessor: Preprocessor) -> Pair:
+    """Turn the examples of a target whose source is absent into what the network gets, by what was fitted before.
+
+    Raises:
+        BadInput: values are missing that nothing fills in, or the examples are texts and training had none.
+    """
+    splits = pair.splits
+    if holds_texts(pair.unlabelled.store):
+        if preprocessor.vocabulary is None:
+            raise BadInput(f"data: {pair.description['target']['name']} has raw texts, and training had none")
+        texts = {name: preprocessor.vocabulary(read_texts(split.store, split.rows)) for name, split in splits.items()}
+        splits = {name: replace(split, store=TensorStore(texts[name]), rows=torch.arange(len(split)))
+                  for name, split in splits.items()}  # fmt: skip
+    for name, split in splits.items():
+        if len(split.store.shape) != 3:
+            preprocessor.check(split.x, f"data: {name.replace('_', ' ')} split")
+    if preprocessor.imputer or preprocessor.terms or preprocessor.mappings:
+        splits = _map_splits(splits, preprocessor)
+    return replace(pair.with_splits(splits), preprocessor=preprocessor)
 
 
 def _number_texts(pair: Pair, options: VocabularyOptions | None) -> tuple[Pair, Vocabulary | None]:
@@ -100,18 +121,18 @@ def _weigh_terms(pair: Pair, options: TermOptions) -> tuple[Pair, TermWeights]:
     return pair.with_splits(_map_splits(pair.splits, weights)), weights
 
 
-def _replace_by_msda_features(pair: Pair, layers: int, corruption: float) -> tuple[Pair, list[Tensor] | None]:
+def _replace_by_msda_features(pair: Pair, options: MsdaOptions) -> tuple[Pair, list[Tensor] | None]:
     """The pair of features, and the mappings to compute them by; None for mappings too large to be kept."""
     if len(pair.input_shape) != 1:
         raise BadInput("data.msda computes features of vectors, but the examples are none: leave it out")
-    if size_of_mappings(pair.input_shape[0], layers) > LARGEST:  # no run keeps them
+    if options.span or size_of_mappings(pair.input_shape[0], options.layers) > LARGEST:  # no run keeps them
         inputs = {name: split.x for name, split in pair.splits.items()}
-        features = cached_msda_features(inputs, FITTED, layers=layers, corruption=corruption)
+        features = cached_msda_features(inputs, FITTED, options)
         splits = {name: replace(split, store=TensorStore(features[name]), rows=torch.arange(len(split)))
                   for name, split in pair.splits.items()}  # fmt: skip
         return pair.with_splits(splits), None
     fitted = torch.cat([pair.train.x, pair.unlabelled.x])
-    mappings = fit_msda(fitted, layers=layers, corruption=corruption)
+    mappings = fit_msda(fitted, layers=options.layers, corruption=options.corruption)
     return pair.with_splits(_map_splits(pair.splits, lambda x: msda_features(x, mappings))), mappings
 
 

@@ -13,7 +13,7 @@ from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import lowest_distance, proxy_distances
 from dann.evaluation.rules import OWN, SCORE
-from dann.evaluation.validators import Sample, effective_rank, mixval, score_model, score_regression
+from dann.evaluation.validators import Sample, effective_rank, mixval, score_model, score_regression, score_target
 from dann.training.best_weights import BestWeights
 from dann.training.outputs import compute_logits, compute_outputs
 from dann.training.trainer import Trainer
@@ -67,26 +67,30 @@ def _is_finite(values: torch.Tensor) -> bool:
 def _of_features_and_next_step(trainer: Trainer, config: Config, step: int) -> dict[str, float]:
     """What is measured on the features of ``diagnose.examples`` examples of each split, and of the next step."""
     options = config.diagnose
-    sides = {"train": trainer.stream.source, "validation": trainer.splits["source_validation"],
-             "target": trainer.stream.target}  # fmt: skip
-    splits = {name: split.spread(options.examples) for name, split in sides.items()}
-    seen = {name: _forward(trainer, split, int(name == "target")) for name, split in splits.items()}
     measured = measure_next_step(trainer, min(step, config.train.steps - 1), min(step / config.train.steps, 1 - 1e-9))
-    if all(np.isfinite(each.features).all() for each in seen.values()):
-        labels, scale = splits["validation"].y, trainer.stream.scale
-        y = (labels if scale is None else scale.standardise(labels)).numpy()
-        score = score_model if scale is None else score_regression
+    splits = {"target": trainer.stream.target.spread(options.examples)}
+    if "source_validation" in trainer.splits:  # otherwise the source is absent
+        sides = {"train": trainer.stream.source, "validation": trainer.splits["source_validation"]}
+        splits |= {name: split.spread(options.examples) for name, split in sides.items()}
+    seen = {name: _forward(trainer, split, int(name == "target")) for name, split in splits.items()}
+    if not all(np.isfinite(each.features).all() for each in seen.values()):
+        return measured
+    if has_source := "train" in seen:
+        y = trainer.stream.learned(splits["validation"].y).numpy()
+        score = score_model if trainer.stream.scale is None else score_regression
         scored = score(seen["train"], seen["validation"], y, seen["target"])
-        if options.mixval:
-            scored["mixval"] = _mixval(trainer, splits["target"], seen["target"].logits)
-        for own in options.validators or ():
-            scored[f"{OWN}{own.name}"] = own.build(seen["train"], seen["validation"], y, seen["target"])
-        measured |= {f"{SCORE}{name}": value for name, value in scored.items()}
+    else:
+        scored = score_target(seen["target"])
+    if options.mixval:
+        scored["mixval"] = _mixval(trainer, splits["target"], seen["target"].logits)
+    for own in options.validators or ():
+        scored[f"{OWN}{own.name}"] = own.build(seen["train"], seen["validation"], y, seen["target"])
+    measured |= {f"{SCORE}{name}": value for name, value in scored.items()}
+    if has_source:
         distances = proxy_distances(seen["train"].features, seen["target"].features)
         measured |= {f"distance_{name}": value for name, value in distances.items()}
         measured |= _of_features("source", seen["train"].features)
-        measured |= _of_features("target", seen["target"].features)
-    return measured
+    return measured | _of_features("target", seen["target"].features)
 
 
 def _forward(trainer: Trainer, split: Split, side: int) -> Sample:

@@ -23,7 +23,7 @@ from dann.estimators.value_errors import as_value_error
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer, prepare_pair
 from dann.training.device import choose_device, keep_random_state
-from dann.training.source_model import find_source_run
+from dann.training.earlier_runs import find_earlier_runs
 
 Section = Mapping[str, Any]
 # Options of the section data that are arguments, or without meaning where all examples that are given are trained on.
@@ -141,8 +141,8 @@ class AdaptationClassifier(
         module = self.network if isinstance(self.network, nn.Module) else None
         with keep_random_state(device):
             seed = self._draw_seed()
-            source_run = find_source_run(config, seed)
-            trainer = build_trainer(config, pair, seed, device, module=module, source_run=source_run)
+            earlier = find_earlier_runs(config, seed)
+            trainer = build_trainer(config, pair, seed, device, module=module, earlier=earlier)
             training = QuietTraining(trainer, config, pair)
             try:
                 training.train()

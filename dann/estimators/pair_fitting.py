@@ -11,24 +11,17 @@ from dann.config.sections import DataSection
 from dann.data.pair import Pair
 from dann.estimators.declaration import declare_config, read_section
 from dann.estimators.quiet_training import QuietTraining
+from dann.estimators.training_bar import training_bar
 from dann.estimators.training_history import TrainingHistory
 from dann.inference.model import Model, of_trainer
 from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
-from dann.training.source_model import find_source_run
+from dann.training.earlier_runs import find_earlier_runs
 
 Section = Mapping[str, Any]
 # Options of the section data that act on batches; all others make the pair, which is made already.
-OF_BATCHES = (
-    "huber",
-    "target_batch_size",
-    "resample",
-    "class_weights",
-    "beta",
-    "transform",
-    "target_transform",
-    "target_view",
-)
+OF_BATCHES = ("huber", "target_batch_size", "resample", "generator", "bootstrap", "class_weights", "beta", "transform",
+              "target_transform", "target_view")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +53,7 @@ def fit(
     diagnose: Section | None = None,
     seed: int = 0,
     device: str = "auto",
+    progress: bool | None = None,
 ) -> Fit:
     """Train a method on a pair, as ``dann run`` does with the same configuration and seed.
 
@@ -74,6 +68,7 @@ def fit(
         self_training: the section of that name.
         diagnose: the section of that name.
         device: ``cpu``, ``cuda``, …; ``auto`` is a GPU if there is one.
+        progress: whether a bar shows step and losses; by default in a notebook alone.
 
     Raises:
         BadInput: a section does not fit the schema or the pair, or the training fails.
@@ -88,8 +83,8 @@ def fit(
     config, place = declare_config(given, section, sources, "dann.fit"), choose_device(device, "device=")
     module = network if isinstance(network, nn.Module) else None
     with keep_random_state(place):
-        source_run = find_source_run(config, seed)
-        trainer = build_trainer(config, pair, seed, place, module=module, source_run=source_run)
-        training = QuietTraining(trainer, config, pair)
-        training.train()
+        trainer = build_trainer(config, pair, seed, place, module=module, earlier=find_earlier_runs(config, seed))
+        with training_bar(config.train.steps, progress) as advance:
+            training = QuietTraining(trainer, config, pair, advance)
+            training.train()
     return Fit(of_trainer(training.trainer, pair, config), training.history)

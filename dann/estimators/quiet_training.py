@@ -4,6 +4,7 @@ from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.diagnostics.measurements import measure
 from dann.errors import BadInput, Stopped
+from dann.estimators.training_bar import Advance
 from dann.estimators.training_history import TrainingHistory
 from dann.runner.stop_signals import StopSignals
 from dann.training.evaluate import evaluate_splits, find_broken
@@ -19,14 +20,18 @@ class QuietTraining:
         trainer: at its first step.
         config: of which the trainer was built.
         pair: that it is trained on.
+        advance: called with the number of steps done and their last losses whenever these are logged.
 
     Attributes:
         steps: the number of steps done when something was last logged.
         history: what was logged so far.
     """
 
-    def __init__(self, trainer: Trainer, config: Config, pair: Pair) -> None:
+    def __init__(
+        self, trainer: Trainer, config: Config, pair: Pair, advance: Advance = lambda done, terms: None
+    ) -> None:
         self.trainer, self.config, self.hidden_labels = trainer, config, pair.hidden_labels
+        self.advance = advance
         self.steps, self.failure = 0, ""
         self.history = TrainingHistory(steps=config.train.steps, prior=pair.prior, unseen=pair.unseen)
 
@@ -60,6 +65,7 @@ class QuietTraining:
         self.steps, progress = step, (step - 1) / self.config.train.steps
         coefficients = self.trainer.method.coefficients(progress) | self.trainer.optimizers.part_rates(progress)
         self.history.log(step, rates[0], coefficients, terms[0])
+        self.advance(step, terms[0])
 
     def _evaluate(self, step: int) -> bool:
         self.steps, scores = step, evaluate_splits(self.trainer)

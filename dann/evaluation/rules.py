@@ -35,6 +35,7 @@ class Rule:
         source: the paper.
         higher_is_better: of the value read.
         needs_target_labels: it is an upper bound, not a rule for use.
+        needs_source: it reads source examples, which a run without a source has not.
         requires: rules whose scores it needs beside its own.
         diagnose: options under ``diagnose`` that must be on for runs to record the score.
         remedy: completes "these runs …", of runs without the score.
@@ -49,6 +50,7 @@ class Rule:
     source: str = ""
     higher_is_better: bool = True
     needs_target_labels: bool = False
+    needs_source: bool = False
     requires: tuple["Rule", ...] = ()
     diagnose: tuple[str, ...] = ("examples",)
     remedy: str = "have no such score: set diagnose: {examples: 500} and make them again"
@@ -113,6 +115,7 @@ SOURCE_VAL = Rule(
     "source_val",
     "the best source validation accuracy",
     ("source_validation",),
+    needs_source=True,
     diagnose=(),
     remedy="have no validation split: set data.validation above 0 and make them again",
     of_numbers=True,
@@ -123,7 +126,8 @@ ENTROPY = Rule(
 IM = Rule("im", "the highest mutual information of target inputs and predictions", ("score_im",), "Krause et al. 2010")
 SND = Rule("snd", "the highest soft neighbourhood density", ("score_snd",), "Saito et al. 2021")
 BNM = Rule("bnm", "the largest nuclear norm of the predictions on the target", ("score_bnm",), "Cui et al. 2020")
-DEV = Rule("dev", "the lowest deep embedded validation risk", ("score_dev",), "You et al. 2019", of_numbers=True)
+DEV = Rule("dev", "the lowest deep embedded validation risk", ("score_dev",), "You et al. 2019",
+           needs_source=True, of_numbers=True)  # fmt: skip
 RANKME = Rule(
     "rankme",
     "the largest effective rank of the target features",
@@ -136,6 +140,7 @@ MMD = Rule(
     "the lowest maximum mean discrepancy of the two domains' features",
     ("score_mmd",),
     "Gretton et al. 2012",
+    needs_source=True,
     of_classes=False,
     of_numbers=True,
 )
@@ -144,6 +149,7 @@ CORAL = Rule(
     "the lowest CORAL distance of the two domains' standardised features",
     ("score_coral",),
     "Sun and Saenko 2016",
+    needs_source=True,
     of_classes=False,
     of_numbers=True,
 )
@@ -160,6 +166,7 @@ REVERSE = Rule(
     "the best reverse validation accuracy",
     ("score_reverse",),
     "Zhong et al. 2010",
+    needs_source=True,
     diagnose=("reverse_steps",),
     remedy="have no such score: set diagnose: {reverse_steps: 200} and make them again",
 )
@@ -169,6 +176,7 @@ VOTE = Rule(
     "the best mean rank by im, snd, bnm, dev and source_val, of those with at least 95 % of the best source validation "
     "accuracy",
     tuple(voter.reads[0] for voter in VOTERS),
+    needs_source=True,
     requires=(SOURCE_VAL,),
     scoring=score_by_vote,
 )

@@ -48,12 +48,21 @@ def score_model(train: Sample, validation: Sample, validation_y: NDArray[np.int6
     """
     wrong = (validation.logits.argmax(axis=1) != validation_y).astype(np.float64)
     wrong[~np.isfinite(validation.logits).all(axis=1)] = math.nan
+    dev = deep_embedded_validation(train.features, target.features, validation.features, wrong)
+    return score_target(target) | ({"dev": dev} if math.isfinite(dev) else {})
+
+
+def score_target(target: Sample) -> dict[str, float]:
+    """The finite scores that read no source example, by name.
+
+    Args:
+        target: examples of the target that training sees.
+    """
     values = {
         "entropy": entropy(target.logits),
         "im": information_maximisation(target.logits),
         "snd": soft_neighbourhood_density(target.logits),
         "bnm": batch_nuclear_norm(target.logits),
-        "dev": deep_embedded_validation(train.features, target.features, validation.features, wrong),
         "rankme": rankme(target.features),
     }
     return {name: score for name, score in values.items() if math.isfinite(score)}

@@ -24,6 +24,7 @@ from dann.data.readers.example_arrays import ArrayFormat, to_examples
 from dann.errors import BadInput
 from dann.inference.test_time import Adaptation, predict_adapted
 from dann.methods.method import Method
+from dann.networks.early_blocks import restore_early_blocks
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
 from dann.networks.zero_shot_head import give_class_vectors
@@ -153,6 +154,9 @@ def of_trainer(trainer: Trainer, pair: Pair, config: Config) -> Model:
     if trainer.constant_backbone is not None:
         method.network = method.network.with_backbone(trainer.constant_backbone, inputs.input_shape)
         method.to(trainer.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    elif (backbone := method.network.backbone) is not None and backbone.entry_shape is not None:
+        restore_early_blocks(backbone)
+        method.network.input_shape = inputs.input_shape
     return Model(pair.classes, method.eval(), inputs, trainer.dtype, config, pair.label_scale)
 
 

@@ -28,6 +28,8 @@ from dann.methods.method import Method
 from dann.methods.mmd import Dan, Ddc
 from dann.methods.mmda import Mmda
 from dann.methods.multitask import Multitask
+from dann.methods.nrc import Nrc
+from dann.methods.pixel_da import PixelDA
 from dann.methods.rotation import Rotation
 from dann.methods.self_training import FixMatch, PseudoLabel
 from dann.methods.shot import Shot
@@ -62,11 +64,13 @@ METHODS: dict[str, type[Method]] = {
     "pseudo_label": PseudoLabel,
     "fixmatch": FixMatch,
     "shot": Shot,
+    "nrc": Nrc,
     "tent": Tent,
     "adabn": AdaBN,
     "weighted_dann": WeightedDann,
     "mdan": Mdan,
     "rotation": Rotation,
+    "pixel_da": PixelDA,
     "l2_sp": L2SP,
     "delta": Delta,
     "bss": Bss,

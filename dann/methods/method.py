@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dann.data.loading.full_pass import FullPass
 from dann.data.loading.stream import Batch
 from dann.functional.predictions import label_loss
+from dann.networks.image_networks import ImageGenerator
 from dann.networks.network import DomainDiscriminator, Network, Outputs
 
 LabelLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # of outputs, labels, and a weight of each example
@@ -54,11 +55,14 @@ class Method(nn.Module):
             does; then the outputs of a sparse first layer may not stand in their place.
         needs_examples: whether it needs the examples themselves, as virtual adversarial training does; then the outputs
             of a frozen backbone may not stand in their place either.
+        makes_images: whether it makes images with values in [−1, 1], so that those of its batches must lie there too;
+            they are made by ``generator``.
         smallest_batch: the least number of examples of each domain that its losses need.
         second_view: whether it needs ``Batch.target_view``.
         moves_statistics: whether it sets the statistics of BatchNorm itself, so that they may not be frozen.
         needs_pretrained: whether it needs a network with a backbone whose weights are pretrained.
         needs_target_labels: whether it needs labelled target examples.
+        reads_source: whether training reads source examples; not where it begins with a trained source model.
         regression: whether it serves labels that are numbers: labels enter by ``supervised_loss`` alone, and nothing
             reads ``logits``, of which there is one, as scores of classes.
         label_loss: the loss of the labelled examples: cross-entropy, or for numbers what ``data`` names.
@@ -72,18 +76,28 @@ class Method(nn.Module):
     milestones: tuple[float, ...] = ()
     reads_inputs: bool = False
     needs_examples: bool = False
+    makes_images: bool = False
     smallest_batch: int = 1
     second_view: bool = False
     moves_statistics: bool = False
     needs_pretrained: bool = False
     needs_target_labels: bool = False
     regression: bool = False
+    reads_source: bool = True
     discriminator: DomainDiscriminator
+    generator: ImageGenerator
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
         self.label_loss: LabelLoss = label_loss
+
+    def hold_examples(self, count: int) -> None:
+        """Make room for what the method remembers of each training example of the target, before training.
+
+        Args:
+            count: of these examples.
+        """
 
     def phases(self, progress: float) -> tuple[str, ...]:
         """The names of the updates of one step, in order; a name may occur several times."""

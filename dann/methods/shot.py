@@ -59,7 +59,8 @@ class Shot(Method):
         from_: str | None = None,
     ) -> None:
         super().__init__(network)
-        pretrain = pretrain if from_ is None else 0.0
+        self.reads_source = from_ is None
+        pretrain = pretrain if self.reads_source else 0.0
         self.pretrain, self.weight, self.smoothing = pretrain, weight, smoothing
         self.stages = source_then_target(pretrain)
         self.milestones = tuple(pretrain + (1 - pretrain) * number / refreshes for number in range(refreshes))

@@ -47,7 +47,8 @@ class Tent(Method):
     ) -> None:
         super().__init__(network)
         require_norms(network, "tent")
-        self.pretrain = pretrain if from_ is None else 0.0
+        self.reads_source = from_ is None
+        self.pretrain = pretrain if self.reads_source else 0.0
         self.stages = source_then_target(self.pretrain)
 
     def phases(self, progress: float) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """The pretrained part of a network, divided into blocks that can be frozen one by one."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,9 @@ class Backbone(nn.Module):
         blocks: the trainable parameters of each block, ordered from input to output.
         block_names: dotted name of each block within ``model``.
         frozen: number of frozen blocks, counted from the input; set by ``freeze``.
+        kept: number of blocks, counted from the input, that are never trained and stay in evaluation mode.
+        entry_shape: the shape of an output of these blocks, where such outputs come in place of the inputs, flattened
+            (``dann.networks.early_blocks``); None where the inputs are those of the model.
         frozen_norm: whether BatchNorm normalises by its running statistics in training too and leaves them unchanged.
     """
 
@@ -40,18 +45,39 @@ class Backbone(nn.Module):
         parts = _block_modules(model) if parts is None else parts
         self.blocks = _blocks(model, parts)
         named = {id(module): name for name, module in model.named_modules()}
-        self.block_names = tuple(
-            named[id(part)] for i, part in enumerate(parts) if i == 0 or not _is_normalisation(part)
-        )
-        self.frozen, self.frozen_norm = 0, False
+        self._parts_of_blocks = _group_names(parts, named)
+        self.block_names = tuple(names[0] for names in self._parts_of_blocks)
+        self.frozen, self.kept, self.frozen_norm = 0, 0, False
+        self.entry_shape: tuple[int, ...] | None = None
 
     @property
     def head(self) -> nn.Linear | None:
         return self._head[0]
 
+    @property
+    def early_parts(self) -> list[nn.Module]:
+        """The modules of the blocks that are never trained."""
+        return [self.model.get_submodule(name) for names in self._parts_of_blocks[: self.kept] for name in names]
+
+    @property
+    def entry(self) -> nn.Module:
+        """The module with which the first block begins that may be trained."""
+        return self.model.get_submodule(self._parts_of_blocks[self.kept][0])
+
     def forward(self, x: Tensor) -> Tensor:
-        features: Tensor = self.model(x)
+        features: Tensor = self.model(x) if self.entry_shape is None else self._run_late_blocks(x, self.entry_shape)
         return features.flatten(1)
+
+    def _run_late_blocks(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Run the model with ``x`` as the input of ``entry``; what lies before it passes zeros on."""
+        early = x.reshape(len(x), *shape)
+        early = early.contiguous(memory_format=torch.channels_last) if early.ndim == 4 else early
+        hook = self.entry.register_forward_pre_hook(lambda module, inputs: (early, *inputs[1:]))
+        try:
+            features: Tensor = self.model(torch.zeros_like(early))  # which an in-place ReLU between blocks may change
+            return features
+        finally:
+            hook.remove()
 
     def freeze(self, count: int) -> None:
         """Freeze the first ``count`` blocks; make the others trainable."""
@@ -69,6 +95,8 @@ class Backbone(nn.Module):
         for module in self.modules():
             if isinstance(module, NORMS):
                 module.train(mode and not self.frozen_norm)
+        for part in self.early_parts if self.kept else ():
+            part.eval()
         return self
 
     def has_batch_norm(self) -> bool:
@@ -103,6 +131,17 @@ def _blocks(model: nn.Module, parts: list[nn.Module]) -> list[list[nn.Parameter]
     placed = {id(parameter) for block in blocks for parameter in block}
     rest = [parameter for parameter in _trainable(model) if id(parameter) not in placed]
     return [rest + blocks[0], *blocks[1:]] if blocks else [rest]
+
+
+def _group_names(parts: list[nn.Module], named: Mapping[int, str]) -> list[list[str]]:
+    """The names of the modules of each block, a normalisation layer with those of the block before it."""
+    groups: list[list[str]] = []
+    for part in parts:
+        if groups and _is_normalisation(part):
+            groups[-1].append(named[id(part)])
+        else:
+            groups.append([named[id(part)]])
+    return groups
 
 
 def _is_normalisation(part: nn.Module) -> bool:

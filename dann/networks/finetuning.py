@@ -22,6 +22,8 @@ class FineTuning(Section):
             the last block first (Howard and Ruder 2018, section 3.3).
         decay: learning rate of a block as a multiple of that of the next block towards the output; 1 / 2.6 in Howard
             and Ruder 2018, section 3.2.
+        frozen: number of blocks, counted from the input, that are never trained and stay in evaluation mode, BatchNorm
+            and dropout included. Their outputs are computed once if no transform draws anything.
         norm: BatchNorm layers of the backbone. ``train``: normalise by the batch and update the running statistics,
             even if the weights are frozen. ``frozen``: normalise by the statistics of pretraining. ``stochastic``:
             choose between the two at random for each channel (Kou et al. 2020).
@@ -31,12 +33,13 @@ class FineTuning(Section):
     start: float = Field(0.0, ge=0, lt=1)
     gradual: float = Field(0.0, ge=0, le=1)
     decay: float = Field(1.0, gt=0, le=1)
+    frozen: int = Field(0, ge=0, le=10_000)
     norm: Literal["train", "frozen", "stochastic"] = "train"
 
     @model_validator(mode="after")
     def _possible(self) -> "FineTuning":
-        if self.backbone == 0 and (self.start or self.gradual or self.decay < 1):
-            raise ValueError("backbone: 0 freezes it throughout: leave out start, gradual and decay")
+        if self.backbone == 0 and (self.start or self.gradual or self.decay < 1 or self.frozen):
+            raise ValueError("backbone: 0 freezes it throughout: leave out start, gradual, decay and frozen")
         if self.start + self.gradual > 1:
             raise ValueError("start + gradual: some blocks would never be unfrozen: make their sum at most 1")
         return self
@@ -51,9 +54,9 @@ class FineTuning(Section):
         if self.backbone == 0 or progress < self.start:
             return blocks
         if self.gradual == 0:
-            return 0
-        released = 1 + int((progress - self.start) / self.gradual * blocks)
-        return max(0, blocks - released)
+            return self.frozen
+        released = 1 + int((progress - self.start) / self.gradual * (blocks - self.frozen))
+        return max(self.frozen, blocks - released)
 
     def rate(self, block: int, blocks: int) -> float:
         """The learning rate of a block as a multiple of the optimiser's.
@@ -80,7 +83,12 @@ def prepare_backbone(network: Network, options: FineTuning | None, name: str) ->
         raise BadInput(
             f"finetune: the network {name} has no pretrained backbone: leave finetune out, or choose another network"
         )
-    network.backbone.frozen_norm = options.norm == "frozen"
+    if options.frozen >= (blocks := len(network.backbone.blocks)):
+        raise BadInput(
+            f"finetune.frozen: the backbone of {name} has {blocks} blocks: set it below {blocks}, or set backbone: 0"
+        )
+    network.backbone.frozen_norm, network.backbone.kept = options.norm == "frozen", options.frozen
+    network.backbone.freeze(options.frozen)
     if options.backbone == 0:
         network.backbone.freeze(len(network.backbone.blocks))
     if options.norm == "stochastic":

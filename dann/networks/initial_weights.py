@@ -1,7 +1,9 @@
 """Initial weights other than PyTorch's."""
 
+import math
 from typing import Literal
 
+import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
@@ -33,3 +35,20 @@ def draw_weights(module: nn.Module, initial: Initial) -> None:
                 nn.init.kaiming_uniform_(part.weight, nonlinearity="linear")
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+def reckon_with(inputs: int, layer: nn.Linear, initial: Initial) -> None:
+    """Scale the initial weights of a layer to those of one with so many inputs.
+
+    An orthonormal change of coordinates leaves the variance of independent weights as it is: in the coordinates of a
+    span of R dimensions the weights of a layer of ``inputs`` inputs have the variance that they have without.
+
+    Args:
+        layer: as ``draw_weights`` left it; changed in place.
+    """
+    fans = {"pytorch": 0, "xavier": 0, "glorot": layer.out_features}[initial]
+    scale = math.sqrt((layer.in_features + fans) / (inputs + fans))
+    with torch.no_grad():
+        layer.weight.mul_(scale)
+        if initial == "pytorch":  # the others' biases are 0
+            layer.bias.mul_(scale)

@@ -1,6 +1,7 @@
 """The column of alarms: negative transfer, and in how many of a row's runs each alarm was raised. Imports no torch."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from dann.reporting.negative_transfer import NEGATIVE, negative_transfer
@@ -19,14 +20,18 @@ def alarm_cells(ours: Outcomes, metric: str) -> dict[str, Cell]:
             facts.append({"alarm": NEGATIVE})
         elif lost:
             facts.append({"alarm": NEGATIVE, "tasks": lost, "of": len(ours.experiment.tasks)})
-        facts += _alarms_of_runs(ours, variant)
+        facts += count_alarms([record.alarms for record in ours.by_variant[variant]])
         cells[variant] = Cell("; ".join(map(alarm_words, facts)), facts)
     return cells
 
 
-def _alarms_of_runs(ours: Outcomes, variant: str) -> list[dict[str, Any]]:
-    """A fact for each alarm in a variant's records, except negative transfer: a record's flag may be outdated."""
-    runs = [{alarm["alarm"] for alarm in record.alarms} for record in ours.by_variant[variant]]
+def count_alarms(alarms: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """A fact for each alarm of some runs, except negative transfer: a record's flag may be outdated.
+
+    Args:
+        alarms: of each run.
+    """
+    runs = [{alarm["alarm"] for alarm in each} for each in alarms]
     counts = Counter(name for names in runs for name in sorted(names - {NEGATIVE}))
     return [{"alarm": name, "runs": count, "of": len(runs)} for name, count in counts.items()]
 

@@ -12,7 +12,7 @@ from dann.reporting.search_notes import tuned_notes
 from dann.reporting.self_training_notes import self_training_notes
 from dann.reporting.setting_selection import rows_without_score
 from dann.reporting.table import Columns
-from dann.runner.records import Record, has_target_labels
+from dann.runner.records import Record, has_source, has_target_labels
 
 NAMED = 3  # failed runs of a row whose reasons are given
 TESTS = {"paired_t": "paired t-test", "wilcoxon": "exact Wilcoxon signed-rank test"}
@@ -80,8 +80,9 @@ def _label_free_notes(ours: Outcomes, moment: str, metric: str) -> list[str]:
     if metric != ours.experiment.metrics[0]:
         return notes
     scores = label_free_rules(without)
-    on_source = f"source {METRICS[ours.experiment.split_score].label}"
-    shown = f"{on_source} and label-free scores of the predictions on the target" if scores else on_source
+    of_source = [f"source {METRICS[ours.experiment.split_score].label}"] if any(map(has_source, without)) else []
+    of_target = ["label-free scores of the predictions on the target"] if scores else []
+    shown = " and ".join([*of_source, *of_target]) or "nothing"
     larger = f" Scores: larger is better; dann describe rule {scores[0].name} defines one." if scores else ""
     spread = f"mean ± standard deviation over {ours.seeds} seeds" if ours.seeds > 1 else "one seed"
     return [*notes, f"Shown: {shown}, {spread}, {moment}.{larger}"]

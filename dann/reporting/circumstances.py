@@ -5,7 +5,7 @@ from typing import Any
 
 from dann.evaluation.metric_definitions import METRICS
 from dann.reporting.scores import Outcomes
-from dann.runner.records import Record, has_target_labels
+from dann.runner.records import Record, has_source, has_target_labels
 
 
 def provenance_notes(ours: Outcomes) -> list[str]:
@@ -14,7 +14,8 @@ def provenance_notes(ours: Outcomes) -> list[str]:
     tests = sorted({_test_examples(record) for record in records})
     circumstances = sorted({_circumstances(record.environment) for record in records})
     minutes = sum(record.seconds for record in ours.all_records) / 60
-    validated = all("source_test" not in record.evaluations[-1] for record in records)
+    with_source = [record for record in records if has_source(record)]
+    validated = with_source and all("source_test" not in record.evaluations[-1] for record in with_source)
     label = METRICS[ours.experiment.split_score].label
     source = f" Source {label} is measured on the source's validation split." if validated else ""
     return [

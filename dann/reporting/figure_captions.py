@@ -17,6 +17,7 @@ CAPTIONS = {
     "reliability": "Accuracy over confidence after the last step: below the diagonal predictions are overconfident",
     "tsne": "t-SNE of the features of source (blue) and target (red) after the last step, of one seed",
     "axis": "Scores over the axis: mean over seeds and 95 % interval; dashed, the first score of a line",
+    "generated": "Source images of each class, what the generator makes of them by two draws of noise, target images",
     "plane": "The plane of two-dimensional inputs: classes, features, domains and hidden neurons of one seed",
 }
 

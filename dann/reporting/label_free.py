@@ -6,7 +6,7 @@ from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.rules import OWN, RULES, SCORE, Rule
 from dann.reporting.scores import Outcomes, SeedScores
 from dann.reporting.table import Column, Columns, score_cell, value_cell
-from dann.runner.records import Record, has_target_labels
+from dann.runner.records import Record, has_source, has_target_labels
 
 
 def label_free_rules(records: Sequence[Record]) -> list[Rule]:
@@ -25,7 +25,7 @@ def label_free_columns(ours: Outcomes) -> Columns:
     for task in dict.fromkeys(unlabelled):
         name, end = (f"{task}, ", f":{task}") if task is not None else ("", "")
         failures = {variant: ours.failures(variant, task) for variant in variants}
-        if task is not None:  # without tasks every table has it
+        if task is not None and any(map(has_source, ours.records)):  # without tasks every table has it
             metric = ours.experiment.split_score
             title = f"{name}source {METRICS[metric].heading}"
             column = Column(f"source{end}", title, "source", task, metric, ours.rule)

@@ -23,6 +23,7 @@ from dann.reporting.table import (
     score_cell,
 )
 from dann.reporting.tuned_columns import candidate_columns, rank_columns, score_title, source_columns
+from dann.runner.records import has_source
 
 
 def score_tables(ours: Outcomes) -> list[Table]:
@@ -54,7 +55,7 @@ def _score_table(ours: Outcomes, metric: str) -> Table:
         columns[_score_column(oracle, None, metric, "oracle")] = _score_cells(oracle, scores, metric)
     if fresh and metric == experiment.metrics[0]:
         columns |= source_columns(ours)
-    elif not experiment.tasks and metric == experiment.metrics[0]:
+    elif not experiment.tasks and metric == experiment.metrics[0] and any(map(has_source, ours.records)):
         on_source = {variant: ours.source_scores(variant) for variant in experiment.variants}
         source = Column("source", f"source {METRICS[experiment.split_score].heading}", "source", None,
                         experiment.split_score, ours.rule)  # fmt: skip

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isnan
 from statistics import fmean
 from typing import get_args
 
@@ -115,9 +116,10 @@ class Outcomes:
         return {seed: fmean(scores[seed] for scores in per_task) for seed in seeds}
 
     def source_scores(self, variant: str, task: str | None = None) -> SeedScores:
-        """The source accuracy on a task or without tasks; empty for a variant that trains on the target."""
+        """The source accuracy on a task or without tasks; empty for a variant on the target or without a source."""
         runs = {} if variant in self.upper_bounds else self.chosen.get((task, variant), {})
-        return {seed: source_score(evaluation) for seed, evaluation in runs.items()}
+        scores = {seed: source_score(evaluation) for seed, evaluation in runs.items()}
+        return {seed: score for seed, score in scores.items() if not isnan(score)}
 
     def differences(self, metric: str) -> dict[str, Difference]:
         """The paired difference of each variant from its baseline, with p-values Holm-corrected over the variants.

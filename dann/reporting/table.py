@@ -27,8 +27,9 @@ Kind = Literal[
     "correlation", "regret", "worst", "most",  # of how the rules choose
     "guard",  # of the row that the guard reports
     "transferability", "seconds",  # of candidates that are ranked without training
+    "state", "step",  # of runs that may not be finished
 ]  # fmt: skip
-TEXT: frozenset[Kind] = frozenset({"setting", "alarms", "baseline", "most", "guard"})
+TEXT: frozenset[Kind] = frozenset({"setting", "alarms", "baseline", "most", "guard", "state"})
 
 
 @dataclass(frozen=True)

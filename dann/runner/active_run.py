@@ -10,10 +10,13 @@ from dann.data.pair import Pair
 from dann.diagnostics.measurements import measure
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
+from dann.runner.generated_images import make_pictures
 from dann.runner.log import RunLog
+from dann.runner.records import unfinished_folder
 from dann.runner.resuming import Start
-from dann.runner.run_folder import prepare_folder, unfinished_folder
-from dann.runner.source_run import check_source_run
+from dann.runner.run_folder import prepare_folder
+from dann.runner.source_run import check_source_run, read_earlier_run
+from dann.runner.trackers import Tracking
 from dann.training import checkpoint
 from dann.training.best_weights import BestWeights
 from dann.training.building import build_trainer
@@ -53,6 +56,8 @@ class ActiveRun:
         progress = (step - 1) / self.planned.config.train.steps
         coefficients = self.trainer.method.coefficients(progress) | self.trainer.optimizers.part_rates(progress)
         self.run_log.log(step, rate, coefficients, losses)
+        if self.run_log.tracking is not None and (problem := self.run_log.tracking.take_problem()):
+            observer.warned(self.planned.run, step, problem)
         observer.advanced(self.planned.run, step, losses)
 
     def evaluate_and_save(self, step: int, observer: Observer) -> None:
@@ -69,6 +74,8 @@ class ActiveRun:
         except NUMERICAL as error:
             self.fail(Failure(step, str(error).splitlines()[0], self.trainer.rates()[0], {}))
             return
+        if self.trainer.evaluated.makes_images:
+            self.run_log.board.add_pictures(make_pictures(self.trainer), step)
         for alarm in self.run_log.log_evaluation(step, self.scores, measured):
             observer.warned(self.planned.run, step, f"{alarm.alarm}: {alarm.text}")
         self.save(step)
@@ -110,22 +117,34 @@ def build(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
         BadInput: the configuration does not fit the data; names the run.
     """
     try:
-        if (source_run := planned.source_run) is not None:
-            check_source_run(source_run, planned.config, pair)
-        return build_trainer(planned.config, pair, planned.run.seed, device, like, source_run=source_run)
+        earlier = planned.earlier
+        if earlier.source is not None:
+            check_source_run(earlier.source, planned.config, pair)
+        if earlier.generator is not None:
+            read_earlier_run("data.generator", earlier.generator, pair)
+        return build_trainer(planned.config, pair, planned.run.seed, device, like, earlier=earlier)
     except BadInput as error:
         raise BadInput(f"{planned.run.name}: {error}") from error
 
 
-def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, together: tuple[str, ...]) -> ActiveRun:
+def begin(
+    at: Start,
+    pair: Pair,
+    device: torch.device,
+    like: Trainer | None,
+    together: tuple[str, ...],
+    log_to: str | None = None,
+) -> ActiveRun:
     """A run as it begins, or goes on from a checkpoint.
 
     Args:
         like: the trainer of another run with the same data section, if there is one.
         together: the names of the runs that train as one stack with it, itself included.
+        log_to: a tracker, beside TensorBoard.
 
     Raises:
-        BadInput: the configuration does not fit the data, or the data are not those of its checkpoint.
+        BadInput: the configuration does not fit the data, the data are not those of its checkpoint, or the tracker
+            cannot begin.
     """
     planned, saved = at.planned, at.saved
     trainer = build(planned, pair, device, like)  # first: a refusal leaves no folder
@@ -152,6 +171,7 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
         prior=pair.prior,
         share=1 / len(together),
         unseen=pair.unseen,
+        tracking=None if log_to is None else _track(log_to, at, folder),
     )
     if at.step == 0:
         run_log.board.add_images(pair)
@@ -159,3 +179,10 @@ def begin(at: Start, pair: Pair, device: torch.device, like: Trainer | None, tog
     if at.step == config.train.steps:  # interrupted between its last step and its record
         active.scores = evaluate_splits(trainer)
     return active
+
+
+def _track(log_to: str, at: Start, folder: Path) -> Tracking:
+    """The run in a tracker, grouped by the folder of its experiment."""
+    run, config, place = at.planned
+    group = Path(str(place).removesuffix(str(run.folder)))
+    return Tracking(log_to, folder, run.name, str(group), config.model_dump(mode="json"), at.step)

@@ -9,20 +9,20 @@ from typing import Literal
 from dann.config.experiment import Experiment
 from dann.config.experiment_run import Run
 from dann.config.plug_ins import Library
-from dann.config.schema import Config, library_of, resolve
+from dann.config.schema import Config, library_of
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.files.file_search import find_files
 from dann.runner.checksums import Checksums, compute_checksums, differing, recorded_checksums
 from dann.runner.locks import Held, Locks
-from dann.runner.records import RECORD, Record, read_record
+from dann.runner.records import RECORD, Record, read_record, unfinished_folder
 from dann.runner.run_folder import (
     find_other_configuration,
     has_checkpoint,
     is_finished,
     read_checksums,
-    unfinished_folder,
 )
+from dann.runner.source_free import read_absent_source, resolve_run
 from dann.training.building import read_pair
 from dann.training.stacking.grouping import Planned
 
@@ -81,16 +81,17 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
         sections.setdefault(each.config.data.model_dump_json(), []).append((each, existing))
     for runs in sections.values():
         try:
-            pair = read_pair(runs[0][0].config.data)
+            first = runs[0][0]
+            pair = read_pair(first.config.data, read_absent_source(first.config, first.earlier.source))
         except (BadInput, OSError) as error:  # training reports the same error where a run is missing
             comparison.notes.append(f"{_name(runs)}: not compared with the data ({error}); the records are kept")
             continue
         now: dict[str, Checksums] = {}  # by network, own parts and source model, as weights files take time
         for each, existing in runs:
-            source_run = each.source_run
-            key = f"{each.config.network.model_dump_json()} {each.config.own_parts} {source_run}"
+            earlier = each.earlier
+            key = f"{each.config.network.model_dump_json()} {each.config.own_parts} {earlier}"
             if key not in now:
-                now[key] = compute_checksums(each.config, pair, source_run)
+                now[key] = compute_checksums(each.config, pair, earlier)
             if cause := _compare(existing, now[key], pair):
                 comparison.changes.append(Change(each.place, existing, f"{each.run.name} {cause}"))
     return comparison
@@ -113,16 +114,16 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
         place = folder / run.folder
         if place in others:
             if run.row not in configs:
-                configs[run.row] = _resolve_if_valid(run, place, library)
+                configs[run.row] = _resolve_if_valid(run, place, library, folder)
             config = configs[run.row]
             if config is not None and config.data.model_dump_json() in sections:
                 yield Planned(run, config, place), place
 
 
-def _resolve_if_valid(run: Run, place: Path, library: Library) -> Config | None:
+def _resolve_if_valid(run: Run, place: Path, library: Library, runs: Path) -> Config | None:
     """The configuration of a run that is not planned; None if it is not valid, as with an option of another method."""
     try:
-        return resolve(run.declared, str(place), library)
+        return resolve_run(run, str(place), library, runs)
     except BadInput:
         return None
 

@@ -8,7 +8,8 @@ from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.data.storage.download import compute_checksum
 from dann.runner.records import Record
-from dann.training.source_model import checksum_source_model
+from dann.training.earlier_runs import EarlierRuns
+from dann.training.source_model import checksum_weights
 
 Checksums = dict[str, str]
 OWN = "own "  # before the kind and name of a part of one's own; its checksum follows the name of its file or package
@@ -21,20 +22,23 @@ NAMES = {  # in messages
     "network.model": "the files of network.model",
     "backbone": "the weights of the pretrained backbone",
     "method.from": "the weights of the run that method.from names",
+    "data.generator": "the weights of the run that data.generator names",
 }
 
 
-def compute_checksums(config: Config, pair: Pair, source_run: Path | None = None) -> Checksums:
-    """The checksums by name: of the data, of files and folders that the network names, and of the source model.
+def compute_checksums(config: Config, pair: Pair, earlier: EarlierRuns) -> Checksums:
+    """The checksums by name: of the data, of files and folders that the network names, and of earlier runs.
 
     Args:
-        source_run: the folder of the run that the method begins with, if it begins with one.
+        earlier: the runs that it takes weights from.
     """
     sides = {side: str(pair.description[side]["checksum"]) for side in ("source", "target")}
     own = {f"{OWN}{part}": origin for part, origin in config.own_parts.items()}
     found = {**sides, **pair.checksums, "classes": _shorten("\n".join(pair.classes)), **_of_network(config), **own}
-    weights = None if source_run is None else checksum_source_model(source_run)
-    return found if weights is None else found | {"method.from": weights}
+    for option, folder in (("method.from", earlier.source), ("data.generator", earlier.generator)):
+        if folder is not None and (weights := checksum_weights(folder)) is not None:
+            found[option] = weights
+    return found
 
 
 def _of_network(config: Config) -> Checksums:

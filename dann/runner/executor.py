@@ -1,6 +1,7 @@
 """Execution of runs: their data, their training as a stack or one by one, and their folders when complete."""
 
 from contextlib import nullcontext, suppress
+from pathlib import Path
 
 import torch
 
@@ -12,16 +13,17 @@ from dann.runner.active_run import ActiveRun, begin, build
 from dann.runner.callbacks import Observer
 from dann.runner.finishing import finish, read_commit
 from dann.runner.locks import Held, Locks
-from dann.runner.records import read_record
+from dann.runner.records import ERROR, read_record
 from dann.runner.resuming import Start, find_starts
-from dann.runner.run_errors import ERROR, TeamFailure, name_trace, report_error, stops_all
+from dann.runner.run_errors import TeamFailure, name_trace, report_error, stops_all
 from dann.runner.run_folder import is_finished
 from dann.runner.run_group import RunGroup
+from dann.runner.source_free import read_absent_source
 from dann.runner.team import Team
 from dann.runner.tensorboard import quiet_writers
 from dann.training.building import load_pair
 from dann.training.device import choose_dtype, keep_memory, keep_random_state, precision_name, release_memory
-from dann.training.stacking.grouping import Unit
+from dann.training.stacking.grouping import Planned, Unit
 from dann.training.stacking.stackable import should_stack
 from dann.training.trainer import Trainer
 
@@ -33,11 +35,13 @@ class Executor:
 
     Args:
         team: the processes that train each run together, led by this one; they do not stack runs.
+        log_to: the tracker that runs log to beside TensorBoard, if there is one.
     """
 
-    def __init__(self, device: torch.device, team: Team | None = None) -> None:
+    def __init__(self, device: torch.device, team: Team | None = None, log_to: str | None = None) -> None:
+        self.log_to = log_to
         self.device, self.commit, self.locks, self.team = device, read_commit(), Locks(), team
-        self.data: DataSection | None = None
+        self.data: tuple[DataSection, Path | None] | None = None
         self.pair: Pair | BadInput | None = None  # or why there is none
 
     def execute(self, unit: Unit, observer: Observer) -> str | None:
@@ -68,7 +72,7 @@ class Executor:
         """Make the runs of ``unit``, stacked where it pays."""
         keep_memory()
         try:
-            pair = self._load(unit[0].config.data, observer)
+            pair = self._load(unit[0], observer)
         except Exception as error:
             if stops_all(error):
                 raise
@@ -100,12 +104,14 @@ class Executor:
             else:
                 report_error(error, group[0], observer)
 
-    def _load(self, data: DataSection, observer: Observer) -> Pair:
+    def _load(self, planned: Planned, observer: Observer) -> Pair:
+        # Without a source, classes and preparation are those of the run that the network is of.
+        data = planned.config.data, None if planned.config.data.sources else planned.earlier.source
         if data != self.data:
             self.data = self.pair = None
             release_memory()
             try:
-                self.pair = load_pair(data)
+                self.pair = load_pair(data[0], read_absent_source(planned.config, planned.earlier.source))
                 observer.loaded(self.pair.describe())
             except BadInput as error:
                 self.pair = error  # for the other runs with these data, which may be many
@@ -146,18 +152,18 @@ class Executor:
         finally:
             for active in runs:
                 active.trainer.stream.reader.close()
-                active.run_log.board.close()
+                active.run_log.close("interrupted")  # unless it is finished
 
     def _begin(
         self, runs: list[ActiveRun], at: Start, pair: Pair, like: Trainer | None, together: tuple[str, ...]
     ) -> None:
         """Begin a run, or go on with it, in all processes of the team, and append it to ``runs``."""
         if self.team is None:
-            runs.append(begin(at, pair, self.device, like, together))
+            runs.append(begin(at, pair, self.device, like, together, self.log_to))
             return
         self.team.share(at.planned)
         with self.team.checked():
             self.team.check_sizes(at.planned.config.data)  # first: a refusal leaves no folder
-            runs.append(begin(at, pair, self.device, like, together))
+            runs.append(begin(at, pair, self.device, like, together, self.log_to))
             runs[-1].trainer = self.team.divide(runs[-1].trainer)
         self.team.begin(runs[-1].trainer, at.planned.config.train.steps, at.step)

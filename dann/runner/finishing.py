@@ -16,10 +16,12 @@ from torch import Tensor
 import dann
 from dann.data.domain import Split
 from dann.data.input_pipeline import save_inputs
+from dann.data.labels import count_classes, imbalance_ratio
 from dann.data.pair import Pair
 from dann.evaluation.metrics import reliability
 from dann.files.atomic_files import write_whole
 from dann.runner.active_run import ActiveRun
+from dann.runner.generated_images import save_pictures
 from dann.runner.log import RunLog
 from dann.runner.plane import save_plane
 from dann.runner.records import FEATURES, Record, write_record
@@ -36,7 +38,7 @@ COMPONENTS = 50  # principal components that are saved, the usual start of t-SNE
 
 
 def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
-    """Write the record, features and input pipeline of a run into its folder, and close its TensorBoard.
+    """Write the record, features and input pipeline of a run into its folder, and close its log.
 
     A run that failed has no result: its record has what was evaluated before, and there are no other files.
 
@@ -48,9 +50,10 @@ def finish(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Record:
     if active.failed is None:
         _save_features(pair, trainer, run_log, active.folder, config.train.steps)
         save_plane(pair, trainer, active.folder)
+        save_pictures(trainer, active.folder)
         run_log.board.add_hyperparameters(record.config, record.evaluations[-1])
         save_inputs(pair, trainer.inputs.raw, trainer.initial_backbone, active.folder)
-    run_log.board.close()
+    run_log.close("finished" if active.failed is None else "failed")
     write_record(record, active.folder)
     checkpoint.forget_previous(active.folder)
     return record
@@ -69,7 +72,7 @@ def _make_record(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Re
         declared=run.declared,
         config=config.model_dump(mode="json"),
         classes=list(pair.classes),
-        data=pair.describe(),
+        data=_describe_data(pair, trainer),
         evaluations=run_log.evaluations(),
         losses=run_log.losses(),
         shares=run_log.shares(),
@@ -84,6 +87,20 @@ def _make_record(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Re
     )
 
 
+def _describe_data(pair: Pair, trainer: Trainer) -> dict[str, Any]:
+    """The data as the record has them, with the images that were generated for this run, if any were."""
+    described, source = pair.describe(), trainer.inputs.splits["train"]
+    if (made := len(source) - len(pair.train)) == 0:
+        return described
+    counts = count_classes(source, len(pair.classes))
+    return described | {
+        "trained_on": len(source),
+        "class_counts": {**described["class_counts"], "train": counts},
+        "imbalance": imbalance_ratio(counts),
+        "synthetic": {"examples": made, "imbalance_without": described["imbalance"]},
+    }
+
+
 def _reliability(scores: Scores) -> dict[str, list[float]]:
     confidence, predicted = scores.predictions.max(dim=1)
     points = reliability((predicted == scores.labels).numpy(), confidence.numpy())
@@ -94,7 +111,7 @@ def _save_features(pair: Pair, trainer: Trainer, run_log: RunLog, folder: Path, 
     """Show features of some test examples of both domains in the projector, and file their principal components."""
     source, target = (pair.source_test or pair.validation).spread(SHOWN), pair.target_test.spread(SHOWN)
     names = "source_validation" if pair.source_test is None else "source_test", "target_test"
-    features = torch.cat([_features(trainer, name) for name in names])
+    features = torch.cat([_features(trainer, name) for name in names if name in trainer.splits])
     both = features.nan_to_num(0.0, LARGEST, -LARGEST).clamp(-LARGEST, LARGEST)  # predictions may be finite, these not
     labels = [[name, label] for name, part in (("source", source), ("target", target)) for label in _spell(part, pair)]
     run_log.board.add_embeddings(both, labels, torch.cat([source.x, target.x]), step)

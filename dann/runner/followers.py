@@ -20,6 +20,7 @@ from dann.data.pair import Pair
 from dann.errors import STOPPING
 from dann.runner.active_run import build
 from dann.runner.run_errors import TeamFailure
+from dann.runner.source_free import read_absent_source
 from dann.runner.team import Team
 from dann.runner.worker_process import end_with_parent, enter
 from dann.runner.workers import PRELOADED, end_processes
@@ -122,9 +123,10 @@ def _follow_runs(team: Team) -> None:
     while (planned := team.share()) is not None:
         try:
             with team.checked():
-                if pair is None or data != planned.config.data:
+                if pair is None or data != planned.config.data or not planned.config.data.sources:
                     data = pair = None
-                    data, pair = planned.config.data, load_pair(planned.config.data)
+                    absent = read_absent_source(planned.config, planned.earlier.source)
+                    data, pair = planned.config.data, load_pair(planned.config.data, absent)
                 trainer = team.divide(build(planned, pair, team.device))
         except Exception as error:
             if isinstance(error, TeamFailure):

@@ -120,8 +120,8 @@ def _discriminator(scores: Mapping[str, Scores]) -> dict[str, float]:
 
     The accuracy of a calibrated discriminator equals its confidence; at chance both are 0.5.
     """
-    source = scores.get("source_test", scores["source_validation"]).as_target
-    target = scores["target_test"].as_target
+    side = scores.get("source_test", scores.get("source_validation"))
+    source, target = None if side is None else side.as_target, scores["target_test"].as_target
     if source is None or target is None:
         return {}
     if not (source.isfinite().all() and target.isfinite().all()):  # after divergence

@@ -46,6 +46,21 @@ def lock_file(place: Path) -> Path:
     return place.with_name(f"{place.name}.lock")
 
 
+def find_owner(place: Path) -> Owner | None:
+    """The process that makes the run in ``place``, as its lock file says, which is neither locked nor changed.
+
+    None if there is no such file or if its last heartbeat is older than ``STALE``, by this host's clock. A process that
+    was killed is therefore named for two minutes more.
+    """
+    path = lock_file(place)
+    if not path.is_file():
+        return None
+    with suppress(OSError), path.open("rb") as file:
+        if time.time() - os.fstat(file.fileno()).st_mtime < STALE:
+            return _read_owner(file.fileno())
+    return None
+
+
 class Locks:
     """The locks of one process.
 

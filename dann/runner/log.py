@@ -10,12 +10,13 @@ from typing import Any
 
 from dann.diagnostics.alarms import Alarm
 from dann.files.atomic_files import write_whole
+from dann.runner.chart_names import name_evaluation, name_losses
 from dann.runner.history import FAILED, History
+from dann.runner.records import METRICS
 from dann.runner.tensorboard import Board
+from dann.runner.trackers import End, Tracking
 from dann.training.checkpoint import Facts
 from dann.training.evaluate import Scores
-
-METRICS = "metrics.jsonl"
 
 
 class RunLog(History):
@@ -30,6 +31,7 @@ class RunLog(History):
         prior: the share of each class among the labelled training examples, shape ``(K,)``.
         share: the share of the wall time that counts for this run; 1 / R in a stack of R.
         unseen: classes without a labelled training example.
+        tracking: receives losses and evaluations too.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class RunLog(History):
         prior: Sequence[float],
         share: float = 1.0,
         unseen: Sequence[int] = (),
+        tracking: Tracking | None = None,
     ) -> None:
         self.path = folder / METRICS
         content = _content_before(self.path, start, facts)
@@ -50,6 +53,7 @@ class RunLog(History):
         super().__init__(steps=steps, prior=prior, unseen=unseen)
         self.entries = [json.loads(line) for line in content.splitlines()]
         self.length, self.digest = len(content), hashlib.sha256(content)
+        self.tracking = tracking
         self.board = Board(folder, dict(zip(classes, prior, strict=True)), start)
         logged = max((entry.get("seconds", 0.0) for entry in self.entries), default=0.0)
         self.seconds_before = logged if facts is None else facts.seconds
@@ -59,12 +63,22 @@ class RunLog(History):
         """Log losses and schedules after ``step`` steps; a loss that is not finite is written as null."""
         super().log(step, learning_rate, coefficients, terms)
         self.board.log(step, learning_rate, coefficients, terms)
+        if self.tracking is not None:
+            self.tracking.log(step, name_losses(learning_rate, coefficients, terms))
 
     def log_evaluation(self, step: int, scores: Mapping[str, Scores], diagnosed: dict[str, float]) -> list[Alarm]:
-        """The same, shown on the board too."""
+        """The same, shown on the board and in the tracker too."""
         new = super().log_evaluation(step, scores, diagnosed)
         self.board.log_evaluation(self.evaluations()[-1], self.shares()[-1])
+        if self.tracking is not None:
+            self.tracking.log(step, name_evaluation(self.evaluations()[-1], of_numbers=not self.board.prior))
         return new
+
+    def close(self, end: End) -> None:
+        """Close the board and the tracker, which may be closed already."""
+        self.board.close()
+        if self.tracking is not None:
+            self.tracking.close(end)
 
     def seconds(self) -> float:
         """Wall time of the run in seconds, without steps that an interruption undid."""

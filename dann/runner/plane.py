@@ -32,10 +32,10 @@ def save_plane(pair: Pair, trainer: Trainer, folder: Path) -> None:
 
     All in the coordinates of the network's inputs, in which both domains lie on one plane whatever their transforms,
     and of training examples, the target's without labels. Nothing is filed for inputs of another shape than ``(2,)``,
-    for more than ten classes, and for values that are not finite.
+    for more than ten classes, without a source, and for values that are not finite.
     """
     shapes = {pair.input_shape, trainer.evaluated.network.input_shape}
-    if shapes != {(2,)} or not 0 < len(pair.classes) <= MOST_CLASSES:
+    if shapes != {(2,)} or not 0 < len(pair.classes) <= MOST_CLASSES or pair.absent is not None:
         return
     plane = describe_plane(trainer, pair.train.spread(SHOWN), pair.unlabelled.spread(SHOWN))
     if all(np.isfinite(values).all() for values in plane.values()):

@@ -15,7 +15,7 @@ from dann.config.experiment import EXPERIMENT, Experiment, write_experiment
 from dann.config.experiment_run import Run
 from dann.config.origin import check_origin, redo_command
 from dann.config.plug_ins import Library
-from dann.config.schema import Config, library_of, resolve
+from dann.config.schema import Config, library_of
 from dann.errors import BadInput
 from dann.evaluation.rules import OWN, RULES
 from dann.runner.callbacks import Observer
@@ -33,6 +33,7 @@ from dann.runner.executor import Executor
 from dann.runner.experiment_records import read_checked_records
 from dann.runner.records import read_record
 from dann.runner.run_folder import is_finished
+from dann.runner.source_free import resolve_run
 from dann.runner.team import Team
 from dann.runner.work_queue import POLL, WorkQueue
 from dann.runner.workers import spread
@@ -64,6 +65,7 @@ def launch(
     redo: Redo | None = None,
     seeds: list[int] | None = None,
     team: Team | None = None,
+    log_to: str | None = None,
 ) -> None:
     """Execute ``runs``, a selection of the experiment's, in its ``folder``; finished ones are not repeated.
 
@@ -75,6 +77,7 @@ def launch(
             complete.
         seeds: those that the command line named, for messages.
         team: the processes that train each run together, led by this one; then there are no other workers.
+        log_to: a tracker of ``dann.runner.trackers`` that runs log to beside TensorBoard.
 
     Raises:
         BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds
@@ -87,18 +90,23 @@ def launch(
     write_experiment(experiment, folder / EXPERIMENT, file)
     for change in changes:
         set_aside(change)
-    execute(planned, device, observer, workers, team)
+    execute(planned, device, observer, workers, team, log_to)
     drop_superseded(each.place for each in planned)
 
 
 def execute(
-    planned: list[Planned], device: torch.device, observer: Observer, workers: int = 1, team: Team | None = None
+    planned: list[Planned],
+    device: torch.device,
+    observer: Observer,
+    workers: int = 1,
+    team: Team | None = None,
+    log_to: str | None = None,
 ) -> None:
     """Make the runs that are missing, in worker processes if there are several ``workers``.
 
-    Those that begin with the network of a finished run come last, as that may be one of the others.
+    Those that take weights from a finished run come last, as that may be one of the others.
     """
-    executor = Executor(device, team)
+    executor = Executor(device, team, log_to)
     for run, _, place in planned:
         if is_finished(place):
             executor.locks.remove_left_over(place)
@@ -107,8 +115,8 @@ def execute(
     units = group_runs(planned, workers)
     pending = [[each for each in unit if not is_finished(each.place)] for unit in units]
     pending = [unit for unit in pending if unit]
-    for left in ([unit for unit in pending if unit[0].source_run is None],
-                 [unit for unit in pending if unit[0].source_run is not None]):  # fmt: skip
+    for left in ([unit for unit in pending if not any(unit[0].earlier)],
+                 [unit for unit in pending if any(unit[0].earlier)]):  # fmt: skip
         if left and workers > 1 and len(units) > 1:
             spread(left, executor.execute, min(workers, len(left)), observer, partial(_divide, observer))
         else:
@@ -195,7 +203,7 @@ def _resolve_runs(runs: list[Run], folder: Path, file: Path, library: Library) -
         if planned and planned[-1].run.declared is run.declared:
             config = planned[-1].config
         else:
-            config = resolve(run.declared, f"{file}, variant {run.variant}", library)
+            config = resolve_run(run, f"{file}, variant {run.variant}", library, folder)
             _check_compatible(config, run, file)
         planned.append(Planned(run, config, folder / run.folder))
     return planned
@@ -221,6 +229,8 @@ def _check_rules(experiment: Experiment, planned: list[Planned], file: Path) -> 
         for option in RULES[rule].diagnose:
             if not all(getattr(config.diagnose, option) for config in configs):
                 raise BadInput(f"{file}: {key}: {rule} needs diagnose.{option}, which is off: set it")
+        if RULES[rule].needs_source and not all(config.data.sources for config in configs):
+            raise BadInput(f"{file}: {key}: {rule} reads source examples, and a row has no data.source: take another")
         own = rule.removeprefix(OWN)
         if rule.startswith(OWN) and not all(own in _names(config.diagnose.validators) for config in configs):
             raise BadInput(f"{file}: {key}: {rule} needs diagnose.validators with {own}, which is not in it: add it")

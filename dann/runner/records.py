@@ -15,10 +15,16 @@ from dann.files.atomic_files import write_whole
 from dann.files.input_limits import check_regular
 from dann.runner.record_schema import check_record, load_line
 
-RECORD, FEATURES, PLANE = "record.json", "features.npz", "plane.npz"
+RECORD, FEATURES, PLANE, GENERATED = "record.json", "features.npz", "plane.npz", "generated.npz"
+CONFIGURATION, METRICS, ERROR = "config.json", "metrics.jsonl", "error.txt"  # of a run that is not finished, too
 CHECKSUM = "checksum"  # the key in the file of a single record; packed ones have that of xz
 DIGITS = 6  # significant digits of measured values: one example more or less of 100 000
 UNFINISHED = ".unfinished"  # ends the folder name of a run until it is complete
+
+
+def unfinished_folder(place: Path) -> Path:
+    """The folder of a run until it is complete and renamed to ``place``."""
+    return place.with_name(place.name + UNFINISHED)
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,16 @@ class Record:
 
 
 def source_score(evaluation: Evaluation) -> float:
-    """The accuracy, or R² of numbers, on the source's test split or, where it has none, on its validation split."""
+    """The accuracy, or R² of numbers, on the source's test split or, without one, on its validation split.
+
+    NaN without a source.
+    """
     return evaluation.get("source_test", evaluation.get("source_validation", float("nan")))
+
+
+def has_source(record: Record) -> bool:
+    """Whether a run had a source at hand, and not only a network that was trained on one."""
+    return record.config["data"].get("source") is not None
 
 
 def has_target_labels(record: Record) -> bool:

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from dann.errors import BadInput
-from dann.runner.log import METRICS, has_failed, is_log_of
-from dann.runner.run_folder import unfinished_folder
+from dann.runner.log import has_failed, is_log_of
+from dann.runner.records import METRICS, unfinished_folder
 from dann.training.checkpoint import CHECKPOINT, PREVIOUS, Saved, read_saved
 from dann.training.stacking.grouping import Planned
 

@@ -6,10 +6,8 @@ from dann.config.use_files import describe, line_of
 from dann.errors import BadInput
 from dann.files.atomic_files import DISK_FULL, write_whole
 from dann.runner.callbacks import Observer
-from dann.runner.run_folder import unfinished_folder
+from dann.runner.records import ERROR, unfinished_folder
 from dann.training.stacking.grouping import Planned
-
-ERROR = "error.txt"  # in the folder of a run that is not finished
 
 
 class TeamFailure(BadInput):

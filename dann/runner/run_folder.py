@@ -14,18 +14,13 @@ from dann.files.atomic_files import write_whole
 from dann.files.input_limits import check_regular
 from dann.runner.checksums import Checksums, compute_checksums, differing
 from dann.runner.record_schema import load_line
-from dann.runner.records import RECORD, UNFINISHED, read_record
+from dann.runner.records import CONFIGURATION, RECORD, read_record, unfinished_folder
 from dann.training.checkpoint import CHECKPOINT, PREVIOUS
 from dann.training.stacking.grouping import Planned
 
-CONFIGURATION, DATA = "config.json", "data.json"
+DATA = "data.json"
 USED = "use"  # the folder of copies of one's own parts, as they were executed
 OLD_DATA = {"trunk": "backbone"}  # names of version 0.1
-
-
-def unfinished_folder(place: Path) -> Path:
-    """The folder of a run until it is complete and renamed to ``place``."""
-    return place.with_name(place.name + UNFINISHED)
 
 
 def is_finished(place: Path) -> bool:
@@ -84,9 +79,7 @@ def prepare_folder(folder: Path, planned: Planned, pair: Pair, backbone: str | N
     write_whole(folder / CONFIGURATION, json.dumps(config.model_dump(mode="json") | version_mark()).encode())
     for unfinished in folder.glob("*.tmp"):  # of a process that was killed while it wrote
         unfinished.unlink()
-    checksums = compute_checksums(config, pair, planned.source_run) | (
-        {} if backbone is None else {"backbone": backbone}
-    )
+    checksums = compute_checksums(config, pair, planned.earlier) | ({} if backbone is None else {"backbone": backbone})
     if resumed and (changed := differing(read_checksums(folder), checksums)):
         raise BadInput(
             f"{folder}: was begun with other data or weights: {', '.join(changed)} changed: restore them, or add "

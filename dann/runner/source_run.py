@@ -22,20 +22,33 @@ def check_source_run(folder: Path, config: Config, pair: Pair) -> None:
     Raises:
         BadInput: there is no such run, it failed, or its classes, network or inputs are others.
     """
-    place = f"method.from: {folder}"
-    if not (folder / RECORD).is_file():
-        raise BadInput(f"{place} is no finished run: make it first, or name the folder of one")
-    record = read_record(folder)
-    if record.failed is not None:
-        raise BadInput(f"{place} failed at {record.failed}: name a run with a result")
-    if record.classes != list(pair.classes):
-        raise BadInput(f"{place} has the classes {', '.join(record.classes)}, these data {', '.join(pair.classes)}: "
-                       "name a run on the same classes")  # fmt: skip
+    place, record = f"method.from: {folder}", read_earlier_run("method.from", folder, pair)
     ours, theirs = config.model_dump(mode="json"), record.config
     if ours["network"] != theirs["network"]:
         raise BadInput(f"{place} has another network ({theirs['network']}): write the same")
     if (option := _other_inputs(ours["data"], theirs["data"], record, pair)) is not None:
         raise BadInput(f"{place} was trained on other inputs ({option} differs): write the same data section")
+
+
+def read_earlier_run(option: str, folder: Path, pair: Pair | None = None) -> Record:
+    """The record of the finished run that an option names.
+
+    Args:
+        pair: data that must have the classes of that run; by default any.
+
+    Raises:
+        BadInput: there is no such run, it failed, or its classes are others.
+    """
+    place = f"{option}: {folder}"
+    if not (folder / RECORD).is_file():
+        raise BadInput(f"{place} is no finished run: make it first, or name the folder of one")
+    record = read_record(folder)
+    if record.failed is not None:
+        raise BadInput(f"{place} failed at {record.failed}: name a run with a result")
+    if pair is not None and record.classes != list(pair.classes):
+        raise BadInput(f"{place} has the classes {', '.join(record.classes)}, these data {', '.join(pair.classes)}: "
+                       "name a run on the same classes")  # fmt: skip
+    return record
 
 
 def _other_inputs(ours: dict[str, Any], theirs: dict[str, Any], record: Record, pair: Pair) -> str | None:
@@ -49,7 +62,7 @@ def _other_inputs(ours: dict[str, Any], theirs: dict[str, Any], record: Record, 
         if not plain and normalise != "domain" and not same["source"]:
             return f"data.source, whose statistics data.{view}.normalise takes,"
     for option in FITTED:
-        fitted = ours[option] not in (None, "error", "drop")
+        fitted = ours["source"] is not None and ours[option] not in (None, "error", "drop")
         if ours[option] != theirs.get(option) or (fitted and not all(same.values())):
             return f"data.{option}"
     return None

@@ -1,7 +1,6 @@
 """TensorBoard events of a run, and the layout of its charts."""
 
 import json
-import math
 import re
 import shutil
 import threading
@@ -20,6 +19,8 @@ from dann.config.naming import printable
 from dann.data.pair import Pair
 from dann.data.visible_bands import select_visible_bands
 from dann.evaluation.rules import Evaluation
+from dann.runner.chart_names import name_evaluation, name_losses
+from dann.runner.generated_images import Pictures
 
 # Tags are regular expressions that match a prefix: without the $ more lines would be drawn.
 LAYOUT = {
@@ -47,21 +48,10 @@ LAYOUT = {
         "movement of the weights in a step": ["Multiline", ["update/.*"]],
     },
 }
-GROUPS = (
-    "discriminator",
-    "score",
-    "distance",
-    "features",
-    "gradient",
-    "update",
-    "share",
-    "self-training",
-)  # first words of tags
 REGRESSION = {  # the charts of a run whose labels are numbers, in place of those of accuracies
     name: ["Multiline", [f"regression/{split}{end}$" for split in ("source_test", "source_validation", "target_test")]]
     for name, end in (("RMSE, source and target", "_rmse"), ("R², source and target", "_r2"))
 }
-SPLITS = ("source_validation", "source_test", "target_test")  # a score under the name of a split itself is R²
 FINAL = ".final"  # ends the name of the events that are written once a run is trained
 MOST_CLASSES = 20  # classes whose shares are shown
 
@@ -96,37 +86,33 @@ class Board:
         self, step: int, learning_rate: float, coefficients: Mapping[str, float], terms: Mapping[str, float]
     ) -> None:
         """Log losses and schedules after ``step`` steps."""
-        for name, value in terms.items():
-            self.writer.add_scalar(f"loss/{name}", value, step)
-        if "domain" in terms:
-            self.writer.add_scalar("loss/ln 2", math.log(2), step)
-        for name, value in [("learning rate", learning_rate), *coefficients.items()]:
-            self.writer.add_scalar(f"schedule/{name}", value, step)
+        for name, value in name_losses(learning_rate, coefficients, terms).items():
+            self.writer.add_scalar(name, value, step)
 
     def log_evaluation(self, values: Evaluation, shares: Sequence[float]) -> None:
         """Log metrics and diagnostics after ``values["step"]`` steps, and the shares of the predicted classes."""
         step = int(values["step"])
-        for name, value in values.items():
-            group, _, rest = name.replace("self_training", "self-training").partition("_")
-            if name != "step":
-                self.writer.add_scalar(f"{group}/{rest}" if group in GROUPS else self._tag(name), value, step)
+        for name, value in name_evaluation(values, of_numbers=not self.prior).items():
+            self.writer.add_scalar(name, value, step)
         for (name, prior), share in zip(self.prior.items(), shares, strict=False):
             self.writer.add_scalar(f"share/{name}", share, step)
             self.writer.add_scalar(f"prior/{name}", prior, step)
         self.writer.flush()
 
-    def _tag(self, name: str) -> str:
-        """The tag of a score on a split."""
-        if self.prior:
-            return f"accuracy/{name}"
-        return f"regression/{name}{'_r2' if name in SPLITS else ''}"
-
     def add_images(self, pair: Pair) -> None:
         """Add the first 64 training images of each domain, if examples are images."""
         if len(pair.input_shape) == 3:
             for name, split in (("source", pair.train), ("target", pair.unlabelled)):
+                if not len(split):  # a source that is absent
+                    continue
                 x = select_visible_bands(split.take(torch.arange(min(64, len(split)))).x)
                 self.writer.add_images(f"images/{name}", x.round().to(torch.uint8))
+
+    def add_pictures(self, pictures: Pictures, step: int) -> None:
+        """Add what a generator makes after ``step`` steps: a column for each class, a row of images below another."""
+        rows, columns, *shape = pictures.images.shape
+        grid = pictures.images.permute(2, 0, 3, 1, 4).reshape(shape[0], rows * shape[1], columns * shape[2])
+        self.writer.add_image("images/generated", grid, step)
 
     def add_hyperparameters(self, config: Mapping[str, Any], values: Evaluation) -> None:
         """Add the resolved configuration and the last evaluation to the hyper-parameters tab."""

@@ -22,6 +22,7 @@ from dann.runner.planning import execute
 from dann.runner.record_comparison import compare_accuracies, find_difference, is_same_machine
 from dann.runner.records import Record, read_record
 from dann.runner.run_folder import is_finished
+from dann.runner.source_free import read_absent_source
 from dann.training.building import read_pair
 from dann.training.checkpoint import CHECKPOINT, read_method
 from dann.training.stacking.grouping import Planned
@@ -99,7 +100,8 @@ def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Pat
     refused: dict[Path, str] = {}
     for places in sections.values():
         try:
-            pair = read_pair(planned[places[0]].config.data)
+            first = planned[places[0]]
+            pair = read_pair(first.config.data, read_absent_source(first.config, first.earlier.source))
         except (BadInput, OSError) as error:
             refused |= dict.fromkeys(places, f"not compared: the data cannot be read: {error}")
             continue
@@ -109,7 +111,7 @@ def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Pat
 
 
 def _differing_data(record: Record, planned: Planned, pair: Pair) -> str | None:
-    changed = differing(recorded_checksums(record), compute_checksums(planned.config, pair, planned.source_run))
+    changed = differing(recorded_checksums(record), compute_checksums(planned.config, pair, planned.earlier))
     if not changed:
         return None
     return (

@@ -3,8 +3,8 @@
 import inspect
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -13,12 +13,13 @@ from dann.config.compatibility import check_data, check_method, check_parts
 from dann.config.components import Component
 from dann.config.schema import Config
 from dann.config.sections import DataSection
+from dann.data.absent_source import AbsentSource
 from dann.data.domain import Domain, Split, Task
 from dann.data.labels import count_classes
 from dann.data.loading.stream import WEIGHTS, Stream, derive
 from dann.data.pair import Pair
-from dann.data.pair_builder import PairOptions, build_pair
-from dann.data.pair_preprocessing import preprocess_pair
+from dann.data.pair_builder import PairOptions, build_pair, build_target
+from dann.data.pair_preprocessing import preprocess_as_before, preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
 from dann.data.transforms.input_transform import Transform
 from dann.data.zero_shot import make_zero_shot
@@ -27,6 +28,7 @@ from dann.functional.regression import huber_loss, squared_error
 from dann.methods.method import Method
 from dann.networks.all_networks import RGB_ONLY
 from dann.networks.backbone import Backbone
+from dann.networks.early_blocks import EarlyBlocks, restore_early_blocks, skip_early_blocks
 from dann.networks.finetuning import prepare_backbone
 from dann.networks.network import Network
 from dann.networks.own_module import wrap_module
@@ -34,24 +36,33 @@ from dann.networks.zero_shot_head import give_class_vectors
 from dann.training.averaging import WeightAverage
 from dann.training.best_weights import BestWeights
 from dann.training.device import choose_dtype, measure_memory
+from dann.training.earlier_runs import EarlierRuns
 from dann.training.frozen_features import checksum
+from dann.training.generated_examples import add_generated_examples
 from dann.training.inputs import TrainingInputs, prepare_inputs
 from dann.training.self_training_rounds import SelfTraining
 from dann.training.source_model import load_source_model
 from dann.training.staged_optimizer import StagedOptimizer
 from dann.training.trainer import Trainer
 
+NONE = EarlierRuns()
 TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the others are evaluated
 
 
-def load_pair(data: DataSection) -> Pair:
-    """The domains of a configuration, read from disk, split and prepared."""
-    return _preprocess(read_pair(data), data)
+def load_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
+    """The domains of a configuration, read from disk, split and prepared.
+
+    Args:
+        absent: what is known of the source of a configuration without one.
+    """
+    return _preprocess(read_pair(data, absent), data)
 
 
-def read_pair(data: DataSection) -> Pair:
-    """The domains of a configuration, read from disk and split, before any preprocessing of their examples."""
+def read_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
+    """The same before any preprocessing of the examples."""
     check_data(data)
+    if absent is not None:
+        return build_target(absent, data.target.build(), _pair_options(data))
     domains: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in domains:
@@ -80,7 +91,12 @@ def prepare_pair(sources: Sequence[Domain], target: Domain, data: DataSection) -
 
 
 def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
-    options = PairOptions(
+    pair = build_pair(sources, target, _pair_options(data))
+    return make_zero_shot(pair, data.class_vectors, data.unseen)
+
+
+def _pair_options(data: DataSection) -> PairOptions:
+    return PairOptions(
         task=data.task,
         validation=data.validation,
         test=data.test,
@@ -93,17 +109,17 @@ def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair
         source_degradation=data.source_degradation,
         target_degradation=data.target_degradation,
     )
-    return make_zero_shot(build_pair(sources, target, options), data.class_vectors, data.unseen)
 
 
 def _preprocess(pair: Pair, data: DataSection) -> Pair:
-    msda = None if data.msda is None else (data.msda.layers, data.msda.corruption)
+    if pair.absent is not None:
+        return preprocess_as_before(pair, pair.absent.preprocessor)
     return preprocess_pair(
         pair,
         vocabulary=data.vocabulary,
         missing=data.missing,
         terms=data.terms,
-        msda=msda,
+        msda=data.msda,
         smote=data.resample == "smote",
     )
 
@@ -115,14 +131,14 @@ def build_trainer(
     device: torch.device,
     like: Trainer | None = None,
     module: nn.Module | None = None,
-    source_run: Path | None = None,
+    earlier: EarlierRuns = NONE,
 ) -> Trainer:
     """Everything that one run trains with, on ``device``; the initial weights come from torch's generator.
 
     Args:
         like: the trainer of another run with the same data section; its examples and transforms are shared.
         module: of the user's own, in the place of ``config.network``.
-        source_run: the folder of the run that ``method.from`` names, see ``find_source_run``.
+        earlier: the runs that it takes weights from, see ``find_earlier_runs``.
 
     Raises:
         BadInput: parts of the configuration do not fit each other or the data.
@@ -132,6 +148,9 @@ def build_trainer(
         raise BadInput(f"data.task: {config.data.task}, but the labels of the data are for {pair.task}: set it alike")
     inputs = prepare_inputs(config.data, pair, device, config.network.name in RGB_ONLY) if like is None else like.inputs
     _check_batch_size(config.data, inputs.raw.output_shape(pair.input_shape), device)
+    if earlier.generator is not None:
+        more = add_generated_examples(inputs.splits["train"], earlier.generator, len(pair.classes), seed, device)
+        inputs = replace(inputs, splits={**inputs.splits, "train": more})
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
     shape, outputs = inputs.raw.output_shape(pair.input_shape), pair.outputs
@@ -142,9 +161,12 @@ def build_trainer(
     if backbone is not None and constant:
         inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
         network = network.without_backbone()
+    elif backbone is not None and _has_constant_blocks(backbone, config):
+        inputs = _compute_early_blocks(network, backbone, inputs, device, dtype, like is None)
     method = _build_method(network, config, pair, device)
-    if source_run is not None:
-        load_source_model(method.network, source_run)
+    method.hold_examples(len(inputs.splits["unlabelled"]))
+    if earlier.source is not None:
+        load_source_model(method.network, earlier.source)
     splits = {name: split for name, split in inputs.splits.items() if name not in TRAINED}
     rounds = None
     if config.self_training is not None:
@@ -162,16 +184,16 @@ def build_trainer(
         seed=seed,
         dtype=dtype,
         device=device,
-        average=_build_average(config, method, splits["source_validation"], inputs.transforms[0], pair, dtype),
+        average=_build_average(config, method, splits.get("source_validation"), inputs.transforms[0], pair, dtype),
         self_training=rounds,
     )
 
 
 def _build_average(
-    config: Config, method: Method, validation: Split, transform: Transform, pair: Pair, dtype: torch.dtype
+    config: Config, method: Method, validation: Split | None, transform: Transform, pair: Pair, dtype: torch.dtype
 ) -> WeightAverage | BestWeights | None:
     """What is evaluated in place of the last weights, if anything is."""
-    if config.train.keep_best is not None:
+    if config.train.keep_best is not None and validation is not None:
         return BestWeights(method, config.train.keep_best, validation, transform, dtype, pair.label_scale)
     return None if config.train.ema is None else WeightAverage(method, config.train.ema)
 
@@ -197,6 +219,38 @@ def _is_constant(backbone: Backbone, config: Config) -> bool:
     return not (moving or drawn or method.second_view or method.needs_examples)
 
 
+def _has_constant_blocks(backbone: Backbone, config: Config) -> bool:
+    """Whether the first blocks of the backbone give the same for an example at every step, and nothing looks inside."""
+    data, method = config.data, config.method_class
+    if config.finetune is None or not config.finetune.frozen or not backbone.pretrained:
+        return False
+    drawn = data.transform.random or data.target_transform.random
+    looks_inside = method.second_view or method.needs_examples or method.needs_pretrained or config.diagnose.mixval
+    return not (drawn or looks_inside)
+
+
+def _compute_early_blocks(
+    network: Network, backbone: Backbone, inputs: TrainingInputs, device: torch.device, dtype: torch.dtype, first: bool
+) -> TrainingInputs:
+    """The outputs of the blocks that are never trained, in place of the examples, if the model can be entered there.
+
+    Args:
+        network: changed in place, to take these outputs.
+        first: whether they are to be computed, and not those of another run already.
+    """
+    early, shape = EarlyBlocks(backbone), network.input_shape
+    width = skip_early_blocks(backbone, shape)
+    if width is None:
+        return inputs
+    network.input_shape = (width,)
+    if not first:
+        return inputs
+    restore_early_blocks(backbone)
+    inputs = inputs.with_features(early, device, dtype)
+    skip_early_blocks(backbone.to("cpu"), shape)
+    return inputs
+
+
 def _build_method(network: Network, config: Config, pair: Pair, device: torch.device) -> Method:
     if pair.class_vectors is not None:
         calibration = config.data.calibration
@@ -213,14 +267,16 @@ def _build_method(network: Network, config: Config, pair: Pair, device: torch.de
 def _build_stream(
     data: DataSection, pair: Pair, inputs: TrainingInputs, second_view: bool, seed: int, device: torch.device
 ) -> Stream:
+    target = inputs.splits["unlabelled"]
     return Stream(
-        inputs.splits["train"],
-        inputs.splits["unlabelled"],
+        inputs.splits.get("train", target.take(torch.arange(0))),
+        target,
         inputs.transforms,
-        batch_size=data.batch_size,
-        target_batch_size=data.target_batch_size,
+        batch_size=data.batch_size if pair.absent is None else 0,
+        target_batch_size=data.target_batch_size or data.batch_size,
         seed=seed,
         resample=data.resample,
+        bootstrap=data.bootstrap,
         scale=pair.label_scale,
         weights=class_weights(count_classes(pair.train, len(pair.classes)), data.class_weights, data.beta),
         view=inputs.view if second_view else None,

@@ -17,13 +17,14 @@ from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
 from dann.files.atomic_files import hold_lock
 from dann.networks.backbone import Backbone
+from dann.networks.early_blocks import EarlyBlocks
 from dann.training.device import autocast
 
 CHUNK = 64  # images forwarded at once: more are not faster
 
 
 def extract_features(
-    split: Split, backbone: Backbone, transform: Transform, device: torch.device, dtype: torch.dtype
+    split: Split, backbone: Backbone | EarlyBlocks, transform: Transform, device: torch.device, dtype: torch.dtype
 ) -> Split:
     """A split with the backbone's outputs, float32 of shape ``(N, D)``, in place of its raw examples; on ``device``.
 
@@ -41,7 +42,12 @@ def extract_features(
 
 
 def _compute(
-    path: Path, split: Split, backbone: Backbone, transform: Transform, device: torch.device, dtype: torch.dtype
+    path: Path,
+    split: Split,
+    backbone: Backbone | EarlyBlocks,
+    transform: Transform,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> None:
     """Write the features of a split to ``path``, some rows at a time: they may be larger than memory."""
     backbone = backbone.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
@@ -55,7 +61,9 @@ def _compute(
         write_array(path, (compute(x).numpy() for x in read_chunks(split, CHUNK)), tuple(shape), np.float32)
 
 
-def _key(split: Split, backbone: Backbone, transform: Transform, device: torch.device, dtype: torch.dtype) -> str:
+def _key(
+    split: Split, backbone: Backbone | EarlyBlocks, transform: Transform, device: torch.device, dtype: torch.dtype
+) -> str:
     digest = hashlib.sha256(
         f"{split.store.checksum()} {transform.options} {backbone.model} {dtype} {device.type} "
         f"{torch.__version__}".encode()

@@ -12,6 +12,7 @@ from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.networks.backbone import Backbone
+from dann.networks.early_blocks import EarlyBlocks
 from dann.training.frozen_features import extract_features
 
 TARGET = ("unlabelled", "target_test")  # the splits to which the target's transform applies
@@ -35,13 +36,15 @@ class TrainingInputs:
     view: Transform | None
     raw: Transform
 
-    def with_features(self, backbone: Backbone, device: torch.device, dtype: torch.dtype) -> "TrainingInputs":
-        """The same with the outputs of a backbone in place of the raw examples."""
+    def with_features(
+        self, backbone: Backbone | EarlyBlocks, device: torch.device, dtype: torch.dtype
+    ) -> "TrainingInputs":
+        """The same with the outputs of a backbone, or of its first blocks, in place of the raw examples."""
         splits = {
             name: extract_features(split, backbone, self.transforms[name in TARGET], device, dtype)
             for name, split in self.splits.items()
         }
-        unchanged = Transform(TransformOptions(normalise="none"), splits["train"]).to(device)
+        unchanged = Transform(TransformOptions(normalise="none"), splits["unlabelled"]).to(device)
         return replace(self, splits=splits, transforms=(unchanged, unchanged), view=None)
 
 
@@ -59,6 +62,8 @@ def prepare_inputs(data: DataSection, pair: Pair, device: torch.device, rgb: boo
 
 def _transforms(data: DataSection, pair: Pair, device: torch.device, rgb: bool) -> tuple[Transforms, Transform | None]:
     """The transforms of source and target, the same object if nothing differs, and that of the second view."""
+    if pair.absent is not None:
+        return _transforms_as_before(data, pair, pair.absent.transform, device, rgb)
     transform = Transform(data.transform, pair.train, rgb).to(device)
     other, view = transform, None
     if data.target_transform.normalise == "domain" or data.target_transform != data.transform:
@@ -71,6 +76,23 @@ def _transforms(data: DataSection, pair: Pair, device: torch.device, rgb: bool) 
                 f"data.{name}.crop: all inputs need one shape: leave it out, or set it as data.transform has it"
             )
     return (transform, other), view
+
+
+def _transforms_as_before(
+    data: DataSection, pair: Pair, before: Transform, device: torch.device, rgb: bool
+) -> tuple[Transforms, Transform | None]:
+    """The transforms of a target whose source is absent, which normalise as in the run that the network is of."""
+
+    def build(options: TransformOptions) -> Transform:
+        if options.normalise == "domain":
+            return Transform(options, pair.unlabelled, rgb).to(device)
+        transform = Transform.restore(options, pair.input_shape, before.scale, before.offset).to(device)
+        if options.crop != before.options.crop:
+            raise BadInput("data.target_transform.crop: is not that of the run that the network is of: leave it out")
+        return transform
+
+    transform = build(data.target_transform)
+    return (transform, transform), None if data.target_view is None else build(data.target_view)
 
 
 def _target_transform(options: TransformOptions, pair: Pair, device: torch.device, rgb: bool) -> Transform:

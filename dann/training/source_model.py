@@ -5,27 +5,10 @@ from pathlib import Path
 
 from torch import nn
 
-from dann.config.schema import Config
 from dann.errors import BadInput
 from dann.training.checkpoint import CHECKPOINT, read_method
 
 NETWORK = "network."  # begins the names of the network's parameters and buffers in a checkpoint
-
-
-def find_source_run(config: Config, seed: int, runs: Path | None = None) -> Path | None:
-    """The folder that ``method.from`` names for a run of this seed; None where the method does not begin with one.
-
-    Args:
-        runs: the folder of the experiment's runs; None where there is no experiment.
-
-    Raises:
-        BadInput: it names a folder of the experiment, of which there is none.
-    """
-    if (named := config.method.options().get("from")) is None:
-        return None
-    if runs is None and "{runs}" in named:
-        raise BadInput(f"method.from: {named}: there is no experiment, whose runs {{runs}} stands for: name a folder")
-    return Path(str(named).replace("{runs}", str(runs)).replace("{seed}", str(seed))).expanduser()
 
 
 def load_source_model(network: nn.Module, folder: Path) -> None:
@@ -50,7 +33,7 @@ def load_source_model(network: nn.Module, folder: Path) -> None:
     network.load_state_dict(weights)
 
 
-def checksum_source_model(folder: Path) -> str | None:
+def checksum_weights(folder: Path) -> str | None:
     """16 hexadecimal digits of the weights of a finished run; None where there is none."""
     if not (folder / CHECKPOINT).is_file():
         return None

@@ -87,7 +87,8 @@ def parameter_groups(method: Method, section: OptimizerSection, finetune: FineTu
     result = [_group(parameters, section, part) for part, parameters in groups.items() if parameters]
     if finetune is not None and finetune.backbone > 0:
         own: Part | None = "features" if "features" in section.parts else None
-        result += [_group(block, section, own, finetune.rate(i, len(blocks))) for i, block in enumerate(blocks)]
+        trained = list(enumerate(blocks))[finetune.frozen :]
+        result += [_group(block, section, own, finetune.rate(i, len(blocks))) for i, block in trained]
     return result
 
 

@@ -113,7 +113,11 @@ class Trainer:
             return
         stream, training = self.stream, self.method.training
         full_pass = FullPass(
-            stream.source, self.splits["source_validation"], stream.target, stream.transforms, self.device
+            stream.source,
+            self.splits.get("source_validation", stream.source),
+            stream.target,
+            stream.transforms,
+            self.device,
         )
         try:
             with torch.no_grad(), autocast(self.device, self.dtype):

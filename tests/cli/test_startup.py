@@ -12,7 +12,7 @@ from dann.config.experiment import Experiment, write_experiment
 from dann.runner.records import write_record
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["table", "runs"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["table", "runs"], ["status"]])
 def test_help_and_table_import_no_torch(arguments: list[str], tmp_path: Path) -> None:
     write_record(record_of("DANN", 0), tmp_path / "runs/dann/seed-0")
     write_experiment(Experiment(**TINY), tmp_path / "runs/experiment.yaml")

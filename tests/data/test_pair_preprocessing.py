@@ -37,8 +37,7 @@ def test_missing_values_are_an_error_or_dropped_by_choice(tmp_path: Path) -> Non
 def test_options_for_other_kinds_of_examples_are_refused() -> None:
     images = {"source": {"name": "digits"}, "target": {"name": "digits_m"}}
     for options, says in (({"missing": "mean"}, "missing: mean is for vectors"), ({"msda": {}}, "msda computes"),
-                          ({"terms": {}}, "terms weighs the features of vectors"),
-                          ({"resample": "smote"}, "smote makes vectors")):  # fmt: skip
+                          ({"terms": {}}, "terms weighs the features of vectors")):  # fmt: skip
         with pytest.raises(BadInput, match=says):
             load_pair(config_of({**images, **options}).data)
 
@@ -48,6 +47,15 @@ def test_msda_features_replace_the_vectors(tmp_path: Path) -> None:
     plain, pair = (load_pair(config_of({**data, **more}).data) for more in ({}, {"msda": {"layers": 2}}))
     assert pair.input_shape == (12,)
     assert torch.equal(pair.target_test.x[:, :4], plain.target_test.x)
+
+
+def test_msda_features_in_coordinates_of_the_span(tmp_path: Path) -> None:
+    data = own_vectors(tmp_path, gaps=False)
+    whole, pair = (load_pair(config_of({**data, "msda": {"layers": 20, **more}}).data) for more in ({}, {"span": True}))
+    assert pair.input_shape[0] < whole.input_shape[0] == 84 and pair.preprocessor.dropped
+    fitted, short = (torch.cat([each.train.x, each.unlabelled.x]) for each in (whole, pair))
+    for name, split in whole.splits.items():
+        torch.testing.assert_close(pair.splits[name].x @ short.T, split.x @ fitted.T, atol=1e-3, rtol=1e-4)
 
 
 def test_what_is_fitted_sees_no_example_held_out(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dann.config.merging import merge
 from dann.config.schema import resolve
 from dann.data.domain import Split
 from dann.data.preprocessing.resampling import apply_smote, class_weights
+from dann.data.store import TensorStore
 from dann.errors import BadInput
 from dann.training.building import build_trainer, load_pair
 
@@ -39,6 +40,13 @@ def test_resampling_and_weights_together_are_refused() -> None:
         load_pair(config.data)
 
 
+@pytest.mark.parametrize("other", [{"resample": "over"}, {"class_weights": "inverse"}])
+def test_a_bootstrap_beside_another_balance_is_refused(other: dict[str, str]) -> None:
+    config = resolve(merge(TINY["base"], {"data": {"bootstrap": True, **other}}), "test")
+    with pytest.raises(BadInput, match=r"data\..*: .* balances the classes already: leave \w+ out"):
+        load_pair(config.data)
+
+
 def test_smote_evens_vectors_out_between_their_neighbours() -> None:
     torch.manual_seed(0)
     x = torch.randn(20, 3) + 10 * Y[:, None]
@@ -56,9 +64,23 @@ def test_smote_evens_vectors_out_between_their_neighbours() -> None:
     assert torch.equal(apply_smote(split).x, more.x)
 
 
-def test_smote_on_images_or_a_lonely_example_is_refused() -> None:
-    with pytest.raises(BadInput, match="smote makes vectors"):
-        apply_smote(Split.of(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 1, 1])))
+def test_smote_mixes_images_pixel_by_pixel() -> None:
+    x = torch.randint(0, 256, (20, 3, 2, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    more = apply_smote(Split.of(x, Y))
+    assert torch.bincount(more.y).tolist() == [12, 12, 12]
+    assert more.x.dtype == torch.uint8 and torch.equal(more.x[:20], x)
+    vectors = apply_smote(Split.of(x.flatten(1).float(), Y))
+    assert torch.equal(more.x.flatten(1), vectors.x.round().to(torch.uint8))
+
+
+class Streamed(TensorStore):
+    streamed = True
+
+
+def test_smote_of_files_or_of_a_lonely_example_is_refused() -> None:
+    x, y = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 0, 1, 1])
+    with pytest.raises(BadInput, match="smote needs all examples in memory"):
+        apply_smote(Split.of(Streamed(x), y))
     with pytest.raises(BadInput, match="two examples of each class"):
         apply_smote(Split.of(torch.randn(4, 2), torch.tensor([0, 0, 0, 1])))
 

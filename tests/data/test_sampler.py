@@ -7,10 +7,12 @@ import pytest
 import torch
 from made_domains import config_of, own_vectors
 from streams import CPU
-from tiny import Silent, write_tiny
+from tiny import TINY, Silent, write_tiny
 
 from dann.config.experiment import read_experiment
-from dann.data.loading.sampler import Order
+from dann.config.schema import resolve
+from dann.data.loading.sampler import Order, draw_bootstrap
+from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import read_record
 from dann.training.building import build_trainer, load_pair
@@ -71,3 +73,47 @@ def test_balanced_batches_of_a_run_hold_each_class_equally(tmp_path: Path) -> No
     config = config_of({**own_vectors(tmp_path, gaps=False), "resample": "balanced", "batch_size": 12})
     stream = build_trainer(config, load_pair(config.data), 0, CPU).stream
     assert all(torch.bincount(stream[i].source_y).tolist() == [4, 4, 4] for i in range(20))
+
+
+def test_a_bootstrap_is_as_large_as_the_whole_and_balanced() -> None:
+    bag = draw_bootstrap(Y, seed=3)
+    assert torch.bincount(Y[bag]).tolist() == [7, 7, 7]  # 20 examples of three classes
+    assert torch.equal(bag, draw_bootstrap(Y, seed=3)) and not torch.equal(bag, draw_bootstrap(Y, seed=4))
+    many = torch.cat([draw_bootstrap(Y, seed) for seed in range(300)])
+    for label, size in enumerate((12, 5, 3)):  # each example of a class is drawn equally often
+        counts = torch.bincount(many, minlength=20)[label == Y].double()
+        assert len(counts) == size and (counts / counts.mean() - 1).abs().max() < 0.25
+
+
+def test_an_order_shows_the_examples_of_its_bootstrap_alone_and_each_once_an_epoch() -> None:
+    order = Order(Y, bag_seed=3)
+    for number in range(2):
+        rows = order.rows(number * order.length, order.length, lambda e: 17 + e)
+        assert sorted(rows.tolist()) == sorted(draw_bootstrap(Y, 3).tolist())
+
+
+def test_runs_of_other_seeds_have_other_bootstraps_of_the_same_source(tmp_path: Path) -> None:
+    config = config_of({**own_vectors(tmp_path, gaps=False), "bootstrap": True})
+    pair = load_pair(config.data)
+    streams = [build_trainer(config, pair, seed, CPU).stream for seed in (0, 0, 1)]
+    shown = [sorted(stream.rows(0, 0, stream.orders[0].length).tolist()) for stream in streams]
+    assert shown[0] == shown[1] != shown[2]
+    counts = torch.bincount(pair.train.y[shown[2]])
+    assert counts.min() == counts.max() == round(len(pair.train) / len(counts))
+    assert all(len(stream.source) == len(pair.train) for stream in streams)  # diagnoses are on the whole source
+    batch = streams[2][0]
+    rows = streams[2].rows(0, 0, len(batch.source_y))
+    assert torch.equal(batch.source_y, pair.train.y[rows])
+
+
+def test_a_machine_that_reads_no_batches_has_no_bootstrap(tmp_path: Path) -> None:
+    data = {**own_vectors(tmp_path, gaps=False), "bootstrap": True}
+    config = resolve({**TINY["base"], "data": data, "method": {"name": "linear_svm"}}, "test")
+    with pytest.raises(BadInput, match=r"data\.bootstrap: linear_svm is fitted to the whole source"):
+        build_trainer(config, load_pair(config.data), 0, CPU)
+
+
+def test_the_bootstrap_leaves_older_fingerprints_as_they_were(tmp_path: Path) -> None:
+    data = own_vectors(tmp_path, gaps=False)
+    plain, bagged = config_of(data), config_of({**data, "bootstrap": True})
+    assert "bootstrap" in plain.model_dump()["data"] and plain.fingerprint() != bagged.fingerprint()

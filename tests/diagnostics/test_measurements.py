@@ -205,7 +205,7 @@ def test_a_run_that_is_diagnosed_goes_on_as_one_that_is_not(run: str) -> None:
 
 
 KINDS = [name for name in METHODS if name not in (*OF_BACKBONES, "adabn", "tent")]
-CASES = [(name, "mnist" if name == "rotation" else "mlp") for name in KINDS] + [
+CASES = [(name, "mnist" if name in ("rotation", "pixel_da") else "mlp") for name in KINDS] + [
     (name, "torchvision") for name in ("adabn", "tent", *OF_BACKBONES)
 ]
 

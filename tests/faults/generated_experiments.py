@@ -37,6 +37,7 @@ TASKS = ["A → B", "30°", "nul", "tsk.1"]
 RULE_NAMES = [name for name, rule in RULES.items() if rule.reads and not rule.needs_target_labels]
 NEED_MORE = (
     "class_vectors",
+    "generator",
     "unseen",
     "target_classes",
     "source_degradation",

@@ -30,10 +30,11 @@ def public_functions() -> dict[str, Any]:
 
 
 L = SimpleNamespace(**public_functions())
-# A helper, the functions of Co-Tuning and of self-training, which run outside of training steps, a draw of VADA and of
-# its network, which are never stacked, and a type that `typing` implements as a function.
+# A helper, the functions of Co-Tuning and of self-training, which run outside of training steps, the neighbours of NRC
+# and a draw of VADA and of its network, which are never stacked, and a type that `typing` implements as a function.
 NOT_MAPPED = {"matmul", "singular_values", "direct_relation", "reverse_relation", "neighbours_agree", "normal_like"} | {
-    "NamedTuple"
+    "nearest_others",
+    "NamedTuple",
 }
 
 
@@ -98,6 +99,11 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "squared error, weighted": (lambda z, y, w: L.squared_error(z, y, w.abs()), [(5, 1), (5,), (5,)]),
     "huber": (lambda z, y, w: L.huber_loss(z, y, w.abs(), threshold=0.7), [(5, 1), (5,), (5,)]),
     "inverse gram": (partial(L.inverse_gram_distance, angle=1.0, threshold=0.95), FEATURES),
+    "pixels": (L.pairwise_squared_error, [(5, D, 2, 3), (5, D, 2, 3)]),
+    "neighbours": (
+        lambda a, b, w: L.neighbour_agreement(*(L.at_least_float32(each).softmax(-1) for each in (a, b)), w.abs()),
+        [(5, K), (5, 2, K), (5, 2)],
+    ),
     "maps": (lambda a, b, w: L.map_distance(a, b, w.abs()), [(5, D, 2, 3), (5, D, 2, 3), (D,)]),
 }
 
@@ -111,6 +117,7 @@ MAPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "bbse": (lambda c, mu: L.bbse(c.softmax(0) / K, mu.softmax(0)), [(K, K), (K,)]),
     "mlls": (lambda z, p: L.mlls(z.softmax(-1), p.softmax(0)), [(5, K), (K,)]),
     "centroids": (lambda f, z: L.centroids(f, z.softmax(-1)), [(5, D), (5, K)]),
+    "affinity": (lambda f: L.reciprocal_affinity(LABELS, (4 * f).long(), 0.1), [(5, 2, D)]),
     "nearest centroid": (L.nearest_centroid, [(5, D), (K, D + 1)]),
 }
 

@@ -37,6 +37,17 @@ def test_glorot_takes_inputs_and_outputs() -> None:
         assert 0.98 * bound < layer.weight.abs().max() <= bound and not layer.bias.any()
 
 
+@pytest.mark.parametrize("initial", ["pytorch", "xavier", "glorot"])
+def test_weights_that_reckon_with_other_inputs_have_the_variance_of_those(initial: str) -> None:
+    spread = []
+    for inputs, options in ((3000, {}), (100, {"fan_in": 3000})):
+        torch.manual_seed(0)
+        layer = NETWORKS["mlp"]((inputs,), 2, hidden=400, initial=initial, **options).features[0]
+        spread.append(layer.weight.std())
+        assert layer.bias.any() == (initial == "pytorch")
+    torch.testing.assert_close(*spread, rtol=0.02, atol=0)
+
+
 def test_the_default_is_the_initialisation_of_pytorch() -> None:
     networks = []
     for options in ({}, {"initial": "pytorch"}):

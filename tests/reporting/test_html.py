@@ -4,9 +4,8 @@ import json
 import lzma
 import os
 import re
-import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -652,15 +651,6 @@ def test_intervals_are_drawn_to_one_scale() -> None:
 
 
 # In a browser
-
-
-@pytest.fixture
-def chromium(tmp_path: Path) -> Iterator[list[str]]:
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip("there is no chromium to show the page")
-    yield [found, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'user'}",
-           "--virtual-time-budget=3000", "--window-size=1280,2000"]  # fmt: skip
 
 
 def shown(chromium: list[str], page: Path, fragment: str = "") -> Page:

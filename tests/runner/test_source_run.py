@@ -18,7 +18,8 @@ from dann.runner.planning import launch
 from dann.runner.records import read_record
 from dann.training.building import build_trainer, load_pair
 from dann.training.checkpoint import CHECKPOINT, read_method
-from dann.training.source_model import checksum_source_model, find_source_run
+from dann.training.earlier_runs import find_earlier_runs
+from dann.training.source_model import checksum_weights
 from dann.training.stacking.grouping import Planned
 from dann.training.trainer import Trainer
 
@@ -48,15 +49,15 @@ def adapting(folder: Path, models: Path, method: str = "shot", **changes: Any) -
 
 
 def trainer_of(config: Config, seed: int) -> Trainer:
-    return build_trainer(config, load_pair(config.data), seed, CPU, source_run=find_source_run(config, seed))
+    return build_trainer(config, load_pair(config.data), seed, CPU, earlier=find_earlier_runs(config, seed))
 
 
-@pytest.mark.parametrize("method", ["shot", "tent"])
+@pytest.mark.parametrize("method", ["shot", "nrc", "tent"])
 def test_a_run_begins_with_the_weights_of_the_seeds_source_model(tmp_path: Path, models: Path, method: str) -> None:
     config = resolve(read_experiment(adapting(tmp_path, models, method)).merge_configuration("adapted", None), "test")
     trainers = [trainer_of(config, seed) for seed in (0, 1)]
     for seed, trainer in enumerate(trainers):
-        assert find_source_run(config, seed) == models / f"seed-{seed}"
+        assert find_earlier_runs(config, seed).source == models / f"seed-{seed}"
         saved = read_method(models / f"seed-{seed}" / CHECKPOINT)
         for name, value in trainer.method.network.state_dict().items():
             assert torch.equal(value, saved[f"network.{name}"])
@@ -64,7 +65,7 @@ def test_a_run_begins_with_the_weights_of_the_seeds_source_model(tmp_path: Path,
     assert trainers[0].method.phases(0.0) == ("target",)
 
 
-@pytest.mark.parametrize("method", ["shot", "tent"])
+@pytest.mark.parametrize("method", ["shot", "nrc", "tent"])
 def test_no_source_example_is_read(tmp_path: Path, models: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     config = resolve(read_experiment(adapting(tmp_path, models, method)).merge_configuration("adapted", None), "test")
     trainer = trainer_of(config, 0)
@@ -90,7 +91,7 @@ def test_runs_are_made_recorded_and_changed_with_the_source_model(tmp_path: Path
     launch(experiment, list(experiment.runs(only=["adapted"])), folder, CPU, Silent(), file)
     record = read_record(folder / "adapted/seed-0")
     assert record.config["method"]["from"] == f"{models}/seed-{{seed}}"
-    assert record.checksums["method.from"] == checksum_source_model(models / "seed-0")
+    assert record.checksums["method.from"] == checksum_weights(models / "seed-0")
     planned = [planned_run(file, folder / "adapted/seed-0")]
     assert compare_inputs(experiment, planned, folder).changes == []
     other = source_runs(tmp_path / "other", [0], train={"steps": 8}) / "seed-0"
@@ -136,7 +137,7 @@ def test_rows_of_one_experiment_begin_with_its_own_source_only_runs_in_any_order
     for seed in (0, 1):
         record = read_record(tmp_path / f"runs/a-to-b/adapted/seed-{seed}")
         source = tmp_path / f"runs/a-to-b/source-only/seed-{seed}"
-        assert record.checksums["method.from"] == checksum_source_model(source)
+        assert record.checksums["method.from"] == checksum_weights(source)
         assert record.config["method"]["from"] == "{runs}/a-to-b/source-only/seed-{seed}"
 
 

@@ -32,6 +32,7 @@ ROWS: dict[str, Any] = {  # updates of parts, stages, refreshes, averages and ro
         "diagnose": {"examples": 20, "reverse_steps": 2},
     },
     "SHOT": {"method": {"name": "shot", "refreshes": 2}},
+    "NRC": {"method": {"name": "nrc"}},
     "DIRT-T": {"method": {"name": "dirt_t", "refreshes": 2}, "train": {"ema": 0.9}},
     "rounds": {"self_training": {"start": 0.4, "rounds": 2, "select": "confidence"}},
 }

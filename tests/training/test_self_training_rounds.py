@@ -236,8 +236,12 @@ def test_reverse_validation_leaves_the_labels_of_the_run() -> None:
 
 def test_what_does_not_suit_it() -> None:
     assert not is_stackable(config_with())
-    for name, options in (("shot", {"target_batch_size": 4}), ("adda", {})):
-        config = config_of(MOONS, method={"name": name}, self_training={}, data=options)
+    for name, own, options in (
+        ("shot", {}, {"target_batch_size": 4}),
+        ("adda", {}, {}),
+        ("nrc", {"from": "runs/x"}, {}),
+    ):
+        config = config_of(MOONS, method={"name": name, **own}, self_training={}, data=options)
         with pytest.raises(BadInput, match=f"self_training: {name} reads no labelled example in its last stage"):
             build_trainer(config, load_pair(config.data), 0, CPU)
     with pytest.raises(BadInput, match="first should not be above last"):

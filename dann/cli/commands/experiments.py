@@ -74,17 +74,20 @@ def _train(
     from dann.runner.experiment_records import read_checked_records
     from dann.runner.planning import default_workers, launch
     from dann.runner.search_choice import later_runs
+    from dann.runner.trackers import TRACKERS, check_tracker
     from dann.training.device import choose_device
 
     device = choose_device(options.device) if team is None else team.device
     workers = (options.jobs or default_workers(device)) if team is None else 1
     seeds = None if options.seeds is None else experiment.seeds
+    check_tracker(options.log_to)
+    rest = options.file, workers, options.redo, seeds, team, options.log_to if options.log_to in TRACKERS else None
     with Progress(len(runs)) as progress:
-        launch(experiment, runs, folder, device, progress, options.file, workers, options.redo, seeds, team)
+        launch(experiment, runs, folder, device, progress, *rest)
         refuse_if_none(progress, len(runs))
         if later := later_runs(experiment, read_checked_records(experiment, folder), runs):
             progress.expect(len(later))
-            launch(experiment, later, folder, device, progress, options.file, workers, options.redo, seeds, team)
+            launch(experiment, later, folder, device, progress, *rest)
         for record, alarm in flag_negative_transfer(experiment, folder):
             progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
     return progress, len(runs) + len(later)

@@ -108,7 +108,7 @@ def choose_candidates(kind: Kind, overview: Overview, is_label_shift_likely: boo
     if overview.is_partial:
         names, findings = PARTIAL, [OF_PARTIAL]
     data = subject.config.data
-    is_free = (data.resample, data.class_weights) == ("none", "none") and not data.unseen
+    is_free = not data.balancing and not data.unseen
     for applies, finding in ((overview.has_rare_class, OF_RARE_CLASS), (is_label_shift_likely, OF_LABEL_SHIFT)):
         if applies:
             findings.append(finding)

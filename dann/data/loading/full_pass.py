@@ -50,6 +50,11 @@ class FullPass:
         """Inputs ``(C, ...)`` of the target's training examples, C at a time."""
         return self._inputs("target")
 
+    @property
+    def target_rows(self) -> Tensor:
+        """The places of the examples of ``target`` among those of the target's training, shape ``(N,)``."""
+        return _draw_order(len(self._splits["target"][0])).to(self.device)
+
     def class_shares(self, num_classes: int) -> Tensor:
         """The share of each class among the labelled training examples, shape ``(K,)``."""
         counts = torch.bincount(self._splits["source"][0].y, minlength=num_classes)
@@ -67,4 +72,8 @@ class FullPass:
 
 
 def _shuffle(split: Split) -> Split:
-    return split.take(torch.randperm(len(split), generator=torch.Generator().manual_seed(0)))
+    return split.take(_draw_order(len(split)))
+
+
+def _draw_order(count: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))

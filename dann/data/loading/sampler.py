@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Resample = Literal["none", "over", "under", "balanced", "smote"]
+Resample = Literal["none", "over", "under", "balanced", "smote", "generate"]
 
 
 class Order:
@@ -15,16 +15,19 @@ class Order:
 
     Args:
         y: class indices, shape ``(N,)``, on the CPU.
-        resample: ``none`` shows each example once an epoch (so does ``smote``, whose examples are in the split
-            already). ``over`` shows as many of each class as the largest has: all of its examples, and some again.
-            ``under`` shows as many as the smallest has, others each epoch. ``balanced`` shows those of ``over`` in
-            rounds of one example a class, so that every batch is balanced.
+        resample: ``none`` shows each example once an epoch (so do ``smote`` and ``generate``, whose examples are in the
+            split already). ``over`` shows as many of each class as the largest has: all of its examples, and some
+            again. ``under`` shows as many as the smallest has, others each epoch. ``balanced`` shows those of ``over``
+            in rounds of one example a class, so that every batch is balanced.
+        bag_seed: of the bootstrap of the examples that alone are shown, see ``draw_bootstrap``; None for all examples.
     """
 
-    def __init__(self, y: Tensor, resample: Resample = "none") -> None:
+    def __init__(self, y: Tensor, resample: Resample = "none", bag_seed: int | None = None) -> None:
+        self.bag = None if bag_seed is None else draw_bootstrap(y, bag_seed)
+        y = y if self.bag is None else y[self.bag]
         self.draw: Callable[[torch.Generator], Tensor]
         self.epoch = lru_cache(maxsize=2)(self._epoch)  # a pure function: the cache spares drawing it at each batch
-        if resample in {"none", "smote"}:
+        if resample in {"none", "smote", "generate"}:
             self.length, self.draw = len(y), lambda generator: torch.randperm(len(y), generator=generator)
             return
         places = [(y == label).nonzero().flatten() for label in torch.unique(y).tolist()]
@@ -52,7 +55,25 @@ class Order:
             epoch, place = divmod(first, self.length)
             shown.append(self.epoch(seed(epoch))[place : place + count])
             first, count = first + len(shown[-1]), count - len(shown[-1])
-        return torch.cat(shown)
+        places = torch.cat(shown) if shown else torch.empty(0, dtype=torch.int64)
+        return places if self.bag is None else self.bag[places]
+
+
+def draw_bootstrap(y: Tensor, seed: int) -> Tensor:
+    """A bootstrap that is balanced over the classes, as places in y: for bagging (Breiman 1996) of balanced members.
+
+    Of each class as many examples as the classes have on average are drawn, with replacement, so that the whole is as
+    large as y. Balanced random forests (Chen, Liaw and Breiman 2004) draw as many as the rarest class has, which would
+    leave out most examples of all others.
+
+    Args:
+        y: class indices, shape ``(N,)``, on the CPU.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    places = [(y == label).nonzero().flatten() for label in torch.unique(y).tolist()]
+    size = max(1, round(len(y) / max(1, len(places))))
+    drawn = [rows[torch.randint(len(rows), (size,), generator=generator)] for rows in places]
+    return torch.cat(drawn) if drawn else y
 
 
 def _draw(places: list[Tensor], count: int, generator: torch.Generator) -> list[Tensor]:

@@ -18,7 +18,7 @@ from dann.data.transforms.input_transform import Transform
 from dann.errors import BadInput
 from dann.networks.row_shards import RowShards
 
-SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE, MOVED = range(8)  # purposes of derived seeds
+SOURCE, TARGET, STEP, WEIGHTS, AUGMENTATION, VIEW, REVERSE, MOVED, BOOTSTRAP, GENERATED = range(10)  # purposes of seeds
 
 
 class Batch(NamedTuple):
@@ -35,6 +35,8 @@ class Batch(NamedTuple):
         source_weight: of each labelled example in the label loss, shape ``(B,)``; None if all weigh the same.
         target_view: another, differently augmented view of the same target examples, shape ``(M, ...)``; None if there
             is none.
+        target_rows: the places of the target examples among those of its training, shape ``(M,)``, by which a method
+            remembers what it computed for an example; None where the batch comes from elsewhere.
     """
 
     source_x: Tensor
@@ -43,6 +45,7 @@ class Batch(NamedTuple):
     source_domain: Tensor
     source_weight: Tensor | None = None
     target_view: Tensor | None = None
+    target_rows: Tensor | None = None
 
 
 class Stream:
@@ -55,9 +58,11 @@ class Stream:
         source: the labelled examples, their store on the device that trains.
         target: the unlabelled examples, likewise; their labels are not read.
         transforms: of the source's and of the target's raw examples.
-        batch_size: examples of the source in a batch.
+        batch_size: examples of the source in a batch; 0 for none, where there is no source.
         target_batch_size: those of the target; None for as many.
         resample: how the source's order treats class imbalance.
+        bootstrap: draw labelled examples from a bootstrap of them, balanced over the classes, that the seed determines;
+            it is drawn anew where target examples have been moved to their side.
         weights: of each class in the label loss, shape ``(K,)``.
         scale: by which numbers are standardised; None for classes.
         view: the transform of the second view of the target's examples; None for no second view.
@@ -78,23 +83,28 @@ class Stream:
         target_batch_size: int | None = None,
         seed: int,
         resample: Resample = "none",
+        bootstrap: bool = False,
         weights: Tensor | None = None,
         scale: LabelScale | None = None,
         view: Transform | None = None,
         device: torch.device | None = None,
     ) -> None:
-        if len(source) == 0 or len(target) == 0:
+        if (len(source) == 0 and batch_size) or len(target) == 0:
             raise BadInput("data: a domain has no training examples")
         self.source, self.target, self.transforms = source, target, transforms
         self.sizes, self.seed = (batch_size, target_batch_size or batch_size), seed
         self.device = torch.device("cpu") if device is None else device
         self.weights, self.scale, self.view, self.resample = weights, scale, view, resample
+        self.bag_seed = derive(seed, BOOTSTRAP) if bootstrap else None
         self.shards: RowShards | None = None
         self._draw_from(source, target, len(source))
 
     def _draw_from(self, labelled: Split, unlabelled: Split, own: int) -> None:
         self.labelled, self.unlabelled, self.own = labelled, unlabelled, own
-        self.orders = Order(labelled.y, self.resample), Order(torch.zeros(len(unlabelled), dtype=torch.int64))
+        self.orders = (
+            Order(labelled.y, self.resample, self.bag_seed),
+            Order(torch.zeros(len(unlabelled), dtype=torch.int64)),
+        )
         self.reader = ReadAhead((labelled.store, unlabelled.store), self._store_rows)
 
     def divide(self, shards: RowShards) -> None:
@@ -133,6 +143,7 @@ class Stream:
             self.labelled.domain[rows].to(self.device),
             None if self.weights is None else self.weights[y].to(self.device),
             None if self.view is None else self._inputs(target_x, self.view, VIEW, step),
+            self._batch(TARGET, step).to(self.device),
         )
 
     def learned(self, y: Tensor) -> Tensor:
@@ -175,7 +186,8 @@ class Stream:
     def _labelled_inputs(self, x: Tensor, own: int, step: int) -> Tensor:
         """The inputs of labelled examples, of which the first ``own`` are the source's and the others were moved."""
         sides = ((x[:own], self.transforms[0], SOURCE), (x[own:], self.transforms[1], MOVED))
-        return torch.cat([self._inputs(part, transform, side, step) for part, transform, side in sides if len(part)])
+        inputs = [self._inputs(part, transform, side, step) for part, transform, side in sides if len(part)]
+        return torch.cat(inputs) if inputs else torch.empty(0, device=self.device)
 
     def _inputs(self, x: Tensor, transform: Transform, purpose: int, step: int) -> Tensor:
         generator = torch.Generator()

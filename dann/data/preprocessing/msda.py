@@ -1,11 +1,28 @@
 """Marginalised stacked denoising autoencoders: features for text without labels, in closed form."""
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from dann.errors import BadInput
+from dann.options import Section
 
 RIDGE = 1e-5  # of the paper's own code and of its translation by the authors of DANN; the bias has none
+
+
+class MsdaOptions(Section):
+    """Features of a marginalised stacked denoising autoencoder (mSDA, Chen et al. 2012), which replace vectors.
+
+    Args:
+        layers: number of layers.
+        corruption: probability that a feature is set to 0 before it is reconstructed.
+        span: give the features in coordinates of the span of the training examples, which are at most as many as these;
+            see ``dann.data.preprocessing.span``.
+    """
+
+    layers: int = Field(5, ge=1, le=1000)
+    corruption: float = Field(0.5, gt=0, lt=1)
+    span: bool = False
 
 
 def fit_msda(x: Tensor, *, layers: int, corruption: float) -> list[Tensor]:

@@ -27,7 +27,7 @@ class Preprocessor:
     Args:
         imputer: None where nothing was filled in.
         mappings: of the denoising autoencoder, float32, shape ``(D, D + 1)`` each; none where it is not used.
-        dropped: whether the imputer and the mappings were too large to be kept.
+        dropped: whether the imputer and the mappings were too large to be kept, or features are coordinates of a span.
         terms: weights of terms, which follow the imputer; None where there are none.
         vocabulary: of raw texts, which come to it before all others; None where the examples are none.
     """
@@ -72,7 +72,8 @@ class Preprocessor:
         """Raise if it was too large to be kept."""
         if self.dropped:
             raise BadInput(
-                f"data.missing and data.msda fitted more than the {LARGEST >> 20} MiB that a run keeps: use fewer"
+                f"data.missing and data.msda fitted more than the {LARGEST >> 20} MiB that a run keeps, "
+                "or data.msda.span is set: use fewer, without span"
             )
 
     def raw_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -29,13 +29,19 @@ def class_weights(counts: list[int], how: ClassWeights, beta: float) -> Tensor |
 
 
 def apply_smote(split: Split) -> Split:
-    """Add synthetic vectors until each class has as many examples as the largest (SMOTE; Chawla et al. 2002).
+    """Add synthetic examples until each class has as many as the largest (SMOTE; Chawla et al. 2002).
+
+    Each lies between an example and one of the five nearest of its class, in the space of the raw values: images are
+    mixed pixel by pixel.
 
     Raises:
-        BadInput: the examples are no vectors, a class is too small, or imbalanced-learn is not installed.
+        BadInput: the examples are not in memory, a class is too small, or imbalanced-learn is not installed.
     """
-    if len(split.store.shape) != 1:
-        raise BadInput("data.resample: smote makes vectors, but the examples are not: choose over or balanced")
+    if split.store.streamed:
+        raise BadInput(
+            "data.resample: smote needs all examples in memory, but these are read as they are needed: choose over or "
+            "balanced"
+        )
     try:
         from imblearn.over_sampling import SMOTE
     except ImportError as error:
@@ -44,8 +50,11 @@ def apply_smote(split: Split) -> Split:
     if smallest < 2:
         raise BadInput("data.resample: smote needs two examples of each class: choose over or balanced")
     sampler = SMOTE(random_state=0, k_neighbors=min(5, smallest - 1))
-    x, y = sampler.fit_resample(split.x.numpy(), split.y.numpy())
+    raw = split.x
+    x, y = sampler.fit_resample(raw.flatten(1).float().numpy(), split.y.numpy())
     # SMOTE puts the synthetic examples last; they are counted to the first domain.
     more = torch.zeros(len(y) - len(split), dtype=torch.int64)
-    full = Split.of(torch.from_numpy(np.asarray(x, np.float32)), torch.from_numpy(np.asarray(y, np.int64)))
+    examples = torch.from_numpy(np.asarray(x, np.float32)).reshape(-1, *raw.shape[1:])
+    examples = examples.round().to(torch.uint8) if raw.dtype == torch.uint8 else examples
+    full = Split.of(examples, torch.from_numpy(np.asarray(y, np.int64)))
     return Split(full.store, full.rows, full.y, torch.cat([split.domain, more]))

@@ -22,6 +22,7 @@ from dann.reporting.figures.bars import bars, new_axes
 from dann.reporting.figures.curves import curves, diagnosis, errors
 from dann.reporting.figures.discriminator_figure import discriminator
 from dann.reporting.figures.distances_figure import choose_pairs, distances
+from dann.reporting.figures.generated_figure import choose_pictures, generated
 from dann.reporting.figures.plane_figure import choose_rows, plane
 from dann.reporting.figures.tsne_figure import SOURCE_COLOUR, TARGET_COLOUR, TITLE, Runs, present_variants, tsne
 from dann.reporting.scores import apply_rule
@@ -94,9 +95,10 @@ def _first_panels(variants: list[str], tasks: list[str | None]) -> tuple[list[st
 
 
 def _is_drawable(kind: FigureKind, experiment: Experiment, runs: Runs) -> bool:
-    """Whether some run has what a figure shows: older ones have no diagnostics, reliability or plane.
+    """Whether some run has what a figure shows: older ones have no diagnostics, reliability or plane, few pictures.
 
-    Numbers have no confusion matrix, and no errors in per cent.
+    A run without a source on a target without labels has no confusion matrix. Numbers have none, and no errors in per
+    cent.
     """
     if kind in ("confusion", "errors") and all(record.of_numbers for record in runs.values()):
         return False
@@ -104,8 +106,12 @@ def _is_drawable(kind: FigureKind, experiment: Experiment, runs: Runs) -> bool:
         return any("distance_svm" in record.evaluations[-1] for record in runs.values())
     if kind == "discriminator":
         return any(map(has_discriminator, runs.values()))
+    if kind == "confusion":
+        return any(record.confusion for record in runs.values())
     if kind == "reliability":
         return any(record.reliability for record in runs.values())
+    if kind == "generated":
+        return bool(choose_pictures(experiment, runs))
     return kind != "plane" or bool(choose_rows(experiment, runs))
 
 
@@ -180,4 +186,5 @@ DRAW: dict[FigureKind, Callable[[Experiment, Runs], Figure]] = {
     "reliability": reliability,
     "tsne": tsne,
     "plane": plane,
+    "generated": generated,
 }

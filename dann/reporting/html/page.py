@@ -1,21 +1,16 @@
 """A self-contained HTML page of experiments: tables, figures, and the runs behind every number. Imports no torch."""
 
-import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
+from typing import Any
 
 from dann.config.experiment import EXPERIMENT, Experiment
-from dann.config.naming import printable_lines
 from dann.errors import BadInput
 from dann.evaluation.rules import RULES
 from dann.files.atomic_files import write_whole
-from dann.files.file_search import find_files
-from dann.reporting.figure_captions import captioned_figures
 from dann.reporting.html.class_tables import class_grids
+from dann.reporting.html.drawings import Drawing, find_drawings
 from dann.reporting.html.grids import Grid
 from dann.reporting.html.linked_tables import (
     alarm_grid,
@@ -28,25 +23,26 @@ from dann.reporting.html.linked_tables import (
     selection_grids,
 )
 from dann.reporting.html.provenance import Runs
+from dann.reporting.html.templates import render_template
 from dann.reporting.locations import find_experiments
 from dann.reporting.rule_comparison import rule_table
 from dann.reporting.scores import apply_rule, with_result
 from dann.runner.experiment_records import read_checked_records
-from dann.runner.records import RECORD, Record, has_target_labels
+from dann.runner.records import Record, has_target_labels
 from dann.runner.search_choice import planned_runs
 
-TEMPLATE, PAGE = Path(__file__).with_name("report.html"), "report.html"
+PAGE = "report.html"  # and its template
 MOST_RUNS = 20_000  # of a page: with more, browsers take minutes
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A figure as part of the page."""
+class Recorded:
+    """One experiment with its records and the file that is shown as its source."""
 
-    caption: str
-    address: str
-    width: int
-    height: int
+    file: Path
+    experiment: Experiment
+    folder: Path
+    records: Sequence[Record]
 
 
 @dataclass(frozen=True)
@@ -90,22 +86,35 @@ def write_report(paths: Sequence[Path], out: Path, rule: str = "last") -> Path:
     found = {
         folder.resolve(): (path, experiment, folder) for path in paths for experiment, folder in find_experiments(path)
     }
-    records = {place: read_checked_records(experiment, folder) for place, (_, experiment, folder) in found.items()}
-    if (many := sum(map(len, records.values()))) > MOST_RUNS:
-        raise BadInput(f"{many:,} runs, more than the {MOST_RUNS:,} that a page can show: name a smaller experiment")
-    if not any(records.values()):
+    given = [Recorded(path if path.is_file() else folder / EXPERIMENT, experiment, folder,
+                      read_checked_records(experiment, folder))
+             for path, experiment, folder in found.values()]  # fmt: skip
+    if not any(each.records for each in given):
         raise BadInput(f"{', '.join(map(str, paths))}: no finished runs yet: dann run makes them")
-    given = [(path if path.is_file() else folder / EXPERIMENT, experiment, folder, records[place])
-             for place, (path, experiment, folder) in found.items() if records[place]]  # fmt: skip
-    sections = [_section(f"e{number}", *parts, rule) for number, parts in enumerate(given, 1)]
-    environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    empty = [str(found[place][2]) for place, runs in records.items() if not runs]
-    page = environment.get_template(TEMPLATE.name).render(
-        sections=sections, rule=rule, moment=RULES[rule].moment, empty=empty, summary=_summarise(sections)
-    )
-    write_whole(out / PAGE, printable_lines(page).encode())
+    write_whole(out / PAGE, render(PAGE, given, rule))
     return out / PAGE
+
+
+def render(template: str, given: Sequence[Recorded], rule: str, redraw: bool = True, **more: Any) -> bytes:
+    """The page on some experiments.
+
+    Args:
+        template: in this folder: that of the report, or one that extends it.
+        rule: chooses the reported step.
+        redraw: draw figures that are missing or older than a record; else these are left out.
+        more: what else the template shows.
+
+    Raises:
+        BadInput: there are too many runs for a page, or tables cannot be made.
+    """
+    if (many := sum(len(each.records) for each in given)) > MOST_RUNS:
+        raise BadInput(f"{many:,} runs, more than the {MOST_RUNS:,} that a page can show: name a smaller experiment")
+    made = [each for each in given if each.records]
+    sections = [_section(f"e{number}", each, rule, redraw) for number, each in enumerate(made, 1)]
+    empty = [str(each.folder) for each in given if not each.records]
+    summary = _summarise(sections) if sections else {}
+    shown = {"sections": sections, "rule": rule, "moment": RULES[rule].moment, "empty": empty, "summary": summary}
+    return render_template(template, **shown, **more)
 
 
 def _summarise(sections: Sequence[Section]) -> dict[str, str]:
@@ -124,9 +133,8 @@ def _summarise(sections: Sequence[Section]) -> dict[str, str]:
     }
 
 
-def _section(
-    name: str, file: Path, experiment: Experiment, folder: Path, records: Sequence[Record], rule: str
-) -> Section:
+def _section(name: str, recorded: Recorded, rule: str, redraw: bool) -> Section:
+    experiment, folder, records = recorded.experiment, recorded.folder, recorded.records
     made = with_result(records)
     labelled = any(map(has_target_labels, made))
     metrics = experiment.metrics if labelled else []
@@ -138,7 +146,7 @@ def _section(
         name=name,
         experiment=experiment,
         folder=folder,
-        source=file.read_text(encoding="utf-8"),
+        source=recorded.file.read_text(encoding="utf-8"),
         runs=runs,
         grids=[
             *score_grids(runs),
@@ -152,25 +160,8 @@ def _section(
         alarms=alarm_grid(runs),
         planned=len(planned_runs(experiment, records)),
         unwatched=sum(not record.shares for record in made),
-        drawings=list(_drawings(experiment, folder)),
+        drawings=list(find_drawings(experiment, folder, redraw)),
         classes=class_grids(runs),
         table=table,
         same=same,
     )
-
-
-def _drawings(experiment: Experiment, folder: Path) -> Iterator[Drawing]:
-    """The figures in an experiment's folder; drawn first if there are none, or if a run was recorded since."""
-    drawn = [path.stat().st_mtime for path in folder.glob("*.png")]
-    recorded = [path.stat().st_mtime for path in find_files(folder, RECORD)]
-    if not drawn or max(recorded, default=0.0) > max(drawn):
-        from dann.reporting.figures.draw import (
-            draw_all,  # here, because matplotlib takes a second that is seldom needed
-        )
-
-        draw_all(experiment, folder)
-    for path, caption in captioned_figures(experiment, folder):
-        with Image.open(path) as image:
-            width, height = image.size
-        address = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-        yield Drawing(caption, address, width, height)

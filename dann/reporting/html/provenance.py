@@ -18,7 +18,7 @@ from dann.reporting.negative_transfer import NEGATIVE
 from dann.reporting.scores import Outcomes, target_score, trains_on_target
 from dann.reporting.tuned_columns import CANDIDATES
 from dann.runner.experiment_records import PACKED
-from dann.runner.records import RECORD, Record, parse_record, source_score
+from dann.runner.records import RECORD, Record, has_source, parse_record, source_score
 
 Column = tuple[Head, Callable[[Record], Entry]]
 ENVIRONMENT = {"commit": "commit", "dann": "dann", "python": "Python", "torch": "torch", "device": "device",
@@ -93,7 +93,8 @@ class Runs:
         if self.experiment.tasks:
             columns.insert(0, (Head("task", words=True), lambda record: text_entry(record.task or "")))
         columns += self._scores(self.ours.rule)
-        columns.append((self._source_head(), self._on_source))
+        if any(map(has_source, self.records)):
+            columns.append((self._source_head(), self._on_source))
         columns += [self._label_free(rule) for rule in label_free_rules(self.records)]
         if self.ours.rule != "oracle" and self.ours.has_target_labels:
             columns += self._scores("oracle", ", oracle (upper bound)", "-oracle")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from dann.config.experiment_run import Run
 from dann.config.schema import Config
-from dann.training.source_model import find_source_run
+from dann.training.earlier_runs import EarlierRuns, find_earlier_runs
 from dann.training.stacking.stackable import free_numbers, is_stackable
 
 
@@ -28,9 +28,9 @@ class Planned(NamedTuple):
         return self.place.parents[len(self.run.folder.parts) - 1]
 
     @property
-    def source_run(self) -> Path | None:
-        """The folder of the run that it begins with, if it begins with one."""
-        return find_source_run(self.config, self.run.seed, self.runs)
+    def earlier(self) -> EarlierRuns:
+        """The runs that it takes weights from."""
+        return find_earlier_runs(self.config, self.run.seed, self.runs)
 
 
 Unit = list[Planned]  # runs that one process makes at a time and that may be stacked

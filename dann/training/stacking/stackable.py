@@ -75,9 +75,10 @@ def is_stackable(config: Config) -> bool:
     """Whether runs of this method stack; with an adaptive λ DANN calls ``torch.autograd.grad``.
 
     With self-training each run has batches of its own from the first round on, and of a network that is not of this
-    package nothing is known.
+    package nothing is known. Generated examples differ by the seed; runs without a source have no labelled side.
     """
-    if config.self_training is not None or config.network.origin is not None:
+    unlike = config.self_training is not None or config.data.generator is not None or not config.data.sources
+    if unlike or config.network.origin is not None:
         return False
     return config.method.name in NUMBERS and config.method.options().get("schedule") != "adaptive"
 
