@@ -94,6 +94,7 @@ class Pair:
     def label_scale(self) -> LabelScale | None:
         """The scale on which networks learn numbers, that of the labelled training examples; None for classes."""
         return LabelScale.of(self.train.y) if self.task == "regression" else None
+
     def _check_source(self) -> None:
         if len(self.train) + len(self.validation) == 0:
             raise BadInput("data.source: no labelled example of it is left: leave fewer out")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from dann.data.absent_source import AbsentSource
-from dann.data.domain import UNLABELLED, Domain, Split, Task, remove_labels
+from dann.data.domain import Domain, Split, Task, remove_labels
 from dann.data.duplicates import treat_duplicates
 from dann.data.evaluation_splits import (
     TEST_SEED,

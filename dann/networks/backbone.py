@@ -70,7 +70,7 @@ class Backbone(nn.Module):
 
     def _run_late_blocks(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
         """Run the model with ``x`` as the input of ``entry``; what lies before it passes zeros on."""
-        early = x.reshape(len(x), *shape)
+        early = x.view(len(x), *shape)
         early = early.contiguous(memory_format=torch.channels_last) if early.ndim == 4 else early
         hook = self.entry.register_forward_pre_hook(lambda module, inputs: (early, *inputs[1:]))
         try:

@@ -99,7 +99,7 @@ def source_score(evaluation: Evaluation) -> float:
 
 def has_source(record: Record) -> bool:
     """Whether a run had a source at hand, and not only a network that was trained on one."""
-    return record.config["data"].get("source") is not None
+    return record.config.get("data", {}).get("source", "") is not None
 
 
 def has_target_labels(record: Record) -> bool:

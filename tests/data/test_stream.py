@@ -21,7 +21,8 @@ def stream_of(seed: int = 0, source: int = 10, target: int = 7, batch_size: int 
 
 
 def test_batch_has_no_place_for_target_labels() -> None:
-    assert Batch._fields == ("source_x", "source_y", "target_x", "source_domain", "source_weight", "target_view")
+    named = ("source_x", "source_y", "target_x", "source_domain", "source_weight", "target_view", "target_rows")
+    assert Batch._fields == named
     batch = stream_of()[0]
     assert (batch.source_x < 100).all() and (batch.target_x >= 100).all()
     assert torch.equal(batch.source_x.flatten().long(), batch.source_y)
