@@ -89,7 +89,7 @@ def _make_record(active: ActiveRun, pair: Pair, execution: dict[str, Any]) -> Re
 
 def _describe_data(pair: Pair, trainer: Trainer) -> dict[str, Any]:
     """The data as the record has them, with the images that were generated for this run, if any were."""
-    described, source = pair.describe(), trainer.inputs.splits["train"]
+    described, source = pair.describe(), trainer.inputs.splits.get("train", pair.train)  # absent without a source
     if (made := len(source) - len(pair.train)) == 0:
         return described
     counts = count_classes(source, len(pair.classes))

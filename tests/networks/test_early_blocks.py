@@ -85,7 +85,7 @@ def test_a_run_on_outputs_that_are_computed_once_equals_one_that_computes_them_a
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=2e-4, atol=2e-5, msg=name)
     for split, score in scores[0].items():
-        torch.testing.assert_close(score.probabilities, scores[1][split].probabilities, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(score.predictions, scores[1][split].predictions, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(*(torch.from_numpy(each) for _, each in predicted), rtol=1e-3, atol=1e-4)
 
 

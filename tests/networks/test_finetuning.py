@@ -377,7 +377,10 @@ def test_stacked_linear_probes_are_those_of_separate_runs(weights: str, domains:
 @pytest.mark.parametrize(
     ("finetune", "message"),
     [
-        ({"backbone": 0, "start": 0.5}, "backbone: 0 freezes it throughout: leave out start, gradual and decay"),
+        (
+            {"backbone": 0, "start": 0.5},
+            "backbone: 0 freezes it throughout: leave out start, gradual, decay and frozen",
+        ),
         ({"start": 0.8, "gradual": 0.9}, "blocks would never be unfrozen"),
     ],
 )

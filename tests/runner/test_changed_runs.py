@@ -24,6 +24,7 @@ from dann.runner.planning import launch
 from dann.runner.records import Record, read_record, write_record
 from dann.training.building import load_pair
 from dann.training.checkpoint import CHECKPOINT, PREVIOUS
+from dann.training.earlier_runs import EarlierRuns
 
 CPU = torch.device("cpu")
 RUNS = Path("runs/my experiment")
@@ -268,7 +269,7 @@ def test_a_replaced_weights_file_is_noticed(tmp_path: Path) -> None:
 
     def checksums(**network: str) -> dict[str, str]:
         return compute_checksums(
-            config_of(MOONS, network={"name": "torchvision", "model": "resnet18", **network}), pair
+            config_of(MOONS, network={"name": "torchvision", "model": "resnet18", **network}), pair, EarlierRuns()
         )
 
     weights, model = tmp_path / "weights.pt", tmp_path / "model"

@@ -224,7 +224,7 @@ def test_folder_of_runs_can_be_moved(tmp_path: Path, capsys: Any) -> None:
 def test_runs_that_share_data_load_them_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[Any] = []
     load = execute.load_pair
-    monkeypatch.setattr(execute, "load_pair", lambda data: loaded.append(data) or load(data))
+    monkeypatch.setattr(execute, "load_pair", lambda data, absent: loaded.append(data) or load(data, absent))
     file = write_tiny(tmp_path / "tiny.yaml")
     experiment = read_experiment(file)
     launch.launch(experiment, list(experiment.runs()), tmp_path / "runs", torch.device("cpu"), Silent(), file)
