@@ -243,8 +243,13 @@ def test_workers_end_when_their_parent_is_killed_whatever_they_do(tmp_path: Path
     assert gone(int((tmp_path / "1.begun").read_text()))
 
 
-RECORD: Any = SimpleNamespace(evaluations=[{"target_test": 0.5, "source_test": 0.75}], seconds=3.0, failed=None,
-                              of_numbers=False)  # fmt: skip
+RECORD: Any = SimpleNamespace(
+    evaluations=[{"target_test": 0.5, "source_test": 0.75}],
+    seconds=3.0,
+    failed=None,
+    of_numbers=False,
+    config={"data": {"source": {"name": "moons"}}},
+)
 
 
 class Screen:
