@@ -9,7 +9,8 @@ from dann.config.schema import resolve
 from dann.methods.method import Method
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer
 
 CPU = torch.device("cpu")

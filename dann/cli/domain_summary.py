@@ -27,8 +27,9 @@ from dann.data.storage.folders import find_dataset_folder
 from dann.data.text_store import holds_texts, read_texts
 from dann.options import look_up
 from dann.runner.source_free import read_absent_source, resolve_run
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.earlier_runs import find_earlier_runs
+from dann.training.pair_loading import load_pair
 
 CHUNK = 1000
 SHOWN = 100  # characters of a text

@@ -12,8 +12,9 @@ from dann.data.domain import Split
 from dann.diagnostics.gradients import measure_next_step
 from dann.diagnostics.reverse_validation import reverse_validation
 from dann.evaluation.proxy_distance import lowest_distance, proxy_distances
+from dann.evaluation.regression_validators import score_regression
 from dann.evaluation.rules import OWN, SCORE
-from dann.evaluation.validators import Sample, effective_rank, mixval, score_model, score_regression, score_target
+from dann.evaluation.validators import Sample, effective_rank, mixval, score_model, score_target
 from dann.training.best_weights import BestWeights
 from dann.training.outputs import compute_logits, compute_outputs
 from dann.training.trainer import Trainer

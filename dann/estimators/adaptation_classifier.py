@@ -21,9 +21,10 @@ from dann.estimators.given_examples import collect_examples
 from dann.estimators.quiet_training import QuietTraining
 from dann.estimators.value_errors import as_value_error
 from dann.inference.model import Model, of_trainer
-from dann.training.building import build_trainer, prepare_pair
+from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
 from dann.training.earlier_runs import find_earlier_runs
+from dann.training.pair_loading import prepare_pair
 
 Section = Mapping[str, Any]
 # Options of the section data that are arguments, or without meaning where all examples that are given are trained on.

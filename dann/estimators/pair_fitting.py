@@ -58,7 +58,7 @@ def fit(
     """Train a method on a pair, as ``dann run`` does with the same configuration and seed.
 
     Args:
-        pair: of ``dann.data.pair_builder.build_pair`` or ``dann.training.building.prepare_pair``.
+        pair: of ``dann.data.pair_builder.build_pair`` or ``dann.training.pair_loading.prepare_pair``.
         method: a name or a mapping with options, as in an experiment file.
         network: likewise, or a module that maps ``(N, ...)`` to features.
         optimizer: likewise.

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import entr, softmax
-
-from dann.functional.moments import coral, mk_mmd
 
 Floats = NDArray[np.floating[Any]]
 
@@ -68,62 +65,6 @@ def score_target(target: Sample) -> dict[str, float]:
     return {name: score for name, score in values.items() if math.isfinite(score)}
 
 
-def score_regression(
-    train: Sample, validation: Sample, validation_y: NDArray[np.float32], target: Sample
-) -> dict[str, float]:
-    """The finite scores of a model that predicts numbers, by name.
-
-    ``dev`` weights squared errors, which are unbounded, so that one example can decide. A small distance of the domains
-    by ``mmd`` and ``coral`` says nothing of the predictions: features that are constant have none.
-
-    Args:
-        train: as for ``score_model``, and so all others.
-        validation_y: standardised numbers, shape ``(V,)``.
-    """
-    errors = (validation.logits[:, 0].astype(np.float64) - validation_y) ** 2
-    values = {
-        "dev": deep_embedded_validation(train.features, target.features, validation.features, errors),
-        "rankme": rankme(target.features),
-        "mmd": mean_discrepancy(train.features, target.features),
-        "coral": correlation_distance(train.features, target.features),
-    }
-    return {name: score for name, score in values.items() if math.isfinite(score)}
-
-
-def mean_discrepancy(source_features: Floats, target_features: Floats) -> float:
-    """Minus the squared maximum mean discrepancy of the features, at most 0, which is reached by equal samples.
-
-    Gretton et al. 2012, equation (5): all pairs, including i = j, with one Gaussian kernel exp(−‖x − y‖² / b) whose b
-    is the median squared distance between the examples of both samples, i < j. Scaling all features changes nothing.
-
-    Args:
-        source_features: shape ``(N, D)``.
-        target_features: shape ``(M, D)``.
-    """
-    if not _usable(source_features, target_features):
-        return math.nan
-    both = [torch.from_numpy(each.astype(np.float64)) for each in (source_features, target_features)]
-    return -float(mk_mmd(*both, estimator="biased", multipliers=(1.0,), bandwidth="median"))
-
-
-def correlation_distance(source_features: Floats, target_features: Floats) -> float:
-    """Minus the CORAL distance ‖Cs − Ct‖² / 4D² of features that are standardised over both samples; at most 0.
-
-    Sun and Saenko 2016, equation (1). Without standardising, small features would score best.
-
-    Args:
-        source_features: shape ``(N, D)``, at least two examples.
-        target_features: shape ``(M, D)``, likewise.
-    """
-    if not _usable(source_features, target_features) or min(len(source_features), len(target_features)) < 2:
-        return math.nan
-    both = np.concatenate([source_features, target_features]).astype(np.float64)
-    spread = both.std(axis=0)
-    spread[spread <= 1e-10 * np.abs(both.mean(axis=0))] = np.inf  # constant but for rounding
-    source, target = (torch.from_numpy(each / spread) for each in (source_features, target_features))
-    return -float(coral(source, target))
-
-
 def entropy(logits: Floats) -> float:
     """Minus the mean entropy of the predictions, in nats: at most 0, which is reached when all are certain.
 
@@ -132,7 +73,7 @@ def entropy(logits: Floats) -> float:
     Args:
         logits: shape ``(N, K)``.
     """
-    if not _usable(logits):
+    if not is_usable(logits):
         return math.nan
     return -float(entr(_predictions(logits)).sum(axis=1).mean())
 
@@ -145,7 +86,7 @@ def information_maximisation(logits: Floats) -> float:
     Args:
         logits: shape ``(N, K)``.
     """
-    if not _usable(logits):
+    if not is_usable(logits):
         return math.nan
     predictions = _predictions(logits)
     return float(entr(predictions.mean(axis=0)).sum() - entr(predictions).sum(axis=1).mean())
@@ -161,7 +102,7 @@ def soft_neighbourhood_density(logits: Floats, temperature: float = 0.05) -> flo
         logits: shape ``(N, K)``; a single example has no neighbour.
         temperature: τ, above 0.
     """
-    if not _usable(logits) or len(logits) < 2:
+    if not is_usable(logits) or len(logits) < 2:
         return math.nan
     predictions = _predictions(logits)
     directions = predictions / np.linalg.norm(predictions, axis=1, keepdims=True)
@@ -179,7 +120,7 @@ def batch_nuclear_norm(logits: Floats) -> float:
     Args:
         logits: shape ``(N, K)``.
     """
-    if not _usable(logits):
+    if not is_usable(logits):
         return math.nan
     norm = _singular_values(_predictions(logits)).sum()
     return float(norm / math.sqrt(len(logits) * min(logits.shape)))
@@ -199,7 +140,7 @@ def deep_embedded_validation(
         losses: of the held-out examples, shape ``(V,)``; 0 or 1 for a class that is right or wrong, squared errors of
             numbers.
     """
-    if not _usable(train_features, target_features, validation_features, losses):
+    if not is_usable(train_features, target_features, validation_features, losses):
         return math.nan
     return -weighted_risk(density_weights(train_features, target_features, validation_features), losses)
 
@@ -246,7 +187,7 @@ def weighted_risk(weights: Floats, losses: Floats) -> float:
         weights: w, shape ``(V,)``, at least 0.
         losses: l, shape ``(V,)``.
     """
-    if not _usable(weights, losses) or not weights.any():
+    if not is_usable(weights, losses) or not weights.any():
         return math.nan
     weighted = weights * losses
     centred = weights - weights.mean()
@@ -297,14 +238,14 @@ def mixval(
         rng: draws the partners.
         share: λ of the first example in its mix, above ½ and below 1.
     """
-    if not _usable(logits) or len(logits) < 2:
+    if not is_usable(logits) or len(logits) < 2:
         return math.nan
     labels = logits.argmax(axis=1)
     alike = labels[:, None] == labels
     pairs = [_pairs(alike & ~np.eye(len(x), dtype=bool), rng), _pairs(~alike, rng)]
     first, second = np.concatenate(pairs, axis=1)
     mixed = predict((share * x[first] + (1 - share) * x[second]).astype(x.dtype))
-    if not _usable(mixed):
+    if not is_usable(mixed):
         return math.nan
     agrees = mixed.argmax(axis=1) == labels[first]
     kinds = np.split(agrees, [pairs[0].shape[1]])
@@ -319,7 +260,7 @@ def _pairs(allowed: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.i
 
 
 def _rank(features: Floats, epsilon: float) -> float:
-    if not _usable(features) or not features.any():
+    if not is_usable(features) or not features.any():
         return math.nan
     values = _singular_values(features.astype(np.float64) / np.abs(features).max())
     return math.exp(entr(values / values.sum() + epsilon).sum())
@@ -336,5 +277,6 @@ def _predictions(logits: Floats) -> Floats:
     return predictions
 
 
-def _usable(*arrays: Floats) -> bool:
+def is_usable(*arrays: Floats) -> bool:
+    """Whether the arrays have values, all of them finite."""
     return all(array.size > 0 and bool(np.isfinite(array).all()) for array in arrays)

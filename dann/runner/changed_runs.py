@@ -23,7 +23,7 @@ from dann.runner.run_folder import (
     read_checksums,
 )
 from dann.runner.source_free import read_absent_source, resolve_run
-from dann.training.building import read_pair
+from dann.training.pair_loading import read_pair
 from dann.training.stacking.grouping import Planned
 
 Redo = Literal["changed", "failed"]

@@ -21,8 +21,8 @@ from dann.runner.run_group import RunGroup
 from dann.runner.source_free import read_absent_source
 from dann.runner.team import Team
 from dann.runner.tensorboard import quiet_writers
-from dann.training.building import load_pair
 from dann.training.device import choose_dtype, keep_memory, keep_random_state, precision_name, release_memory
+from dann.training.pair_loading import load_pair
 from dann.training.stacking.grouping import Planned, Unit
 from dann.training.stacking.stackable import should_stack
 from dann.training.trainer import Trainer

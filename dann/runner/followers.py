@@ -24,9 +24,9 @@ from dann.runner.source_free import read_absent_source
 from dann.runner.team import Team
 from dann.runner.worker_process import end_with_parent, enter
 from dann.runner.workers import PRELOADED, end_processes
-from dann.training.building import load_pair
 from dann.training.device import keep_memory
 from dann.training.loop import train
+from dann.training.pair_loading import load_pair
 from dann.training.stacking.grouping import Planned
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from dann.runner.record_comparison import compare_accuracies, find_difference, i
 from dann.runner.records import Record, read_record
 from dann.runner.run_folder import is_finished
 from dann.runner.source_free import read_absent_source
-from dann.training.building import read_pair
 from dann.training.checkpoint import CHECKPOINT, read_method
+from dann.training.pair_loading import read_pair
 from dann.training.stacking.grouping import Planned
 
 Verdict = Literal["equal", "close", "different", "unknown"]

@@ -1,28 +1,21 @@
-"""Builds what one run trains with, from its configuration: data, network, method, optimiser and batches."""
+"""Builds what one run trains with, from its configuration and its data: network, method, optimiser and batches."""
 
-import inspect
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import nn
 
-from dann.config.compatibility import check_data, check_method, check_parts
-from dann.config.components import Component
+from dann.config.compatibility import check_method, check_parts
 from dann.config.schema import Config
 from dann.config.sections import DataSection
-from dann.data.absent_source import AbsentSource
-from dann.data.domain import Domain, Split, Task
+from dann.data.domain import Split
 from dann.data.labels import count_classes
 from dann.data.loading.stream import WEIGHTS, Stream, derive
 from dann.data.pair import Pair
-from dann.data.pair_builder import PairOptions, build_pair, build_target
-from dann.data.pair_preprocessing import preprocess_as_before, preprocess_pair
 from dann.data.preprocessing.resampling import class_weights
 from dann.data.transforms.input_transform import Transform
-from dann.data.zero_shot import make_zero_shot
 from dann.errors import BadInput
 from dann.functional.regression import huber_loss, squared_error
 from dann.methods.method import Method
@@ -47,81 +40,6 @@ from dann.training.trainer import Trainer
 
 NONE = EarlierRuns()
 TRAINED = ("train", "unlabelled")  # splits that batches are drawn from; the others are evaluated
-
-
-def load_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
-    """The domains of a configuration, read from disk, split and prepared.
-
-    Args:
-        absent: what is known of the source of a configuration without one.
-    """
-    return _preprocess(read_pair(data, absent), data)
-
-
-def read_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
-    """The same before any preprocessing of the examples."""
-    check_data(data)
-    if absent is not None:
-        return build_target(absent, data.target.build(), _pair_options(data))
-    domains: dict[str, Domain] = {}
-    for component in (*data.sources, data.target):  # a target that is a source too is read once
-        if (key := component.model_dump_json()) not in domains:
-            domains[key] = build_domain(component, data.task)
-    sources = [domains[source.model_dump_json()] for source in data.sources]
-    return _split(sources, domains[data.target.model_dump_json()], data)
-
-
-def build_domain(component: Component, task: Task) -> Domain:
-    """Read a domain; data sets whose labels may be classes or numbers take the task, before their options."""
-    parameters = inspect.signature(type(component).constructor).parameters.values()
-    takes_task = any(parameter.kind is parameter.POSITIONAL_ONLY for parameter in parameters)
-    domain: Domain = component.build(task) if takes_task else component.build()
-    return domain
-
-
-def prepare_pair(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
-    """Domains that are at hand, split and prepared as a configuration says; none is read from disk.
-
-    Args:
-        sources: in the order of ``data.sources``.
-        target: in the place of ``data.target``.
-    """
-    check_data(data)
-    return _preprocess(_split(sources, target, data), data)
-
-
-def _split(sources: Sequence[Domain], target: Domain, data: DataSection) -> Pair:
-    pair = build_pair(sources, target, _pair_options(data))
-    return make_zero_shot(pair, data.class_vectors, data.unseen)
-
-
-def _pair_options(data: DataSection) -> PairOptions:
-    return PairOptions(
-        task=data.task,
-        validation=data.validation,
-        test=data.test,
-        transductive=data.transductive,
-        partial=data.partial,
-        target_classes=data.target_classes,
-        target_labelled=data.target_labelled,
-        disjoint=data.disjoint,
-        drop_duplicates=data.drop_duplicates,
-        source_degradation=data.source_degradation,
-        target_degradation=data.target_degradation,
-    )
-
-
-def _preprocess(pair: Pair, data: DataSection) -> Pair:
-    if pair.absent is not None:
-        return preprocess_as_before(pair, pair.absent.preprocessor)
-    return preprocess_pair(
-        pair,
-        vocabulary=data.vocabulary,
-        missing=data.missing,
-        terms=data.terms,
-        msda=data.msda,
-        smote=data.resample == "smote",
-    )
 
 
 def build_trainer(

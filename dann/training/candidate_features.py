@@ -22,10 +22,10 @@ from dann.errors import BadInput
 from dann.networks.all_networks import RGB_ONLY
 from dann.networks.backbone import Backbone
 from dann.networks.network import Network
-from dann.training.building import load_pair
 from dann.training.device import choose_dtype
 from dann.training.frozen_features import extract_features
 from dann.training.inputs import prepare_inputs
+from dann.training.pair_loading import load_pair
 
 WIDEST = 16_384  # values of an example that is scored as it is
 Features = NDArray[np.float32]

@@ -14,7 +14,7 @@ from dann.data.datasets.own_arrays import from_arrays
 from dann.data.preprocessing.degradation import BlankedImages, Degradation, degrade
 from dann.data.store import TensorStore
 from dann.errors import BadInput
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 
 
 def domain(x: np.ndarray) -> Any:

@@ -12,7 +12,8 @@ from dann.data.loading.stream import AUGMENTATION, SOURCE, TARGET, VIEW, derive
 from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 
 def digits(**transform: object) -> dict[str, object]:

@@ -12,7 +12,8 @@ from dann.data.domain import Split
 from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 
 def images(count: int = 50, channels: int = 3, size: int = 5) -> Split:

@@ -22,7 +22,8 @@ from dann.data.readers.label_numbers import read_numbers
 from dann.data.splits import hold_out
 from dann.errors import BadInput
 from dann.estimators.pair_fitting import fit
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 
 def test_numbers_are_read_and_what_means_none_is_nan() -> None:

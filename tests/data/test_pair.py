@@ -17,7 +17,8 @@ from dann.data.pair_builder import PairOptions, build_pair
 from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import read_record
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 
 @pytest.mark.parametrize("options", [{}, {"target_labelled": 3}, {"target_classes": ["a", "c"]}, {"test": 0.5}])

@@ -14,7 +14,8 @@ from dann.data.domain import Domain, Split
 from dann.data.pair_builder import PairOptions, build_pair
 from dann.data.preprocessing.degradation import Degradation
 from dann.errors import BadInput
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 
 def images(name: str = "grey", channels: int = 1, size: int = 4) -> Domain:

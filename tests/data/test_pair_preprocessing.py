@@ -10,7 +10,7 @@ from made_domains import config_of, own_vectors
 from dann.data.preprocessing import msda_cache
 from dann.data.preprocessing.imputation import is_complete
 from dann.errors import BadInput
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "knn"])

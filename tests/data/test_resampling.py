@@ -15,7 +15,8 @@ from dann.data.domain import Split
 from dann.data.preprocessing.resampling import apply_smote, class_weights
 from dann.data.store import TensorStore
 from dann.errors import BadInput
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 Y = torch.tensor([0] * 12 + [1] * 5 + [2] * 3)
 

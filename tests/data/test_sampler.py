@@ -15,7 +15,8 @@ from dann.data.loading.sampler import Order, draw_bootstrap
 from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import read_record
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 Y = torch.tensor([0] * 12 + [1] * 5 + [2] * 3)
 

@@ -11,7 +11,8 @@ from dann.config.schema import resolve
 from dann.data.domain import Split
 from dann.data.loading.stream import Batch, Stream
 from dann.errors import BadInput
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 
 def stream_of(seed: int = 0, source: int = 10, target: int = 7, batch_size: int = 4) -> Stream:

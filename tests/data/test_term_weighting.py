@@ -11,7 +11,7 @@ from made_domains import config_of
 
 from dann.data.preprocessing.term_weighting import TermOptions, TermWeights
 from dann.errors import BadInput
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 
 
 def counts(rows: int, words: int = 6, seed: int = 0) -> np.ndarray:

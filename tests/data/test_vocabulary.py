@@ -14,7 +14,7 @@ from dann.data.preprocessing.preprocessor import Preprocessor
 from dann.data.preprocessing.vocabulary import Vocabulary, VocabularyOptions
 from dann.data.text_store import read_texts
 from dann.errors import BadInput
-from dann.training.building import load_pair, read_pair
+from dann.training.pair_loading import load_pair, read_pair
 
 TEXTS = ["A good book, a GOOD film.", "not good", "bad film", ""]
 

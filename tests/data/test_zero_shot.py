@@ -24,7 +24,7 @@ from dann.networks.zero_shot_head import ZeroShotHead
 from dann.reporting.experiment_tables import make_tables
 from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 
 CLASSES = tuple("abcdefgh")
 CORNERS = np.array(list(itertools.product([1, -1], repeat=3)), np.float32)

@@ -30,8 +30,9 @@ from dann.methods.all_methods import METHODS
 from dann.runner.experiment_records import read_records
 from dann.runner.log import RunLog
 from dann.runner.planning import launch
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.evaluate import Scores, evaluate, evaluate_splits
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer
 
 CPU = torch.device("cpu")

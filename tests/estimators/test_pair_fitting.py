@@ -14,7 +14,7 @@ from dann.data.domain import Split
 from dann.errors import BadInput
 from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 
 TINY: dict[str, Any] = {
     "network": {"name": "mlp", "hidden": 8},

@@ -11,7 +11,7 @@ from tiny import MOONS, config_of
 import dann
 from dann.estimators import training_bar
 from dann.estimators.training_bar import describe_step
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 
 OPTIONS: dict[str, Any] = {"network": {"name": "mlp", "hidden": 8}, "steps": 6, "train": {"log_every": 2}}
 

@@ -8,14 +8,9 @@ import pytest
 from dann.errors import BadInput
 from dann.evaluation.metric_definitions import METRICS
 from dann.evaluation.regression_metrics import compute_errors, r_squared
+from dann.evaluation.regression_validators import correlation_distance, mean_discrepancy, score_regression
 from dann.evaluation.rules import RULES, refuse_rule, rule_for
-from dann.evaluation.validators import (
-    Sample,
-    correlation_distance,
-    deep_embedded_validation,
-    mean_discrepancy,
-    score_regression,
-)
+from dann.evaluation.validators import Sample, deep_embedded_validation
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:

@@ -33,7 +33,7 @@ from dann.inference.user_inputs import read_examples
 from dann.methods.all_methods import METHODS
 from dann.runner import planning as launch
 from dann.runner.records import read_record
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 
 CPU = torch.device("cpu")
 DIGITS = {

@@ -25,7 +25,8 @@ from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
 from dann.optim.schedules import ramp
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import update
 
 Arrays = dict[str, np.ndarray]

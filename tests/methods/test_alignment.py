@@ -33,7 +33,7 @@ from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
 from dann.optim.schedules import ramp
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import update
 
 Arrays = dict[str, np.ndarray]

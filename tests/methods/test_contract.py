@@ -16,8 +16,9 @@ from dann.methods.method import Method
 from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.checkpoint import load, save
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer, update
 
 

@@ -15,7 +15,8 @@ from dann.methods.dann import Dann
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.optim.schedules import ramp
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import update
 
 

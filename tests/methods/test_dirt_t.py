@@ -13,7 +13,8 @@ from dann.methods.dirt_t import DirtT
 from dann.methods.vada import Vada, scale_to_unit_norm
 from dann.networks.mlp import mlp
 from dann.optim.schedules import ramp
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 
 def test_the_first_stage_is_vada() -> None:

@@ -17,9 +17,10 @@ from dann.data.domain import Domain
 from dann.methods.all_methods import METHODS
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.evaluate import evaluate_splits
 from dann.training.loop import train
+from dann.training.pair_loading import load_pair
 
 SEEDS = (0, 1, 2)
 # Of accuracy, above source only and, where that is the claim, above DANN. A method may fail at a single seed, where an

@@ -11,7 +11,8 @@ from tiny import MOONS, config_of
 
 from dann.data.pair import Pair
 from dann.methods.linear_svm import LinearSvm
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer
 
 CPU = torch.device("cpu")

@@ -13,7 +13,8 @@ from torch import nn
 from dann.errors import BadInput
 from dann.methods.multitask import Multitask
 from dann.networks.all_networks import NETWORKS
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 
 @pytest.mark.parametrize("predict", ["mean", "target"])

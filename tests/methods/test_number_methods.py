@@ -18,7 +18,8 @@ from dann.methods.dare_gram import DareGram
 from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 CPU = torch.device("cpu")
 SERVING = [name for name, method in METHODS.items() if method.regression]

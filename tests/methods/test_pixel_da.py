@@ -17,7 +17,8 @@ from dann.errors import BadInput
 from dann.methods.pixel_da import PixelDA
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import update
 
 SHAPE, CLASSES = (2, 3, 3), 4

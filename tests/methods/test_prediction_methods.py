@@ -26,7 +26,8 @@ from dann.methods.vada import Vada
 from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.optim.schedules import ramp
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.stacking.stackable import NUMBERS
 from dann.training.trainer import update
 

@@ -14,7 +14,8 @@ from dann.methods.all_methods import METHODS
 from dann.methods.rotation import Rotation, turn_images
 from dann.networks.all_networks import NETWORKS
 from dann.networks.network import Network
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import update
 
 

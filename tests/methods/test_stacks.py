@@ -7,7 +7,7 @@ import torch
 from stacked_runs import assert_same_state, in_both_ways, planned
 from tiny import MOONS, config_of
 
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 from dann.training.stacking.grouping import differing_numbers, group_runs
 
 CPU = torch.device("cpu")

@@ -16,7 +16,8 @@ from dann.networks.bottleneck import Bottleneck, WeightNormLinear
 from dann.networks.copies import copy_with_new_weights
 from dann.networks.mlp import mlp
 from dann.networks.network import Network
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 SMALL = {name: shape for name, shape in (INPUTS | PUBLISHED_INPUTS | {"mcd_svhn": (3, 8, 8)}).items()
          if name != "torchvision"}  # fmt: skip

@@ -13,8 +13,8 @@ from dann.networks.backbone import Backbone
 from dann.networks.early_blocks import EarlyBlocks, restore_early_blocks, skip_early_blocks
 from dann.networks.finetuning import FineTuning
 from dann.training import building
-from dann.training.building import load_pair
 from dann.training.evaluate import evaluate_splits
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer
 
 TUNED = {"backbone": 0.1, "frozen": 2, "norm": "frozen"}

@@ -23,8 +23,8 @@ from dann.networks.network import Network
 from dann.runner.experiment_records import read_records
 from dann.runner.planning import launch
 from dann.training import building
-from dann.training.building import load_pair
 from dann.training.evaluate import evaluate_splits
+from dann.training.pair_loading import load_pair
 
 
 def backbone_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -31,7 +31,8 @@ from dann.files.user_paths import find_model_folder
 from dann.networks.all_networks import LITE, NETWORKS
 from dann.networks.backbone import Backbone
 from dann.runner.planning import launch
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 
 REAL = Path(os.environ.get("DANN_DATA", "nowhere")) / "office_caltech10"
 

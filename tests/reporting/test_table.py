@@ -17,9 +17,9 @@ from dann.runner.experiment_records import pack_records
 
 
 def test_the_command_line_names_every_format() -> None:
-    from dann.cli import arguments
+    from dann.cli import shared_arguments
 
-    assert set(arguments.FORMATS) == set(FORMATS)
+    assert set(shared_arguments.FORMATS) == set(FORMATS)
 
 
 def test_markdown_and_json() -> None:

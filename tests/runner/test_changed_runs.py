@@ -22,9 +22,9 @@ from dann.errors import BadInput
 from dann.runner.checksums import compute_checksums, differing
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record, write_record
-from dann.training.building import load_pair
 from dann.training.checkpoint import CHECKPOINT, PREVIOUS
 from dann.training.earlier_runs import EarlierRuns
+from dann.training.pair_loading import load_pair
 
 CPU = torch.device("cpu")
 RUNS = Path("runs/my experiment")

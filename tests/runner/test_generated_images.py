@@ -13,7 +13,8 @@ from dann.data.datasets.all_datasets import DOMAINS
 from dann.data.datasets.own_arrays import from_arrays
 from dann.runner.generated_images import make_pictures, save_pictures
 from dann.runner.records import GENERATED
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer
 
 METHOD = {"name": "pixel_da", "filters": 4, "blocks": 1}

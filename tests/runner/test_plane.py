@@ -17,7 +17,8 @@ from dann.networks.all_networks import NETWORKS
 from dann.networks.bottleneck import Bottleneck
 from dann.runner.plane import COLUMNS, ROWS, hidden_units, save_plane
 from dann.runner.records import PLANE
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer
 
 DANN, SOURCE_ONLY = {"method": {"name": "dann"}}, {"method": {"name": "source_only"}}

@@ -31,8 +31,9 @@ from dann.runner.active_run import ActiveRun
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
 from dann.runner.tensorboard import Board
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.checkpoint import load, save
+from dann.training.pair_loading import load_pair
 from dann.training.stacking.stack import Stack
 from dann.training.trainer import update
 

@@ -18,8 +18,9 @@ from dann.runner import executor as execute
 from dann.runner import planning as launch
 from dann.runner.experiment_records import read_records
 from dann.runner.records import read_record
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.evaluate import evaluate
+from dann.training.pair_loading import load_pair
 
 CPU = torch.device("cpu")
 

@@ -16,9 +16,10 @@ from dann.runner.active_run import build
 from dann.runner.changed_runs import compare_inputs
 from dann.runner.planning import launch
 from dann.runner.records import read_record
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.checkpoint import CHECKPOINT, read_method
 from dann.training.earlier_runs import find_earlier_runs
+from dann.training.pair_loading import load_pair
 from dann.training.source_model import checksum_weights
 from dann.training.stacking.grouping import Planned
 from dann.training.trainer import Trainer

@@ -13,8 +13,9 @@ from dann.config.experiment import read_experiment
 from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.outputs import compute_logits
+from dann.training.pair_loading import load_pair
 
 
 def test_the_average_is_exponential_over_parameters_and_has_the_present_buffers() -> None:

@@ -13,8 +13,9 @@ from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
 from dann.training.best_weights import BestWeights
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.evaluate import evaluate
+from dann.training.pair_loading import load_pair
 
 
 def test_the_last_of_the_best_looks_counts() -> None:

@@ -22,9 +22,10 @@ from dann.reporting.figures.draw import draw_all
 from dann.runner.active_run import build
 from dann.runner.planning import launch
 from dann.runner.records import read_record
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.earlier_runs import EarlierRuns
 from dann.training.generated_examples import add_generated_examples, choose_examples, load_generator
+from dann.training.pair_loading import load_pair
 from dann.training.source_model import checksum_weights
 from dann.training.stacking.grouping import Planned
 from dann.training.stacking.stackable import is_stackable

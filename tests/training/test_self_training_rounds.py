@@ -15,8 +15,9 @@ from dann.diagnostics.reverse_validation import reverse_validation
 from dann.errors import BadInput
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.outputs import compute_outputs
+from dann.training.pair_loading import load_pair
 from dann.training.self_training_rounds import confidence_margins
 from dann.training.stacking.stackable import is_stackable
 from dann.training.trainer import Trainer

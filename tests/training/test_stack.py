@@ -24,8 +24,9 @@ from dann.methods.source_only import SourceOnly
 from dann.networks.all_networks import NETWORKS
 from dann.runner.planning import launch
 from dann.runner.records import Record, read_record
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.device import reseed
+from dann.training.pair_loading import load_pair
 from dann.training.stacking.dropout import replace_dropout
 from dann.training.stacking.grouping import differing_numbers, group_runs
 from dann.training.stacking.stack import Stack

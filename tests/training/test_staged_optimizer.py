@@ -14,7 +14,8 @@ from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method, Stage
 from dann.networks.mlp import mlp
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.staged_optimizer import StagedOptimizer, parameter_groups, set_rates
 
 GRADIENTS = np.random.default_rng(0).normal(size=(6, 8))

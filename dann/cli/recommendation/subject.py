@@ -24,7 +24,7 @@ from dann.data.loading.read_ahead import read_chunks
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.options import look_up
-from dann.training.building import prepare_pair
+from dann.training.pair_loading import prepare_pair
 
 RARE = 0.1  # the largest share of values other than 0 in a bag of words
 PHOTO_SIZE = 128  # pixels: an image takes a core some hundredths of a second
