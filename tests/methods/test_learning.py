@@ -84,8 +84,9 @@ LIT = {"source": {"name": "patterns"}, "target": {"name": "patterns_lit"}}
 # No BatchNorm: statistics of both domains help by themselves, and a method without its loss would pass for learning.
 MLP = {"name": "mlp", "hidden": 16, "activation": "relu", "discriminator": [32]}
 RATE, STEPS = 0.03, 150
-# The baseline, methods with a shift of their own, and one that needs images: its losses are tested with the method.
-ELSEWHERE = {"source_only", "weighted_dann", "mdan", "rotation", "pixel_da"}
+# The baseline, methods with a shift of their own, one that needs images and one for numbers, whose losses are tested
+# with the methods.
+ELSEWHERE = {"source_only", "weighted_dann", "mdan", "rotation", "pixel_da", "dare_gram"}
 BASELINES = {"linear_svm", "l2_sp", "delta", "bss", "co_tuning", "multitask"}  # they do not read the unlabelled target
 SET: dict[str, dict[str, Any]] = {  # what differs from the defaults
     "vada": {"method": {"radius": 1.0}},  # in units of the inputs, whose classes are 3.5 apart; 3.5 is for images

@@ -64,6 +64,7 @@ def example_batch() -> Batch:
     return batch._replace(
         target_x=batch.target_x[:6],
         target_view=batch.target_x[:6].flip(3),
+        target_rows=torch.arange(6),
         source_domain=torch.arange(7) % 2,
         source_weight=torch.linspace(0.5, 2, 7, dtype=torch.float64),
     )
@@ -133,6 +134,7 @@ def differences() -> dict[str, float]:
     for name, options in CASES:
         torch.manual_seed(0)
         method = METHODS[name](network(), **options).double()
+        method.hold_examples(len(batch.target_x))
         alone = train(deepcopy(method), None, batch) if dist.get_rank() == 0 else None
         for group in (None, pair):
             if group is None or dist.get_rank() < 2:
