@@ -115,7 +115,9 @@ def test_a_single_evaluation_is_a_mark_with_the_range_of_the_seeds() -> None:
 @pytest.mark.slow
 def test_figures_are_drawn(project: Path, capsys: Any) -> None:
     drawn = sorted(path.name for path in (project / "runs/theme/tiny").glob("*.png"))
-    assert drawn == [f"{kind}.png" for kind in sorted({*get_args(FigureKind)} - {"diagnosis", "distances", "axis", "generated"})]
+    assert drawn == [
+        f"{kind}.png" for kind in sorted({*get_args(FigureKind)} - {"diagnosis", "distances", "axis", "generated"})
+    ]
     (project / "runs/theme/tiny/tsne.png").unlink()
     capsys.readouterr()
     assert main(["plot", "experiments/theme/tiny.yaml"]) == 0
