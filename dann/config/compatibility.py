@@ -131,6 +131,25 @@ def check_method(method: Method, config: Config) -> None:
             raise BadInput(f"data.{name}: BatchNorm normalises over the batch: set it to 2 or more")
         if size is not None and size < (least := method.smallest_batch):
             raise BadInput(f"data.{name}: {config.method.name} compares examples of a batch: set it to {least} or more")
+    _check_views(method, config)
+    if method.reads_source and not config.data.sources:
+        raise BadInput(f"data.source is missing, and {config.method.name} is trained on source examples: name a domain")
+    if method.needs_pretrained and config.network.options().get("weights") == "none":
+        raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
+    if method.needs_target_labels and not config.data.target_labelled:
+        raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
+    _check_stages(method, config)
+    if method.weighs_classes and config.data.balancing:
+        left_out = " and ".join(config.data.balancing)
+        raise BadInput(f"data: {config.method.name} weighs the classes itself: leave {left_out} out")
+    if config.data.bootstrap and config.method.name == "linear_svm":
+        raise BadInput("data.bootstrap: linear_svm is fitted to the whole source, not to batches: leave it out")
+    if method.sources not in (None, count := len(config.data.sources)):
+        raise BadInput(f"method.sources: {method.sources}, but data.source names {count} domain(s): set it to {count}")
+
+
+def _check_views(method: Method, config: Config) -> None:
+    """Raise if the method needs other views of the examples than the transforms give."""
     views = {"transform": config.data.transform, "target_transform": config.data.target_transform}
     for name, options in views.items():
         if method.makes_images and options.normalise != "half":
@@ -138,8 +157,6 @@ def check_method(method: Method, config: Config) -> None:
                 f"data.{name}.normalise: {config.method.name} makes images in [−1, 1], and {options.normalise} puts "
                 "those of the data elsewhere: set half"
             )
-    if method.reads_source and not config.data.sources:
-        raise BadInput(f"data.source is missing, and {config.method.name} is trained on source examples: name a domain")
     if method.second_view and config.data.target_view is None:
         raise BadInput(f"method: {config.method.name} needs a second view of the target: set data.target_view")
     if method.second_view and (view := config.data.target_view) == config.data.target_transform and not view.random:
@@ -147,10 +164,10 @@ def check_method(method: Method, config: Config) -> None:
             f"data.target_view: {config.method.name} needs two different views, but this one draws nothing and is that "
             "of target_transform: add a random change, such as mask: 0.3"
         )
-    if method.needs_pretrained and config.network.options().get("weights") == "none":
-        raise BadInput(f"network.weights: {config.method.name} needs pretrained weights: write default, or a file")
-    if method.needs_target_labels and not config.data.target_labelled:
-        raise BadInput(f"method: {config.method.name} needs labelled target examples: set data.target_labelled")
+
+
+def _check_stages(method: Method, config: Config) -> None:
+    """Raise if self-training labels what the method does not read, or a stage of the optimiser is unknown."""
     if config.self_training and (len(method.stages) > 1 or not method.reads_source):
         raise BadInput(
             f"self_training: {config.method.name} reads no labelled example in its last stage, so labels for the "
@@ -163,10 +180,3 @@ def check_method(method: Method, config: Config) -> None:
         raise BadInput(
             f"optimizer.stages: {config.method.name} has no stage {min(unknown)} (known: {', '.join(stages)})"
         )
-    if method.weighs_classes and config.data.balancing:
-        left_out = " and ".join(config.data.balancing)
-        raise BadInput(f"data: {config.method.name} weighs the classes itself: leave {left_out} out")
-    if config.data.bootstrap and config.method.name == "linear_svm":
-        raise BadInput("data.bootstrap: linear_svm is fitted to the whole source, not to batches: leave it out")
-    if method.sources not in (None, count := len(config.data.sources)):
-        raise BadInput(f"method.sources: {method.sources}, but data.source names {count} domain(s): set it to {count}")
