@@ -71,16 +71,8 @@ def build_trainer(
         inputs = replace(inputs, splits={**inputs.splits, "train": more})
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
-    shape, outputs = inputs.raw.output_shape(pair.input_shape), pair.outputs
-    network: Network = config.network.build(shape, outputs) if module is None else wrap_module(module, shape, outputs)
-    backbone = prepare_backbone(network, config.finetune, config.network.name)
-    initial_backbone = None if backbone is None else checksum(backbone)
-    constant = backbone is not None and _is_constant(backbone, config)
-    if backbone is not None and constant:
-        inputs = inputs.with_features(backbone, device, dtype) if like is None else inputs
-        network = network.without_backbone()
-    elif backbone is not None and _has_constant_blocks(backbone, config):
-        inputs = _compute_early_blocks(network, backbone, inputs, device, dtype, like is None)
+    shared = like is not None
+    network, inputs, initial_backbone, constant = _prepare_network(config, pair, inputs, device, dtype, module, shared)
     method = _build_method(network, config, pair, device)
     method.hold_examples(len(inputs.splits["unlabelled"]))
     if earlier.source is not None:
@@ -97,7 +89,7 @@ def build_trainer(
         splits=splits,
         inputs=inputs,
         initial_backbone=initial_backbone,
-        constant_backbone=backbone if constant else None,
+        constant_backbone=constant,
         finetune=config.finetune,
         seed=seed,
         dtype=dtype,
@@ -105,6 +97,34 @@ def build_trainer(
         average=_build_average(config, method, splits.get("source_validation"), inputs.transforms[0], pair, dtype),
         self_training=rounds,
     )
+
+
+def _prepare_network(
+    config: Config,
+    pair: Pair,
+    inputs: TrainingInputs,
+    device: torch.device,
+    dtype: torch.dtype,
+    module: nn.Module | None,
+    shared: bool,
+) -> tuple[Network, TrainingInputs, str | None, Backbone | None]:
+    """The network, its inputs, the checksum of its backbone, and the backbone where its outputs are the inputs.
+
+    Args:
+        shared: the inputs are those of another run, in which what is computed once is computed already.
+    """
+    shape, outputs = inputs.raw.output_shape(pair.input_shape), pair.outputs
+    network: Network = config.network.build(shape, outputs) if module is None else wrap_module(module, shape, outputs)
+    backbone = prepare_backbone(network, config.finetune, config.network.name)
+    if backbone is None:
+        return network, inputs, None, None
+    initial = checksum(backbone)
+    if _is_constant(backbone, config):
+        inputs = inputs if shared else inputs.with_features(backbone, device, dtype)
+        return network.without_backbone(), inputs, initial, backbone
+    if _has_constant_blocks(backbone, config):
+        inputs = _compute_early_blocks(network, backbone, inputs, device, dtype, not shared)
+    return network, inputs, initial, None
 
 
 def _build_average(
