@@ -28,10 +28,11 @@ from dann.diagnostics.measurements import diagnose
 from dann.errors import BadInput
 from dann.runner.log import RunLog
 from dann.training import checkpoint
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_memory
 from dann.training.evaluate import evaluate, evaluate_splits
 from dann.training.loop import train
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer, update
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}

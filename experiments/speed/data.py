@@ -28,7 +28,8 @@ from dann.config.schema import resolve
 from dann.data.loading.stream import Batch, Stream
 from dann.data.storage.folders import find_dataset_folder
 from dann.runner.finishing import describe_environment
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer, update
 
 RESULTS = Path(__file__).parent.parent.parent / "results" / "speed"

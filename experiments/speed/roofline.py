@@ -20,8 +20,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dann.data.loading.stream import Batch
 from dann.methods.method import Method
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_memory
+from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer, update
 
 AS_IT_IS = "as it is: fp32, channels last"

@@ -18,9 +18,10 @@ from dann.config.experiment_run import Run
 from dann.config.schema import resolve
 from dann.data.pair import Pair
 from dann.errors import BadInput
-from dann.training.building import build_trainer, load_pair
+from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_memory
 from dann.training.loop import Learner
+from dann.training.pair_loading import load_pair
 from dann.training.stacking.grouping import Planned, differing_numbers, optimizer_key
 from dann.training.stacking.stack import Stack
 from dann.training.stacking.stackable import is_faster

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dann.config.schema import Config, resolve
-from dann.training.building import load_pair
+from dann.training.pair_loading import load_pair
 
 ENDLESS = 10**6  # steps; more than any benchmark times
 AMAZON, FEATURES = {"name": "amazon_reviews"}, {"name": "office_caltech10_features", "kind": "efficientnet_lite0"}
