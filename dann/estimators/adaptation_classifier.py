@@ -20,7 +20,8 @@ from dann.estimators.example_sides import Sides, divide_examples, find_masked
 from dann.estimators.given_examples import collect_examples
 from dann.estimators.quiet_training import QuietTraining
 from dann.estimators.value_errors import as_value_error
-from dann.inference.model import Model, of_trainer
+from dann.inference.loading import of_trainer
+from dann.inference.model import Model
 from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
 from dann.training.earlier_runs import find_earlier_runs
