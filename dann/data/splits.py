@@ -13,12 +13,15 @@ def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
     """Divide ``split`` into the examples kept and those held out, ``share`` of it and of each class.
 
     At least one example of each class is kept. Of numbers every so-many-th in their order is held out, so that both
-    parts span them.
+    parts span them, and of four or more at least two, which a score of numbers needs.
     """
     order = _shuffle_by_class(split, seed)
     free = ~_first_of_class(split.y[order])
     # Every so-many-th example in the order of the classes: stratified, and share · N of them rounded down.
-    rate = min(1.0, share * len(order) / max(int(free.sum()), 1))
+    count = share * len(order)
+    if split.y.is_floating_point() and share > 0 and len(order) >= 4:
+        count = max(count, 2)
+    rate = min(1.0, count / max(int(free.sum()), 1))
     passed = (torch.cat([torch.zeros(1), free.cumsum(0)]).double() * rate + 1e-9).floor()
     held = passed[1:] > passed[:-1]
     return split.take(order[~held].sort().values), split.take(order[held].sort().values)
