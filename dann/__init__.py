@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dann.estimators.adaptation_classifier import AdaptationClassifier as AdaptationClassifier
+    from dann.estimators.adaptation_regressor import AdaptationRegressor as AdaptationRegressor
     from dann.estimators.dann_classifier import DANNClassifier as DANNClassifier
     from dann.estimators.pair_fitting import fit as fit
     from dann.inference.ensemble import Ensemble
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 ESTIMATORS = {
     "AdaptationClassifier": "adaptation_classifier",
+    "AdaptationRegressor": "adaptation_regressor",
     "DANNClassifier": "dann_classifier",
     "fit": "pair_fitting",
 }
