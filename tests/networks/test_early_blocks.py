@@ -151,3 +151,10 @@ def test_numbers_of_blocks_that_leave_nothing_to_train_are_refused(
 ) -> None:
     with pytest.raises(BadInput, match=message):
         setup_of(weights, options)
+
+
+def test_methods_that_set_the_statistics_of_frozen_blocks_are_refused(weights: str, domains: None) -> None:
+    """Whether their statistics were set would depend on whether their outputs are computed once."""
+    for method in ("adabn", "tent"):
+        with pytest.raises(BadInput, match=f"finetune.frozen: {method} sets the statistics of BatchNorm, which"):
+            setup_of(weights, {"frozen": 1}, method={"name": method})

@@ -141,6 +141,7 @@ NAMED = "data.source is missing"
         ({"variants": {"adapted": {"method": {"name": "nrc", "from": "nowhere"}}}}, "nowhere is no finished run"),
         ({"variants": {"adapted": {"method": {"name": "dann", "from": "BEGUN"}}}}, "unknown key method.from"),
         ({"base": {"data": {"target": TARGET, "resample": "over"}}}, "data.resample: concerns the labelled side"),
+        ({"base": {"data": {"target": TARGET, "bootstrap": True}}}, "data.bootstrap: concerns the labelled side"),
         ({"base": {"diagnose": {"examples": 20, "reverse_steps": 5}}}, "diagnose.reverse_steps: reads source examples"),
         ({"base": {"diagnose": {"distance_c": [1.0]}}}, "diagnose.distance_c: reads source examples"),
         ({"base": {"self_training": {}}}, "self_training: reads source examples"),

@@ -118,6 +118,14 @@ def test_a_source_model_that_does_not_suit_is_refused(
         build(planned, load_pair(planned.config.data), CPU)
 
 
+def test_reverse_validation_of_a_method_that_reads_no_label_is_refused(tmp_path: Path, models: Path) -> None:
+    """It would not learn the labels of the target, whatever they are."""
+    file = adapting(tmp_path, models, base={**NETWORK, "diagnose": {"reverse_steps": 5}})
+    planned = planned_run(file, tmp_path / "runs/adapted/seed-0")
+    with pytest.raises(BadInput, match=r"diagnose\.reverse_steps: shot begins with a finished run and reads no lab"):
+        build(planned, load_pair(planned.config.data), CPU)
+
+
 def test_another_network_in_a_trainer_of_python_is_refused(tmp_path: Path, models: Path) -> None:
     changes: dict[str, Any] = {"base": {"network": {"name": "mlp", "hidden": 9, "batch_norm": True}}}
     file = adapting(tmp_path, models, **changes)
