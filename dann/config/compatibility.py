@@ -190,8 +190,8 @@ def _check_stages(method: Method, config: Config) -> None:
         )
     if config.diagnose.reverse_steps and not method.reads_source:
         raise BadInput(
-            f"diagnose.reverse_steps: {config.method.name} begins with a finished run and reads no labelled example, so "
-            "it would not learn the labels of the target: leave it out"
+            f"diagnose.reverse_steps: {config.method.name} begins with a finished run and reads no labelled example, "
+            "so that it would not learn the labels of the target: leave it out"
         )
     stages = [stage.name for stage in method.stages]
     if config.self_training:
