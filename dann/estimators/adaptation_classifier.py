@@ -21,6 +21,7 @@ from dann.estimators.given_examples import collect_examples
 from dann.estimators.quiet_training import QuietTraining
 from dann.estimators.value_errors import as_value_error
 from dann.inference.model import Model, of_trainer
+from dann.runner.source_run import check_earlier_runs
 from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
 from dann.training.earlier_runs import find_earlier_runs
@@ -143,6 +144,7 @@ class AdaptationClassifier(
         with keep_random_state(device):
             seed = self._draw_seed()
             earlier = find_earlier_runs(config, seed)
+            check_earlier_runs(earlier, pair)
             trainer = build_trainer(config, pair, seed, device, module=module, earlier=earlier)
             training = QuietTraining(trainer, config, pair)
             try:
