@@ -26,6 +26,7 @@ from dann.runner.changed_runs import (
     describe_changes,
     drop_superseded,
     find_changed_configurations,
+    find_dependents,
     find_failed,
     set_aside,
 )
@@ -171,9 +172,10 @@ def plan(
     places |= {change.place for change in changed}
     everything = redo_command(experiment, folder, file, seeds)
     compared = compare_inputs(experiment, [each for each in planned if each.place not in places], folder)
-    places |= {change.place for change in compared.changes}
-    read_checked_records(experiment, folder, places, everything)  # seeds from other data are named by what changed
     changes = [*changed, *compared.changes]
+    changes += find_dependents([each for each in planned if each.place not in places], changes)
+    places |= {change.place for change in changes}
+    read_checked_records(experiment, folder, places, everything)  # seeds from other data are named by what changed
     covered = {each.place for each in planned}
     if left := [change for change in changes if redo != "changed" or change.place not in covered]:
         rows = {run.variant for run in runs}

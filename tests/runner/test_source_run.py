@@ -150,6 +150,27 @@ def test_rows_of_one_experiment_begin_with_its_own_source_only_runs_in_any_order
         assert record.config["method"]["from"] == "{runs}/a-to-b/source-only/seed-{seed}"
 
 
+def test_runs_that_took_weights_from_a_changed_run_are_made_again_with_it(tmp_path: Path) -> None:
+    adapted = {"method": {"name": "tent", "from": "{runs}/source-only/seed-{seed}"}}
+    file, folder = tmp_path / "one.yaml", tmp_path / "runs"
+
+    def launched(**options: Any) -> Silent:
+        variants: dict[str, Any] = {"source only": {**SOURCE["source only"], **options.pop("row", {})}}
+        write_tiny(file, base=NETWORK, seeds=[0], variants={**variants, "DANN": {}, "adapted": adapted}, published={})
+        experiment = read_experiment(file)
+        launch(experiment, list(experiment.runs()), folder, CPU, observer := Silent(), file, **options)
+        return observer
+
+    assert launched().new == 3
+    faster = {"optimizer": {"lr": 0.05}}
+    with pytest.raises(BadInput, match=r"source only, seed 0 is of another configuration .*; so did 1 more: "):
+        launched(row=faster)
+    assert launched(row=faster, redo="changed").new == 2
+    again = read_record(folder / "adapted/seed-0")
+    assert again.checksums["method.from"] == checksum_weights(folder / "source-only/seed-0")
+    assert launched(row=faster).new == 0
+
+
 def test_without_an_experiment_there_are_no_runs_to_name(tmp_path: Path) -> None:
     config = resolve({**TINY["base"], "method": {"name": "shot", "from": "{runs}/seed-{seed}"}}, "test")
     with pytest.raises(BadInput, match=r"method\.from: \{runs\}/seed-\{seed\}: there is no experiment"):
