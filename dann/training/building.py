@@ -88,7 +88,7 @@ def build_trainer(
     return Trainer(
         method=method,
         optimizers=StagedOptimizer(method, config.optimizer, config.finetune, () if rounds is None else rounds.stages),
-        stream=_build_stream(config.data, pair, inputs, method.second_view, seed, device),
+        stream=build_stream(config.data, pair, inputs, seed, device, method.second_view),
         splits=splits,
         inputs=inputs,
         initial_backbone=initial_backbone,
@@ -211,9 +211,14 @@ def _build_method(network: Network, config: Config, pair: Pair, device: torch.de
     return method
 
 
-def _build_stream(
-    data: DataSection, pair: Pair, inputs: TrainingInputs, second_view: bool, seed: int, device: torch.device
+def build_stream(
+    data: DataSection, pair: Pair, inputs: TrainingInputs, seed: int, device: torch.device, second_view: bool = False
 ) -> Stream:
+    """The training batches of a pair.
+
+    Args:
+        second_view: whether they have another view of the target's examples.
+    """
     target = inputs.splits["unlabelled"]
     return Stream(
         inputs.splits.get("train", target.take(torch.arange(0))),
