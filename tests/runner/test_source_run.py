@@ -138,7 +138,8 @@ def test_rows_of_one_experiment_begin_with_its_own_source_only_runs_in_any_order
     tmp_path: Path,
 ) -> None:
     adapted = {"method": {"name": "shot", "from": "{runs}/{task}/source-only/seed-{seed}"}}
-    variants: dict[str, Any] = {"adapted": adapted, **SOURCE}
+    again = {"method": {"name": "tent", "from": "{runs}/{task}/adapted/seed-{seed}"}}
+    variants: dict[str, Any] = {"again": again, "adapted": adapted, **SOURCE}
     content = {**TINY, "base": {**TINY["base"], **NETWORK}, "variants": variants, "tasks": {"a → b": {}}}
     experiment = Experiment(**{**content, "published": {}})
     file = write_tiny(tmp_path / "one.yaml")
@@ -148,6 +149,8 @@ def test_rows_of_one_experiment_begin_with_its_own_source_only_runs_in_any_order
         source = tmp_path / f"runs/a-to-b/source-only/seed-{seed}"
         assert record.checksums["method.from"] == checksum_weights(source)
         assert record.config["method"]["from"] == "{runs}/a-to-b/source-only/seed-{seed}"
+        last = read_record(tmp_path / f"runs/a-to-b/again/seed-{seed}")
+        assert last.checksums["method.from"] == checksum_weights(tmp_path / f"runs/a-to-b/adapted/seed-{seed}")
 
 
 def test_runs_that_took_weights_from_a_changed_run_are_made_again_with_it(tmp_path: Path) -> None:
