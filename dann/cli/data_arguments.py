@@ -5,6 +5,8 @@ from pathlib import Path
 from dann.cli.argument_values import read_count, read_examples, read_minutes, read_seeds
 from dann.cli.shared_arguments import FORMATS, Command, add_device, set_completer
 
+EXAMPLES = 1000  # of each domain at most, on which distances, shares and scores are measured
+
 
 def add_init(command: Command) -> None:
     init = command("init", "Write a commented experiment file for a source and a target of your own.")
@@ -49,8 +51,8 @@ def add_recommend(command: Command) -> None:
         "--seeds", type=read_seeds, default=[0, 1, 2], metavar="0,1", help="of the pilot (default: 0,1,2)"
     )
     recommend.add_argument(
-        "--examples", type=read_examples, default=1000, metavar="N",
-        help="measure distances and class shares on at most so many examples of each domain (default: 1000)",
+        "--examples", type=read_examples, default=EXAMPLES, metavar="N",
+        help=f"measure distances and class shares on at most so many examples of each domain (default: {EXAMPLES})",
     )  # fmt: skip
     recommend.add_argument(
         "--oracle", action="store_true", help="show the pilot's accuracies by the target's labels, which choose nothing"
@@ -66,8 +68,8 @@ def add_rank(command: Command) -> None:
     rank.add_argument("file", type=Path, metavar="FILE", help="its tasks and variants name the sources and networks")
     rank.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override a value in every row")
     rank.add_argument(
-        "--examples", type=read_examples, default=1000, metavar="N",
-        help="score at most so many examples of each domain (default: 1000)",
+        "--examples", type=read_examples, default=EXAMPLES, metavar="N",
+        help=f"score at most so many examples of each domain (default: {EXAMPLES})",
     )  # fmt: skip
     rank.add_argument("--format", choices=FORMATS, default="md")
     add_device(rank)

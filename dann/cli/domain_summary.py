@@ -25,10 +25,12 @@ from dann.data.loading.read_ahead import read_chunks
 from dann.data.pair import Pair
 from dann.data.storage.folders import find_dataset_folder
 from dann.data.text_store import holds_texts, read_texts
+from dann.networks.all_networks import RGB_ONLY
 from dann.options import look_up
 from dann.runner.source_free import read_absent_source, resolve_run
-from dann.training.building import build_trainer
+from dann.training.building import build_stream
 from dann.training.earlier_runs import find_earlier_runs
+from dann.training.inputs import prepare_inputs
 from dann.training.pair_loading import load_pair
 
 CHUNK = 1000
@@ -178,8 +180,10 @@ def load_pairs(file: Path) -> Iterator[tuple[str, Config, Pair]]:
 
 
 def first_batch(config: Config, pair: Pair) -> list[Panel]:
-    """The transformed examples of both sides in the first training batch."""
-    batch = build_trainer(config, pair, 0, torch.device("cpu")).stream[0]
+    """The transformed examples of both sides in the first training batch, whatever a frozen backbone makes of them."""
+    device = torch.device("cpu")
+    inputs = prepare_inputs(config.data, pair, device, config.network.name in RGB_ONLY)
+    batch = build_stream(config.data, pair, inputs, 0, device)[0]
     source, target = (pair.description[side]["name"] for side in ("source", "target"))
     scale = pair.label_scale
     if scale is None:

@@ -16,7 +16,7 @@ from dann.cli.option_types import format_value
 from dann.config.experiment import Experiment
 from dann.config.experiment_run import Run
 from dann.config.naming import printable, printable_lines
-from dann.config.schema import library_of, resolve
+from dann.config.schema import library_of
 from dann.errors import BadInput
 from dann.runner.changed_runs import Redo
 from dann.runner.experiment_records import read_records
@@ -24,6 +24,7 @@ from dann.runner.planning import Plan, plan
 from dann.runner.records import unfinished_folder
 from dann.runner.run_folder import is_finished
 from dann.runner.search_choice import count_unknown_runs, later_runs
+from dann.runner.source_free import resolve_run
 from dann.training.stacking.grouping import Planned
 
 Resolved = dict[str, Any]
@@ -54,9 +55,9 @@ def describe_plan(
     if later:
         planned = plan(experiment, [*runs, *later], folder, file, redo, seeds)
     states = _states(planned)
-    rows = _resolve_rows(experiment, planned.runs, file)
+    rows = _resolve_rows(experiment, planned.runs, file, folder)
     tasks = dict.fromkeys(run.task for run in runs)
-    bases = {task: _base(experiment, rows, task) for task in tasks}
+    bases = {task: _base(experiment, rows, task, folder) for task in tasks}
     first, *others = bases
     parts = [
         f"# {printable(experiment.title)}",
@@ -83,25 +84,26 @@ def _find_later(experiment: Experiment, runs: list[Run], folder: Path, planned: 
     return later_runs(experiment, records, runs), count_unknown_runs(experiment, records, runs)
 
 
-def _resolve_rows(experiment: Experiment, planned: list[Planned], file: Path) -> dict[Row, Resolved]:
+def _resolve_rows(experiment: Experiment, planned: list[Planned], file: Path, runs: Path) -> dict[Row, Resolved]:
     """The configuration of each row, apart from what is searched."""
     rows = {(each.run.task, each.run.variant): each.config for each in planned}
     if experiment.search is None:  # as planned: resolving again would take as long once more
         return {row: config.model_dump(mode="json") for row, config in rows.items()}
-    return {(task, variant): _resolve_row(experiment, variant, task, file) for task, variant in rows}
+    return {(task, variant): _resolve_row(experiment, variant, task, file, runs) for task, variant in rows}
 
 
-def _resolve_row(experiment: Experiment, variant: str, task: str | None, file: Path) -> Resolved:
+def _resolve_row(experiment: Experiment, variant: str, task: str | None, file: Path, runs: Path) -> Resolved:
     """The configuration of a row, apart from what is searched."""
     declared, library = experiment.merge_configuration(variant, task), library_of(experiment, str(file))
-    return resolve(declared, f"{file}, variant {variant}", library).model_dump(mode="json")
+    run = Run(task, variant, experiment.seeds[0], declared)
+    return resolve_run(run, f"{file}, variant {variant}", library, runs).model_dump(mode="json")
 
 
-def _base(experiment: Experiment, rows: Mapping[Row, Resolved], task: str | None) -> Resolved:
+def _base(experiment: Experiment, rows: Mapping[Row, Resolved], task: str | None, runs: Path) -> Resolved:
     """The configuration without any variant; where that is incomplete, of the task's first variant."""
     bare = experiment.model_copy(update={"variants": {BASE: {}}})
     try:
-        return _resolve_row(bare, BASE, task, Path(BASE))
+        return _resolve_row(bare, BASE, task, Path(BASE), runs)
     except BadInput:
         return next(config for (own, _), config in rows.items() if own == task)
 

@@ -9,8 +9,8 @@ from dann.errors import BadInput
 from dann.methods.method import Method
 from dann.networks.backbone import NORMS
 
-OF_SOURCE = ("target_labelled", "disjoint", "resample", "class_weights", "source_degradation", "class_vectors",
-             "unseen")  # fmt: skip  # options of data that mean nothing without a source
+OF_SOURCE = ("target_labelled", "disjoint", "resample", "bootstrap", "class_weights", "source_degradation",
+             "class_vectors", "unseen")  # fmt: skip  # options of data that mean nothing without a source
 
 
 def check_data(data: DataSection) -> None:
@@ -81,6 +81,11 @@ def check_parts(config: Config) -> None:
     _check_nesterov(config.optimizer)
     if method.moves_statistics and config.finetune and config.finetune.norm != "train":
         raise BadInput(f"finetune.norm: {config.method.name} sets the statistics of BatchNorm: leave norm at train")
+    if method.moves_statistics and config.finetune and config.finetune.frozen:
+        raise BadInput(
+            f"finetune.frozen: {config.method.name} sets the statistics of BatchNorm, which frozen blocks keep: leave "
+            "frozen out"
+        )
     _check_evaluated_weights(config, method)
     if method.needs_pretrained and config.finetune and config.finetune.backbone == 0:
         raise BadInput(f"finetune.backbone: {config.method.name} needs a backbone that is trained: set it above 0")
@@ -142,10 +147,20 @@ def check_method(method: Method, config: Config) -> None:
     if method.weighs_classes and config.data.balancing:
         left_out = " and ".join(config.data.balancing)
         raise BadInput(f"data: {config.method.name} weighs the classes itself: leave {left_out} out")
-    if config.data.bootstrap and config.method.name == "linear_svm":
-        raise BadInput("data.bootstrap: linear_svm is fitted to the whole source, not to batches: leave it out")
+    if config.method.name == "linear_svm":
+        _check_fitted(config)
     if method.sources not in (None, count := len(config.data.sources)):
         raise BadInput(f"method.sources: {method.sources}, but data.source names {count} domain(s): set it to {count}")
+
+
+def _check_fitted(config: Config) -> None:
+    """Raise for options that act on batches or steps, which a machine that is fitted once never sees."""
+    data = config.data
+    ignored = {"data.bootstrap": data.bootstrap, "data.class_weights": data.class_weights != "none",
+               "data.resample": data.resample in ("over", "under", "balanced"), "train.ema": config.train.ema,
+               "self_training": config.self_training}  # fmt: skip
+    if named := [name for name, value in ignored.items() if value]:
+        raise BadInput(f"{named[0]}: linear_svm is fitted to the whole source, not to batches: leave it out")
 
 
 def _check_views(method: Method, config: Config) -> None:
@@ -167,11 +182,16 @@ def _check_views(method: Method, config: Config) -> None:
 
 
 def _check_stages(method: Method, config: Config) -> None:
-    """Raise if self-training labels what the method does not read, or a stage of the optimiser is unknown."""
+    """Raise if labels are given to what the method does not read, or a stage of the optimiser is unknown."""
     if config.self_training and (len(method.stages) > 1 or not method.reads_source):
         raise BadInput(
             f"self_training: {config.method.name} reads no labelled example in its last stage, so labels for the "
             "target would change nothing: choose another method, or leave self_training out"
+        )
+    if config.diagnose.reverse_steps and not method.reads_source:
+        raise BadInput(
+            f"diagnose.reverse_steps: {config.method.name} begins with a finished run and reads no labelled example, "
+            "so that it would not learn the labels of the target: leave it out"
         )
     stages = [stage.name for stage in method.stages]
     if config.self_training:

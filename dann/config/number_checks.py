@@ -14,6 +14,7 @@ OF_CLASSES = (
     "target_classes",
     "target_labelled",
     "resample",
+    "bootstrap",
     "class_weights",
     "class_vectors",
     "unseen",

@@ -27,6 +27,7 @@ def reverse_validation(trainer: Trainer, config: Config, steps: int) -> float:
     """
     method = deepcopy(trainer.method)
     method.load_state_dict(trainer.evaluated.state_dict())
+    method.hold_examples(len(trainer.stream.source))  # what it remembered is of the other domain's
     of_source, of_target = trainer.stream.transforms
     labelled, held_out = _label_target(trainer), None
     if config.train.keep_best is not None:

@@ -23,6 +23,7 @@ from dann.estimators.quiet_training import QuietTraining
 from dann.estimators.value_errors import as_value_error
 from dann.inference.loading import of_trainer
 from dann.inference.model import Model
+from dann.runner.source_run import check_earlier_runs
 from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
 from dann.training.earlier_runs import find_earlier_runs
@@ -146,6 +147,7 @@ class AdaptationEstimator(
         with keep_random_state(device):
             seed = self._draw_seed()
             earlier = find_earlier_runs(config, seed)
+            check_earlier_runs(earlier, pair)
             trainer = build_trainer(config, pair, seed, device, module=module, earlier=earlier)
             training = QuietTraining(trainer, config, pair)
             try:

@@ -15,6 +15,7 @@ from dann.estimators.training_bar import training_bar
 from dann.estimators.training_history import TrainingHistory
 from dann.inference.loading import of_trainer
 from dann.inference.model import Model
+from dann.runner.source_run import check_earlier_runs
 from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
 from dann.training.earlier_runs import find_earlier_runs
@@ -83,8 +84,9 @@ def fit(
     sources = len(torch.unique(pair.train.domain)) - (pair.description["target_labelled_examples"] > 0)
     config, place = declare_config(given, section, sources, "dann.fit"), choose_device(device, "device=")
     module = network if isinstance(network, nn.Module) else None
+    check_earlier_runs(earlier := find_earlier_runs(config, seed), pair)
     with keep_random_state(place):
-        trainer = build_trainer(config, pair, seed, place, module=module, earlier=find_earlier_runs(config, seed))
+        trainer = build_trainer(config, pair, seed, place, module=module, earlier=earlier)
         with training_bar(config.train.steps, progress) as advance:
             training = QuietTraining(trainer, config, pair, advance)
             training.train()

@@ -74,7 +74,8 @@ def _tent(method: Method, x: Tensor, inputs: InputPipeline, dtype: torch.dtype) 
         norm.train()
     optimizer = torch.optim.Adam(parameters, lr=RATE)
     predicted = []
-    for part in torch.chunk(x, math.ceil(len(x) / BATCH)):  # of about equal sizes: none is of one example
+    # Of equal sizes but for one example: torch.chunk may leave a single one to the last batch, which has no statistics.
+    for part in torch.tensor_split(x, math.ceil(len(x) / BATCH)):
         with torch.no_grad():
             batch = inputs(part.to(device))
         with autocast(device, dtype):

@@ -15,7 +15,7 @@ from dann.runner.log import RunLog
 from dann.runner.records import unfinished_folder
 from dann.runner.resuming import Start
 from dann.runner.run_folder import prepare_folder
-from dann.runner.source_run import check_source_run, read_earlier_run
+from dann.runner.source_run import check_earlier_runs, check_source_run
 from dann.runner.trackers import Tracking
 from dann.training import checkpoint
 from dann.training.best_weights import BestWeights
@@ -118,10 +118,9 @@ def build(planned: Planned, pair: Pair, device: torch.device, like: Trainer | No
     """
     try:
         earlier = planned.earlier
+        check_earlier_runs(earlier, pair)
         if earlier.source is not None:
             check_source_run(earlier.source, planned.config, pair)
-        if earlier.generator is not None:
-            read_earlier_run("data.generator", earlier.generator, pair)
         return build_trainer(planned.config, pair, planned.run.seed, device, like, earlier=earlier)
     except BadInput as error:
         raise BadInput(f"{planned.run.name}: {error}") from error

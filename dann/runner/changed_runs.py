@@ -69,6 +69,16 @@ def find_failed(planned: Sequence[Planned]) -> list[Change]:
     return [Change(each.place, each.place, f"failed at {failed}") for each, failed in finished if failed is not None]
 
 
+def find_dependents(planned: Sequence[Planned], changes: Sequence[Change]) -> list[Change]:
+    """The runs, finished or begun, that took weights from a run that has changed."""
+    places, found = {change.place for change in changes}, []
+    for each in planned if places else ():
+        folder = _find_folder(each.place)
+        if folder is not None and (changed := places.intersection(filter(None, each.earlier))):
+            found.append(Change(each.place, folder, f"{each.run.name} took weights from {min(changed)}, which changed"))
+    return found
+
+
 def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: Path) -> Comparison:
     """Compare data and weights files with those that existing runs were made from.
 
@@ -100,10 +110,8 @@ def compare_inputs(experiment: Experiment, planned: Sequence[Planned], folder: P
 def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: Path) -> Iterator[tuple[Planned, Path]]:
     """The runs that are finished or have a checkpoint, each with its present folder."""
     for each in planned:
-        if is_finished(each.place):
-            yield each, each.place
-        elif has_checkpoint(unfinished_folder(each.place)):
-            yield each, unfinished_folder(each.place)
+        if (existing := _find_folder(each.place)) is not None:
+            yield each, existing
     others = {file.parent for file in find_files(folder, RECORD)} - {each.place for each in planned}
     if not others:  # listing all runs takes time in a large experiment
         return
@@ -118,6 +126,13 @@ def _find_existing(experiment: Experiment, planned: Sequence[Planned], folder: P
             config = configs[run.row]
             if config is not None and config.data.model_dump_json() in sections:
                 yield Planned(run, config, place), place
+
+
+def _find_folder(place: Path) -> Path | None:
+    """The present folder of a run that is finished or has a checkpoint."""
+    if is_finished(place):
+        return place
+    return unfinished_folder(place) if has_checkpoint(unfinished_folder(place)) else None
 
 
 def _resolve_if_valid(run: Run, place: Path, library: Library, runs: Path) -> Config | None:

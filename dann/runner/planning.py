@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from dann.runner.changed_runs import (
     describe_changes,
     drop_superseded,
     find_changed_configurations,
+    find_dependents,
     find_failed,
     set_aside,
 )
@@ -104,7 +105,7 @@ def execute(
 ) -> None:
     """Make the runs that are missing, in worker processes if there are several ``workers``.
 
-    Those that take weights from a finished run come last, as that may be one of the others.
+    Those that take weights from another of them come after it.
     """
     executor = Executor(device, team, log_to)
     for run, _, place in planned:
@@ -115,12 +116,24 @@ def execute(
     units = group_runs(planned, workers)
     pending = [[each for each in unit if not is_finished(each.place)] for unit in units]
     pending = [unit for unit in pending if unit]
-    for left in ([unit for unit in pending if not any(unit[0].earlier)],
-                 [unit for unit in pending if any(unit[0].earlier)]):  # fmt: skip
-        if left and workers > 1 and len(units) > 1:
+    for left in _in_order(pending):
+        if workers > 1 and len(units) > 1:
             spread(left, executor.execute, min(workers, len(left)), observer, partial(_divide, observer))
         else:
             _execute_here(left, executor, observer)
+
+
+def _in_order(units: list[Unit]) -> Iterator[list[Unit]]:
+    """The units in groups, of which none takes weights from a run of a later one: first those that take none."""
+    left = [(unit, {folder.absolute() for each in unit for folder in each.earlier if folder}) for unit in units]
+    while left:
+        waiting = {each.place.absolute() for unit, _ in left for each in unit}
+        without = any(not earlier for _, earlier in left)
+        ready = [not earlier if without else not earlier & waiting for _, earlier in left]
+        if not any(ready):  # each would wait for another, which is reported when they are made
+            ready = [True] * len(left)
+        yield [unit for (unit, _), is_ready in zip(left, ready, strict=True) if is_ready]
+        left = [each for each, is_ready in zip(left, ready, strict=True) if not is_ready]
 
 
 def _execute_here(units: list[Unit], executor: Executor, observer: Observer) -> None:
@@ -171,9 +184,10 @@ def plan(
     places |= {change.place for change in changed}
     everything = redo_command(experiment, folder, file, seeds)
     compared = compare_inputs(experiment, [each for each in planned if each.place not in places], folder)
-    places |= {change.place for change in compared.changes}
-    read_checked_records(experiment, folder, places, everything)  # seeds from other data are named by what changed
     changes = [*changed, *compared.changes]
+    changes += find_dependents([each for each in planned if each.place not in places], changes)
+    places |= {change.place for change in changes}
+    read_checked_records(experiment, folder, places, everything)  # seeds from other data are named by what changed
     covered = {each.place for each in planned}
     if left := [change for change in changes if redo != "changed" or change.place not in covered]:
         rows = {run.variant for run in runs}

@@ -7,27 +7,35 @@ from dann.config.schema import Config
 from dann.data.pair import Pair
 from dann.errors import BadInput
 from dann.runner.records import RECORD, Record, read_record
+from dann.training.earlier_runs import EarlierRuns
 
 CONSTANT = ("half", "imagenet", "none", "instance")  # values of normalise that depend on no other example
 FITTED = ("missing", "vocabulary", "terms", "msda")  # preprocessing that is fitted on the examples of both domains
 
 
 def check_source_run(folder: Path, config: Config, pair: Pair) -> None:
-    """Raise unless the run that ``method.from`` names was trained on the same classes and inputs.
+    """Raise unless the run that ``method.from`` names has the same network and was trained on the same inputs.
 
     Args:
-        folder: of that run.
+        folder: of that run, which ``check_earlier_runs`` accepts.
         config: of the run that begins with it.
 
     Raises:
-        BadInput: there is no such run, it failed, or its classes, network or inputs are others.
+        BadInput: its network or inputs are others.
     """
-    place, record = f"method.from: {folder}", read_earlier_run("method.from", folder, pair)
+    place, record = f"method.from: {folder}", read_earlier_run("method.from", folder)
     ours, theirs = config.model_dump(mode="json"), record.config
     if ours["network"] != theirs["network"]:
         raise BadInput(f"{place} has another network ({theirs['network']}): write the same")
     if (option := _other_inputs(ours["data"], theirs["data"], record, pair)) is not None:
         raise BadInput(f"{place} was trained on other inputs ({option} differs): write the same data section")
+
+
+def check_earlier_runs(earlier: EarlierRuns, pair: Pair) -> None:
+    """Raise unless the runs that weights are taken from are finished, have a result, and are on the same classes."""
+    for option, folder in {"method.from": earlier.source, "data.generator": earlier.generator}.items():
+        if folder is not None:
+            read_earlier_run(option, folder, pair)
 
 
 def read_earlier_run(option: str, folder: Path, pair: Pair | None = None) -> Record:

@@ -24,6 +24,7 @@ from dann.runner.records import Record, read_record
 from dann.runner.run_folder import is_finished
 from dann.runner.source_free import read_absent_source
 from dann.training.checkpoint import CHECKPOINT, read_method
+from dann.training.earlier_runs import EarlierRuns
 from dann.training.pair_loading import read_pair
 from dann.training.stacking.grouping import Planned
 
@@ -111,7 +112,10 @@ def _compare_data(chosen: Recorded, planned: Mapping[Path, Planned]) -> dict[Pat
 
 
 def _differing_data(record: Record, planned: Planned, pair: Pair) -> str | None:
-    changed = differing(recorded_checksums(record), compute_checksums(planned.config, pair, planned.earlier))
+    # Earlier runs of the same experiment are made again too, elsewhere with other bits.
+    outside = (None if folder and folder.is_relative_to(planned.runs) else folder for folder in planned.earlier)
+    now = compute_checksums(planned.config, pair, EarlierRuns(*outside))
+    changed = differing(recorded_checksums(record), now)
     if not changed:
         return None
     return (

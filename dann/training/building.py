@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -64,6 +65,8 @@ def build_trainer(
     check_parts(config)
     if pair.task != config.data.task:
         raise BadInput(f"data.task: {config.data.task}, but the labels of the data are for {pair.task}: set it alike")
+    if earlier.source is not None and config.finetune is not None and config.finetune.frozen:
+        like = None  # what its blocks give is another source model's
     inputs = prepare_inputs(config.data, pair, device, config.network.name in RGB_ONLY) if like is None else like.inputs
     _check_batch_size(config.data, inputs.raw.output_shape(pair.input_shape), device)
     if earlier.generator is not None:
@@ -71,12 +74,12 @@ def build_trainer(
         inputs = replace(inputs, splits={**inputs.splits, "train": more})
     dtype = choose_dtype(config.train.precision, device)
     torch.manual_seed(derive(seed, WEIGHTS))
-    shared = like is not None
-    network, inputs, initial_backbone, constant = _prepare_network(config, pair, inputs, device, dtype, module, shared)
+    network = _build_network(config, pair, inputs, module)
+    network, inputs, initial_backbone, constant = _prepare_network(
+        config, network, inputs, device, dtype, like is not None, earlier.source
+    )
     method = _build_method(network, config, pair, device)
     method.hold_examples(len(inputs.splits["unlabelled"]))
-    if earlier.source is not None:
-        load_source_model(method.network, earlier.source)
     splits = {name: split for name, split in inputs.splits.items() if name not in TRAINED}
     rounds = None
     if config.self_training is not None:
@@ -85,7 +88,7 @@ def build_trainer(
     return Trainer(
         method=method,
         optimizers=StagedOptimizer(method, config.optimizer, config.finetune, () if rounds is None else rounds.stages),
-        stream=_build_stream(config.data, pair, inputs, method.second_view, seed, device),
+        stream=build_stream(config.data, pair, inputs, seed, device, method.second_view),
         splits=splits,
         inputs=inputs,
         initial_backbone=initial_backbone,
@@ -99,32 +102,41 @@ def build_trainer(
     )
 
 
+def _build_network(config: Config, pair: Pair, inputs: TrainingInputs, module: nn.Module | None) -> Network:
+    shape, outputs = inputs.raw.output_shape(pair.input_shape), pair.outputs
+    network: Network = config.network.build(shape, outputs) if module is None else wrap_module(module, shape, outputs)
+    if pair.class_vectors is not None:
+        calibration = config.data.calibration
+        network.classifier = give_class_vectors(network.classifier, pair.class_vectors, pair.unseen, calibration)
+    return network
+
+
 def _prepare_network(
     config: Config,
-    pair: Pair,
+    network: Network,
     inputs: TrainingInputs,
     device: torch.device,
     dtype: torch.dtype,
-    module: nn.Module | None,
     shared: bool,
+    source: Path | None,
 ) -> tuple[Network, TrainingInputs, str | None, Backbone | None]:
     """The network, its inputs, the checksum of its backbone, and the backbone where its outputs are the inputs.
 
     Args:
         shared: the inputs are those of another run, in which what is computed once is computed already.
+        source: the folder of the run with whose weights it begins, before what its frozen blocks give is computed.
     """
-    shape, outputs = inputs.raw.output_shape(pair.input_shape), pair.outputs
-    network: Network = config.network.build(shape, outputs) if module is None else wrap_module(module, shape, outputs)
     backbone = prepare_backbone(network, config.finetune, config.network.name)
-    if backbone is None:
-        return network, inputs, None, None
-    initial = checksum(backbone)
-    if _is_constant(backbone, config):
-        inputs = inputs if shared else inputs.with_features(backbone, device, dtype)
-        return network.without_backbone(), inputs, initial, backbone
-    if _has_constant_blocks(backbone, config):
+    initial = None if backbone is None else checksum(backbone)
+    constant = backbone if backbone is not None and _is_constant(backbone, config) else None
+    if constant is not None:
+        inputs = inputs if shared else inputs.with_features(constant, device, dtype)
+        network = network.without_backbone()
+    if source is not None:
+        load_source_model(network, source)
+    if backbone is not None and constant is None and _has_constant_blocks(backbone, config):
         inputs = _compute_early_blocks(network, backbone, inputs, device, dtype, not shared)
-    return network, inputs, initial, None
+    return network, inputs, initial, constant
 
 
 def _build_average(
@@ -190,9 +202,6 @@ def _compute_early_blocks(
 
 
 def _build_method(network: Network, config: Config, pair: Pair, device: torch.device) -> Method:
-    if pair.class_vectors is not None:
-        calibration = config.data.calibration
-        network.classifier = give_class_vectors(network.classifier, pair.class_vectors, pair.unseen, calibration)
     method: Method = config.method.build(network)
     check_method(method, config)
     if pair.task == "regression":
@@ -202,9 +211,14 @@ def _build_method(network: Network, config: Config, pair: Pair, device: torch.de
     return method
 
 
-def _build_stream(
-    data: DataSection, pair: Pair, inputs: TrainingInputs, second_view: bool, seed: int, device: torch.device
+def build_stream(
+    data: DataSection, pair: Pair, inputs: TrainingInputs, seed: int, device: torch.device, second_view: bool = False
 ) -> Stream:
+    """The training batches of a pair.
+
+    Args:
+        second_view: whether they have another view of the target's examples.
+    """
     target = inputs.splits["unlabelled"]
     return Stream(
         inputs.splits.get("train", target.take(torch.arange(0))),

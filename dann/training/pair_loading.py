@@ -12,6 +12,7 @@ from dann.data.pair import Pair
 from dann.data.pair_builder import PairOptions, build_pair, build_target
 from dann.data.pair_preprocessing import preprocess_as_before, preprocess_pair
 from dann.data.zero_shot import make_zero_shot
+from dann.errors import BadInput
 
 
 def load_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
@@ -28,6 +29,8 @@ def read_pair(data: DataSection, absent: AbsentSource | None = None) -> Pair:
     check_data(data)
     if absent is not None:
         return build_target(absent, data.target.build(), _pair_options(data))
+    if not data.sources:
+        raise BadInput("data.source is missing, whose examples are read here: name a domain")
     domains: dict[str, Domain] = {}
     for component in (*data.sources, data.target):  # a target that is a source too is read once
         if (key := component.model_dump_json()) not in domains:

@@ -97,7 +97,8 @@ def _parameters_by_part(method: Method) -> Iterator[tuple[Part, nn.Parameter]]:
         if name.startswith("network.features."):
             yield "features", parameter
         else:
-            yield "discriminator" if name.startswith("discriminator") else "classifier", parameter
+            own: Part = "discriminator" if "discriminator" in name.partition(".")[0] else "classifier"
+            yield own, parameter  # of features or, by PixelDA, of images
 
 
 def _group(

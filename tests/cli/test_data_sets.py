@@ -46,6 +46,11 @@ def test_data_show_of_an_experiment_shows_what_its_network_sees(
     out = capsys.readouterr().out
     assert out.count("digits → digits_m: 607 labelled (66, 60") == 1 and "imbalance ratio 1.49" in out
     assert (tmp_path / "tiny.png").is_file()
+    frozen = {"network": {"name": "torchvision", "model": "resnet18", "weights": "absent.pt"}}
+    base = {"data": data, "finetune": {"backbone": 0}, **frozen}
+    file = write_tiny(tmp_path / "frozen.yaml", base=base)  # which needs neither its weights nor its features
+    assert main(["data", "show", str(file), "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "frozen.png").is_file()
 
 
 @pytest.mark.parametrize(

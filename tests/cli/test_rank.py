@@ -155,6 +155,16 @@ def test_inputs_that_are_too_wide_name_the_remedy(tmp_path: Path, capsys: pytest
     assert "name a pretrained network" in message
 
 
+def test_a_row_without_a_source_has_none_to_rank(own_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = yaml.safe_load(own_file.read_text())
+    del content["tasks"]
+    content["variants"] = {"SHOT": {"method": {"name": "shot", "from": "runs/models/seed-0"}}}
+    own_file.write_text(yaml.safe_dump(content, sort_keys=False))
+    assert "SHOT: data.source is missing, whose examples are read here: name a domain" in complaint(
+        capsys, "rank", own_file
+    )
+
+
 def test_too_few_examples_are_refused(own_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(own_file.parent / "near.npz", x=np.eye(6, dtype=np.float32)[:4], y=np.array([0, 1, 2, 2]))
     assert "near: 3 training example(s), but at least 4 are needed" in complaint(

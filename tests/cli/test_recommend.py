@@ -10,6 +10,8 @@ from complaints import complaint
 from PIL import Image
 from tiny import write_tiny
 
+from dann.cli.arguments import parser
+from dann.cli.commands.recommendation import _repeat
 from dann.cli.main import main
 from dann.cli.recommendation.advising import Candidates, choose_candidates, recommend_row
 from dann.cli.recommendation.domain_gap import Separation, separate
@@ -26,6 +28,7 @@ from dann.cli.recommendation.findings import (
 from dann.cli.recommendation.overview import Overview, look_over
 from dann.cli.recommendation.pilot import Budget, Pilot, PilotRow, _plan
 from dann.cli.recommendation.subject import Subject, hide_labels, make_pair, read_file, read_paths
+from dann.errors import BadInput
 from dann.reporting.advice import Part
 
 FAST = ["--steps", "3", "--seeds", "0", "--device", "cpu"]
@@ -75,6 +78,23 @@ def test_the_report_its_page_and_a_file_that_runs(capsys: pytest.CaptureFixture[
     assert "--write next.yaml: exists already" in complaint(
         capsys, "recommend", "--source", "a.npz", "--target", "b.npz", "--write", "next.yaml"
     )
+
+
+def test_the_command_that_repeats_a_report_has_what_changes_it() -> None:
+    given = ["recommend", "--source", "a.npz", "--target", "b.npz", "--set", "layout=nlc", "--oracle"]
+    assert _repeat(parser().parse_args(given), "--steps 3") == "dann " + " ".join(given[:-1]) + (
+        " --steps 3 --oracle --write experiment.yaml"
+    )
+    few = parser().parse_args([*given, "--examples", "50"])
+    assert "--set layout=nlc --examples 50 --steps 3" in _repeat(few, "--steps 3")
+
+
+def test_a_pilot_has_no_generator_of_an_earlier_run(tmp_path: Path) -> None:
+    data = {"resample": "generate", "generator": "{runs}/pixelda/seed-{seed}"}
+    file = write_tiny(tmp_path / "generated.yaml", base={"data": data})
+    with pytest.raises(BadInput, match=r"generated\.yaml: data\.generator: a pilot has no runs before it"):
+        read_file(file, None, [])
+    assert read_file(file, None, ["data.resample=none", "data.generator=null"]).config.data.generator is None
 
 
 @pytest.mark.slow

@@ -132,6 +132,7 @@ def refused(folder: Path, **changes: Any) -> str:
     ("changes", "says"),
     [
         ({"data": {"resample": "over"}}, "data.resample: is of classes, but data.task is regression"),
+        ({"data": {"bootstrap": True}}, "data.bootstrap: is of classes, but data.task is regression"),
         ({"data": {"target_labelled": 2}}, "data.target_labelled: is of classes"),
         ({"data": {"unseen": ["a"]}}, "data.unseen: is of classes"),
         ({"data": {"source_degradation": {"examples": 0.5}}}, "data.source_degradation: thins out classes"),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -107,10 +108,24 @@ def test_runs_of_other_seeds_have_other_bootstraps_of_the_same_source(tmp_path: 
     assert torch.equal(batch.source_y, pair.train.y[rows])
 
 
-def test_a_machine_that_reads_no_batches_has_no_bootstrap(tmp_path: Path) -> None:
-    data = {**own_vectors(tmp_path, gaps=False), "bootstrap": True}
-    config = resolve({**TINY["base"], "data": data, "method": {"name": "linear_svm"}}, "test")
-    with pytest.raises(BadInput, match=r"data\.bootstrap: linear_svm is fitted to the whole source"):
+@pytest.mark.parametrize(
+    ("section", "option", "value"),
+    [
+        ("data", "bootstrap", True),
+        ("data", "class_weights", "inverse"),
+        ("data", "resample", "balanced"),
+        ("train", "ema", 0.9),
+        ("self_training", None, {}),
+    ],
+)
+def test_a_machine_that_reads_no_batches_takes_no_option_of_them(
+    tmp_path: Path, section: str, option: str | None, value: Any
+) -> None:
+    base = {**TINY["base"], "data": own_vectors(tmp_path, gaps=False), "method": {"name": "linear_svm"}}
+    base |= {section: value if option is None else {**base[section], option: value}}
+    config = resolve(base, "test")
+    place = section if option is None else f"{section}.{option}"
+    with pytest.raises(BadInput, match=f"{place}: linear_svm is fitted to the whole source"):
         build_trainer(config, load_pair(config.data), 0, CPU)
 
 

@@ -423,6 +423,16 @@ def test_reverse_validation_distinguishes_right_target_predictions_from_wrong_on
     assert reverse_validation(trainer, config, 100) < 0.1
 
 
+@pytest.mark.parametrize("points", [20, 60])
+def test_a_memory_of_the_target_holds_the_source_in_reverse(points: int) -> None:
+    """NRC remembers each example of its target, which in reverse is the source, of another size."""
+    config = configured(data={"source": {"points": points}, "target": {"points": 40}}, method={"name": "nrc"})
+    trainer = trained(made(config), 0, 12)
+    before = {name: value.clone() for name, value in trainer.method.state_dict().items()}
+    assert 0 <= reverse_validation(trainer, config, 6) <= 1
+    assert_same(trainer.method.state_dict(), before)
+
+
 def test_mixval_is_the_expected_agreement_of_mixed_pairs() -> None:
     """Partners are drawn; the mean over all pairs that may be drawn is what the score is an estimate of."""
     config = configured(data={"target": {"points": 100}}, diagnose={"examples": 200})

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,20 @@ def test_model_and_history_are_those_of_a_run(tmp_path: Path) -> None:
     for own, recorded in zip(fitted.history.evaluations(), record.evaluations, strict=True):
         assert own == pytest.approx(recorded, rel=1e-5) and "score_snd" in own
     assert isinstance(fitted.history.plot(), Figure) and len(fitted.history.plot("DANN").axes) == 4
+
+
+def test_a_source_model_of_other_classes_is_refused(tmp_path: Path) -> None:
+    """In another order they would be predicted one for another."""
+    pair = load_pair(config_of(MOONS).data)
+    file = write_tiny(tmp_path / "tiny.yaml", seeds=[0])
+    experiment = read_experiment(file)
+    launch(experiment, list(experiment.runs(only=["source only"])), tmp_path, torch.device("cpu"), Silent(), file)
+    method = {"name": "shot", "from": str(tmp_path / "source-only/seed-{seed}")}
+    assert dann.fit(pair, method, **TINY).model.classes == pair.classes
+    with pytest.raises(
+        BadInput, match=r"method\.from: .*seed-0 has the classes upper moon, lower moon, these data lower moon, up"
+    ):
+        dann.fit(replace(pair, classes=pair.classes[::-1]), method, **TINY)
 
 
 def test_a_module_and_options_of_batches() -> None:

@@ -16,6 +16,7 @@ from dann.cli.arguments import ADAPTATIONS as OFFERED
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
 from dann.errors import BadInput
+from dann.inference import test_time
 from dann.inference.ensemble import Ensemble
 from dann.inference.model import Model
 from dann.inference.predict import predict
@@ -86,6 +87,12 @@ def test_tent_predicts_each_batch_and_then_steps_scales_and_shifts_down_its_entr
     again = model.predict(SHIFTED, adapt="tent")
     assert np.array_equal(again, adapted)
     assert all(parameter.requires_grad for parameter in model.method.parameters())
+
+
+def test_no_batch_of_tent_is_of_a_single_input(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As 16 513 inputs in batches of 128 were, whose last one BatchNorm cannot normalise."""
+    monkeypatch.setattr(test_time, "BATCH", 3)
+    assert dann.load(runs / "seed-0", "cpu").predict(SHIFTED[:10], adapt="tent").shape == (10, 2)
 
 
 def test_files_are_adapted_to_together(tmp_path: Path, runs: Path) -> None:

@@ -1,10 +1,11 @@
 """Blocks of a backbone that are never trained: ``finetune: {frozen: 2}``, and their outputs, computed once."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from pretrained_runs import PHOTO, STEPS, resnet_network, setup_of, trained
+from pretrained_runs import CPU, PHOTO, STEPS, resnet_network, setup_of, trained
 from torch import Tensor, nn
 
 from dann.errors import BadInput
@@ -13,6 +14,9 @@ from dann.networks.backbone import Backbone
 from dann.networks.early_blocks import EarlyBlocks, restore_early_blocks, skip_early_blocks
 from dann.networks.finetuning import FineTuning
 from dann.training import building
+from dann.training.building import build_trainer
+from dann.training.checkpoint import CHECKPOINT, save
+from dann.training.earlier_runs import EarlierRuns
 from dann.training.evaluate import evaluate_splits
 from dann.training.pair_loading import load_pair
 from dann.training.trainer import Trainer
@@ -89,6 +93,26 @@ def test_a_run_on_outputs_that_are_computed_once_equals_one_that_computes_them_a
     torch.testing.assert_close(*(torch.from_numpy(each) for _, each in predicted), rtol=1e-3, atol=1e-4)
 
 
+def test_frozen_blocks_of_a_source_model_give_what_they_give_in_it(weights: str, domains: None, tmp_path: Path) -> None:
+    """Not what the blocks of pretraining give, nor those of the source model of another seed on the same data."""
+    config = building_config(TUNED, {"name": "shot", "from": "a run"}, weights)
+    pair, like = load_pair(config.data), None
+    for seed in (0, 1):
+        source, place = setup_of(weights, {"norm": "frozen"}, seed), tmp_path / str(seed)
+        place.mkdir()
+        with torch.no_grad():
+            for parameter in source.method.network.parameters():
+                parameter.mul_(1.02 + 0.02 * seed)
+        save(place / CHECKPOINT, source.method, source.optimizer, STEPS)
+        begun = build_trainer(config, pair, seed, CPU, like, earlier=EarlierRuns(place))
+        assert in_place(begun)
+        for split, scores in evaluate_splits(source).items():
+            torch.testing.assert_close(
+                evaluate_splits(begun)[split].predictions, scores.predictions, rtol=1e-3, atol=1e-4
+            )
+        like = begun
+
+
 def building_config(options: dict[str, Any], method: dict[str, Any], weights: str) -> Any:
     from dann.config.schema import resolve
 
@@ -151,3 +175,10 @@ def test_numbers_of_blocks_that_leave_nothing_to_train_are_refused(
 ) -> None:
     with pytest.raises(BadInput, match=message):
         setup_of(weights, options)
+
+
+def test_methods_that_set_the_statistics_of_frozen_blocks_are_refused(weights: str, domains: None) -> None:
+    """Whether their statistics were set would depend on whether their outputs are computed once."""
+    for method in ("adabn", "tent"):
+        with pytest.raises(BadInput, match=f"finetune.frozen: {method} sets the statistics of BatchNorm, which"):
+            setup_of(weights, {"frozen": 1}, method={"name": method})

@@ -95,6 +95,14 @@ def test_tables_reports_and_pages_are_made_of_it(tmp_path: Path, begun: Path, ca
     assert "no source examples" in shown
 
 
+def test_a_search_among_their_settings_is_planned(tmp_path: Path, begun: Path, capsys: Any) -> None:
+    search = {"budget": 2, "keys": {"method.affinity": [0.1, 0.2]}, "rule": "im"}
+    file = source_free(tmp_path, begun, seeds=[0], search=search)
+    assert main(["run", str(file), "--out", str(tmp_path / "runs"), "--dry-run"]) == 0, capsys.readouterr().err
+    shown = capsys.readouterr().out
+    assert "2 runs: 0 finished" in shown and "hidden: 8" in shown
+
+
 def test_unlabelled_targets_of_the_users_own_train_and_predict(tmp_path: Path, begun: Path, capsys: Any) -> None:
     x = np.random.default_rng(1).normal(size=(40, 2)).astype(np.float32)
     np.savez(tmp_path / "new.npz", x=x)
@@ -141,6 +149,7 @@ NAMED = "data.source is missing"
         ({"variants": {"adapted": {"method": {"name": "nrc", "from": "nowhere"}}}}, "nowhere is no finished run"),
         ({"variants": {"adapted": {"method": {"name": "dann", "from": "BEGUN"}}}}, "unknown key method.from"),
         ({"base": {"data": {"target": TARGET, "resample": "over"}}}, "data.resample: concerns the labelled side"),
+        ({"base": {"data": {"target": TARGET, "bootstrap": True}}}, "data.bootstrap: concerns the labelled side"),
         ({"base": {"diagnose": {"examples": 20, "reverse_steps": 5}}}, "diagnose.reverse_steps: reads source examples"),
         ({"base": {"diagnose": {"distance_c": [1.0]}}}, "diagnose.distance_c: reads source examples"),
         ({"base": {"self_training": {}}}, "self_training: reads source examples"),

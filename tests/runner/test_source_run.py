@@ -118,6 +118,14 @@ def test_a_source_model_that_does_not_suit_is_refused(
         build(planned, load_pair(planned.config.data), CPU)
 
 
+def test_reverse_validation_of_a_method_that_reads_no_label_is_refused(tmp_path: Path, models: Path) -> None:
+    """It would not learn the labels of the target, whatever they are."""
+    file = adapting(tmp_path, models, base={**NETWORK, "diagnose": {"reverse_steps": 5}})
+    planned = planned_run(file, tmp_path / "runs/adapted/seed-0")
+    with pytest.raises(BadInput, match=r"diagnose\.reverse_steps: shot begins with a finished run and reads no lab"):
+        build(planned, load_pair(planned.config.data), CPU)
+
+
 def test_another_network_in_a_trainer_of_python_is_refused(tmp_path: Path, models: Path) -> None:
     changes: dict[str, Any] = {"base": {"network": {"name": "mlp", "hidden": 9, "batch_norm": True}}}
     file = adapting(tmp_path, models, **changes)
@@ -130,7 +138,8 @@ def test_rows_of_one_experiment_begin_with_its_own_source_only_runs_in_any_order
     tmp_path: Path,
 ) -> None:
     adapted = {"method": {"name": "shot", "from": "{runs}/{task}/source-only/seed-{seed}"}}
-    variants: dict[str, Any] = {"adapted": adapted, **SOURCE}
+    again = {"method": {"name": "tent", "from": "{runs}/{task}/adapted/seed-{seed}"}}
+    variants: dict[str, Any] = {"again": again, "adapted": adapted, **SOURCE}
     content = {**TINY, "base": {**TINY["base"], **NETWORK}, "variants": variants, "tasks": {"a → b": {}}}
     experiment = Experiment(**{**content, "published": {}})
     file = write_tiny(tmp_path / "one.yaml")
@@ -140,6 +149,29 @@ def test_rows_of_one_experiment_begin_with_its_own_source_only_runs_in_any_order
         source = tmp_path / f"runs/a-to-b/source-only/seed-{seed}"
         assert record.checksums["method.from"] == checksum_weights(source)
         assert record.config["method"]["from"] == "{runs}/a-to-b/source-only/seed-{seed}"
+        last = read_record(tmp_path / f"runs/a-to-b/again/seed-{seed}")
+        assert last.checksums["method.from"] == checksum_weights(tmp_path / f"runs/a-to-b/adapted/seed-{seed}")
+
+
+def test_runs_that_took_weights_from_a_changed_run_are_made_again_with_it(tmp_path: Path) -> None:
+    adapted = {"method": {"name": "tent", "from": "{runs}/source-only/seed-{seed}"}}
+    file, folder = tmp_path / "one.yaml", tmp_path / "runs"
+
+    def launched(**options: Any) -> Silent:
+        variants: dict[str, Any] = {"source only": {**SOURCE["source only"], **options.pop("row", {})}}
+        write_tiny(file, base=NETWORK, seeds=[0], variants={**variants, "DANN": {}, "adapted": adapted}, published={})
+        experiment = read_experiment(file)
+        launch(experiment, list(experiment.runs()), folder, CPU, observer := Silent(), file, **options)
+        return observer
+
+    assert launched().new == 3
+    faster = {"optimizer": {"lr": 0.05}}
+    with pytest.raises(BadInput, match=r"source only, seed 0 is of another configuration .*; so did 1 more: "):
+        launched(row=faster)
+    assert launched(row=faster, redo="changed").new == 2
+    again = read_record(folder / "adapted/seed-0")
+    assert again.checksums["method.from"] == checksum_weights(folder / "source-only/seed-0")
+    assert launched(row=faster).new == 0
 
 
 def test_without_an_experiment_there_are_no_runs_to_name(tmp_path: Path) -> None:

@@ -69,6 +69,27 @@ def test_runs_made_again_are_equal_to_the_last_bit(runs: Path, capsys: pytest.Ca
     assert "no finished run of the row 'typo'" in complaint(capsys, "verify", runs, "--only", "DANN", "--only", "typo")
 
 
+def test_a_run_that_began_with_another_is_verified_with_that_one_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    adapted = {"method": {"name": "tent", "from": "{runs}/source-only/seed-{seed}"}}
+    variants = {"source only": {}, "adapted": adapted}
+    base = {"network": {"batch_norm": True}, "method": {"name": "source_only"}}
+    file = write_tiny(tmp_path / "tiny.yaml", base=base, seeds=[0], variants=variants, published={})
+    experiment = read_experiment(file)
+    runs = list(experiment.runs(only=["source only", "adapted"]))
+    launch(experiment, runs, tmp_path / "runs/tiny", CPU, Silent(), file)
+    status, out = verified(capsys, "runs/tiny", "--out", "again")
+    assert (status, out.splitlines()[-1]) == (0, "2 runs: 2 equal to the last bit")
+    (source,) = Path("again").rglob("source-only/seed-0/checkpoint.pt")  # as made again on another machine
+    state = torch.load(source, weights_only=True)
+    state["method"][next(iter(state["method"]))] += 1e-6
+    torch.save(state, source)
+    status, out = verified(capsys, "runs/tiny", "--only", "adapted", "--out", "again")
+    assert (status, out.splitlines()[-1]) == (0, "1 run: 1 equal to the last bit")
+
+
 def test_packed_records_are_verified_without_weights(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     experiment, packed = read_experiment(Path("tiny.yaml")), Path("results/tiny")
     pack_records(read_records(experiment, runs).values(), packed)

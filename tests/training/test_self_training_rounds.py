@@ -76,6 +76,8 @@ def test_moved_examples_are_labelled_ones_of_the_target_and_leave_the_unlabelled
     shown = {tuple(x) for x in batch.target_x.tolist()}
     kept = {tuple(x) for x in trainer.stream.transforms[1](stream.unlabelled.x).tolist()}
     assert shown <= kept and len(kept) < len(labels)
+    assert batch.target_rows is not None
+    assert torch.equal(trainer.stream.transforms[1](stream.target.x)[batch.target_rows], batch.target_x)
 
 
 @pytest.mark.parametrize("select", ["confidence", "neighbours"])

@@ -13,6 +13,7 @@ from dann.config.optimizer_section import read_optimizer
 from dann.errors import BadInput
 from dann.methods.all_methods import METHODS
 from dann.methods.method import Method, Stage
+from dann.networks.all_networks import NETWORKS
 from dann.networks.mlp import mlp
 from dann.training.building import build_trainer
 from dann.training.pair_loading import load_pair
@@ -96,6 +97,9 @@ def test_parts_have_groups_of_their_own() -> None:
     assert groups_of(METHODS["source_only"](network), parts=parts) == [(classifier, None, None), (features, 0.1, None)]
     second = {f"second_classifier.{name}" for name in ("weight", "bias")}
     assert groups_of(METHODS["mcd"](network), parts={"classifier": {"lr": 0.2}})[1] == (classifier | second, 0.2, None)
+    pixel_da = METHODS["pixel_da"](NETWORKS["mnist"]((1, 28, 28), 3), filters=2, blocks=0)
+    of_images = {name for name, _ in pixel_da.named_parameters() if name.startswith("image_discriminator.")}
+    assert groups_of(pixel_da, parts={"discriminator": {"lr": 0.3}})[1:] == [(of_images, 0.3, None)]
 
 
 def test_a_stage_that_the_method_does_not_have_is_refused() -> None:

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dann.cli.data_arguments import EXAMPLES
 from dann.config.naming import printable
 from dann.errors import BadInput
 
@@ -76,5 +77,6 @@ def _repeat(options: argparse.Namespace, budget: str) -> str:
         if (value := getattr(options, name)) is not None:
             words += [f"--{name.replace('_', '-')}", value]
     words += [word for each in options.set for word in ("--set", each)]
+    words += [] if options.examples == EXAMPLES else ["--examples", str(options.examples)]
     write = "" if options.write else f" --write {FILE}"
     return f"{shlex.join(words)} {budget}{' --oracle' if options.oracle else ''}{write}"

@@ -134,7 +134,7 @@ def recommend_row(
         )
         return BASELINE, [Statement(text)]
     if pilot.is_short and not (kind in RELIABILITY and RELIABILITY[kind].favours_source_only):
-        return _recommend_without_pilot(kind, pilot, candidates)
+        return _recommend_without_pilot(pilot, candidates)
     choice = pilot.choice or BASELINE
     alone = (
         f" ({pilot.agreeing} of {len(pilot.seeds)} seeds alone give the same choice)" if len(pilot.seeds) > 1 else ""
@@ -154,7 +154,7 @@ def recommend_row(
     return choice, [Statement(f"{chosen} {regret}", known.page)]
 
 
-def _recommend_without_pilot(kind: Kind, pilot: Pilot, candidates: Candidates) -> tuple[str, list[Statement]]:
+def _recommend_without_pilot(pilot: Pilot, candidates: Candidates) -> tuple[str, list[Statement]]:
     """The row that was best in the results on such data, and source only where there are none."""
     short = "The pilot was too short for its choice to count (--minutes, --steps)."
     finding = candidates.findings[0]

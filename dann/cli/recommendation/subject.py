@@ -159,6 +159,9 @@ def _read(title: str, base: Nested, use: list[str], library: Library, where: str
     if config.data.task == "regression":
         raise BadInput(f"{where}: data.task: dann recommend is for classes, but this is a regression: compare rows of "
                        "an experiment file with dann run")  # fmt: skip
+    if config.data.generator is not None:
+        raise BadInput(f"{where}: data.generator: a pilot has no runs before it, whose images could be added: add "
+                       "--set data.resample=none --set data.generator=null")  # fmt: skip
     sources = [component.build() for component in config.data.sources]
     target = config.data.target.build()
     return Subject(title, base, use, library, where, config, sources, hide_labels(target), target)

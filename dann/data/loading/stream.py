@@ -71,6 +71,7 @@ class Stream:
         labelled: the examples that labelled ones are drawn from: the source, and then target examples that were moved.
         own: how many of them are the source's.
         unlabelled: the others of the target.
+        places: theirs among the target's examples.
     """
 
     def __init__(
@@ -97,10 +98,11 @@ class Stream:
         self.weights, self.scale, self.view, self.resample = weights, scale, view, resample
         self.bag_seed = derive(seed, BOOTSTRAP) if bootstrap else None
         self.shards: RowShards | None = None
-        self._draw_from(source, target, len(source))
+        self._draw_from(source, len(source), torch.arange(len(target)))
 
-    def _draw_from(self, labelled: Split, unlabelled: Split, own: int) -> None:
-        self.labelled, self.unlabelled, self.own = labelled, unlabelled, own
+    def _draw_from(self, labelled: Split, own: int, places: Tensor) -> None:
+        unlabelled = self.target.take(places)
+        self.labelled, self.unlabelled, self.own, self.places = labelled, unlabelled, own, places
         self.orders = (
             Order(labelled.y, self.resample, self.bag_seed),
             Order(torch.zeros(len(unlabelled), dtype=torch.int64)),
@@ -128,7 +130,7 @@ class Stream:
         moved = labels != UNLABELLED
         shots = replace(self.target.take(moved), y=labels[moved], domain=torch.full_like(labels[moved], domain))
         self.reader.close()
-        self._draw_from(concatenate_splits([own, shots]), self.target.take(~moved), len(own))
+        self._draw_from(concatenate_splits([own, shots]), len(own), (~moved).nonzero().flatten())
 
     def __getitem__(self, step: int) -> Batch:
         labelled_x, target_x = self._read(step)
@@ -143,7 +145,7 @@ class Stream:
             self.labelled.domain[rows].to(self.device),
             None if self.weights is None else self.weights[y].to(self.device),
             None if self.view is None else self._inputs(target_x, self.view, VIEW, step),
-            self._batch(TARGET, step).to(self.device),
+            self.places[self._batch(TARGET, step)].to(self.device),
         )
 
     def learned(self, y: Tensor) -> Tensor:
