@@ -54,8 +54,8 @@ a point in any group, because the others reject the same rows. These numbers des
 did not choose them."""
 HELD_OUT = """\
 Could the numbers have been chosen better on other data? For each family of data, margin and tolerance are those, of
-the 49 pairs of the values above, with the least mean excess on the other families. Every family would have chosen a smaller margin and
-a larger tolerance than the fixed ones for the others. On digits, moons and photos this meets the goal on average. On
-reviews it does on average over all nine experiments, through those that vary one method, but not in the two that
-compare methods. So no margin that the other families support meets the goal there; what these scores can do for
-reviews is to adapt less often, at the price that the frontier shows."""
+the 49 pairs of the values above, with the least mean excess on the other families. Every family would have chosen a
+smaller margin and a larger tolerance than the fixed ones for the others. On digits, moons and photos this meets the
+goal on average. On reviews it does on average over all nine experiments, through those that vary one method, but not
+in the two that compare methods. So no margin that the other families support meets the goal there; what these scores
+can do for reviews is to adapt less often, at the price that the frontier shows."""
