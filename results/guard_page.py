@@ -159,7 +159,7 @@ def group_table(judged: Sequence[Judged]) -> Table:
     notes = [
         "Regret: the accuracy of the best row minus that of the reported one, in points, mean over tasks; a row's",
         "accuracy is the mean over seeds after the last step. Vote, never, guard: the regret of the vote, of source",
-        "only and of the guard. Excess: the guard's regret minus the smaller of the other two; the goal is at most 0.5.",
+        "only and of the guard. Excess: the guard's regret minus the smaller of the others; the goal is at most 0.5.",
         "Forgone: what the vote's row has more than the guard's where it has more; saved: what it has less; means over",
         "all tasks. Here means over experiments.",
     ]
