@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dann.estimators.adaptation_classifier import AdaptationClassifier as AdaptationClassifier
+    from dann.estimators.adaptation_regressor import AdaptationRegressor as AdaptationRegressor
     from dann.estimators.dann_classifier import DANNClassifier as DANNClassifier
     from dann.estimators.pair_fitting import fit as fit
-    from dann.inference.model import Ensemble, Model
+    from dann.inference.ensemble import Ensemble
+    from dann.inference.model import Model
 
 __version__ = "0.2.0"
 ESTIMATORS = {
     "AdaptationClassifier": "adaptation_classifier",
+    "AdaptationRegressor": "adaptation_regressor",
     "DANNClassifier": "dann_classifier",
     "fit": "pair_fitting",
 }
@@ -30,8 +33,8 @@ def __getattr__(name: str) -> Any:
 
 
 def load(run: "str | PathLike[str]", device: str = "auto", use: "Sequence[str | PathLike[str]]" = ()) -> "Model":
-    """The trained model in the folder of a finished run: see ``dann.inference.model.load``."""
-    from dann.inference.model import load as load_model
+    """The trained model in the folder of a finished run: see ``dann.inference.loading.load``."""
+    from dann.inference.loading import load as load_model
 
     return load_model(run, device, use)
 
@@ -39,7 +42,7 @@ def load(run: "str | PathLike[str]", device: str = "auto", use: "Sequence[str | 
 def ensemble(
     runs: "Sequence[str | PathLike[str]]", device: str = "auto", use: "Sequence[str | PathLike[str]]" = ()
 ) -> "Ensemble":
-    """The models of several runs as one: see ``dann.inference.model.Ensemble``; ``use`` as of ``load``."""
-    from dann.inference.model import Ensemble
+    """The models of several runs as one: see ``dann.inference.ensemble.Ensemble``; ``use`` as of ``load``."""
+    from dann.inference.ensemble import Ensemble
 
     return Ensemble([load(run, device, use) for run in runs])

@@ -12,16 +12,28 @@ from dann.errors import BadInput
 def hold_out(split: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
     """Divide ``split`` into the examples kept and those held out, ``share`` of it and of each class.
 
-    At least one example of each class is kept. Of numbers every so-many-th in their order is held out, so that both
-    parts span them.
+    At least one example of each class is kept. Of numbers the examples held out are evenly spaced in their order, from
+    the second to the last but one, so that both parts span them; of four or more they are at least two, which a score
+    of numbers needs.
     """
     order = _shuffle_by_class(split, seed)
-    free = ~_first_of_class(split.y[order])
-    # Every so-many-th example in the order of the classes: stratified, and share · N of them rounded down.
-    rate = min(1.0, share * len(order) / max(int(free.sum()), 1))
-    passed = (torch.cat([torch.zeros(1), free.cumsum(0)]).double() * rate + 1e-9).floor()
-    held = passed[1:] > passed[:-1]
+    if split.y.is_floating_point():
+        held = _spread(len(order), share)
+    else:
+        free = ~_first_of_class(split.y[order])
+        # Every so-many-th example in the order of the classes: stratified, and share · N of them rounded down.
+        rate = min(1.0, share * len(order) / max(int(free.sum()), 1))
+        passed = (torch.cat([torch.zeros(1), free.cumsum(0)]).double() * rate + 1e-9).floor()
+        held = passed[1:] > passed[:-1]
     return split.take(order[~held].sort().values), split.take(order[held].sort().values)
+
+
+def _spread(size: int, share: float) -> Tensor:
+    """A mask of evenly spaced places but the first and the last, shape ``(size,)``."""
+    count = min(max(int(share * size + 1e-9), 2 if share > 0 else 0), max(size - 2, 0))
+    held = torch.zeros(size, dtype=torch.bool)
+    held[torch.linspace(1, size - 2, count, dtype=torch.float64).round().long()] = True
+    return held
 
 
 def take_few_shot(split: Split, per_class: int, classes: tuple[str, ...], partial: bool = False) -> tuple[Split, Split]:
@@ -66,7 +78,5 @@ def _shuffle_by_class(split: Split, seed: int) -> Tensor:
 
 
 def _first_of_class(y: Tensor) -> Tensor:
-    """Where a class begins in sorted labels; numbers are not classes, and only their first is one."""
-    if y.is_floating_point():
-        return torch.arange(len(y)) == 0
+    """Where a class begins in sorted labels."""
     return torch.cat([torch.ones(min(len(y), 1), dtype=torch.bool), y[1:] != y[:-1]])

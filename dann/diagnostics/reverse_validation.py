@@ -1,4 +1,4 @@
-"""Reverse validation (Zhong et al. 2010), as in Ganin et al. 2016, section 5.1.3."""
+"""Reverse validation (Zhong et al. 2010), as in Ganin et al. 2016, section 5.1.2."""
 
 from copy import deepcopy
 from dataclasses import replace

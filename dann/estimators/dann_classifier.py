@@ -7,7 +7,8 @@ import numpy as np
 from torch import nn
 
 from dann.data.readers.example_layout import Layout
-from dann.estimators.adaptation_classifier import AdaptationClassifier, Section
+from dann.estimators.adaptation_classifier import AdaptationClassifier
+from dann.estimators.adaptation_estimator import Section
 from dann.methods.dann import Dann
 
 

@@ -13,7 +13,8 @@ from dann.estimators.declaration import declare_config, read_section
 from dann.estimators.quiet_training import QuietTraining
 from dann.estimators.training_bar import training_bar
 from dann.estimators.training_history import TrainingHistory
-from dann.inference.model import Model, of_trainer
+from dann.inference.loading import of_trainer
+from dann.inference.model import Model
 from dann.training.building import build_trainer
 from dann.training.device import choose_device, keep_random_state
 from dann.training.earlier_runs import find_earlier_runs

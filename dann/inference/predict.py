@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from dann.config.naming import spreadsheet_text
 from dann.data.readers.image_files import OnBad
 from dann.errors import BadInput
-from dann.inference.model import Ensemble, Model
+from dann.inference.ensemble import Ensemble
+from dann.inference.model import Model
 from dann.inference.test_time import Adaptation
 from dann.inference.user_inputs import read_examples
 

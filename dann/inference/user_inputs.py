@@ -22,7 +22,8 @@ from dann.data.readers.text_files import NAME, read_text
 from dann.errors import BadInput
 from dann.files.input_limits import check_regular
 from dann.files.user_paths import expand_user
-from dann.inference.model import Ensemble, Model
+from dann.inference.ensemble import Ensemble
+from dann.inference.model import Model
 
 LISTS, SPARSE = (".csv", ".tsv", ".txt"), (".svm", ".svmlight", ".libsvm")
 PACKED = (".gz", ".bz2")  # of svmlight files

@@ -17,14 +17,16 @@ class DareGram(Method):
 
     Nejjar et al. 2023, "DARE-GRAM: Unsupervised Domain Adaptation Regression by Aligning Inverse Gram Matrices": the
     least-squares solution of the last, linear layer is (ZᵀZ)⁻¹ Zᵀ y, and what of it does not depend on labels is
-    aligned; so it is meant for a classifier of one linear layer. One update descends the label loss plus
-    ``inverse_gram_distance`` of the features, in the whole network.
+    aligned; so it is meant for a classifier of one linear layer, which in the authors' code a sigmoid follows. One
+    update descends the label loss plus ``inverse_gram_distance`` of the features, in the whole network.
     The domains are forwarded one after the other, as in the authors' code, unless ``together`` is true.
 
     Args:
-        angle: weight of the distance of angles; the defaults are those of the authors' code on dSprites.
-        scale: weight of the distance of scales, which grows with the square of the features and with the batch.
-        threshold: share of the sum of eigenvalues that the pseudo-inverses keep at most.
+        angle: weight of the distance of angles. The default of this and the next two is that of the authors' scripts,
+            which they call with other values for each pair of domains: here 0.01 to 0.5.
+        scale: weight of the distance of scales, which grows with the square of the features and with the batch; the
+            authors set 0.00001 to 0.003.
+        threshold: share of the sum of eigenvalues that the pseudo-inverses keep at most; the authors set 0.9 to 0.999.
         together: forward source and target as one batch, so that BatchNorm normalises over both domains.
     """
 

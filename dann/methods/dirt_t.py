@@ -21,7 +21,7 @@ from dann.options import Factor, Width
 class DirtT(Method):
     """DIRT-T: VADA, and then training on the target alone, near the predictions of a teacher.
 
-    Shu et al. 2018, equation (8) and the section on DIRT-T. The stage ``pretrain`` is VADA as its own method is here,
+    Shu et al. 2018, section 5.1 and equations (8) and (14). The stage ``pretrain`` is VADA as its own method is here,
     without ``flipped``. In the stage ``adapt`` no source example and no discriminator is read: features and classifier
     descend λ_t times the virtual adversarial loss of the target, λ_t times the entropy of its predictions (or
     ``entropy_weight`` times), and β times the Kullback-Leibler divergence of the predictions from those of a teacher.
@@ -32,9 +32,9 @@ class DirtT(Method):
 
     Args:
         pretrain: share of training as VADA; in the authors' code half, 80 000 steps.
-        teacher_weight: β, weight of the divergence from the teacher.
+        teacher_weight: β, weight of the divergence from the teacher; 0.01 in all experiments of the paper.
         refreshes: number of teachers; 16 in the authors' code, one for 5000 steps.
-        weight: λ_d, weight of the domain loss in the features, at the end of the first stage.
+        weight: λ_d, weight of the domain loss in the features, at the end of the first stage; defaults as for VADA.
         source_weight: λ_s, weight of the virtual adversarial loss of the source.
         target_weight: λ_t, weight of the virtual adversarial loss and of the entropy of the target.
         entropy_weight: weight of the entropy of the target, in both stages, where it is not λ_t.

@@ -26,7 +26,8 @@ class Mdd(Method):
 
     Args:
         weight: η at the end of training.
-        margin: γ, weight of the source in the margin disparity; the default of the authors' code is 3.
+        margin: γ, weight of the source in the margin disparity; the authors' code sets 4 for Office-31 and 2 for
+            Office-Home.
         schedule: ``ramp`` raises η from 0 as 2 / (1 + exp(−10p)) − 1; ``constant`` keeps it at ``weight``.
         horizon: share of training after which the ramp has reached its end; above 1 it does not reach it. The authors'
             code raises η by step i as 2 / (1 + exp(−i / 1000)) − 1, which here is 10 000 over the number of steps.

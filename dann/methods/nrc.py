@@ -29,8 +29,8 @@ class Nrc(Method):
     Neighbours and their predictions come from a memory of all training examples of the target, which is filled once,
     without augmentation and in evaluation mode, before the stage, and in which each step writes the features and
     predictions of its batch before it looks up neighbours. An example is never a neighbour of its own, but may be one
-    of its expanded neighbours, which may repeat, as in the paper. The authors' code leaves L_self out, as an example is
-    often among its expanded neighbours.
+    of its expanded neighbours, which may repeat, as in the paper. The authors' code has no L_self, but the same
+    expanded neighbours, among which an example's own prediction often is.
 
     The memory takes N (D + K) numbers for N examples, and a step compares (1 + K) times the target's batch with all of
     it. The paper's bottleneck with BatchNorm and its weight-normalised classifier are options of the network,
@@ -43,8 +43,9 @@ class Nrc(Method):
     Args:
         pretrain: share of training on the source, without effect with ``from``; the paper first trains the source
             model to convergence.
-        neighbours: K; the paper takes 5 on VisDA and 3 on the smaller Office sets.
-        expanded: M, of each neighbour; 5 on VisDA and 2 on the Office sets.
+        neighbours: K; the paper takes 5 on VisDA and 3 on the smaller Office sets; in the authors' code for
+            Office-Home it is 5 in the second half of the training.
+        expanded: M, of each neighbour; 5 on VisDA and 2 on the Office sets, for Office-Home 4 in that half.
         affinity: r, of neighbours that are not reciprocal, and of all expanded neighbours.
         smoothing: label smoothing on the source.
         from_: the folder of a finished run whose network is the source model, such as

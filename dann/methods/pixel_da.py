@@ -34,10 +34,14 @@ class PixelDA(Method):
     As in the authors' code the generator descends −log D in place of log(1 − D) of equation (2), and source, generated
     and target images are forwarded apart. No target image passes through the network in training: the running
     statistics of BatchNorm are those of generated images and, before them in each step, of source images. Departures:
-    the generator gets the class of an image too, for which their code has a switch; one network classifies the images
-    of both styles; the domain loss is a mean over both domains, half of equation (2), and has no weight, which with
-    Adam would change nothing; gradients are not clipped. The authors train batches of 32 + 32 by Adam with a learning
-    rate of 0.001 and β₁ = 0.5.
+    the generator gets the class of an image too, for which their code has an option that nothing reads; one network
+    classifies the images of both styles, where theirs has a first layer for each; both updates of a step have the same
+    batch; the domain loss is a mean over both domains, half of equation (2), and has no weight, which with Adam would
+    change nothing; gradients are not clipped.
+
+    The authors train batches of 32 + 32 by Adam with β₁ = 0.5 and a learning rate of 0.001 that falls by 5 % after each
+    20 000 updates, on MNIST → MNIST-M 250 000 of either kind. They report 95.9 % for MNIST → USPS and 98.2 % for
+    MNIST → MNIST-M (Table 1), with hyper-parameters chosen on about 1000 labelled target images.
 
     Images have values in [−1, 1], so that ``data.transform.normalise`` has to be ``half``.
 

@@ -37,9 +37,11 @@ class Shot(Method):
     Args:
         pretrain: share of training on the source, without effect with ``from``; the paper first trains the source
             model to convergence.
-        weight: β, weight of the cross-entropy with pseudo-labels.
+        weight: β, weight of the cross-entropy with pseudo-labels; 0.3 in the authors' code, 0.1 in its script for
+            digits.
         smoothing: label smoothing on the source.
-        refreshes: number of times the centroids are computed; the paper computes them in each of 15 epochs.
+        refreshes: number of times the centroids are computed; once for each of 15 epochs in the authors' code,
+            of 30 on digits.
         from_: the folder of a finished run whose network is the source model, such as
             ``{runs}/source-only/seed-{seed}``: ``{runs}`` in it is the folder of the experiment's own runs, ``{task}``
             that of the task, and ``{seed}`` the seed of the run that begins.

@@ -26,14 +26,17 @@ class Vada(Method):
     features and classifier, the label loss, λ_s times the virtual adversarial loss (Miyato et al. 2018) of the source,
     λ_t times that of the target, and λ_t times the entropy of the target's predictions (or ``entropy_weight`` times);
     in the discriminator, the domain loss; and in the features, −λ_d times the domain loss, which is a mean over both
-    domains where the paper has a sum. Both domains are forwarded together, as one batch, unless ``together`` is false,
-    and so are their perturbed inputs, which do not update the running statistics of BatchNorm; where λ_s is 0 the
-    source's are not perturbed. Dropout draws new masks in each forward pass.
+    domains, as in the authors' code, where the paper has a sum. Both domains are forwarded together, as one batch,
+    unless ``together`` is false, and so are their perturbed inputs, which do not update the running statistics of
+    BatchNorm; where λ_s is 0 the source's are not perturbed. Dropout draws new masks in each forward pass.
 
     Args:
-        weight: λ_d, weight of the domain loss in the features, at the end of training.
-        source_weight: λ_s, weight of the virtual adversarial loss of the source.
-        target_weight: λ_t, weight of the virtual adversarial loss and of the entropy of the target.
+        weight: λ_d, weight of the domain loss in the features, at the end of training. The paper chooses between 0 and
+            0.01 for each pair of data sets; the default of this and the next two is that of the authors' code for
+            MNIST → SVHN.
+        source_weight: λ_s, weight of the virtual adversarial loss of the source; 0 or 1 in the paper.
+        target_weight: λ_t, weight of the virtual adversarial loss and of the entropy of the target; 0.01 or 0.1 in the
+            paper.
         entropy_weight: weight of the entropy of the target where it is not λ_t, as in AdaTime (Ragab et al. 2023).
         radius: Euclidean norm of the perturbation of an example, in the units of the network's inputs. The default is
             that of the authors' code for images of 3 × 32 × 32 in [−1, 1]; smaller inputs need a smaller radius.

@@ -3,7 +3,8 @@
 Layers and values are those of the authors' repository (tensorflow/models, research/domain_adaptation/
 pixel_domain_adaptation: pixelda_model.py and hparams.py), which the paper describes for images of 28 and 32 pixels. Not
 taken from it are initial weights (normal, 0.02), which are PyTorch's here, BatchNorm and ReLU on the channel that is
-made of the noise, and the running statistics of BatchNorm, which have PyTorch's weight of 0.1 for each batch.
+made of the noise, and two traits of BatchNorm: here it has a scale and adds 1e-5 to variances, there it has none and
+adds 0.001. The channel that is made of the class is an addition.
 """
 
 from collections.abc import Sequence

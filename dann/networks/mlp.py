@@ -27,7 +27,7 @@ def mlp(
     """For vectors: one hidden layer, a linear head, a logistic regression as discriminator (Ganin et al. 2016, 4.1).
 
     Args:
-        hidden: D, width of the hidden layer: 50 for Amazon reviews, 15 for the moons (sections 5.1.1, 5.1.2).
+        hidden: D, width of the hidden layer: 50 for Amazon reviews, 15 for the moons (sections 5.1.3 and 5.1.1).
             Null for a bottleneck on the inputs themselves, as on features of a pretrained network.
         activation: activation of the hidden layer; sigmoid in the paper.
         batch_norm: apply BatchNorm before the activation, as in the usual bottleneck on pretrained features.

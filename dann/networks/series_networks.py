@@ -24,8 +24,10 @@ def cnn1d(
     """For time series (C, L): three convolutions of 64, 128 and 128 channels, mean over time (Ragab et al. 2023).
 
     The CNN of AdaTime with its values for UCI HAR; discriminator 64-64. Its values for other data are options: for
-    sleep stages ``kernel: 25, stride: 6, dropout: 0.2, width: 32, final: 128``. CoDATS (Wilson et al. 2020) is DANN on
-    this network; AdaTime gives it the classifier ``hidden: [500, 500]``.
+    sleep stages ``kernel: 25, stride: 6, dropout: 0.2, width: 32, final: 128``. In AdaTime, CoDATS (Wilson et al. 2020)
+    is DANN on this network with the classifier ``hidden: [500, 500]``. In its authors' code (floft/codats) it has
+    convolutions of 128, 256 and 128 channels and sizes 8, 5 and 3 with BatchNorm, no pooling between them, no dropout,
+    a linear classifier, and a discriminator 500-500 with BatchNorm and dropout of 0.3.
 
     Args:
         width: channels of the first convolution; the second has twice as many.

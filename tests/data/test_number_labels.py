@@ -15,7 +15,7 @@ from dann.data.datasets.diabetes import diabetes
 from dann.data.datasets.own_arrays import arrays, from_arrays
 from dann.data.datasets.own_table import table
 from dann.data.datasets.turned_digits import _turn, turned_digits
-from dann.data.domain import is_labelled, remove_labels
+from dann.data.domain import Split, is_labelled, remove_labels
 from dann.data.number_labels import LabelScale
 from dann.data.pair_builder import PairOptions, build_pair
 from dann.data.readers.label_numbers import read_numbers
@@ -96,8 +96,17 @@ def test_a_split_held_out_spans_the_numbers(tmp_path: Path) -> None:
     kept, held = hold_out(domain.train, 0.2)
     assert (len(kept), len(held)) == (48, 12) and not set(kept.rows.tolist()) & set(held.rows.tolist())
     ranks = sorted(domain.train.y.argsort().argsort()[held.rows].tolist())
-    assert {later - rank for rank, later in pairwise(ranks)} <= {4, 5}  # one of every five
+    assert (ranks[0], ranks[-1]) == (1, 58) and {later - rank for rank, later in pairwise(ranks)} <= {5, 6}
     assert hold_out(domain.train, 0.2)[1].rows.tolist() == held.rows.tolist()
+
+
+@pytest.mark.parametrize(
+    ("size", "share", "ranks"),
+    [(10, 0.1, [1, 8]), (4, 0.1, [1, 2]), (3, 0.5, [1]), (2, 0.5, []), (10, 0.0, []), (7, 0.99, [1, 2, 3, 4, 5])],
+)
+def test_of_few_numbers_two_are_held_out_and_the_extremes_kept(size: int, share: float, ranks: list[int]) -> None:
+    split = Split.of(torch.zeros(size, 1), torch.arange(size) / 2)
+    assert hold_out(split, share)[1].rows.tolist() == ranks
 
 
 def test_a_pair_has_one_output_a_scale_and_no_class(tmp_path: Path) -> None:
@@ -134,7 +143,6 @@ def refused(folder: Path, **changes: Any) -> str:
         ({"diagnose": {"mixval": True}}, "diagnose.mixval: compares classes"),
         ({"diagnose": {"reverse_steps": 5}}, "diagnose.reverse_steps: compares classes"),
         ({"data": {"source": {"label": None}}}, "source has no labels"),
-        ({"data": {"validation": 0.001}}, "data.validation leaves none of"),
     ],
 )  # fmt: skip
 def test_what_needs_classes_is_refused(changes: dict[str, Any], says: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dann.estimators.adaptation_classifier import AdaptationClassifier
+from dann.estimators.adaptation_regressor import AdaptationRegressor
 from dann.estimators.dann_classifier import DANNClassifier
 
 QUICK = SMALL | {"steps": 30, "batch_size": 32}
@@ -22,7 +23,9 @@ QUICK = SMALL | {"steps": 30, "batch_size": 32}
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*no target is named:UserWarning")
-@parametrize_with_checks([DANNClassifier(**QUICK), AdaptationClassifier("source_only", **QUICK)])
+@parametrize_with_checks(
+    [DANNClassifier(**QUICK), AdaptationClassifier("source_only", **QUICK), AdaptationRegressor("source_only", **QUICK)]
+)
 def test_it_passes_the_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 

@@ -24,7 +24,7 @@ from tiny import write_tiny
 from dann.config.experiment import read_experiment
 from dann.config.experiment_run import Run
 from dann.errors import BadInput
-from dann.inference.model import load
+from dann.inference.loading import load
 from dann.runner.planning import launch
 
 RIGHT = "named, or made again with equal numbers"

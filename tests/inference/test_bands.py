@@ -14,7 +14,7 @@ from dann.data.transforms.input_transform import Transform
 from dann.data.transforms.transform_options import TransformOptions
 from dann.errors import BadInput
 from dann.inference.export import export
-from dann.inference.model import load
+from dann.inference.loading import load
 
 
 def write_images(path: Path, shape: tuple[int, ...], kind: str) -> dict[str, Any]:

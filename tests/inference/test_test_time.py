@@ -16,7 +16,8 @@ from dann.cli.arguments import ADAPTATIONS as OFFERED
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
 from dann.errors import BadInput
-from dann.inference.model import Ensemble, Model
+from dann.inference.ensemble import Ensemble
+from dann.inference.model import Model
 from dann.inference.predict import predict
 from dann.inference.test_time import ADAPTATIONS, BATCH, RATE
 from dann.runner.planning import launch

@@ -8,7 +8,7 @@ from pretrained_runs import PHOTO, STEPS, resnet_network, setup_of, trained
 from torch import Tensor, nn
 
 from dann.errors import BadInput
-from dann.inference.model import of_trainer
+from dann.inference.loading import of_trainer
 from dann.networks.backbone import Backbone
 from dann.networks.early_blocks import EarlyBlocks, restore_early_blocks, skip_early_blocks
 from dann.networks.finetuning import FineTuning

@@ -15,7 +15,7 @@ from dann.cli.main import main
 from dann.config.experiment import read_experiment
 from dann.config.experiment_run import Run
 from dann.errors import BadInput
-from dann.inference.model import load
+from dann.inference.loading import load
 from dann.methods.dann import Dann
 from dann.runner import executor
 from dann.runner.planning import launch

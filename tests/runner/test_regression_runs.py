@@ -14,7 +14,7 @@ from dann import load
 from dann.cli.main import main
 from dann.config.experiment import read_experiment
 from dann.errors import BadInput
-from dann.inference.model import Ensemble
+from dann.inference.ensemble import Ensemble
 from dann.inference.predict import predict
 from dann.reporting.experiment_tables import make_tables
 from dann.reporting.figures.draw import draw_all

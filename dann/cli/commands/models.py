@@ -13,7 +13,8 @@ PARTIAL = 1  # exit status where some inputs have no prediction
 
 def predict(options: argparse.Namespace) -> int:
     from dann.cli.terminal import show_predictions
-    from dann.inference.model import Ensemble, load
+    from dann.inference.ensemble import Ensemble
+    from dann.inference.loading import load
     from dann.inference.predict import predict
 
     _check_file(options.out)
@@ -31,7 +32,7 @@ def predict(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     from dann.inference.export import export
-    from dann.inference.model import load
+    from dann.inference.loading import load
 
     _check_file(options.out)
     print(printable(str(export(load(options.run, "cpu", options.use), options.format, options.run, options.out))))

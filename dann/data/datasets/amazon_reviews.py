@@ -44,7 +44,7 @@ def amazon_reviews(*, domain: Literal["books", "dvd", "electronics", "kitchen"])
     Training 2000 (1000 of each class) per domain; test books 4465, dvd 3586, electronics 5681, kitchen 5945.
     Vectors float32, ``(N, 5000)``, whole numbers from 0; the training and test examples of Table 1.
     Reads ``amazon_reviews/<domain>_{train,test}.svmlight``, indices 0 to 4999 and labels −1 and 1, else downloads them.
-    Ganin et al., Domain-Adversarial Training of Neural Networks, JMLR 17 (2016), section 5.1.2.
+    Ganin et al., Domain-Adversarial Training of Neural Networks, JMLR 17 (2016), section 5.1.3.
 
     Args:
         domain: which of the four kinds of products.
