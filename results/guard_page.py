@@ -118,11 +118,8 @@ def experiment_table(judged: Sequence[Judged]) -> Table:
         row: Cell(str(each.below), each.below) for row, each in rows.items()
     }
     notes = [
-        "Regret: the accuracy of the best row minus that of the reported one, in points, mean over tasks; a row's",
-        "accuracy is the mean over seeds after the last step. Never: source only. Excess: the guard's regret minus the",
-        "smaller of the vote's and of never adapting; the goal is at most 0.5. Forgone: what the vote's row has more",
-        "than the guard's where it has more; saved: what it has less; means over all tasks. Adapted: tasks for which",
-        "another row than source only is reported; below source only: those of them on which that row is worse.",
+        "Columns as in the first table. Adapted: tasks for which another row than source only is reported; below",
+        "source only: those of them on which that row is worse.",
     ]
     return Table.of_columns("The guard in every experiment", rows, columns, notes, "experiment")
 
@@ -159,7 +156,13 @@ def group_table(judged: Sequence[Judged]) -> Table:
     columns[Column("met", "goal met", "runs")] = {
         name: Cell(f"{sum(each.meets_goal for each in regrets)} of {len(regrets)}") for name, regrets in groups.items()
     }
-    notes = ["Means over experiments, in points; the columns are explained below the table of every experiment."]
+    notes = [
+        "Regret: the accuracy of the best row minus that of the reported one, in points, mean over tasks; a row's",
+        "accuracy is the mean over seeds after the last step. Vote, never, guard: the regret of the vote, of source",
+        "only and of the guard. Excess: the guard's regret minus the smaller of the others; the goal is at most 0.5.",
+        "Forgone: what the vote's row has more than the guard's where it has more; saved: what it has less; means over",
+        "all tasks. Here means over experiments.",
+    ]
     return Table.of_columns("The guard", groups, columns, notes, "experiments on")
 
 

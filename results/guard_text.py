@@ -3,40 +3,41 @@
 INTRODUCTION = """\
 # The guard
 
-Which row should be reported where no target label says whether adaptation helped? The guard reports source only,
-unless an adapted row passes four conditions on label-free evidence; of several such rows it reports the vote's choice
-([the rule](../experiments/README.md#the-guard)). An experiment file with `guard: true` has a table of what it
-reports.
+Which row should be reported where no target label shows whether adaptation helped? The guard reports source only,
+unless an adapted row passes [conditions](../experiments/README.md#the-guard) on label-free evidence; of several such
+rows it reports the vote's choice. `guard: true` in an experiment file adds a table of what it reports.
 
-Conditions, margin and tolerance were fixed before any regret of the rule was computed (the history of the project has
-them in that order), with label-free scores of the selection experiments in view but no target accuracy beside them:
+The conditions were fixed before any regret of the rule was computed (the history of the project has them in that
+order), with label-free scores of the selection experiments in view but no target accuracy beside them:
 
-- IM and BNM must favour the row: of the scores of predictions on the target they alone are least, not greatest, for a
-  constant prediction. DEV, whose weights have no bound, varies between seeds by more than the range of a risk. The
-  margin is the project's usual one: the 95 % t-interval of the paired difference over seeds lies above 0.
-- Source validation accuracy, and reverse validation accuracy where it is recorded, may fall by one standard error or
-  by one point. DANN loses 0.6 points of source accuracy from [MNIST to MNIST-M](ganin2016/mnist_to_mnist_m.md), where
-  it gains 17 on the target; the point is this number rounded up, so that experiment is no test of it.
+- IM and BNM must favour the row by a *margin*: the mean paired difference over seeds exceeds the half-width of its
+  95 % t-interval (margin 1), so that the interval lies above 0. Of the scores of predictions on the target these two
+  alone are least, not greatest, for a constant prediction. DEV, whose weights have no bound, varies between seeds by
+  more than the range of a risk.
+- Source validation accuracy, and reverse validation accuracy where it is recorded, may fall by a *tolerance* of one
+  point, or one standard error if that is more. DANN loses 0.6 points of source accuracy from [MNIST to
+  MNIST-M](ganin2016/mnist_to_mnist_m.md), where it gains 17 on the target; the point is this number rounded up, so
+  that experiment is no test of it.
 - No run may have an alarm that source only's run does not have.
 
-That on reviews no rule is as good as never adapting, and that IM, BNM and the vote do well on digits and photos, was
-known from the [tables of rules](README.md#selection-rules-compared) when the conditions were chosen; so these
-experiments are no independent test of the idea, only of the numbers. The goal is a regret of at most half a point
-above that of the better of two simple ways: the vote among all rows, and never adapting. Experiments on the same data
-are not independent of each other."""
+When the conditions were chosen, the [tables of rules](README.md#selection-rules-compared) were known: on reviews no
+rule is as good as never adapting, and IM, BNM and the vote do well on digits and photos. So these experiments test
+the numbers independently, not the idea. The goal is a regret of at most half a point above that of the better of two
+simple ways: the vote among all rows, and never adapting. Experiments on the same data are not independent of each
+other."""
 FINDING = """\
-Compared with the vote, the guard costs nothing on digits and photos in experiments that compare methods, and takes
-1.4 points off its regret on reviews. It meets the goal in 25 of 31 cases, but not on reviews, where never adapting
-remains one point better: in all 16 pairs of domains some row passes, and in seven of them the reported row is worse
-than source only. IM and BNM favour confident and balanced predictions, which rows such as MCC and BNM reach there on
-wrong clusters without losing more source accuracy than the tolerance allows; no condition distinguishes them there
-from the rows that gain.
+Compared with the vote, the guard costs nothing on digits and photos in experiments that compare methods, and reduces
+its regret on reviews by 1.4 points. It meets the goal in 25 of 31 cases, but in none of the two that compare methods
+on reviews, where never adapting remains one point better: in all 16 pairs of domains some row passes, and in seven of
+them the reported row is worse than source only. IM and BNM favour confident and balanced predictions, which rows such
+as MCC and BNM reach there on wrong clusters without losing more source accuracy than the tolerance allows; no
+condition distinguishes them there from the rows that gain.
 
 What it forgoes: with three seeds a 95 % interval is 4.3 standard errors wide on either side. DANN on the moons of the
 quickstart gains 23 points, which the guard does not see in three seeds ([with twenty](ganin2016/moons.md) it does).
-It also forgoes 10 points in the ablation of augmentation, where the best row is source only with shifted images: it
-is neither more certain of the target nor as accurate on the source. Under label shift it forgoes three points, as
-balanced batches gain without being more certain, and raise the alarm of label shift, rightly."""
+It also forgoes 10 points in the ablation of augmentation, where the best row is source only with shifted images: its
+predictions are not more certain on the target, and it is less accurate on the source. Under label shift it forgoes
+three points, as balanced batches gain without being more certain, and rightly raise the alarm of label shift."""
 CAPTION = (
     "Excess of the guard's regret above the better of the vote and of never adapting, mean over experiments, for "
     "other margins at the fixed tolerance, and for other tolerances at the fixed margin. Dashed: the goal of half a "
@@ -52,9 +53,9 @@ the excess is 2.6 points. Leaving out IM, BNM, reverse validation or the alarms 
 a point in any group, because the others reject the same rows. These numbers describe the fixed values afterwards; they
 did not choose them."""
 HELD_OUT = """\
-Could the numbers have been chosen better on other data? Margin and tolerance are those, of the 49 pairs of the values
-above, with the least mean excess over the other families' groups. Every family would have chosen a smaller margin and
-a larger tolerance than the fixed ones for the others. On digits, moons and photos this meets the goal on average. On
-reviews it does on average over all nine experiments, through those that vary one method, but not in the two that
-compare methods. So no margin that the other families support meets the goal there; what these scores can do for
-reviews is to adapt less often, at the price that the frontier shows."""
+Could the numbers have been chosen better on other data? For each family of data, margin and tolerance are those, of
+the 49 pairs of the values above, with the least mean excess on the other families. Every family would have chosen a
+smaller margin and a larger tolerance than the fixed ones for the others. On digits, moons and photos this meets the
+goal on average. On reviews it does on average over all nine experiments, through those that vary one method, but not
+in the two that compare methods. So no margin that the other families support meets the goal there; what these scores
+can do for reviews is to adapt less often, at the price that the frontier shows."""

@@ -104,7 +104,7 @@ def test_the_members_of_a_stack_do_not_depend_on_each_other(tmp_path: Path) -> N
 
 
 def test_the_page_lists_these_settings() -> None:
-    page = (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+    page = (ROOT / "dann/runner/README.md").read_text(encoding="utf-8")
     section = page.partition("## The same bits")[2].partition("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")]
     stated = {row[0].removeprefix("| "): row[1] for row in rows if len(row) == 3}
