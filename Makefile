@@ -10,11 +10,12 @@
 # make check     fail if one of these differs from the records
 # make faults    provoke crashes, races, damage and bad input; writes results/reliability: PARTS="fuzz kills" for some
 # make docs      the API reference, in build/docs
+# make release   build the distributions in build/release, check them, and run the quickstart from the wheel alone
 PYTHON ?= python3
 DEVICE ?= cpu
 BIN := .venv/bin
 
-.PHONY: demo test publish unpack rank guard paper pages check bench faults docs
+.PHONY: demo test publish unpack rank guard paper pages check bench faults docs release
 
 demo: .venv/installed
 	$(BIN)/dann run experiments/quickstart.yaml
@@ -58,6 +59,14 @@ docs: .venv/developing
 	$(BIN)/python -W error -m pdoc --docformat google --output-directory build/docs dann
 	@echo "Open:         build/docs/index.html"
 
+release: .venv/releasing
+	rm -rf build/release
+	$(BIN)/python -m build --outdir build/release
+	$(BIN)/python -m twine check --strict build/release/*
+	$(PYTHON) -m venv build/release/venv
+	build/release/venv/bin/python -m pip install --quiet build/release/*.whl
+	cd build/release && venv/bin/dann run experiments/quickstart.yaml
+
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable .
@@ -69,4 +78,8 @@ docs: .venv/developing
 
 .venv/developing: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+.venv/releasing: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
 	@touch $@

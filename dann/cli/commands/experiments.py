@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
+    from dann.cli.shipped_experiments import bring_experiment
     from dann.config.experiment import read_experiment
     from dann.config.origin import relative
 
     if os.environ.get("RANK", "0") != "0" and "WORLD_SIZE" in os.environ:  # one of several that torchrun started
         return _follow(options)
+    bring_experiment(options.file)
     experiment = read_experiment(options.file, options.set, options.seeds)
     runs = list(experiment.first_runs(options.only, options.seeds))
     folder = options.out / relative(options.file)
