@@ -59,6 +59,18 @@ def test_the_legend_names_every_colour_where_the_first_variant_has_no_runs() -> 
     assert len(legend.get_texts()) == 3  # two tasks and their average
 
 
+def test_long_names_do_not_overlap_and_a_row_without_runs_says_so() -> None:
+    names = [f"DANN on the {place} convolution" for place in ("first", "second", "third", "fourth", "fifth", "sixth")]
+    experiment, records = scored({"source only": [0.5, 0.6]} | {name: [0.7, 0.8] for name in names})
+    figure = bars(experiment, [record for record in records if record.variant != names[2]])
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    (text,) = axes.texts
+    assert (text.get_text().strip(), text.get_position()[0]) == ("no result", 3)
+
+
 def test_a_published_number_is_a_line_across_its_bar() -> None:
     for variants, axis in ((2, 1), (13, 0)):
         experiment, records = tasked([0], variants, 0)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,6 +22,7 @@ MOST_TASKS = 4  # with more, the bars show their average alone
 MOST_DRAWN = 100  # rows: each takes hundredths of a second, and an image has at most 65 536 pixels a side
 TITLE = 70  # characters
 MOST_ROWS, MOST_BARS, LONGEST = 12, 40, 32  # with more, or a longer name, the bars are horizontal
+FITTING = 15  # characters in an inch of a name below its bars
 
 
 def new_axes(columns: int, width: float, height: float, rows: int = 1) -> tuple[Figure, Sequence[Axes]]:
@@ -40,7 +42,8 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
     columns = _columns(ours)
     rows = list(experiment.variants)[:MOST_DRAWN]
     lying = len(rows) > MOST_ROWS or len(rows) * len(columns) > MOST_BARS or max(map(len, rows)) > LONGEST
-    long = len(rows) * (0.6 + 0.35 * len(columns))
+    room = 0.6 + 0.35 * len(columns)  # inches of a row
+    long = len(rows) * room
     figure, (axes,) = new_axes(1, *((8, 1.2 + 0.24 * long) if lying else (2.5 + long, 3.6)))
     width = 0.8 / len(columns)
     for offset, column in enumerate(columns):
@@ -51,7 +54,8 @@ def bars(experiment: Experiment, records: list[Record]) -> Figure:
             if published is not None:
                 line = axes.vlines if lying else axes.hlines
                 line(column.unit * published, at - width / 2, at + width / 2, color="grey", linestyle="--")
-    _label(axes, ours, rows, lying)
+    names = [shorten(row) if lying else fill(shorten(row), int(FITTING * room), break_long_words=False) for row in rows]
+    _label(axes, ours, names, lying)
     if len(columns) > 1:
         handles = [
             Patch(facecolor=f"C{offset}", alpha=0.75, label=shorten(column.name))
@@ -94,8 +98,10 @@ def _drawn_metrics(first: str, others: Sequence[str]) -> list[str]:
 
 
 def _bar(axes: Axes, at: float, width: float, scores: list[float], unit: int, colour: str, lying: bool) -> None:
-    """Draw the mean as a bar, its standard deviation as a whisker and each run as a dot."""
+    """Draw the mean as a bar, its standard deviation as a whisker and each run as a dot; without scores, say so."""
     if not scores:
+        place = {"x": 0, "y": at, "va": "center"} if lying else {"x": at, "y": 0, "ha": "center", "rotation": 90}
+        axes.text(s=" no result", color="grey", fontsize=7, **place)
         return
     values, mean, spread = [unit * score for score in scores], unit * fmean(scores), unit * (deviation(scores) or 0)
     if lying:
@@ -110,7 +116,7 @@ def _bar(axes: Axes, at: float, width: float, scores: list[float], unit: int, co
         axes.plot([at] * len(values), values, ".", color="black", markersize=4)
 
 
-def _label(axes: Axes, ours: Outcomes, rows: list[str], lying: bool) -> None:
+def _label(axes: Axes, ours: Outcomes, names: list[str], lying: bool) -> None:
     """Write the title, the names of the rows and the metric."""
     experiment, many = ours.experiment, len(ours.scored_tasks) > MOST_TASKS
     first, *others = experiment.metrics
@@ -118,15 +124,15 @@ def _label(axes: Axes, ours: Outcomes, rows: list[str], lying: bool) -> None:
     metric = "target test" if several else f"target test {METRICS[first].label}"
     metric += f", average of {len(ours.scored_tasks)} tasks" if many else ""
     metric += "" if METRICS[first].of_numbers else ", %"
-    every, names = len(experiment.variants), list(map(shorten, rows))
-    cut = f", the first {len(rows)} of {every} variants" if len(rows) < every else ""
+    every = len(experiment.variants)
+    cut = f", the first {len(names)} of {every} variants" if len(names) < every else ""
     axes.set_title(shorten(experiment.title, TITLE) + cut, fontsize=10)
     if lying:
-        axes.set_yticks(range(len(rows)), names, fontsize=8)
-        axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row on top
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+        axes.set_ylim(len(names) - 0.4, -0.6)  # the first row on top
         axes.set_xlabel(metric)
         axes.grid(axis="x", linewidth=0.4)
         axes.set_axisbelow(True)
     else:
-        axes.set_xticks(range(len(rows)), names, rotation=15 if len(rows) > 4 else 0)
+        axes.set_xticks(range(len(names)), names, fontsize=8)
         axes.set_ylabel(metric)
