@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -100,16 +101,19 @@ def _drawn_metrics(first: str, others: Sequence[str]) -> list[str]:
 def _bar(axes: Axes, at: float, width: float, scores: list[float], unit: int, colour: str, lying: bool) -> None:
     """Draw the mean as a bar, its standard deviation as a whisker and each run as a dot; without scores, say so."""
     if not scores:
-        place = {"x": 0, "y": at, "va": "center"} if lying else {"x": at, "y": 0, "ha": "center", "rotation": 90}
-        axes.text(s=" no result", color="grey", fontsize=7, **place)
+        text: dict[str, Any] = {"s": " no result", "color": "grey", "fontsize": 7}
+        if lying:
+            axes.text(0, at, va="center", **text)
+        else:
+            axes.text(at, 0, ha="center", rotation=90, **text)
         return
     values, mean, spread = [unit * score for score in scores], unit * fmean(scores), unit * (deviation(scores) or 0)
     if lying:
         axes.barh(at, mean, width, color=colour, alpha=0.75)
         axes.errorbar(mean, at, xerr=spread, color="black", capsize=3)
         axes.plot(values, [at] * len(values), ".", color="black", markersize=4)
-        place, text = (1.0, f"{mean:.1f}") if unit == 100 else (0.02 * mean, f"{mean:.4g}")
-        axes.text(place, at, text, color="white", fontsize=7, va="center")  # many bars differ by little
+        place, number = (1.0, f"{mean:.1f}") if unit == 100 else (0.02 * mean, f"{mean:.4g}")
+        axes.text(place, at, number, color="white", fontsize=7, va="center")  # many bars differ by little
     else:
         axes.bar(at, mean, width, color=colour, alpha=0.75)
         axes.errorbar(at, mean, spread, color="black", capsize=3)
