@@ -5,12 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from dann.config.schema import Config
 from dann.data.pair import Pair
-from dann.data.readers.example_arrays import to_array
-from dann.estimators.adaptation_estimator import AdaptationEstimator
+from dann.estimators.adaptation_estimator import AdaptationEstimator, Known
 from dann.estimators.example_sides import Sides, find_masked
 from dann.estimators.quiet_training import QuietTraining
 
@@ -52,11 +50,11 @@ class AdaptationClassifier(ClassifierMixin, AdaptationEstimator):  # type: ignor
             sample_domain: not read.
             allow_source: not read.
         """
-        predicted = self.predict(X)
-        check_consistent_length(predicted, y)
-        labels = column_or_1d(to_array(y, "y"))
-        labelled = ~find_masked(labels, self.classes_)
-        if not labelled.any():
-            raise ValueError("y: no example has a label: give some to score")
-        weights = None if sample_weight is None else np.asarray(sample_weight)[labelled]
-        return float(np.average(labels[labelled] == predicted[labelled], weights=weights))
+        return self._score(X, y, sample_weight, self._read_classes, _accuracy)
+
+    def _read_classes(self, y: NDArray[Any]) -> Known:
+        return y, ~find_masked(y, self.classes_)
+
+
+def _accuracy(labels: NDArray[Any], predicted: NDArray[Any], sample_weight: Any) -> float:
+    return float(np.average(labels == predicted, weights=sample_weight))

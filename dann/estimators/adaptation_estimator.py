@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from torch import nn
 
 from dann.config.schema import Config
 from dann.data.domain import Task
 from dann.data.pair import Pair
-from dann.data.readers.example_arrays import ArrayFormat
+from dann.data.readers.example_arrays import ArrayFormat, to_array
 from dann.data.readers.example_layout import Layout
 from dann.estimators.declaration import SECTIONS, declare_config, read_section, set_option
 from dann.estimators.example_sides import Sides, divide_examples
@@ -30,6 +30,7 @@ from dann.training.earlier_runs import find_earlier_runs
 from dann.training.pair_loading import prepare_pair
 
 Section = Mapping[str, Any]
+Known = tuple[NDArray[Any], NDArray[np.bool_]]  # labels, and which of them are one
 Estimator = TypeVar("Estimator", bound="AdaptationEstimator")
 # Options of the section data that are arguments, or without meaning where all examples that are given are trained on.
 TAKEN = ("task", "source", "target", "batch_size", "test", "transductive", "drop_duplicates")
@@ -188,11 +189,28 @@ class AdaptationEstimator(
         """
         return self._apply(lambda model, x: model.features(x, "X"), X)
 
+    def predict(self, X: Any, *, sample_domain: Any = None, allow_source: bool = True) -> NDArray[Any]:
+        """The predictions of each example, shape ``(N,)``; arguments as of ``transform``."""
+        raise NotImplementedError
+
     def _apply(self, function: Callable[[Model, Any], NDArray[np.float32]], X: Any) -> NDArray[np.float32]:
         check_is_fitted(self)
         x, _ = self._validate(X)
         with as_value_error():
             return function(self.model_, x)
+
+    def _score(
+        self, X: Any, y: Any, sample_weight: Any, read: Callable[[NDArray[Any]], Known], measure: Callable[..., float]
+    ) -> float:
+        """A measure over the examples that have a label, of ``read``'s labels, predictions and ``sample_weight``."""
+        predicted = self.predict(X)
+        check_consistent_length(predicted, y)
+        with as_value_error():
+            labels, known = read(column_or_1d(to_array(y, "y")))
+        if not known.any():
+            raise ValueError("y: no example has a label: give some to score")
+        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
+        return float(measure(labels[known], predicted[known], sample_weight=weights))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; those within sections are not listed, but ``set_params`` takes them."""

@@ -6,12 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from dann.data.readers.example_arrays import to_array
 from dann.data.readers.label_numbers import read_number_array
-from dann.estimators.adaptation_estimator import AdaptationEstimator
-from dann.estimators.value_errors import as_value_error
+from dann.estimators.adaptation_estimator import AdaptationEstimator, Known
 
 
 class AdaptationRegressor(RegressorMixin, AdaptationEstimator):  # type: ignore[misc]
@@ -40,12 +37,9 @@ class AdaptationRegressor(RegressorMixin, AdaptationEstimator):  # type: ignore[
             sample_domain: not read.
             allow_source: not read.
         """
-        predicted = self.predict(X)
-        check_consistent_length(predicted, y)
-        with as_value_error():
-            numbers = read_number_array(column_or_1d(to_array(y, "y")), None, "y").numpy()
-        labelled = ~np.isnan(numbers)
-        if not labelled.any():
-            raise ValueError("y: no example has a label: give some to score")
-        weights = None if sample_weight is None else np.asarray(sample_weight)[labelled]
-        return float(r2_score(numbers[labelled], predicted[labelled], sample_weight=weights))
+        return self._score(X, y, sample_weight, _read_numbers, r2_score)
+
+
+def _read_numbers(y: NDArray[Any]) -> Known:
+    numbers = read_number_array(y, None, "y").numpy()
+    return numbers, ~np.isnan(numbers)

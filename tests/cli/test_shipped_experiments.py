@@ -35,9 +35,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("installed")
 def test_a_file_that_is_not_there_is_copied_from_the_installation(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "experiments/quickstart.yaml", "--dry-run"]) == 0
-    assert "experiments/quickstart.yaml: copied from the installed package" in capsys.readouterr().err
     copy = Path("experiments/quickstart.yaml")
+    assert main(["run", str(copy), "--dry-run"]) == 0 and not copy.exists()  # which writes nothing
+    assert "rotated moons, DANN" in capsys.readouterr().out
+    assert bring_experiment(copy) == copy
+    assert "experiments/quickstart.yaml: copied from the installed package" in capsys.readouterr().err
     assert copy.read_bytes() == (ROOT / copy).read_bytes()
     bring_experiment(Path("experiments/finetuning/zero_shot.yaml"))
     assert Path("experiments/finetuning/segments.csv").is_file()

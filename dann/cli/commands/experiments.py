@@ -23,8 +23,8 @@ def run(options: argparse.Namespace) -> int:
 
     if os.environ.get("RANK", "0") != "0" and "WORLD_SIZE" in os.environ:  # one of several that torchrun started
         return _follow(options)
-    bring_experiment(options.file)
-    experiment = read_experiment(options.file, options.set, options.seeds)
+    file = bring_experiment(options.file, copy=not options.dry_run)
+    experiment = read_experiment(file, options.set, options.seeds)
     runs = list(experiment.first_runs(options.only, options.seeds))
     folder = options.out / relative(options.file)
     if options.dry_run:
