@@ -188,6 +188,12 @@ def _check_stages(method: Method, config: Config) -> None:
             f"self_training: {config.method.name} reads no labelled example in its last stage, so labels for the "
             "target would change nothing: choose another method, or leave self_training out"
         )
+    leaves = config.self_training is not None and config.self_training.source_until is not None
+    if leaves and method.sources is not None and not method.needs_target_labels:
+        raise BadInput(
+            f"self_training.source_until: {config.method.name} has a part for each source, which learns nothing "
+            "once the sources have left: leave it out"
+        )
     if config.diagnose.reverse_steps and not method.reads_source:
         raise BadInput(
             f"diagnose.reverse_steps: {config.method.name} begins with a finished run and reads no labelled example, "

@@ -35,7 +35,8 @@ def find_alarms(entries: Sequence[Entry], prior: Sequence[float], steps: int) ->
     """The alarms that the log of a run so far justifies.
 
     - ``discriminator won``: the domain loss, weighted or not, stayed below 0.05 for a fifth of training: the
-      discriminator separates the domains by the features, and the reversal does not change that.
+      discriminator separates the domains, and what it is to be fooled by, features or generated images, does not change
+      that.
     - ``discriminator dead``: the domain loss stayed within 0.001 of ln 2: the discriminator learns nothing. A weighted
       loss has another value at chance; for it the discriminator's confidence stayed within 0.001 of 0.5.
     - ``collapse``: in the second half of training few classes are predicted on the target, or the effective rank of its
@@ -87,7 +88,7 @@ def _won(losses: Sequence[Entry], steps: int) -> Alarm | None:
         low = domain is not None and domain < WON
         since = (entry["step"] if since is None else since) if low else None
         if since is not None and entry["step"] - since >= LONG * steps:
-            text = f"the domain loss has been below {WON} since step {since}: try a larger λ or a weaker discriminator"
+            text = f"the domain loss has been below {WON} since step {since}: try a larger weight against it (λ) or a weaker discriminator"
             return Alarm("discriminator won", entry["step"], text)
     return None
 

@@ -30,7 +30,7 @@ from dann.networks.zero_shot_head import give_class_vectors
 from dann.training.averaging import WeightAverage
 from dann.training.best_weights import BestWeights
 from dann.training.device import choose_dtype, measure_memory
-from dann.training.earlier_runs import EarlierRuns
+from dann.training.earlier_runs import EarlierRuns, check_given
 from dann.training.frozen_features import checksum
 from dann.training.generated_examples import add_generated_examples
 from dann.training.inputs import TrainingInputs, prepare_inputs
@@ -60,9 +60,10 @@ def build_trainer(
         earlier: the runs that it takes weights from, see ``find_earlier_runs``.
 
     Raises:
-        BadInput: parts of the configuration do not fit each other or the data.
+        BadInput: parts of the configuration do not fit each other or the data, or an earlier run is named and not given.
     """
     check_parts(config)
+    check_given(config, earlier)
     if pair.task != config.data.task:
         raise BadInput(f"data.task: {config.data.task}, but the labels of the data are for {pair.task}: set it alike")
     if earlier.source is not None and config.finetune is not None and config.finetune.frozen:

@@ -28,10 +28,22 @@ def find_earlier_runs(config: Config, seed: int, runs: Path | None = None) -> Ea
     Raises:
         BadInput: one names a folder of the experiment, of which there is none.
     """
-    named = {"method.from": config.method.options().get("from"), "data.generator": config.data.generator}
+    named = _names(config)
     return EarlierRuns(
         *(None if name is None else place_run(option, name, seed, runs) for option, name in named.items())
     )
+
+
+def check_given(config: Config, earlier: EarlierRuns) -> None:
+    """Raise if an option names an earlier run, but no folder of one is given: its weights would be left out."""
+    for (option, name), folder in zip(_names(config).items(), earlier, strict=True):
+        if name is not None and folder is None:
+            raise BadInput(f"{option}: {name}: no folder was given: give ``earlier=find_earlier_runs(config, seed)``")
+
+
+def _names(config: Config) -> dict[str, str | None]:
+    """What each option that names an earlier run has, in the order of ``EarlierRuns``."""
+    return {"method.from": config.method.options().get("from"), "data.generator": config.data.generator}
 
 
 def place_run(option: str, named: str, seed: int, runs: Path | None = None) -> Path:

@@ -190,6 +190,12 @@ def test_a_generator_is_named_where_it_is_read(data: dict[str, Any], message: st
         load_pair(config.data)
 
 
+def test_a_named_generator_has_to_be_given(runs: Path, tmp_path: Path) -> None:
+    config = planned(tmp_path, runs / "pixelda/seed-0").config
+    with pytest.raises(BadInput, match=r"data\.generator: .*seed-0: no folder was given: give"):
+        build_trainer(config, load_pair(config.data), 0, CPU)
+
+
 def test_generated_images_are_trained_on(runs: Path, tmp_path: Path) -> None:
     config = planned(tmp_path, runs / "pixelda/seed-0").config
     pair = load_pair(config.data)

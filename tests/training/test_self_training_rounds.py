@@ -9,6 +9,7 @@ import torch
 from stacked_runs import CPU
 from tiny import MOONS, Silent, config_of, write_tiny
 
+from dann.config.compatibility import check_method
 from dann.config.experiment import read_experiment
 from dann.config.schema import Config
 from dann.diagnostics.reverse_validation import reverse_validation
@@ -246,6 +247,12 @@ def test_what_does_not_suit_it() -> None:
     ):
         config = config_of(MOONS, method={"name": name, **own}, self_training={}, data=options)
         with pytest.raises(BadInput, match=f"self_training: {name} reads no labelled example in its last stage"):
+            check_method(config.method.build(config.network.build((2,), 2)), config)
+    for name in ("mdan", "multitask"):
+        config = config_of(
+            MOONS, method={"name": name, "sources": 1}, self_training={"source_until": 0.8}
+        )
+        with pytest.raises(BadInput, match=rf"self_training\.source_until: {name} has a part for each source"):
             build_trainer(config, load_pair(config.data), 0, CPU)
     with pytest.raises(BadInput, match="first should not be above last"):
         config_with(first=0.8)
