@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from dann.config.experiment_checks import check_experiment
-from dann.config.experiment_fields import Axis, Baseline, MetricName, SelectionName, Share, Shown
+from dann.config.experiment_fields import Axis, Baseline, MetricName, Resources, SelectionName, Share, Shown
 from dann.config.experiment_run import Run
 from dann.config.merging import (
     Nested,
@@ -59,6 +59,7 @@ class Experiment(BaseModel):
         compare_rules: report on the page in results/ how well each selection rule chooses among the runs.
         guard: add the table of the row that the guard reports for each task (``dann.evaluation.guard``).
         shown: the variants and tasks whose runs get figures of their own; table and bars show all.
+        resources: what each run gets on a cluster, with ``--on``.
         finding: the conclusion from the runs, for the page in results/.
         overrides: values laid over every run last, as by ``--set``.
     """
@@ -84,6 +85,7 @@ class Experiment(BaseModel):
     compare_rules: bool = False
     guard: bool = False
     shown: Shown = Shown()
+    resources: Resources = Resources()
     finding: str = ""
     overrides: Nested = {}
 
