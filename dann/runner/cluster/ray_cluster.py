@@ -131,8 +131,7 @@ class _Leader:
         self.lost: list[Unit] = []  # a unit for each time that its worker has ended
 
     def __enter__(self) -> "_Leader":
-        self.runs.mkdir(parents=True, exist_ok=True)
-        self.probe.touch()
+        self._leave_probe()
         self.mailbox = self.cluster.start_mailbox()
         return self
 
@@ -146,6 +145,10 @@ class _Leader:
                 self.ray.kill(worker)
             self.ray.kill(self.mailbox)
             self.probe.unlink(missing_ok=True)
+
+    def _leave_probe(self) -> None:
+        self.runs.mkdir(parents=True, exist_ok=True)
+        self.probe.touch()
 
     def run(self) -> None:
         """Give out units and handle messages until all are done."""
