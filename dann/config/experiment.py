@@ -168,7 +168,8 @@ class Experiment(BaseModel):
     def first_runs(self, only: Collection[str] | None = None, seeds: list[int] | None = None) -> Iterator[Run]:
         """The runs that depend on no other's result: all, unless the search has seeds of its own.
 
-        With such a search they are all settings with its seeds, and each row's own values with the experiment's.
+        With such a search they are all settings of the first rung with its seeds, and each row's own values with these
+        and the experiment's.
 
         Args:
             only: the variants whose runs are wanted; None: all.
@@ -176,8 +177,9 @@ class Experiment(BaseModel):
         """
         fresh = self.seeds if seeds is None else seeds
         self.check_size(fresh)
+        first = {variant: [*self.rungs(variant)[0], {}] for variant in self.variants} if self.search_seeds else {}
         for run in self._list_runs(only, [*self.search_seeds, *fresh]):
-            if not self.search_seeds or run.seed in self.search_seeds or not run.setting:
+            if not first or not run.setting or (run.seed in self.search_seeds and run.setting in first[run.variant]):
                 yield run
 
     def _list_runs(self, only: Collection[str] | None, seeds: list[int]) -> Iterator[Run]:
@@ -211,13 +213,24 @@ class Experiment(BaseModel):
             )
 
     def settings(self, variant: str) -> list[Setting]:
-        """The settings of hyper-parameters that a row tries; without a search, a single one that sets nothing.
+        """The settings of hyper-parameters that a row may try; without a search, a single one that sets nothing.
 
         It is also the last of a search with seeds of its own: the row's own values, which win where settings tie.
         """
+        every = [setting for rung in self.rungs(variant) for setting in rung]
+        return [*every, *([{}] if self.search_seeds else [])]
+
+    def rungs(self, variant: str) -> list[list[Setting]]:
+        """The same but for the row's own values, by the rungs of the search, mostly a single one."""
         if self.search is None:
-            return [{}]
-        return [*self.search.settings(variant), *([{}] if self.search_seeds else [])]
+            return [[{}]]
+        return self.search.rung_settings(variant, self.count_steps(variant) if self.search.kind == "halving" else 0)
+
+    def count_steps(self, variant: str) -> int:
+        """The steps that the file gives a row; 0 if it gives none."""
+        train = self.merge_configuration(variant, None).get("train")
+        steps = train.get("steps") if isinstance(train, dict) else None
+        return steps if isinstance(steps, int) else 0
 
     @property
     def search_seeds(self) -> list[int]:

@@ -213,13 +213,13 @@ def plan(
 
 
 def _find_earlier(experiment: Experiment, runs: list[Run], folder: Path) -> list[Run]:
-    """The finished runs of settings that a search chose before, of the rows and seeds that are to be made.
+    """The finished runs of settings that a search chose or kept before, of the rows and seeds that are to be made.
 
     What is changed or failed of them is set aside with the others, as the choice may fall on them again.
     """
     if not experiment.search_seeds:
         return []
-    rows, seeds = {(run.task, run.variant) for run in runs}, {run.seed for run in runs} - {*experiment.search_seeds}
+    rows, seeds = {(run.task, run.variant) for run in runs}, {run.seed for run in runs}
     own = {(run.row, run.seed) for run in runs}
     return [run for run in experiment.runs(seeds=sorted(seeds)) if (run.task, run.variant) in rows
             and (run.row, run.seed) not in own and is_finished(folder / run.folder)]  # fmt: skip

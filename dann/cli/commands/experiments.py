@@ -102,9 +102,15 @@ def _train(
     with Progress(len(runs)) as progress:
         launch(experiment, runs, folder, device, progress, *rest)
         refuse_if_none(progress, len(runs))
-        if later := later_runs(experiment, read_checked_records(experiment, folder), runs):
-            progress.expect(len(later))
-            launch(experiment, later, folder, device, progress, *rest)
+        later: set[Path] = set()
+        while more := [
+            run
+            for run in later_runs(experiment, read_checked_records(experiment, folder), runs)
+            if run.folder not in later
+        ]:
+            progress.expect(len(more))
+            launch(experiment, more, folder, device, progress, *rest)
+            later |= {run.folder for run in more}
         for record, alarm in flag_negative_transfer(experiment, folder):
             progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
     return progress, len(runs) + len(later)
