@@ -72,7 +72,7 @@ class RayCluster:
         self, ray: ModuleType, resources: Resources, device: str, log_to: str | None, jobs: int | None
     ) -> None:
         self.ray, self.resources, self.device, self.log_to, self.jobs = ray, resources, device, log_to, jobs
-        memory = None if resources.memory is None else resources.memory * GIB
+        memory = None if resources.memory is None else int(resources.memory * GIB)
         wanted = {"CPU": resources.cpus, "GPU": resources.gpus, "memory": memory}
         self.wanted = {name: amount for name, amount in wanted.items() if amount}
 
