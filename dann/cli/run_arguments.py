@@ -9,6 +9,7 @@ from dann.cli.shared_arguments import FORMATS, Command, add_device, add_jobs, ad
 REDO = ("changed", "failed")
 BATCH_NORMS = ("global", "local")
 LOGS = ("tensorboard", "wandb", "mlflow")
+CLUSTERS = ("ray", "slurm")
 
 
 def add_experiments(command: Command) -> None:
@@ -35,6 +36,11 @@ def add_experiments(command: Command) -> None:
         "--batch-norm", choices=BATCH_NORMS, default="global",
         help="with several devices: BatchNorm over the whole batch, as on one device (default), or over each device's "
         "share",
+    )  # fmt: skip
+    run.add_argument(
+        "--on", choices=CLUSTERS,
+        help="make the runs on a cluster, with the file's resources: Ray's at RAY_ADDRESS or one that is started here, "
+        "or jobs of Slurm; --jobs is the number of workers (default: as many as fit)",
     )  # fmt: skip
     run.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
     run.add_argument(

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from dann.config.experiment_checks import check_experiment
-from dann.config.experiment_fields import Axis, Baseline, MetricName, SelectionName, Share, Shown
+from dann.config.experiment_fields import Axis, Baseline, MetricName, Resources, SelectionName, Share, Shown
 from dann.config.experiment_run import Run
 from dann.config.merging import (
     Nested,
@@ -59,6 +59,7 @@ class Experiment(BaseModel):
         compare_rules: report on the page in results/ how well each selection rule chooses among the runs.
         guard: add the table of the row that the guard reports for each task (``dann.evaluation.guard``).
         shown: the variants and tasks whose runs get figures of their own; table and bars show all.
+        resources: what each run gets on a cluster, with ``--on``.
         finding: the conclusion from the runs, for the page in results/.
         overrides: values laid over every run last, as by ``--set``.
     """
@@ -84,6 +85,7 @@ class Experiment(BaseModel):
     compare_rules: bool = False
     guard: bool = False
     shown: Shown = Shown()
+    resources: Resources = Resources()
     finding: str = ""
     overrides: Nested = {}
 
@@ -166,7 +168,8 @@ class Experiment(BaseModel):
     def first_runs(self, only: Collection[str] | None = None, seeds: list[int] | None = None) -> Iterator[Run]:
         """The runs that depend on no other's result: all, unless the search has seeds of its own.
 
-        With such a search they are all settings with its seeds, and each row's own values with the experiment's.
+        With such a search they are all settings of the first rung with its seeds, and each row's own values with these
+        and the experiment's.
 
         Args:
             only: the variants whose runs are wanted; None: all.
@@ -174,8 +177,9 @@ class Experiment(BaseModel):
         """
         fresh = self.seeds if seeds is None else seeds
         self.check_size(fresh)
+        first = {variant: [*self.rungs(variant)[0], {}] for variant in self.variants} if self.search_seeds else {}
         for run in self._list_runs(only, [*self.search_seeds, *fresh]):
-            if not self.search_seeds or run.seed in self.search_seeds or not run.setting:
+            if not first or not run.setting or (run.seed in self.search_seeds and run.setting in first[run.variant]):
                 yield run
 
     def _list_runs(self, only: Collection[str] | None, seeds: list[int]) -> Iterator[Run]:
@@ -209,13 +213,24 @@ class Experiment(BaseModel):
             )
 
     def settings(self, variant: str) -> list[Setting]:
-        """The settings of hyper-parameters that a row tries; without a search, a single one that sets nothing.
+        """The settings of hyper-parameters that a row may try; without a search, a single one that sets nothing.
 
         It is also the last of a search with seeds of its own: the row's own values, which win where settings tie.
         """
+        every = [setting for rung in self.rungs(variant) for setting in rung]
+        return [*every, *([{}] if self.search_seeds else [])]
+
+    def rungs(self, variant: str) -> list[list[Setting]]:
+        """The same but for the row's own values, by the rungs of the search, mostly a single one."""
         if self.search is None:
-            return [{}]
-        return [*self.search.settings(variant), *([{}] if self.search_seeds else [])]
+            return [[{}]]
+        return self.search.rung_settings(variant, self.count_steps(variant) if self.search.kind == "halving" else 0)
+
+    def count_steps(self, variant: str) -> int:
+        """The steps that the file gives a row; 0 if it gives none."""
+        train = self.merge_configuration(variant, None).get("train")
+        steps = train.get("steps") if isinstance(train, dict) else None
+        return steps if isinstance(steps, int) else 0
 
     @property
     def search_seeds(self) -> list[int]:

@@ -37,6 +37,8 @@ def _check_search(experiment: "Experiment", where: str) -> None:
     if experiment.search is None:
         return
     experiment.search.check(experiment.variants, where)
+    if experiment.search.kind == "halving":
+        _check_steps(experiment, where)
     if both := [seed for seed in experiment.search_seeds if seed in experiment.seeds]:
         raise BadInput(
             f"{where}: search.seeds: {both[0]} is one of the experiment's seeds too, which should be fresh: "
@@ -45,6 +47,15 @@ def _check_search(experiment: "Experiment", where: str) -> None:
     searched = {key for variant in experiment.variants for key in experiment.settings(variant)[0]}
     if taken := [key for key in flatten(experiment.overrides) if any(_overlap(key, each) for each in searched)]:
         raise BadInput(f"--set {min(taken)}: is searched in {where}: leave one of them out")
+
+
+def _check_steps(experiment: "Experiment", where: str) -> None:
+    """Raise unless the steps of rungs can be computed: each row has them, and no task has others."""
+    if missing := [variant for variant in experiment.variants if not experiment.count_steps(variant)]:
+        raise BadInput(f"{where}: search.kind: halving: {missing[0]} has no train.steps: set it")
+    for task, changes in experiment.tasks.items():
+        if "steps" in (changes.get("train") or {}):
+            raise BadInput(f"{where}: search.kind: halving: the task {task} sets train.steps: set it in base or rows")
 
 
 def _overlap(one: str, other: str) -> bool:

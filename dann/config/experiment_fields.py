@@ -104,3 +104,23 @@ def _check_selection(name: str) -> str:
 
 SelectionName = Annotated[str, AfterValidator(_check_selection)]
 MetricName = Annotated[str, AfterValidator(_check_metric)]
+
+
+class Resources(BaseModel):
+    """What each run gets on a cluster; ``dann run`` without ``--on`` does not read it.
+
+    Args:
+        cpus: cores, and so threads.
+        gpus: GPUs; on Ray also a share of one, which several runs then have together.
+        memory: GiB; by default that of the cluster's own rules.
+        hours: on Slurm the time of a job, after which it is submitted again and goes on.
+        slurm: further options of Slurm's jobs by submitit's names, such as ``{partition: gpu, account: mine}``.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    cpus: Annotated[int, Field(ge=1, le=1024)] = 1
+    gpus: Annotated[float, Field(ge=0, le=1024)] = 0
+    memory: Annotated[float, Field(gt=0, le=65536)] | None = None
+    hours: Annotated[float, Field(gt=0, le=8784)] = 24
+    slurm: dict[str, str | int] = {}

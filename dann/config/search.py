@@ -16,6 +16,7 @@ from dann.options import look_up, shown
 
 Setting = dict[str, Any]  # dotted keys of a configuration and their values
 DIGITS = 4  # significant digits of a drawn number, so that folders have short names
+STEPS = "train.steps"  # the key by which rungs of successive halving differ
 
 
 def _check_values(values: Any) -> Any:
@@ -72,7 +73,8 @@ class Search(BaseModel):
 
     Args:
         kind: ``grid``, all combinations of the values, or ``random``, ``budget`` draws, spread evenly over the
-            values of each key and combined at random (a Latin hypercube, McKay et al. 1979).
+            values of each key and combined at random (a Latin hypercube, McKay et al. 1979), or ``halving``: such draws
+            by successive halving (Jamieson and Talwalkar 2016).
         budget: settings per row, baselines included; a grid with more or fewer settings in a row is an error. A grid
             may have a mapping with the budget of each row, as papers have grids of different sizes.
         keys: dotted keys, each with the values or the interval to try, for every row.
@@ -82,11 +84,15 @@ class Search(BaseModel):
         seeds: of the runs by which settings are chosen, none of them the experiment's; empty where there are no others.
         diagnose: options of ``diagnose`` for the runs with these seeds, so that the experiment's seeds need not pay for
             what only the rule reads, such as ``{reverse_steps: 800}``.
+        rungs: of ``halving``: the first trains all settings for a small share of the row's steps, each further one the
+            best of the one before, by the rule, for ``factor`` times as many; the last for all steps. Each trains anew,
+            its whole schedules within its own steps.
+        factor: by which the number of settings falls, and that of steps grows, from rung to rung.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    kind: Literal["grid", "random"] = "grid"
+    kind: Literal["grid", "random", "halving"] = "grid"
     budget: Budget
     keys: dict[str, Values] = {}
     rows: dict[str, dict[str, Values]] = {}
@@ -94,6 +100,8 @@ class Search(BaseModel):
     seed: int = Field(0, ge=0)
     seeds: list[Annotated[int, Field(ge=0)]] = Field([], min_length=1)
     diagnose: dict[str, Any] = {}
+    rungs: int = Field(3, ge=2, le=10)
+    factor: int = Field(3, ge=2, le=10)
 
     def check(self, variants: Iterable[str], where: str) -> None:
         """Check that rows try as many settings as the budget says, all different.
@@ -125,14 +133,50 @@ class Search(BaseModel):
         """Check the options that need one another, and the rows of a budget."""
         if self.diagnose and not self.seeds:
             raise BadInput(f"{where}: search.diagnose: is for the runs with search.seeds alone: set these too")
+        self._check_halving(where)
         if not isinstance(self.budget, dict):
             return
-        if self.kind == "random":
-            raise BadInput(f"{where}: search.budget: random search draws as often for every row: give one number")
+        if self.kind != "grid":
+            raise BadInput(f"{where}: search.budget: {self.kind} draws as often for every row: give one number")
         for variant in self.budget:
             look_up(variants, variant, "variant under search.budget:", where)
         if missing := [variant for variant in variants if variant not in self.budget]:
             raise BadInput(f"{where}: search.budget: has no number for {missing[0]}: add it, or give one for all rows")
+
+    def _check_halving(self, where: str) -> None:
+        """Check that successive halving, and nothing else, has what it needs."""
+        if self.kind != "halving":
+            if given := self.model_fields_set & {"rungs", "factor"}:
+                raise BadInput(f"{where}: search.{min(given)}: is of kind: halving: set that, or leave it out")
+            return
+        if not self.seeds:
+            raise BadInput(f"{where}: search.kind: halving chooses between runs: give it seeds of its own")
+        if isinstance(self.budget, int) and self.rung_sizes[-1] < 1:
+            least = self.factor ** (self.rungs - 1)
+            raise BadInput(f"{where}: search.budget: {self.budget} settings leave none for the last of {self.rungs} "
+                           f"rungs: give at least {least}")  # fmt: skip
+        if STEPS in {*self.keys, *(key for keys in self.rows.values() for key in keys)}:
+            raise BadInput(f"{where}: search: {STEPS} is set by the rungs of halving: leave it out")
+
+    @property
+    def rung_sizes(self) -> list[int]:
+        """The number of settings of each rung; a single rung of all unless the search halves."""
+        if self.kind != "halving":
+            return [self.budget]
+        budget: int = self.budget
+        return [budget // self.factor**rung for rung in range(self.rungs)]
+
+    def rung_settings(self, variant: str, steps: int) -> list[list[Setting]]:
+        """The settings of a row by rungs, all of which the first trains, and each other one some.
+
+        Args:
+            steps: of the row.
+        """
+        drawn = self.settings(variant)
+        if self.kind != "halving":
+            return [drawn]
+        shares = [max(1, steps // self.factor ** (self.rungs - 1 - rung)) for rung in range(self.rungs - 1)]
+        return [*([{**setting, STEPS: share} for setting in drawn] for share in shares), drawn]
 
     def row_budget(self, variant: str) -> int:
         """The number of settings that a row should try."""
@@ -146,17 +190,32 @@ class Search(BaseModel):
             return ", ".join(f"{variant} {number}" for variant, number in self.budget.items())
         return str(self.budget)
 
+    @property
+    def rung_text(self) -> str:
+        """The rungs in words; empty unless the search halves."""
+        if self.kind != "halving":
+            return ""
+        shares = [f"1/{self.factor ** (self.rungs - 1 - rung)} of the steps" for rung in range(self.rungs - 1)]
+        first, *others = zip(self.rung_sizes, [*shares, "all"], strict=True)
+        texts = [
+            f"{first[0]} train for {first[1]}",
+            *(f"the best {size} of them for {share}" for size, share in others),
+        ]
+        return f"{', '.join(texts)} (successive halving, Jamieson and Talwalkar 2016)"
+
     def count(self, variant: str) -> int:
-        """The number of settings that a row tries, equal ones included; lists none."""
-        if self.kind == "random":
+        """The number of settings that a row tries, of all rungs, equal ones included; lists none."""
+        if self.kind == "halving" and isinstance(self.budget, int):
+            return sum(self.rung_sizes)
+        if self.kind != "grid":
             return self.row_budget(variant)
         values = (self.keys | self.rows.get(variant, {})).values()
         return math.prod(len(each) for each in values if isinstance(each, list))
 
     def settings(self, variant: str) -> list[Setting]:
-        """The settings that a row tries."""
+        """The settings that a row tries, but for their rungs."""
         keys = self.keys | self.rows.get(variant, {})
-        return list(self._draw(keys) if self.kind == "random" else _grid(keys))
+        return list(_grid(keys) if self.kind == "grid" else self._draw(keys))
 
     def _draw(self, keys: dict[str, Values]) -> Iterator[Setting]:
         columns = {key: self._draw_values(key, values) for key, values in keys.items()}

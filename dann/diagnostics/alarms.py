@@ -88,7 +88,8 @@ def _won(losses: Sequence[Entry], steps: int) -> Alarm | None:
         low = domain is not None and domain < WON
         since = (entry["step"] if since is None else since) if low else None
         if since is not None and entry["step"] - since >= LONG * steps:
-            text = f"the domain loss has been below {WON} since step {since}: try a larger weight against it (λ) or a weaker discriminator"
+            remedy = "try a larger weight against it (λ) or a weaker discriminator"
+            text = f"the domain loss has been below {WON} since step {since}: {remedy}"
             return Alarm("discriminator won", entry["step"], text)
     return None
 

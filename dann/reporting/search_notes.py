@@ -21,6 +21,9 @@ def tuned_notes(ours: Outcomes, metric: str) -> list[str]:
     notes = [
         f"Default: the row's own values. Tuned: of these and {search.budget_text} searched ones, {equal}, "
         f"the one with {RULES[search.rule].criterion}, after the last step of runs with {seeds}.",
+        f"Of the searched ones {search.rung_text}; the last and the row's own values may be chosen."
+        if search.rung_text
+        else "",
         f"Oracle: the one with the best target {first} of the same runs, an upper bound that needs target labels."
         if ours.has_target_labels
         else "",

@@ -1,5 +1,6 @@
 """Callbacks that report the progress of runs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,3 +34,38 @@ class Observer(Protocol):
 
     def finished(self, run: Run, record: Record, new: bool) -> None:
         """A run has its record, also if it failed in training; ``new`` if this command made it."""
+
+
+class Forwarder:
+    """An observer that hands the name and the arguments of each call on, to a process that repeats it.
+
+    Args:
+        send: is called with them.
+    """
+
+    def __init__(self, send: Callable[..., None]) -> None:
+        self.send = send
+
+    def noted(self, text: str) -> None:
+        self.send("noted", text)
+
+    def loaded(self, data: dict[str, Any]) -> None:
+        self.send("loaded", data)
+
+    def started(self, run: Run, done: int, steps: int) -> None:
+        self.send("started", run, done, steps)
+
+    def advanced(self, run: Run, done: int, terms: dict[str, float]) -> None:
+        self.send("advanced", run, done, terms)
+
+    def warned(self, run: Run, step: int, text: str) -> None:
+        self.send("warned", run, step, text)
+
+    def missed(self, run: Run, reason: str, trace: Path | None) -> None:
+        self.send("missed", run, reason, trace)
+
+    def waiting(self, owner: str) -> None:
+        self.send("waiting", owner)
+
+    def finished(self, run: Run, record: Record, new: bool) -> None:
+        self.send("finished", run, record, new)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 
@@ -37,8 +37,18 @@ from dann.runner.run_folder import is_finished
 from dann.runner.source_free import resolve_run
 from dann.runner.team import Team
 from dann.runner.work_queue import POLL, WorkQueue
-from dann.runner.workers import spread
+from dann.runner.workers import GiveUp, spread
 from dann.training.stacking.grouping import Planned, Unit, group_runs
+
+
+class Cluster(Protocol):
+    """Other machines, which make units of runs as worker processes of this one would."""
+
+    def capacity(self) -> int:
+        """The number of units that are made at a time."""
+
+    def spread(self, units: Sequence[Unit], observer: Observer, give_up: GiveUp[Unit]) -> None:
+        """Make units, see ``dann.runner.workers.spread``."""
 
 
 class Plan(NamedTuple):
@@ -67,6 +77,7 @@ def launch(
     seeds: list[int] | None = None,
     team: Team | None = None,
     log_to: str | None = None,
+    cluster: Cluster | None = None,
 ) -> None:
     """Execute ``runs``, a selection of the experiment's, in its ``folder``; finished ones are not repeated.
 
@@ -79,6 +90,7 @@ def launch(
         seeds: those that the command line named, for messages.
         team: the processes that train each run together, led by this one; then there are no other workers.
         log_to: a tracker of ``dann.runner.trackers`` that runs log to beside TensorBoard.
+        cluster: makes the runs in place of this machine, with its own device and number of workers.
 
     Raises:
         BadInput: before anything is trained or written, when a configuration is not valid or when ``folder`` holds
@@ -91,7 +103,7 @@ def launch(
     write_experiment(experiment, folder / EXPERIMENT, file)
     for change in changes:
         set_aside(change)
-    execute(planned, device, observer, workers, team, log_to)
+    execute(planned, device, observer, workers, team, log_to, cluster)
     drop_superseded(each.place for each in planned)
 
 
@@ -102,8 +114,9 @@ def execute(
     workers: int = 1,
     team: Team | None = None,
     log_to: str | None = None,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Make the runs that are missing, in worker processes if there are several ``workers``.
+    """Make the runs that are missing, on a cluster or in worker processes if there are several ``workers``.
 
     Those that take weights from another of them come after it.
     """
@@ -113,11 +126,13 @@ def execute(
             executor.locks.remove_left_over(place)
             observer.finished(run, read_record(place), False)
     # Grouped with the finished runs, so that going on after an interruption changes neither units nor threads.
-    units = group_runs(planned, workers)
+    units = group_runs(planned, workers if cluster is None else cluster.capacity())
     pending = [[each for each in unit if not is_finished(each.place)] for unit in units]
     pending = [unit for unit in pending if unit]
     for left in _in_order(pending):
-        if workers > 1 and len(units) > 1:
+        if cluster is not None:
+            cluster.spread(left, observer, partial(_divide, observer))
+        elif workers > 1 and len(units) > 1:
             spread(left, executor.execute, min(workers, len(left)), observer, partial(_divide, observer))
         else:
             _execute_here(left, executor, observer)
@@ -198,13 +213,13 @@ def plan(
 
 
 def _find_earlier(experiment: Experiment, runs: list[Run], folder: Path) -> list[Run]:
-    """The finished runs of settings that a search chose before, of the rows and seeds that are to be made.
+    """The finished runs of settings that a search chose or kept before, of the rows and seeds that are to be made.
 
     What is changed or failed of them is set aside with the others, as the choice may fall on them again.
     """
     if not experiment.search_seeds:
         return []
-    rows, seeds = {(run.task, run.variant) for run in runs}, {run.seed for run in runs} - {*experiment.search_seeds}
+    rows, seeds = {(run.task, run.variant) for run in runs}, {run.seed for run in runs}
     own = {(run.row, run.seed) for run in runs}
     return [run for run in experiment.runs(seeds=sorted(seeds)) if (run.task, run.variant) in rows
             and (run.row, run.seed) not in own and is_finished(folder / run.folder)]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from dann.config.experiment import MOST_CHOSEN, Experiment
@@ -30,6 +30,7 @@ class Choice:
         failed: the settings of which a run failed, by their names; they cannot be chosen.
         missing: number of runs that are not there yet.
         is_blind: no setting has the score that the rule reads, and the last is chosen.
+        searched: the settings that the search has runs of, or wants them of by now, beside the row's own values.
     """
 
     tuned: Setting | None = None
@@ -37,6 +38,7 @@ class Choice:
     failed: tuple[str, ...] = ()
     missing: int = 0
     is_blind: bool = False
+    searched: tuple[Setting, ...] = field(default=(), compare=False)
 
     def setting(self, candidate: Candidate) -> Setting | None:
         return {"default": OWN, "tuned": self.tuned, "oracle": self.oracle}[candidate]
@@ -66,19 +68,20 @@ def choose_settings(experiment: Experiment, records: Iterable[Record]) -> dict[R
     for record in search_records(experiment, records):
         rows[record.task, record.variant][name_setting(record.setting)].append(record)
     tasks: list[str | None] = [*experiment.tasks] or [None]
-    settings = {variant: experiment.settings(variant) for variant in experiment.variants}
-    return {(task, variant): _choose(experiment, settings[variant], rows[task, variant])
+    rungs = {variant: experiment.rungs(variant) for variant in experiment.variants}
+    return {(task, variant): _choose(experiment, rungs[variant], rows[task, variant])
             for task in tasks for variant in experiment.variants}  # fmt: skip
 
 
-def _choose(experiment: Experiment, settings: Sequence[Setting], runs: Mapping[str, Sequence[Record]]) -> Choice:
+def _choose(experiment: Experiment, rungs: Sequence[list[Setting]], runs: Mapping[str, Sequence[Record]]) -> Choice:
     """The choices among the settings of one row and task, from the runs of the search by the setting's name."""
-    made = {name_setting(setting): runs.get(name_setting(setting), []) for setting in settings}
+    searched, left = _climb(experiment, rungs, runs)
+    made = {name_setting(setting): runs.get(name_setting(setting), []) for setting in [*searched, OWN]}
     missing = sum(len(experiment.search_seeds) - len(each) for each in made.values())
-    failed = tuple(name for name, each in made.items() if any(record.failed is not None for record in each))
-    left = [setting for setting in settings if name_setting(setting) not in failed]
+    failed = tuple(name for name, each in made.items() if _has_failed(each))
+    left = [setting for setting in [*left, OWN] if name_setting(setting) not in failed]
     if missing or not left or experiment.search is None:
-        return Choice(failed=failed, missing=missing)
+        return Choice(failed=failed, missing=missing, searched=tuple(searched))
     means = [mean_evaluation([record.evaluations[-1] for record in made[name_setting(setting)]]) for setting in left]
     rule, metric = experiment.search.rule, experiment.metrics[0]
     labelled = all(has_target_labels(record) for setting in left for record in made[name_setting(setting)])
@@ -87,7 +90,36 @@ def _choose(experiment: Experiment, settings: Sequence[Setting], runs: Mapping[s
         left[find_best("oracle", means, metric)[-1]] if labelled else None,
         failed,
         is_blind=not RULES[rule].has_score(means),
+        searched=tuple(searched),
     )
+
+
+def _climb(
+    experiment: Experiment, rungs: Sequence[list[Setting]], runs: Mapping[str, Sequence[Record]]
+) -> tuple[list[Setting], list[Setting]]:
+    """The searched settings that runs are wanted of so far, and those of the last rung among them.
+
+    The next rung has the best of a rung once all of its runs are made, without those that failed.
+    """
+    searched = left = rungs[0]
+    if experiment.search is None or len(rungs) == 1:
+        return searched, left
+    for below, rung, size in zip(rungs, rungs[1:], experiment.search.rung_sizes[1:], strict=False):
+        made = [runs.get(name_setting(setting), []) for setting in left]
+        if any(len(each) < len(experiment.search_seeds) for each in made):
+            break
+        kept = [(setting, each) for setting, each in zip(left, made, strict=True) if not _has_failed(each)]
+        scores = RULES[experiment.search.rule].score(
+            [mean_evaluation([record.evaluations[-1] for record in each]) for _, each in kept]
+        )
+        best = sorted(range(len(kept)), key=scores.__getitem__, reverse=True)[:size]
+        left = [rung[below.index(kept[place][0])] for place in sorted(best)]
+        searched = [*searched, *left]
+    return searched, left
+
+
+def _has_failed(records: Iterable[Record]) -> bool:
+    return any(record.failed is not None for record in records)
 
 
 def candidate_records(
@@ -109,7 +141,9 @@ def is_wanted(experiment: Experiment, record: Record, choices: Mapping[Row, Choi
 
 
 def later_runs(experiment: Experiment, records: Iterable[Record], first: Iterable[Run] | None = None) -> list[Run]:
-    """The runs that follow from those of ``Experiment.first_runs``, of the rows whose search is complete.
+    """The runs that follow from those of ``Experiment.first_runs``: of further rungs, and of complete searches.
+
+    As further ones may follow from them, it is called again once they are made, until it gives no more.
 
     Args:
         records: of the search, those of runs that failed included.
@@ -120,10 +154,11 @@ def later_runs(experiment: Experiment, records: Iterable[Record], first: Iterabl
     """
     if experiment.search is None or not experiment.search_seeds:
         return []
-    records = list(records)
+    records, first = list(records), None if first is None else list(first)
     searched = [record.evaluations for record in search_records(experiment, records) if record.failed is None]
     check_scores(experiment.search.rule, searched, "search.rule")
-    choices, runs = choose_settings(experiment, records), []
+    choices = choose_settings(experiment, records)
+    runs = _rung_runs(experiment, choices, first)
     for (task, variant), seeds in _fresh_seeds(experiment, first).items():
         for setting in choices[task, variant].wanted:
             if setting != OWN:
@@ -132,15 +167,34 @@ def later_runs(experiment: Experiment, records: Iterable[Record], first: Iterabl
     return runs
 
 
+def _rung_runs(experiment: Experiment, choices: Mapping[Row, Choice], first: Iterable[Run] | None) -> list[Run]:
+    """The runs of the rungs above the first that are known."""
+    runs, seeds = list[Run](), experiment.search_seeds
+    for task, variant in _find_rows(experiment, first):
+        for setting in choices[task, variant].searched[len(experiment.rungs(variant)[0]) :]:
+            config = experiment.configure_search(experiment.merge_configuration(variant, task, setting))
+            runs += [Run(task, variant, seed, config, setting) for seed in seeds]
+    return runs
+
+
+def _find_rows(experiment: Experiment, first: Iterable[Run] | None) -> list[Row]:
+    return list(dict.fromkeys((run.task, run.variant) for run in (experiment.first_runs() if first is None else first)))
+
+
 def count_unknown_runs(experiment: Experiment, records: Iterable[Record], first: Iterable[Run]) -> int:
-    """The most runs that may follow in the rows whose search is not complete.
+    """The most runs that may follow in the rows whose search is not complete, beside those of ``later_runs``.
 
     Args:
         first: as of ``later_runs``.
     """
-    choices = choose_settings(experiment, records) if experiment.search_seeds else {}
-    fresh = _fresh_seeds(experiment, first) if choices else {}
-    return sum((MOST_CHOSEN - 1) * len(seeds) for row, seeds in fresh.items() if choices[row].missing)
+    if experiment.search is None or not experiment.search_seeds:
+        return 0
+    first, choices = list(first), choose_settings(experiment, records)
+    fresh = sum((MOST_CHOSEN - 1) * len(seeds)
+                for row, seeds in _fresh_seeds(experiment, first).items() if choices[row].missing)  # fmt: skip
+    rungs = sum(experiment.search.count(row[1]) - len(choices[row].searched)
+                for row in _find_rows(experiment, first) if choices[row].missing)  # fmt: skip
+    return fresh + rungs * len(experiment.search_seeds)
 
 
 def _fresh_seeds(experiment: Experiment, first: Iterable[Run] | None) -> dict[Row, list[int]]:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import torch
 
 from dann.errors import BadInput
-from dann.runner.callbacks import Observer
+from dann.runner.callbacks import Forwarder, Observer
 
 READY, HELD, FAILED = "READY", "HELD", "FAILED"  # messages of a worker besides calls of the observer
 INTERRUPTED = 130  # the exit status of a worker that was asked to stop
@@ -58,10 +58,10 @@ def end_with_parent(lifeline: Connection) -> None:
 def _run_units(work: Work[Any], parent: "_Parent") -> None:
     try:
         for unit in parent.units():
-            if (owner := work(unit, parent)) is not None:
+            if (owner := work(unit, parent.observer)) is not None:
                 parent.send(HELD, owner)
     except Exception as error:
-        parent.send(FAILED, _portable(error))
+        parent.send(FAILED, make_portable(error))
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -70,10 +70,10 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 class _Parent:
-    """The parent process as a worker sees it: the source of units, and an observer."""
+    """The parent process as a worker sees it, which sends units of work and repeats the calls of an observer."""
 
     def __init__(self, pipe: Connection) -> None:
-        self.pipe = pipe
+        self.pipe, self.observer = pipe, Forwarder(self.send)
 
     def units(self) -> Iterator[Any]:
         while True:
@@ -88,32 +88,8 @@ class _Parent:
         with suppress(OSError):  # the parent has given up, and has asked this process to stop, or has ended
             self.pipe.send((call, arguments))
 
-    def noted(self, text: str) -> None:
-        self.send("noted", text)
 
-    def loaded(self, data: dict[str, Any]) -> None:
-        self.send("loaded", data)
-
-    def started(self, run: Any, done: int, steps: int) -> None:
-        self.send("started", run, done, steps)
-
-    def advanced(self, run: Any, done: int, terms: dict[str, float]) -> None:
-        self.send("advanced", run, done, terms)
-
-    def warned(self, run: Any, step: int, text: str) -> None:
-        self.send("warned", run, step, text)
-
-    def missed(self, run: Any, reason: str, trace: Any) -> None:
-        self.send("missed", run, reason, trace)
-
-    def waiting(self, owner: str) -> None:
-        self.send("waiting", owner)
-
-    def finished(self, run: Any, record: Any, new: bool) -> None:
-        self.send("finished", run, record, new)
-
-
-def _portable(error: Exception) -> Exception:
+def make_portable(error: Exception) -> Exception:
     """``error`` itself if the command line reports it and it survives a pipe, else an exception with its trace."""
     if isinstance(error, USER_ERRORS):
         with suppress(Exception):

@@ -60,7 +60,8 @@ def build_trainer(
         earlier: the runs that it takes weights from, see ``find_earlier_runs``.
 
     Raises:
-        BadInput: parts of the configuration do not fit each other or the data, or an earlier run is named and not given.
+        BadInput: parts of the configuration do not fit each other or the data, or an earlier run that is named is not
+            given.
     """
     check_parts(config)
     check_given(config, earlier)

@@ -164,6 +164,84 @@ def test_runs_of_what_is_not_chosen_any_more_are_kept_and_named(tmp_path: Path, 
     assert "10 runs, 10 minutes in total" in told.out and all((place / "record.json").is_file() for place in unchosen)
 
 
+# Successive halving
+
+HALVING: dict[str, Any] = {
+    "kind": "halving", "budget": 9, "rungs": 3, "factor": 3, "keys": {LR: {"log": [0.001, 1.0]}},
+}  # fmt: skip
+
+
+def test_each_rung_has_the_best_of_the_one_before_for_more_steps() -> None:
+    experiment = searched(**HALVING)
+    first, second, last = experiment.rungs("DANN")
+    assert [setting["train.steps"] for setting in (first[0], second[0])] == [1, 4] and "train.steps" not in last[0]
+    assert [each[LR] for each in first] == [each[LR] for each in second] == [each[LR] for each in last]
+    records = [judged({}, seed, 0.5, 0.5) for seed in (100, 101)]
+
+    def make(runs: Sequence[Run]) -> None:
+        # By the first rung the small rates are best, by the second the largest of these.
+        for run in runs:
+            rate = run.setting[LR]
+            accuracy = rate if run.setting.get("train.steps") == 4 else 0.9 - rate / 2
+            records.append(judged(run.setting, run.seed, accuracy + 0.001 * (run.seed - 100), rate))
+
+    def of_dann(runs: Sequence[Run]) -> list[Run]:
+        return [run for run in runs if run.variant == "DANN" and run.setting]
+
+    make(beginning := of_dann([*experiment.first_runs()]))
+    assert [run.setting for run in beginning] == [each for each in first for _ in (100, 101)]
+    small = sorted(first, key=lambda each: each[LR])[:3]
+    more = later_runs(experiment, records)
+    assert [run.setting for run in more] == [
+        second[place] for place in range(9) if first[place] in small for _ in (100, 101)
+    ]
+    assert {run.declared["train"]["steps"] for run in more} == {4} and choice_of(records, **HALVING).missing == 6
+    make(more[:-1])
+    assert later_runs(experiment, records) == more
+    make(more[-1:])
+    largest = max(small, key=lambda each: each[LR])[LR]
+    final = later_runs(experiment, records)[6:]
+    assert [run.setting for run in final] == [{LR: largest}] * 2 and final[0].declared["train"]["steps"] == 12
+    assert count_unknown_runs(experiment, records, experiment.first_runs(["DANN"])) == 2 * 2
+    make(final)
+    assert choice_of(records, **HALVING) == Choice({LR: largest}, {} if largest < 0.5 else {LR: largest})
+    fresh = [run for run in later_runs(experiment, records) if run.seed < 100]
+    assert [(run.setting, run.seed) for run in fresh] == [({LR: largest}, 0), ({LR: largest}, 1)]
+
+
+def test_a_setting_that_fails_does_not_climb() -> None:
+    experiment = searched(**HALVING)
+    runs = [run for run in experiment.first_runs(["DANN"]) if run.seed > 1 and run.setting]
+    records = [judged(run.setting, run.seed, 1 - run.setting[LR] / 2, 0.5) for run in runs]
+    best = min(each.setting[LR] for each in records)
+    failed = [replace(each, failed="step 1") if each.setting[LR] == best else each for each in records]
+    climbed = {run.setting[LR] for run in later_runs(experiment, failed)}
+    assert len(climbed) == 3 and best not in climbed
+    every = [replace(each, failed="step 1") for each in records]
+    assert later_runs(experiment, every) == []
+    own = [judged({}, seed, 0.5, 0.5) for seed in (100, 101)]
+    assert choice_of([*every, *own], **HALVING).tuned == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": []}, "halving chooses between runs: give it seeds of its own"),
+        ({"budget": 8}, "8 settings leave none for the last of 3 rungs: give at least 9"),
+        ({"kind": "random"}, r"search\.factor: is of kind: halving: set that, or leave it out"),
+        ({"keys": {"train.steps": [1, 2]}}, "train.steps is set by the rungs of halving: leave it out"),
+        ({"budget": {"DANN": 9, "source only": 9}}, "halving draws as often for every row: give one number"),
+    ],
+)
+def test_halving_that_cannot_be_made_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    search = {**SEARCH, **HALVING, **changes}
+    search = {key: value for key, value in search.items() if value != []}
+    content = {**TINY, "published": {}, "search": search}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(BadInput, match=message):
+        read_experiment(tmp_path / "tiny.yaml")
+
+
 # One command
 
 
@@ -269,6 +347,23 @@ def test_one_command_searches_chooses_and_trains_the_choice(
     assert {(record.run.row, record.seed) for record in records} == {
         (run.row, run.seed) for run in planned_runs(experiment, records)
     }
+
+
+@pytest.mark.slow
+def test_one_command_halves(command: Callable[..., int], capsys: Any) -> None:
+    search = {**HALVING, "budget": 4, "rungs": 2, "factor": 2, "seeds": [100]}
+    write_tiny(Path("tiny.yaml"), seeds=[0], search=search)
+    text, _ = counted(capsys)
+    assert "12 runs: 0 finished" in text and f"at most {2 * 2 + 2 * 2} more runs" in text
+    assert command() == 0
+    records = list(read_records(read_experiment(Path("tiny.yaml")), Path("runs/tiny")).values())
+    steps = [record.evaluations[-1]["step"] for record in records if record.seed == 100 and record.setting]
+    assert sorted(steps) == [6] * 8 + [12] * 4
+    assert "4 train for 1/2 of the steps, the best 2 of them for all (successive halving" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    times = {file: file.stat().st_mtime_ns for file in Path("runs").rglob("record.json")}
+    assert command() == 0 and times == {file: file.stat().st_mtime_ns for file in Path("runs").rglob("record.json")}
 
 
 @pytest.mark.slow

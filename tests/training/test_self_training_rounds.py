@@ -249,9 +249,7 @@ def test_what_does_not_suit_it() -> None:
         with pytest.raises(BadInput, match=f"self_training: {name} reads no labelled example in its last stage"):
             check_method(config.method.build(config.network.build((2,), 2)), config)
     for name in ("mdan", "multitask"):
-        config = config_of(
-            MOONS, method={"name": name, "sources": 1}, self_training={"source_until": 0.8}
-        )
+        config = config_of(MOONS, method={"name": name, "sources": 1}, self_training={"source_until": 0.8})
         with pytest.raises(BadInput, match=rf"self_training\.source_until: {name} has a part for each source"):
             build_trainer(config, load_pair(config.data), 0, CPU)
     with pytest.raises(BadInput, match="first should not be above last"):

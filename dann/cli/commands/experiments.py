@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from dann.cli.progress import Progress
     from dann.config.experiment import Experiment
     from dann.config.experiment_run import Run
+    from dann.runner.planning import Cluster
     from dann.runner.team import Team
 
 
@@ -45,6 +47,7 @@ def _follow(options: argparse.Namespace) -> int:
 
 def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace) -> int:
     """Execute the runs that are missing and those that follow from them, print the tables and draw the figures."""
+    from dann.cli.cluster import connect_cluster
     from dann.cli.commands.results import write_notes
     from dann.cli.failures import report_failures
     from dann.cli.terminal import show_table
@@ -53,8 +56,13 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
 
     if (options.jobs or 1) > 1 and (options.devices or launched_size()) > 1:
         raise BadInput(f"--jobs {options.jobs}: several devices train one run at a time: leave out --jobs")
-    with lead_team(options.devices, options.device, options.batch_norm == "local") as team:
-        progress, made = _train(experiment, runs, folder, options, team)
+    if options.on and (options.devices or launched_size()) > 1:
+        raise BadInput(f"--on {options.on}: each run trains on one device: leave out --devices and torchrun")
+    with (
+        lead_team(options.devices, options.device, options.batch_norm == "local") as team,
+        nullcontext() if options.on is None else connect_cluster(experiment, options) as cluster,
+    ):
+        progress, made = _train(experiment, runs, folder, options, team, cluster)
     show_table(experiment, folder)
     figures = draw_all(experiment, folder)
     write_notes(experiment, folder, describe_cut(experiment) if figures else None)
@@ -67,7 +75,12 @@ def _execute(experiment: "Experiment", runs: "list[Run]", folder: Path, options:
 
 
 def _train(
-    experiment: "Experiment", runs: "list[Run]", folder: Path, options: argparse.Namespace, team: "Team | None"
+    experiment: "Experiment",
+    runs: "list[Run]",
+    folder: Path,
+    options: argparse.Namespace,
+    team: "Team | None",
+    cluster: "Cluster | None",
 ) -> "tuple[Progress, int]":
     """Execute the runs that are missing and those that follow from them; returns how they went, and their number."""
     from dann.cli.failures import refuse_if_none
@@ -79,17 +92,25 @@ def _train(
     from dann.runner.trackers import TRACKERS, check_tracker
     from dann.training.device import choose_device
 
-    device = choose_device(options.device) if team is None else team.device
+    here = "cpu" if cluster is not None else options.device  # the workers choose their own
+    device = choose_device(here) if team is None else team.device
     workers = (options.jobs or default_workers(device)) if team is None else 1
     seeds = None if options.seeds is None else experiment.seeds
     check_tracker(options.log_to)
-    rest = options.file, workers, options.redo, seeds, team, options.log_to if options.log_to in TRACKERS else None
+    log_to = options.log_to if options.log_to in TRACKERS else None
+    rest = options.file, workers, options.redo, seeds, team, log_to, cluster
     with Progress(len(runs)) as progress:
         launch(experiment, runs, folder, device, progress, *rest)
         refuse_if_none(progress, len(runs))
-        if later := later_runs(experiment, read_checked_records(experiment, folder), runs):
-            progress.expect(len(later))
-            launch(experiment, later, folder, device, progress, *rest)
+        later: set[Path] = set()
+        while more := [
+            run
+            for run in later_runs(experiment, read_checked_records(experiment, folder), runs)
+            if run.folder not in later
+        ]:
+            progress.expect(len(more))
+            launch(experiment, more, folder, device, progress, *rest)
+            later |= {run.folder for run in more}
         for record, alarm in flag_negative_transfer(experiment, folder):
             progress.warned(record.run, alarm.step, f"{alarm.alarm}: {alarm.text}")
     return progress, len(runs) + len(later)
