@@ -1,0 +1,1 @@
+"""Runs on other machines: workers of a Ray cluster, or jobs of Slurm."""
