@@ -137,7 +137,7 @@ class Search(BaseModel):
         if not isinstance(self.budget, dict):
             return
         if self.kind != "grid":
-            raise BadInput(f"{where}: search.budget: {self.kind} draws as often for every row: give one number")
+            raise BadInput(f"{where}: search.budget: kind: {self.kind} draws as often for every row: give one number")
         for variant in self.budget:
             look_up(variants, variant, "variant under search.budget:", where)
         if missing := [variant for variant in variants if variant not in self.budget]:

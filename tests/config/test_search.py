@@ -203,7 +203,7 @@ def test_a_grid_may_have_a_budget_of_each_row(tmp_path: Path) -> None:
     ):
         with pytest.raises(BadInput, match=says):
             read_experiment(write_tiny(tmp_path / "bad.yaml", search={**search, "budget": budget}))
-    with pytest.raises(BadInput, match=r"search\.budget: random search draws as often for every row"):
+    with pytest.raises(BadInput, match=r"search\.budget: kind: random draws as often for every row"):
         read_experiment(write_tiny(tmp_path / "bad.yaml", search={**search, "kind": "random"}))
 
 
