@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from dann.config.experiment_run import Run
 from dann.errors import BadInput
 from dann.runner.cluster import ray_cluster
 from dann.runner.cluster.ray_cluster import connect
-from dann.runner.planning import launch
+from dann.runner.cluster.ray_worker import Errand
+from dann.runner.planning import launch, plan
 from dann.runner.records import Record, read_record, unfinished_folder
 from dann.training.device import choose_device
 
@@ -146,6 +148,34 @@ def test_a_run_that_cannot_be_made_is_reported_once(cluster: Any, tmp_path: Path
         make(file, tmp_path / "ray", observer := Missing())
     assert observer.new == 2 and len(observer.reasons) == 1 and "nowhere.csv" in observer.reasons[0]
     assert not unfinished_folder(tmp_path / "ray/bad/seed-0").exists()
+
+
+def test_a_run_that_came_back_is_not_made_again(tmp_path: Path) -> None:
+    """A worker that ended between its runs: without Ray, whose part here is to carry one message."""
+    errands: list[Errand] = []
+
+    class Distant:
+        execute = SimpleNamespace(remote=lambda errand: errands.append(errand) or "reference")
+
+    file = write_tiny(tmp_path / "tiny.yaml")
+    experiment, out = read_experiment(file), tmp_path / "runs"
+    runs = [run for run in experiment.runs() if run.variant == "DANN"]
+    launch(experiment, runs[:1], out, CPU, Silent(), file)
+    unit = plan(experiment, runs, out, file).runs
+    leader = ray_cluster._Leader(SimpleNamespace(ray=None), [unit], observer := Reported(), list)  # type: ignore[arg-type]
+    leader.apart.add(worker := Distant())
+    leader._send(worker, unit)
+    leader.sent["reference"].locks.close()
+    assert [each.run.seed for each in errands[0].unit] == [1] and observer.runs == [(0, False)]
+
+
+class Reported(Silent):
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[tuple[int, bool]] = []
+
+    def finished(self, run: Run, record: Record, new: bool) -> None:
+        self.runs.append((run.seed, new))
 
 
 def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

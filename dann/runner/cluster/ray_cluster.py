@@ -17,7 +17,8 @@ from dann.runner.callbacks import Observer
 from dann.runner.cluster.parcels import pack, unpack
 from dann.runner.cluster.ray_worker import APART, ARRIVED, DONE, STOPPED, Errand, Mailbox, Worker
 from dann.runner.locks import Held, Locks
-from dann.runner.records import unfinished_folder
+from dann.runner.records import read_record, unfinished_folder
+from dann.runner.run_folder import is_finished
 from dann.runner.work_queue import POLL, WorkQueue
 from dann.runner.worker_process import FAILED, HELD
 from dann.runner.workers import GRACE, GiveUp
@@ -182,7 +183,11 @@ class _Leader:
                 self.idle.append(worker)
                 self.queue.postpone(unit, str(owner))
                 return
-            errand = replace(errand, parcel=self._pack(unit))
+            left = [each for each in unit if not is_finished(each.place)]
+            for each in unit:
+                if each not in left:  # by a worker that ended later, as this one cannot see
+                    self.observer.finished(each.run, read_record(each.place), False)
+            errand = replace(errand, unit=left, parcel=self._pack(left))
         self.sent[worker.execute.remote(errand)] = sent
 
     def _pack(self, unit: Unit) -> dict[Path, bytes]:

@@ -86,6 +86,8 @@ class Worker:
             ``DONE``; ``HELD`` and the process that makes one of them; ``APART`` if the folder of runs is not shared and
             no parcel was given; ``STOPPED`` after a request to stop; or ``FAILED`` and an error that stops all.
         """
+        if not errand.unit:
+            return DONE, None
         if errand.parcel is None and not errand.probe.is_file():
             return APART, None
         with tempfile.TemporaryDirectory(prefix="dann-") as apart:
