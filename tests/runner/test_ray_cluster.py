@@ -21,6 +21,7 @@ from dann.runner.planning import launch, plan
 from dann.runner.records import Record, read_record, unfinished_folder
 from dann.training.device import choose_device
 
+pytestmark = pytest.mark.slow
 CPU = choose_device("cpu")
 LONG = {"train": {"steps": 4000, "evaluate_every": 1000, "log_every": 100}}
 
@@ -144,7 +145,7 @@ def test_a_run_that_cannot_be_made_is_reported_once(cluster: Any, tmp_path: Path
 
     row = {"data": {"source": {"name": "csv", "path": str(tmp_path / "nowhere.csv")}}}
     file = write_tiny(tmp_path / "tiny.yaml", seeds=[0], variants={"bad": row})
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(BadInput, match="not a record"):
         make(file, tmp_path / "ray", observer := Missing())
     assert observer.new == 2 and len(observer.reasons) == 1 and "nowhere.csv" in observer.reasons[0]
     assert not unfinished_folder(tmp_path / "ray/bad/seed-0").exists()

@@ -1,5 +1,6 @@
 """Runs as jobs of Slurm, through submitit: each job makes runs of the shared folder until none is left."""
 
+import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -150,6 +151,8 @@ class SlurmCluster:
             import submitit
         except ImportError as error:
             raise BadInput(f"--on slurm: submitit cannot be imported ({error}): pip install 'dann[slurm]'") from error
+        if self.kind == "slurm" and shutil.which("sbatch") is None:
+            raise BadInput("--on slurm: there is no sbatch here: run this on a machine from which jobs are submitted")
         folder, number = units[0][0].runs / FOLDER, min(self.capacity(), len(units))
         claims = folder / uuid4().hex
         try:
