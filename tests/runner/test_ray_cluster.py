@@ -39,6 +39,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     made.shutdown()
 
 
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that do not see the folder of runs."""
+    monkeypatch.setattr(ray_cluster._Leader, "_leave_probe", lambda leader: None)
+
+
+@pytest.fixture(params=["shared", "apart"])
+def shared_or_not(request: pytest.FixtureRequest) -> None:
+    if request.param == "apart":
+        request.getfixturevalue("apart")
+
+
 def make(file: Path, out: Path, observer: Any, on_ray: bool = True, **resources: Any) -> list[Record]:
     experiment = read_experiment(file)
     runs = list(experiment.runs())
@@ -77,26 +89,19 @@ def test_records_are_those_of_this_machine(cluster: Any, tmp_path: Path) -> None
     assert not [*(tmp_path / "ray").glob(".*")]
 
 
-def test_without_a_shared_folder_runs_go_on_and_come_back(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_shared_folder_runs_go_on_and_come_back(cluster: Any, tmp_path: Path, apart: None) -> None:
     adapted = {"method": {"name": "tent", "from": "{runs}/source-only/seed-{seed}"}, "network": {"batch_norm": True}}
     file = write_tiny(tmp_path / "tiny.yaml", base={"network": {"batch_norm": True}}, variants={"TENT": adapted})
     with pytest.raises(KeyboardInterrupt):
         make(file, tmp_path / "ray", Silent(stop_at=10), on_ray=False)
-    monkeypatch.setattr(ray_cluster._Leader, "_leave_probe", lambda leader: None)
     made = make(file, tmp_path / "ray", observer := Silent())
     assert observer.new >= 5 and 0 < max(observer.starts) < 12
     assert results(made) == results(make(file, tmp_path / "here", Silent(), on_ray=False))
     assert not [*(tmp_path / "ray").rglob("*.unfinished"), *(tmp_path / "ray").rglob(".arriving*")]
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_a_worker_that_is_killed_is_replaced(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
-) -> None:
-    if not shared:
-        monkeypatch.setattr(ray_cluster._Leader, "_leave_probe", lambda leader: None)
+@pytest.mark.usefixtures("shared_or_not")
+def test_a_worker_that_is_killed_is_replaced(cluster: Any, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "long.yaml", base=LONG)
     made = make(file, tmp_path / "ray", observer := Acting(2000, kill_workers))
     assert observer.act is None and observer.new == 4
@@ -114,12 +119,8 @@ def kill_workers() -> None:
             os.kill(int(process.name), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_a_stop_saves_the_last_step(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
-) -> None:
-    if not shared:
-        monkeypatch.setattr(ray_cluster._Leader, "_leave_probe", lambda leader: None)
+@pytest.mark.usefixtures("shared_or_not")
+def test_a_stop_saves_the_last_step(cluster: Any, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "long.yaml", seeds=[0], base=LONG)
     with pytest.raises(KeyboardInterrupt):
         make(file, tmp_path / "ray", Silent(stop_at=100))

@@ -15,7 +15,7 @@ from dann.config.experiment_fields import Resources
 from dann.errors import BadInput
 from dann.runner.callbacks import Observer
 from dann.runner.cluster.parcels import pack, unpack
-from dann.runner.cluster.ray_worker import APART, ARRIVED, DONE, STOPPED, Errand, Mailbox, Worker
+from dann.runner.cluster.ray_worker import APART, ARRIVED, DONE, STOPPED, Errand, Mailbox, Message, Worker
 from dann.runner.locks import Held, Locks
 from dann.runner.records import read_record, unfinished_folder
 from dann.runner.run_folder import is_finished
@@ -160,7 +160,8 @@ class _Leader:
                 ended = []
                 self.queue.report()
                 time.sleep(POLL)
-            self._repeat_messages()
+            for call, arguments in self._take_calls():
+                getattr(self.observer, call)(*arguments)
             for reference in ended:
                 self._end(reference)
 
@@ -196,12 +197,13 @@ class _Leader:
         folders |= {folder for each in unit for folder in each.earlier if folder and folder.is_relative_to(self.runs)}
         return {folder.relative_to(self.runs): pack(folder) for folder in sorted(folders) if folder.is_dir()}
 
-    def _repeat_messages(self) -> None:
+    def _take_calls(self) -> Iterator[Message]:
+        """The calls of the observer since the last time; folders that came with them are put in their places."""
         for call, arguments in self.ray.get(self.mailbox.take.remote()):
             if call == ARRIVED:
                 self._take_in(*arguments)
             else:
-                getattr(self.observer, call)(*arguments)
+                yield call, arguments
 
     def _take_in(self, folder: Path, content: bytes) -> None:
         """Put a folder that a worker sent in its place; that of a finished run ends its unfinished one."""
@@ -247,6 +249,4 @@ class _Leader:
         self.mailbox.stop.remote()
         with suppress(self.ray.exceptions.RayError):
             self.ray.wait(list(self.sent), num_returns=len(self.sent), timeout=GRACE)
-            for call, arguments in self.ray.get(self.mailbox.take.remote()):
-                if call == ARRIVED:
-                    self._take_in(*arguments)
+            list(self._take_calls())  # for the folders alone: the observer has broken off
